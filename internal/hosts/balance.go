@@ -1,0 +1,44 @@
+package hosts
+
+import "math/rand/v2"
+
+// A Load is how full one host is.
+type Load struct {
+	Host string
+	Used int // claimed slots, in whatever state
+	Max  int
+}
+
+// A Strategy chooses the host that gets the next container: an index into
+// loads, which are in the configured order. It says false if none has room.
+type Strategy func(loads []Load) (int, bool)
+
+// FillHost fills the first host, then the next.
+func FillHost(loads []Load) (int, bool) {
+	for i, l := range loads {
+		if l.Used < l.Max {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// Equal chooses the host with the fewest containers, among equals any.
+func Equal(loads []Load) (int, bool) {
+	best, ties := -1, 0
+	for i, l := range loads {
+		switch {
+		case l.Used >= l.Max:
+			continue
+		case best < 0 || l.Used < loads[best].Used:
+			best, ties = i, 1
+		case l.Used == loads[best].Used:
+			// Each of n equals must win with chance 1/n.
+			ties++
+			if rand.IntN(ties) == 0 {
+				best = i
+			}
+		}
+	}
+	return best, best >= 0
+}

@@ -1,0 +1,93 @@
+// Package hosts runs WRP containers on a pool of Docker hosts.
+//
+// Each host is reached over one kept SSH connection of its own, which carries
+// its Docker API. The package starts, stops, inspects and lists containers of
+// this service, knows which hosts can take one more, and decides in which order
+// they are asked. It knows nothing of clients and sessions: the caller says
+// under which name and labels a container runs, and keeps the books.
+//
+// What a caller can rely on: a container is labelled before it runs, so it can
+// always be found again; [ErrGone] is only said by an engine that was asked,
+// never concluded from silence ([ErrUnreachable]).
+package hosts
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/crypto/ssh"
+)
+
+var (
+	// ErrUnknownHost means that no host of that name is configured here.
+	ErrUnknownHost = errors.New("host is not configured")
+
+	// ErrUnreachable means that a host could not be asked. Whatever ran there
+	// may still be running.
+	ErrUnreachable = errors.New("host is unreachable")
+
+	// ErrGone means that a host was asked, and that the container is not there
+	// or does not run any more.
+	ErrGone = errors.New("container is gone")
+
+	// ErrImageMissing means that the host does not have the WRP image.
+	ErrImageMissing = errors.New("image is missing")
+
+	// ErrPortTaken means that something else listens on the port.
+	ErrPortTaken = errors.New("port is taken")
+
+	// ErrNameTaken means that a container of the same name, which is not ours,
+	// is already there.
+	ErrNameTaken = errors.New("container name is taken")
+
+	// ErrCertificate means that a TLS container did not answer over TLS.
+	ErrCertificate = errors.New("no answer over TLS, check the certificate files on the host")
+
+	// ErrUncertain means that a request to start a container got no answer: the
+	// engine may still carry it out.
+	ErrUncertain = errors.New("outcome unknown")
+)
+
+// A Host is one entry of the pool.
+type Host struct {
+	Name    string    // the whole CONTAINER_HOSTS entry; the host's key in the database
+	Address string    // what clients are told to connect to; empty: the address they reached us by
+	SSH     *SSH      // how to get there; nil: this machine's own engine
+	Max     int       // most containers at once
+	TLS     *TLSFiles // certificate for clients that want TLS; nil: the host serves none
+}
+
+// SSH says how to log in to a host.
+type SSH struct {
+	Addr   string // host:port of sshd
+	User   string
+	Signer ssh.Signer
+}
+
+// TLSFiles are absolute paths on the host.
+type TLSFiles struct {
+	Cert, Key string
+}
+
+// LoadKey reads a private key. The passphrase is ignored if the key has none.
+func LoadKey(path, passphrase string) (ssh.Signer, error) {
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read key: %w", err)
+	}
+	signer, err := ssh.ParsePrivateKey(pem)
+	if _, locked := errors.AsType[*ssh.PassphraseMissingError](err); locked {
+		if passphrase == "" {
+			return nil, fmt.Errorf("key %s has a passphrase and none is configured", path)
+		}
+		signer, err = ssh.ParsePrivateKeyWithPassphrase(pem, []byte(passphrase))
+		if err != nil {
+			return nil, fmt.Errorf("key %s does not open with the configured passphrase", path)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w (an encrypted PKCS#8 or a PuTTY key must be converted: ssh-keygen -p -f %s)", path, err, path)
+	}
+	return signer, nil
+}
