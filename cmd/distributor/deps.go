@@ -1,0 +1,26 @@
+package main
+import (
+ _ "github.com/docker/docker/client"
+ _ "github.com/pressly/goose/v3"
+ _ "github.com/schollz/progressbar/v3"
+ _ "github.com/spf13/cobra"
+ _ "modernc.org/sqlite"
+ _ "github.com/jmoiron/sqlx"
+ _ "github.com/kelseyhightower/envconfig"
+ _ "github.com/joho/godotenv"
+ _ "github.com/go-chi/httprate"
+ _ "github.com/go-chi/chi/v5"
+ _ "github.com/go-sql-driver/mysql"
+ _ "pgregory.net/rapid"
+ _ "github.com/rogpeppe/go-internal/testscript"
+ _ "github.com/google/go-cmp/cmp"
+ _ "go.uber.org/goleak"
+ _ "golang.org/x/crypto/ssh/knownhosts"
+ _ "golang.org/x/sync/errgroup"
+ _ "golang.org/x/sys/unix"
+ _ "github.com/cenkalti/backoff/v5"
+ _ "github.com/mattn/go-isatty"
+ _ "github.com/docker/go-connections/nat"
+ _ "github.com/opencontainers/image-spec/specs-go/v1"
+)
+func main(){}
