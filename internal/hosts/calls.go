@@ -1,0 +1,209 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// create sends the request again under the same name if its answer was lost: the
+// name is a lock, so that the second either makes the container or shows that
+// the first did.
+func (h *host) create(ctx context.Context, s Spec) (string, error) {
+	s.databaseID = h.cfg.DatabaseID
+	dir, err := h.readyForStart(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	tls := h.TLS
+	if !s.TLS {
+		tls = nil
+	}
+	id, err := h.engine.create(ctx, s, h.cfg.Container, tls, dir)
+	if err != nil && !settled(err) {
+		if h.reach(ctx) != nil {
+			h.fail(ctx, err)
+			return "", fmt.Errorf("%w: %w", ErrUncertain, err)
+		}
+		id, err = h.engine.create(ctx, s, h.cfg.Container, tls, dir)
+	}
+	switch {
+	case errors.Is(err, ErrNameTaken):
+		return h.adopt(ctx, s)
+	case errors.Is(err, ErrImageMissing):
+		h.forgetImage()
+	case err != nil && !settled(err):
+		h.fail(ctx, err)
+		return "", fmt.Errorf("%w: %w", ErrUncertain, err)
+	case err != nil:
+		h.fail(ctx, err)
+	}
+	return id, err
+}
+
+// settled reports whether err leaves no doubt about what the engine did.
+func settled(err error) bool {
+	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return answered(err)
+}
+
+// readyForStart returns the image's working directory.
+func (h *host) readyForStart(ctx context.Context, s Spec) (string, error) {
+	if err := h.down(); err != nil {
+		return "", err
+	}
+	if s.TLS && h.TLS == nil {
+		return "", fmt.Errorf("%w: none configured", ErrCertificate)
+	}
+	if err := h.reach(ctx); err != nil {
+		h.fail(ctx, err)
+		return "", err
+	}
+	h.mu.Lock()
+	dir := h.dir
+	h.mu.Unlock()
+	if dir != "" {
+		return dir, nil
+	}
+	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)
+	if err != nil && !settled(err) {
+		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return dir, err
+}
+
+func (h *host) forgetImage() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.dir = ""
+}
+
+// adopt takes the container that holds our name, if it is the very one we meant
+// to create.
+func (h *host) adopt(ctx context.Context, s Spec) (string, error) {
+	f, err := h.engine.inspect(ctx, s.Name)
+	if err != nil {
+		return "", fmt.Errorf("%w, and cannot be looked at: %w", ErrNameTaken, err)
+	}
+	if !h.isOurs(f, s.Ref) {
+		return "", fmt.Errorf("%w: %s", ErrNameTaken, s.Name)
+	}
+	return f.ID, nil
+}
+
+func (h *host) isOurs(f Found, r Ref) bool {
+	return f.database == h.cfg.DatabaseID && f.Session == r.Session && f.Nonce == r.Nonce
+}
+
+// start starts the container; starting one twice does no harm.
+func (h *host) start(ctx context.Context, id string) error {
+	select {
+	case h.starts <- struct{}{}:
+		defer func() { <-h.starts }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for a place among %d parallel starts: %w", cap(h.starts), ctx.Err())
+	}
+	err := h.engine.start(ctx, id)
+	if err != nil && !settled(err) && h.reach(ctx) == nil {
+		err = h.engine.start(ctx, id)
+	}
+	switch {
+	case err == nil:
+		h.calm()
+		return nil
+	case errors.Is(err, ErrPortTaken):
+		return err
+	case !settled(err):
+		err = fmt.Errorf("%w: %w", ErrUncertain, err)
+	}
+	h.fail(ctx, err)
+	return err
+}
+
+func (h *host) inspect(ctx context.Context, r Ref) (Found, error) {
+	f, err := h.look(ctx, r)
+	if err != nil {
+		return Found{}, err
+	}
+	if !f.Running {
+		return f, fmt.Errorf("%w: it does not run", ErrGone)
+	}
+	return f, nil
+}
+
+// look returns the container r means, running or not.
+func (h *host) look(ctx context.Context, r Ref) (Found, error) {
+	if r.ID != "" {
+		return ask(ctx, h, func(ctx context.Context) (Found, error) { return h.engine.inspect(ctx, r.ID) })
+	}
+	f, err := ask(ctx, h, func(ctx context.Context) (Found, error) { return h.engine.inspect(ctx, r.Name) })
+	if err == nil && !h.isOurs(f, r) {
+		return Found{}, fmt.Errorf("%w: the name is a stranger's", ErrGone)
+	}
+	return f, err
+}
+
+func (h *host) remove(ctx context.Context, r Ref) error {
+	id := r.ID
+	if id == "" {
+		f, err := h.look(ctx, r)
+		if errors.Is(err, ErrGone) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		id = f.ID
+	}
+	_, err := ask(ctx, h, func(ctx context.Context) (struct{}, error) {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout+h.cfg.StopTimeout)
+		defer cancel()
+		// What cannot be asked to end is killed all the same.
+		stopErr := h.engine.stop(ctx, id, h.cfg.StopTimeout)
+		if stopErr != nil && !answered(stopErr) {
+			return struct{}{}, stopErr
+		}
+		return struct{}{}, h.engine.remove(ctx, id)
+	})
+	return err
+}
+
+func (h *host) list(ctx context.Context) ([]Found, time.Time, error) {
+	// The clock is read first: what is created meanwhile looks too young.
+	info, err := ask(ctx, h, h.engine.info)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	list, err := ask(ctx, h, func(ctx context.Context) ([]Found, error) {
+		return h.engine.list(ctx, labelDatabase+"="+h.cfg.DatabaseID)
+	})
+	return list, info.Now, err
+}
+
+// ask makes a call that may be repeated, and calls silence by its name.
+func ask[T any](ctx context.Context, h *host, call func(context.Context) (T, error)) (T, error) {
+	var none T
+	if err := h.down(); err != nil {
+		return none, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout+h.cfg.StopTimeout)
+	defer cancel()
+	if err := h.reach(ctx); err != nil {
+		h.fail(ctx, err)
+		return none, err
+	}
+	v, err := call(ctx)
+	if err != nil && !settled(err) && ctx.Err() == nil {
+		v, err = call(ctx) // over a new connection, if the old one broke unnoticed
+	}
+	if err == nil || settled(err) {
+		return v, err
+	}
+	h.fail(ctx, err)
+	return none, fmt.Errorf("%w: %w", ErrUnreachable, err)
+}

@@ -1,0 +1,210 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/sync/singleflight"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	keepAliveInterval = 5 * time.Second
+	keepAliveTimeout  = 5 * time.Second
+
+	// userTimeout ends a connection whose bytes nobody acknowledges. The
+	// keep-alive finds a frozen sshd, this finds a dead network sooner.
+	userTimeout = 6 * time.Second
+)
+
+// A conn is the one SSH connection to a host. It connects on first use, and
+// again when the connection broke. It is safe for concurrent use.
+type conn struct {
+	target  SSH
+	keys    *hostKeys
+	timeout time.Duration // for everything from TCP to the end of the login
+
+	dialing singleflight.Group // callers share one attempt
+	tasks   sync.WaitGroup
+
+	mu      sync.Mutex
+	current *link
+	closed  bool
+}
+
+// A link is one established connection, and what it turned out to allow.
+type link struct {
+	*ssh.Client
+	stdio chan struct{} // free sessions for dial-stdio; nil: the socket channel works
+	dead  chan struct{} // closed when the connection ends
+}
+
+// link returns the connection, making one if need be. An attempt outlives the
+// caller that began it: others may be waiting for it.
+func (c *conn) link(ctx context.Context) (*link, error) {
+	if l, err := c.live(); l != nil || err != nil {
+		return l, err
+	}
+	result := c.dialing.DoChan("", func() (any, error) { return c.connect() })
+	select {
+	case r := <-result:
+		if r.Err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnreachable, r.Err)
+		}
+		return r.Val.(*link), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: connect: %w", ErrUnreachable, ctx.Err())
+	}
+}
+
+func (c *conn) live() (*link, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, net.ErrClosed)
+	}
+	return c.current, nil
+}
+
+func (c *conn) connect() (*link, error) {
+	if l, err := c.live(); l != nil || err != nil {
+		return l, err // made between a caller's look and this attempt
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
+	defer cancel()
+	client, err := c.login(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{Client: client, dead: make(chan struct{})}
+	if err := l.chooseWay(ctx); err != nil {
+		client.Close()
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		client.Close()
+		return nil, net.ErrClosed
+	}
+	c.current = l
+	c.tasks.Go(func() { c.watch(l) })
+	c.tasks.Go(l.keepAlive)
+	if l.stdio == nil {
+		c.tasks.Go(l.runTrivial)
+	}
+	return l, nil
+}
+
+func (c *conn) login(ctx context.Context) (*ssh.Client, error) {
+	algorithms, err := c.keys.algorithms(c.target.Addr)
+	if err != nil {
+		return nil, err
+	}
+	d := net.Dialer{Control: setUserTimeout}
+	nc, err := d.DialContext(ctx, "tcp", c.target.Addr)
+	if err != nil {
+		return nil, err
+	}
+	// ClientConfig.Timeout would cover the TCP connect only; a peer that
+	// accepts and stays silent must not hold us.
+	deadline, _ := ctx.Deadline()
+	if err := nc.SetDeadline(deadline); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	sc, chans, reqs, err := ssh.NewClientConn(nc, c.target.Addr, &ssh.ClientConfig{
+		User:              c.target.User,
+		Auth:              []ssh.AuthMethod{ssh.PublicKeys(c.target.Signer)},
+		HostKeyCallback:   c.keys.check,
+		HostKeyAlgorithms: algorithms,
+	})
+	if err != nil {
+		nc.Close()
+		return nil, fmt.Errorf("log in as %s: %w", c.target.User, err)
+	}
+	if err := nc.SetDeadline(time.Time{}); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return ssh.NewClient(sc, chans, reqs), nil
+}
+
+func setUserTimeout(_, _ string, raw syscall.RawConn) error {
+	var inner error
+	err := raw.Control(func(fd uintptr) {
+		inner = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()))
+	})
+	return errors.Join(err, inner)
+}
+
+// watch waits for the end of l, and forgets it.
+func (c *conn) watch(l *link) {
+	_ = l.Wait() // why it ended shows in the error of whoever was using it
+	close(l.dead)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current == l {
+		c.current = nil
+	}
+}
+
+// keepAlive closes the connection when the other side does not answer in time.
+// The reply's content does not matter, sshd refuses the request politely.
+func (l *link) keepAlive() {
+	tick := time.NewTicker(keepAliveInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.dead:
+			return
+		case <-tick.C:
+		}
+		// SendRequest cannot be cancelled; closing the connection ends it.
+		late := time.AfterFunc(keepAliveTimeout, func() { l.Close() })
+		_, _, err := l.SendRequest("keepalive@openssh.com", true, nil)
+		late.Stop()
+		if err != nil {
+			l.Close()
+			return
+		}
+	}
+}
+
+// close ends the connection and waits for what served it.
+func (c *conn) close() {
+	c.mu.Lock()
+	c.closed = true
+	l := c.current
+	c.mu.Unlock()
+	if l != nil {
+		l.Close()
+	}
+	c.tasks.Wait()
+}
+
+// dialTCP opens a connection to a port on the host's own loopback.
+func (c *conn) dialTCP(ctx context.Context, port int) (net.Conn, error) {
+	l, err := c.link(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// Exactly 127.0.0.1: a key restricted to permitopen="127.0.0.1:*" does not
+	// match "localhost".
+	return l.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+}
+
+// dialDocker opens a connection to the host's Docker engine.
+func (c *conn) dialDocker(ctx context.Context) (net.Conn, error) {
+	l, err := c.link(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.dialDocker(ctx)
+}

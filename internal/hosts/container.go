@@ -1,0 +1,91 @@
+package hosts
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Container says how WRP containers are run.
+type Container struct {
+	Image  string
+	Args   []string // "{token}" stands for the session's token
+	Memory int64    // bytes
+	CPUs   float64  // 0: no limit
+	Pids   int64
+}
+
+func (c Container) command(token string) []string {
+	args := make([]string, len(c.Args))
+	for i, a := range c.Args {
+		args[i] = strings.ReplaceAll(a, "{token}", token)
+	}
+	return args
+}
+
+// A Ref names one container of ours: by ID, or while that is not known by name,
+// in which case the labels decide whether it is really the one.
+type Ref struct {
+	Host    string
+	ID      string // empty: not known
+	Name    string
+	Session int64
+	Nonce   string
+}
+
+func (r Ref) String() string {
+	if r.ID != "" {
+		return r.ID[:min(len(r.ID), 12)] + " on " + r.Host
+	}
+	return r.Name + " on " + r.Host
+}
+
+// A Spec says what to start.
+type Spec struct {
+	Ref
+	Port  int    // published on all addresses of the host
+	Token string // WRP's secret
+	TLS   bool   // serve TLS, with the host's certificate
+
+	databaseID string
+}
+
+// The labels that make a container ours: of which database, for which session,
+// and for which claim of it.
+const (
+	labelDatabase = "wrpdistributor.database"
+	labelSession  = "wrpdistributor.session"
+	labelNonce    = "wrpdistributor.claim"
+)
+
+func (s Spec) labels() map[string]string {
+	return map[string]string{
+		labelDatabase: s.databaseID,
+		labelSession:  strconv.FormatInt(s.Session, 10),
+		labelNonce:    s.Nonce,
+	}
+}
+
+// Found is a container that an engine told of.
+type Found struct {
+	ID      string
+	Name    string
+	Session int64 // 0: not labelled
+	Nonce   string
+	Created time.Time // by the engine's clock
+	Running bool      // a paused one counts
+
+	database string
+}
+
+func found(id, name string, labels map[string]string, created time.Time) Found {
+	session, _ := strconv.ParseInt(labels[labelSession], 10, 64) // a stranger's label may be anything
+	return Found{
+		ID:       id,
+		Name:     strings.TrimPrefix(name, "/"),
+		Session:  session,
+		Nonce:    labels[labelNonce],
+		Created:  created,
+		database: labels[labelDatabase],
+	}
+}

@@ -1,0 +1,224 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// A State says what is known of a host.
+type State string
+
+const (
+	Unknown State = "unknown" // not asked yet
+	Up      State = "up"      // takes containers
+	Down    State = "down"    // put aside, for the reason given
+)
+
+// Status is what is known of a host at a moment.
+type Status struct {
+	Host   Host
+	State  State
+	Reason string    // why it takes no container, in words
+	Since  time.Time // of this state
+	Image  bool      // the WRP image is there
+}
+
+const (
+	callTimeout   = 10 * time.Second // of a Docker call that takes milliseconds
+	checkInterval = 10 * time.Second
+	minPause      = time.Second
+	maxPause      = 30 * time.Second
+)
+
+// A host is one member of the pool.
+type host struct {
+	Host
+	cfg    *Config
+	conn   *conn // nil: this machine
+	engine *engine
+	starts chan struct{} // one place per container that starts
+	log    *slog.Logger
+	probe  prober
+	puller puller
+
+	mu     sync.Mutex
+	state  State
+	reason string
+	since  time.Time
+	retry  time.Time // when a host that is down may be tried again
+	pauses *backoff.ExponentialBackOff
+	dir    string // the image's working directory; empty: no image
+	id     string // the engine's own
+}
+
+func newHost(h Host, cfg *Config) (*host, error) {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = minPause, maxPause
+	m := &host{
+		Host:   h,
+		cfg:    cfg,
+		starts: make(chan struct{}, cfg.ParallelStarts),
+		log:    cfg.Log.With("host", h.Name),
+		state:  Unknown,
+		since:  time.Now(),
+		pauses: pauses,
+	}
+	dial := dialLocal
+	if h.SSH != nil {
+		m.conn = &conn{target: *h.SSH, keys: &hostKeys{cfg.KnownHosts}, timeout: cfg.ConnectTimeout}
+		dial = m.conn.dialDocker
+	}
+	var err error
+	m.engine, err = newEngine(dial)
+	return m, err
+}
+
+func dialLocal(ctx context.Context) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "unix", dockerSocket)
+}
+
+func (h *host) close() error {
+	err := h.engine.close()
+	if h.conn != nil {
+		h.conn.close()
+	}
+	return err
+}
+
+func (h *host) status() Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := Status{Host: h.Host, State: h.state, Reason: h.reason, Since: h.since, Image: h.dir != ""}
+	if h.state == Up && h.dir == "" {
+		s.State, s.Reason = Down, "image missing"
+		if p := h.puller.progress(); p != "" {
+			s.Reason = "image missing: " + p
+		}
+	}
+	return s
+}
+
+// run keeps looking at the host. A host that is down is tried after growing
+// pauses.
+func (h *host) run(ctx context.Context) error {
+	defer h.puller.wait()
+	for {
+		h.check(ctx)
+		if h.needsImage() {
+			h.puller.start(ctx, h)
+		}
+		timer := time.NewTimer(h.untilNextCheck())
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-h.puller.finished():
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+func (h *host) untilNextCheck() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.state == Down {
+		return max(time.Until(h.retry), minPause/10)
+	}
+	return checkInterval
+}
+
+func (h *host) needsImage() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state == Up && h.dir == ""
+}
+
+// check asks the host who it is and whether it has the image.
+func (h *host) check(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
+	defer cancel()
+	if err := h.reach(ctx); err != nil {
+		h.fail(ctx, err)
+		return
+	}
+	info, err := h.engine.info(ctx)
+	if err != nil {
+		h.fail(ctx, err)
+		return
+	}
+	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)
+	if err != nil && !errors.Is(err, ErrImageMissing) {
+		h.fail(ctx, err)
+		return
+	}
+	h.succeed(info, dir)
+}
+
+// reach makes sure that there is a connection. After it, an error of a Docker
+// call without an answer means that the call may have been carried out.
+func (h *host) reach(ctx context.Context) error {
+	if h.conn == nil {
+		return nil
+	}
+	_, err := h.conn.link(ctx)
+	return err
+}
+
+func (h *host) succeed(info engineInfo, dir string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.id, h.dir = info.ID, dir
+	if h.state == Up {
+		if time.Since(h.since) > maxPause {
+			h.pauses.Reset()
+		}
+		return
+	}
+	h.state, h.reason, h.since = Up, "", time.Now()
+	h.log.Info("host is up", "engine", info.Version, "image", dir != "")
+}
+
+// fail puts the host aside for a while, longer each time.
+func (h *host) fail(ctx context.Context, err error) {
+	if context.Cause(ctx) == context.Canceled {
+		return // we were told to stop, the host did nothing wrong
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	if h.state == Down && now.Before(h.retry) {
+		return // one failure seen by many requests
+	}
+	if h.state != Down {
+		h.since = now
+	}
+	pause := h.pauses.NextBackOff()
+	h.state, h.reason, h.retry = Down, err.Error(), now.Add(pause)
+	h.log.Warn("host is put aside", "err", err, "for", pause.Round(time.Millisecond))
+}
+
+// calm makes the next pause a short one again: the host does its real work.
+func (h *host) calm() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pauses.Reset()
+}
+
+// down returns why the host is put aside, or nil.
+func (h *host) down() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.state == Down && time.Now().Before(h.retry) {
+		return fmt.Errorf("%w since %s: %s", ErrUnreachable, h.since.UTC().Format(time.RFC3339), h.reason)
+	}
+	return nil
+}

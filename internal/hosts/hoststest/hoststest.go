@@ -1,0 +1,84 @@
+// Package hoststest gives tests real container hosts: a private OpenSSH server
+// in front of this machine's Docker engine, and a stand-in WRP image.
+package hoststest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Image is the stand-in WRP image that [StandIn] builds.
+const Image = "wrp-standin:test"
+
+// Missing skips a test for want of a part, or fails it where all parts are
+// promised to be there.
+func Missing(t testing.TB, part string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("missing: %s", part)
+	}
+	t.Skipf("missing: %s", part)
+}
+
+// StandIn makes sure that this machine's engine has the stand-in image.
+func StandIn(t testing.TB) {
+	t.Helper()
+	if _, err := exec.LookPath("docker"); err != nil {
+		Missing(t, "the docker command")
+	}
+	if out, err := command("", "docker", "version", "--format", "{{.Server.Version}}"); err != nil {
+		Missing(t, "a Docker engine: "+out)
+	}
+	if err := buildImage(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// buildImage builds the image, once per test binary.
+var buildImage = sync.OnceValue(func() error {
+	mod, err := command("", "go", "env", "GOMOD")
+	if err != nil {
+		return fmt.Errorf("find go.mod: %w: %s", err, mod)
+	}
+	root := filepath.Dir(mod)
+	dir, err := os.MkdirTemp("", "wrp-standin")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	binary := filepath.Join(dir, "wrp-standin")
+	if out, err := command(root, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-ldflags=-s", "-o", binary, "./docker/wrp-standin"); err != nil {
+		return fmt.Errorf("build stand-in: %w: %s", err, out)
+	}
+	if out, err := command(root, "docker", "build", "-q", "-t", Image, "-f", "docker/wrp-standin/Dockerfile", dir); err != nil {
+		return fmt.Errorf("build stand-in image: %w: %s", err, out)
+	}
+	return nil
+})
+
+// command runs a program and returns what it printed.
+func command(dir, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	return string(bytes.TrimSpace(out)), err
+}
+
+// Docker runs the docker command against this machine's engine.
+func Docker(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := command("", "docker", args...)
+	if err != nil {
+		t.Fatalf("docker %v: %v\n%s", args, err, out)
+	}
+	return out
+}

@@ -1,0 +1,194 @@
+package hoststest
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+)
+
+// An SSHD is a private OpenSSH server on 127.0.0.1, in front of this machine's
+// own Docker engine.
+type SSHD struct {
+	Addr       string // 127.0.0.1:port
+	User       string
+	KeyFile    string // of the client
+	KnownHosts string // file with the server's key
+
+	t       testing.TB
+	dir     string
+	sshd    string
+	process *exec.Cmd
+	done    chan struct{}
+}
+
+// SSHDOptions say how an [SSHD] differs from an ordinary one.
+type SSHDOptions struct {
+	Passphrase string // of the client's key
+	KeyOptions string // stands before the key in authorized_keys
+	Config     string // more lines for sshd_config
+}
+
+// StartSSHD starts a server that lives as long as the test.
+func StartSSHD(t testing.TB, opt SSHDOptions) *SSHD {
+	t.Helper()
+	path, err := exec.LookPath("sshd")
+	if err != nil {
+		path = "/usr/sbin/sshd"
+		if _, err := os.Stat(path); err != nil {
+			Missing(t, "sshd (Debian package openssh-server)")
+		}
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	s := &SSHD{t: t, dir: dir, sshd: path, User: me.Username, Addr: freeAddr(t),
+		KeyFile: filepath.Join(dir, "id"), KnownHosts: filepath.Join(dir, "known_hosts")}
+	hostKey := writeKey(t, filepath.Join(dir, "host_key"), "")
+	clientKey := writeKey(t, s.KeyFile, opt.Passphrase)
+	write(t, filepath.Join(dir, "authorized_keys"), strings.TrimSpace(opt.KeyOptions+" "+string(ssh.MarshalAuthorizedKey(clientKey))))
+	write(t, s.KnownHosts, knownhosts.Line([]string{s.Addr}, hostKey)+"\n")
+	_, port, _ := net.SplitHostPort(s.Addr)
+	write(t, filepath.Join(dir, "sshd_config"), fmt.Sprintf(`ListenAddress 127.0.0.1
+Port %s
+HostKey %s
+AuthorizedKeysFile %s
+StrictModes no
+UsePAM no
+PidFile none
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+%s
+`, port, filepath.Join(dir, "host_key"), filepath.Join(dir, "authorized_keys"), opt.Config))
+	s.Start()
+	t.Cleanup(s.Kill)
+	return s
+}
+
+// Start starts the server, again after [SSHD.Kill].
+func (s *SSHD) Start() {
+	s.t.Helper()
+	if os.Geteuid() == 0 {
+		if err := os.MkdirAll("/run/sshd", 0o755); err != nil { // privilege separation wants it
+			s.t.Fatal(err)
+		}
+	}
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer log.Close()
+	s.process = exec.Command(s.sshd, "-D", "-e", "-f", filepath.Join(s.dir, "sshd_config"))
+	s.process.Stderr = log
+	s.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	s.done = make(chan struct{})
+	go func() {
+		// Pdeathsig goes by the thread that started the process.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		started <- s.process.Start()
+		_ = s.process.Wait() // it is always killed
+		close(s.done)
+	}()
+	if err := <-started; err != nil {
+		s.t.Fatalf("start sshd: %v", err)
+	}
+	s.awaitPort()
+}
+
+func (s *SSHD) awaitPort() {
+	s.t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+		if c, err := net.Dial("tcp", s.Addr); err == nil {
+			c.Close()
+			return
+		}
+		select {
+		case <-s.done:
+			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			s.t.Fatalf("sshd ended at once:\n%s", text)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	s.t.Fatalf("sshd does not listen on %s", s.Addr)
+}
+
+// Kill ends the server and cuts all its connections. Those are processes of
+// their own, in sessions of their own, which would outlive it.
+func (s *SSHD) Kill() {
+	for _, pid := range append(descendants(s.process.Process.Pid), s.process.Process.Pid) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	<-s.done
+}
+
+// descendants returns the children of a process, their children, and so on.
+func descendants(pid int) []int {
+	var all []int
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, f := range files {
+		text, _ := os.ReadFile(f) // an ended thread has no children
+		for _, field := range strings.Fields(string(text)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				all = append(append(all, child), descendants(child)...)
+			}
+		}
+	}
+	return all
+}
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// writeKey makes a key pair and returns its public half.
+func writeKey(t testing.TB, path, passphrase string) ssh.PublicKey {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if passphrase != "" {
+		block, err = ssh.MarshalPrivateKeyWithPassphrase(private, "", []byte(passphrase))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, string(pem.EncodeToMemory(block)))
+	key, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func write(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,214 @@
+package hosts
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// A Config says which hosts there are and how containers run on them.
+type Config struct {
+	Hosts      []Host
+	DatabaseID string // labels our containers; those with another one are strangers
+	Container  Container
+	KnownHosts KnownHosts
+
+	ConnectTimeout time.Duration // TCP and SSH login together; 0: 5 s
+	ReadyTimeout   time.Duration // a started container may take this long to answer; 0: 5 s
+	StopTimeout    time.Duration // between SIGTERM and SIGKILL; 0: 2 s
+	ParallelStarts int           // containers that start at once on one host; 0: 4
+
+	Log *slog.Logger
+}
+
+// A Pool is the set of container hosts. It is safe for concurrent use.
+type Pool struct {
+	hosts []*host // in the configured order
+}
+
+// New returns the pool of cfg's hosts. It connects to none of them.
+func New(cfg Config) (*Pool, error) {
+	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, 5*time.Second)
+	cfg.ReadyTimeout = cmp.Or(cfg.ReadyTimeout, 5*time.Second)
+	cfg.StopTimeout = cmp.Or(cfg.StopTimeout, 2*time.Second)
+	cfg.ParallelStarts = cmp.Or(cfg.ParallelStarts, 4)
+	if cfg.KnownHosts.AcceptNew != "" {
+		cfg.KnownHosts.AcceptNew = filepath.Clean(cfg.KnownHosts.AcceptNew)
+	}
+	p := &Pool{}
+	for _, h := range cfg.Hosts {
+		m, err := newHost(h, &cfg)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("host %s: %w", h.Name, err), p.Close())
+		}
+		p.hosts = append(p.hosts, m)
+	}
+	return p, nil
+}
+
+// Run watches every host until ctx is done: connects, fetches a missing image,
+// notices failures and recoveries.
+func (p *Pool) Run(ctx context.Context) error {
+	var g errgroup.Group
+	for _, h := range p.hosts {
+		g.Go(func() error { return h.run(ctx) })
+	}
+	return g.Wait()
+}
+
+// Close ends all connections. Containers keep running.
+func (p *Pool) Close() error {
+	var errs []error
+	for _, h := range p.hosts {
+		errs = append(errs, h.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Check asks every host once, in parallel, whether it can take containers. The
+// answers are in [Pool.Status].
+func (p *Pool) Check(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, h := range p.hosts {
+		wg.Go(func() { h.check(ctx) })
+	}
+	wg.Wait()
+}
+
+// Host returns the host of that name, or [ErrUnknownHost].
+func (p *Pool) Host(name string) (Host, error) {
+	h, err := p.find(name)
+	if err != nil {
+		return Host{}, err
+	}
+	return h.Host, nil
+}
+
+// Hosts returns all hosts in the configured order.
+func (p *Pool) Hosts() []Host {
+	list := make([]Host, len(p.hosts))
+	for i, h := range p.hosts {
+		list[i] = h.Host
+	}
+	return list
+}
+
+func (p *Pool) find(name string) (*host, error) {
+	i := slices.IndexFunc(p.hosts, func(h *host) bool { return h.Name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("%w: %s", ErrUnknownHost, name)
+	}
+	return p.hosts[i], nil
+}
+
+// Status returns what is known of every host, without asking any.
+func (p *Pool) Status() []Status {
+	list := make([]Status, len(p.hosts))
+	for i, h := range p.hosts {
+		list[i] = h.status()
+	}
+	return list
+}
+
+// Settle waits until some host can take a container, or until it is known that
+// none can: at most one connection attempt, and none later on.
+func (p *Pool) Settle(ctx context.Context) {
+	var unknown []*host
+	for _, h := range p.hosts {
+		switch h.status().State {
+		case Up:
+			return
+		case Unknown:
+			unknown = append(unknown, h)
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, h := range unknown {
+		wg.Go(func() {
+			if h.check(ctx); h.status().State == Up {
+				cancel()
+			}
+		})
+	}
+}
+
+// Create makes the container of s, not yet running, and returns its id. A
+// container that is already there under the name and with the labels of s is
+// the outcome of an earlier request whose answer was lost.
+//
+// The error is [ErrUncertain] if the container may yet come into being.
+func (p *Pool) Create(ctx context.Context, s Spec) (string, error) {
+	h, err := p.find(s.Ref.Host)
+	if err != nil {
+		return "", err
+	}
+	id, err := h.create(ctx, s)
+	if err != nil {
+		return "", fmt.Errorf("create container %s: %w", s.Ref, err)
+	}
+	return id, nil
+}
+
+// Start starts a created container.
+func (p *Pool) Start(ctx context.Context, r Ref) error {
+	h, err := p.find(r.Host)
+	if err != nil {
+		return err
+	}
+	if err := h.start(ctx, r.ID); err != nil {
+		return fmt.Errorf("start container %s: %w", r, err)
+	}
+	return nil
+}
+
+// Inspect returns the container, or [ErrGone] if the host says that it is not
+// there or does not run.
+func (p *Pool) Inspect(ctx context.Context, r Ref) (Found, error) {
+	h, err := p.find(r.Host)
+	if err != nil {
+		return Found{}, err
+	}
+	f, err := h.inspect(ctx, r)
+	if err != nil {
+		return Found{}, fmt.Errorf("inspect container %s: %w", r, err)
+	}
+	return f, nil
+}
+
+// Remove ends the container and removes it: SIGTERM, SIGKILL after the stop
+// timeout. It returns nil only when the host confirmed that it is not there.
+func (p *Pool) Remove(ctx context.Context, r Ref) error {
+	h, err := p.find(r.Host)
+	if err != nil {
+		return err
+	}
+	if err := h.remove(ctx, r); err != nil {
+		return fmt.Errorf("remove container %s: %w", r, err)
+	}
+	return nil
+}
+
+// List returns all containers of ours on a host, running or not, and the
+// host's own time.
+func (p *Pool) List(ctx context.Context, name string) ([]Found, time.Time, error) {
+	h, err := p.find(name)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	list, now, err := h.list(ctx)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("list containers on %s: %w", name, err)
+	}
+	return list, now, nil
+}

@@ -1,0 +1,188 @@
+package hosts
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+const (
+	probePause     = 10 * time.Millisecond
+	probeInspect   = 250 * time.Millisecond // how often a container that does not answer is looked at
+	blindPause     = 100 * time.Millisecond // for a container that cannot be probed
+	blindAfter     = 2                      // containers that never answered
+	blindFor       = time.Hour
+	publicDialTime = time.Second
+)
+
+// Ready waits until the started container of s answers HTTP with its token, at
+// most the ready timeout. One that runs but has not answered by then is taken
+// for ready, unless it should have answered over TLS ([ErrCertificate]).
+// It returns [ErrGone] if the container ended.
+func (p *Pool) Ready(ctx context.Context, s Spec) error {
+	h, err := p.find(s.Ref.Host)
+	if err != nil {
+		return err
+	}
+	if err := h.ready(ctx, s); err != nil {
+		return fmt.Errorf("wait for container %s: %w", s.Ref, err)
+	}
+	return nil
+}
+
+func (h *host) ready(ctx context.Context, s Spec) error {
+	if h.probe.isOff() {
+		_, err := h.inspect(ctx, s.Ref)
+		return errors.Join(err, pause(ctx, blindPause))
+	}
+	deadline, cancel := context.WithTimeout(ctx, h.cfg.ReadyTimeout)
+	defer cancel()
+	ask := h.asker(s)
+	for look := time.Now().Add(probeInspect); ; {
+		err := ask(deadline)
+		if err == nil {
+			h.probe.answered()
+			return nil
+		}
+		if time.Now().After(look) || deadline.Err() != nil {
+			if _, err := h.inspect(ctx, s.Ref); err != nil {
+				return err
+			}
+			look = time.Now().Add(probeInspect)
+		}
+		if pause(deadline, probePause) != nil {
+			return h.neverAnswered(ctx, s, err)
+		}
+	}
+}
+
+// neverAnswered decides about a container that did not answer in time.
+func (h *host) neverAnswered(ctx context.Context, s Spec, last error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if _, err := h.inspect(ctx, s.Ref); err != nil {
+		return err
+	}
+	if s.TLS {
+		return fmt.Errorf("%w: %w", ErrCertificate, last)
+	}
+	h.log.Warn("container runs, but does not answer", "container", s.Ref.String(), "port", s.Port, "after", h.cfg.ReadyTimeout, "err", last)
+	if h.probe.missed() {
+		h.log.Warn("readiness probe is off for an hour: no container answered on the public port, and the key forbids another way (permitopen)", "address", h.Address)
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// asker returns a function that asks WRP's start page once.
+func (h *host) asker(s Spec) func(context.Context) error {
+	transport := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return h.dial(ctx, s.Port) },
+		// Whether clients trust the certificate is between them and the host.
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+	}
+	scheme := "http"
+	if s.TLS {
+		scheme = "https"
+	}
+	return func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://wrp.invalid/", http.NoBody)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Bearer", s.Token)
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("WRP answers %s", resp.Status)
+		}
+		return nil
+	}
+}
+
+// dial connects to a published port: on the host's own loopback, or from
+// outside if the key does not allow that.
+func (h *host) dial(ctx context.Context, port int) (net.Conn, error) {
+	if h.conn == nil {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	}
+	if !h.probe.isPublic() {
+		c, err := h.conn.dialTCP(ctx, port)
+		refused, ok := errors.AsType[*ssh.OpenChannelError](err)
+		if !ok || refused.Reason != ssh.Prohibited {
+			return c, err
+		}
+		h.probe.goPublic()
+	}
+	d := net.Dialer{Timeout: publicDialTime}
+	return d.DialContext(ctx, "tcp", net.JoinHostPort(h.Address, strconv.Itoa(port)))
+}
+
+// A prober remembers how containers of a host can be asked whether they serve.
+type prober struct {
+	mu     sync.Mutex
+	public bool // the key forbids the host's loopback
+	misses int  // running containers in a row that never answered
+	off    time.Time
+}
+
+func (p *prober) isOff() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Now().Before(p.off)
+}
+
+func (p *prober) isPublic() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.public
+}
+
+func (p *prober) goPublic() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.public = true
+}
+
+func (p *prober) answered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.misses = 0
+}
+
+// missed counts a silent container, and reports whether the probe is off now.
+func (p *prober) missed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.public {
+		return false
+	}
+	p.misses++
+	if p.misses < blindAfter {
+		return false
+	}
+	p.misses, p.off = 0, time.Now().Add(blindFor)
+	return true
+}

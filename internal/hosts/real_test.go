@@ -1,0 +1,286 @@
+package hosts
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/hosts/hoststest"
+)
+
+// realPool returns a pool of hosts that are OpenSSH servers in front of this
+// machine's engine, and a database id of its own. Containers are removed after
+// the test.
+func realPool(t *testing.T, servers ...*hoststest.SSHD) (*Pool, string) {
+	t.Helper()
+	hoststest.StandIn(t)
+	id := strings.ToLower(rand.Text())
+	cfg := Config{
+		DatabaseID: id,
+		Container:  Container{Image: hoststest.Image, Args: []string{"-token", "{token}"}, Memory: 64 << 20, Pids: 64},
+		Log:        slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
+	for i, s := range servers {
+		cfg.Hosts = append(cfg.Hosts, hostOf(t, s, fmt.Sprintf("host%d", i), ""))
+		cfg.KnownHosts.Files = append(cfg.KnownHosts.Files, s.KnownHosts)
+	}
+	if len(servers) == 0 {
+		cfg.Hosts = []Host{{Name: "local", Max: 4}}
+	}
+	p, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if ids := hoststest.Docker(t, "ps", "-aq", "--filter", "label="+labelDatabase+"="+id); ids != "" {
+			hoststest.Docker(t, append([]string{"rm", "-fv"}, strings.Fields(ids)...)...)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p, id
+}
+
+func hostOf(t *testing.T, s *hoststest.SSHD, name, passphrase string) Host {
+	t.Helper()
+	signer, err := LoadKey(s.KeyFile, passphrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Host{Name: name, Address: "127.0.0.1", Max: 4, SSH: &SSH{Addr: s.Addr, User: s.User, Signer: signer}}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+// lifecycle starts a container, finds it in every way, and removes it.
+func lifecycle(t *testing.T, p *Pool, databaseID, host string) {
+	t.Helper()
+	ctx := t.Context()
+	s := Spec{Ref: Ref{Host: host, Name: "wrp_" + databaseID[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret"}
+	id, err := p.Create(ctx, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := p.Create(ctx, s); err != nil || again != id {
+		t.Errorf("Create again = %s, %v; want the same container %s", again, err, id)
+	}
+	other := s
+	other.Nonce = "another claim"
+	if _, err := p.Create(ctx, other); !errors.Is(err, ErrNameTaken) {
+		t.Errorf("Create under a taken name = %v, want ErrNameTaken", err)
+	}
+	s.ID = id
+	if err := p.Start(ctx, s.Ref); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Ready(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	byName := s.Ref
+	byName.ID = ""
+	if f, err := p.Inspect(ctx, byName); err != nil || f.ID != id || f.Session != 7 {
+		t.Errorf("Inspect by name = %+v, %v", f, err)
+	}
+	stranger := byName
+	stranger.Nonce = "another claim"
+	if _, err := p.Inspect(ctx, stranger); !errors.Is(err, ErrGone) {
+		t.Errorf("Inspect with another nonce = %v, want ErrGone", err)
+	}
+	list, now, err := p.List(ctx, host)
+	if err != nil || len(list) != 1 || list[0].ID != id || now.Sub(list[0].Created).Abs() > time.Minute {
+		t.Errorf("List = %+v at %v, %v", list, now, err)
+	}
+	taken := s
+	taken.Ref = Ref{Host: host, Name: s.Name + "b", Session: 8, Nonce: "n"}
+	if taken.ID, err = p.Create(ctx, taken); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(ctx, taken.Ref); !errors.Is(err, ErrPortTaken) {
+		t.Errorf("Start on a taken port = %v, want ErrPortTaken", err)
+	}
+	for _, r := range []Ref{taken.Ref, s.Ref, s.Ref, byName} {
+		if err := p.Remove(ctx, r); err != nil {
+			t.Errorf("Remove %s: %v", r, err)
+		}
+	}
+	if _, err := p.Inspect(ctx, s.Ref); !errors.Is(err, ErrGone) {
+		t.Errorf("Inspect after Remove = %v, want ErrGone", err)
+	}
+}
+
+func TestRealLocal(t *testing.T) {
+	p, id := realPool(t)
+	p.Check(t.Context())
+	if st := p.Status()[0]; st.State != Up || !st.Image {
+		t.Fatalf("status = %+v", st)
+	}
+	lifecycle(t, p, id, "local")
+}
+
+// TestRealKeys drives a container through its life over sshd with every kind of
+// key line that is promised to work.
+func TestRealKeys(t *testing.T) {
+	const lockedSocket = `restrict,port-forwarding,command="/bin/false",permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:*",permitlisten="127.0.0.1:1"`
+	for _, tt := range []struct {
+		name  string
+		opt   hoststest.SSHDOptions
+		stdio bool
+	}{
+		{"plain", hoststest.SSHDOptions{}, false},
+		{"locked down to socket and loopback", hoststest.SSHDOptions{KeyOptions: lockedSocket}, false},
+		{"locked down to dial-stdio", hoststest.SSHDOptions{KeyOptions: `restrict,command="docker system dial-stdio"`}, true},
+		{"forwarding switched off", hoststest.SSHDOptions{Config: "AllowTcpForwarding no"}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, id := realPool(t, hoststest.StartSSHD(t, tt.opt))
+			lifecycle(t, p, id, "host0")
+			l, err := p.hosts[0].conn.link(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stdio := l.stdio != nil; stdio != tt.stdio {
+				t.Errorf("goes over dial-stdio: %t, want %t", stdio, tt.stdio)
+			}
+		})
+	}
+}
+
+func TestRealPassphrase(t *testing.T) {
+	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{Passphrase: "open sesame"})
+	for _, tt := range []struct{ passphrase, want string }{
+		{"", "has a passphrase"},
+		{"wrong", "does not open"},
+		{"open sesame", ""},
+	} {
+		_, err := LoadKey(sshd.KeyFile, tt.passphrase)
+		if got := fmt.Sprint(err); (err == nil) != (tt.want == "") || !strings.Contains(got, tt.want) {
+			t.Errorf("LoadKey with %q = %v, want %q", tt.passphrase, err, tt.want)
+		}
+		if err != nil && tt.passphrase != "" && strings.Contains(err.Error(), tt.passphrase) {
+			t.Errorf("LoadKey tells the passphrase: %v", err)
+		}
+	}
+	h := hostOf(t, sshd, "h", "open sesame")
+	p, err := New(Config{Hosts: []Host{h}, KnownHosts: KnownHosts{Files: []string{sshd.KnownHosts}}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if _, err := p.hosts[0].conn.link(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRealHostKeys: a wrong key is refused; an unknown one is refused or written
+// down, as configured; one that was written down is checked from then on.
+func TestRealHostKeys(t *testing.T) {
+	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
+	impostor := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
+	dir := t.TempDir()
+	empty, learnt := filepath.Join(dir, "none"), filepath.Join(dir, "data", "known_hosts")
+	wrong := filepath.Join(dir, "wrong")
+	text, err := os.ReadFile(impostor.KnownHosts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Replace(string(text), portOf(impostor.Addr), portOf(sshd.Addr), 1)
+	if err := os.WriteFile(wrong, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		known  KnownHosts
+		refuse string
+	}{
+		{"known", KnownHosts{Files: []string{sshd.KnownHosts}}, ""},
+		{"unknown, strict", KnownHosts{Files: []string{empty}}, "is unknown"},
+		{"unknown, accepted", KnownHosts{Files: []string{empty, learnt}, AcceptNew: learnt}, ""},
+		{"learnt", KnownHosts{Files: []string{empty, learnt}}, ""},
+		{"changed", KnownHosts{Files: []string{wrong}}, "key mismatch"},
+		{"changed, accept-new", KnownHosts{Files: []string{wrong}, AcceptNew: filepath.Join(dir, "x")}, "key mismatch"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := hostOf(t, sshd, "h", "")
+			c := &conn{target: *h.SSH, keys: &hostKeys{tt.known}, timeout: 5 * time.Second}
+			defer c.close()
+			_, err := c.link(t.Context())
+			if got := fmt.Sprint(err); (err == nil) != (tt.refuse == "") || !strings.Contains(got, tt.refuse) {
+				t.Errorf("connect = %v, want %q", err, tt.refuse)
+			}
+		})
+	}
+}
+
+func portOf(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
+}
+
+// TestRealReconnect kills sshd under a pool again and again: every request that
+// comes after works all the same.
+func TestRealReconnect(t *testing.T) {
+	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
+	p, id := realPool(t, sshd)
+	for i := range 5 {
+		s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_" + strconv.Itoa(i+1), Session: int64(i + 1), Nonce: "n"}, Port: freePort(t)}
+		if _, err := p.Create(t.Context(), s); err != nil {
+			t.Fatalf("round %d: %v", i, err)
+		}
+		sshd.Kill()
+		sshd.Start()
+	}
+	list, _, err := p.List(t.Context(), "host0")
+	if err != nil || len(list) != 5 {
+		t.Errorf("List = %d containers, %v; want 5", len(list), err)
+	}
+}
+
+// TestRealSilent has a host that accepts connections and says nothing: callers
+// get an answer when their time is up, and at once while it is put aside.
+func TestRealSilent(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
+	h := hostOf(t, sshd, "h", "")
+	h.SSH.Addr = ln.Addr().String()
+	p, err := New(Config{Hosts: []Host{h}, ConnectTimeout: 300 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	start := time.Now()
+	if _, err := p.Inspect(context.Background(), Ref{Host: "h", ID: "x"}); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("Inspect = %v, want ErrUnreachable", err)
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("a silent host held the caller for %v", took)
+	}
+	start = time.Now()
+	if _, err := p.Inspect(context.Background(), Ref{Host: "h", ID: "x"}); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("Inspect = %v, want ErrUnreachable", err)
+	}
+	if took := time.Since(start); took > 200*time.Millisecond {
+		t.Errorf("a host that is put aside held the caller for %v", took)
+	}
+}
