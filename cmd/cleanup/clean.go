@@ -1,0 +1,154 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/reaper"
+	"wrpdistributor/internal/service"
+)
+
+// errUnclean means that the report already says what could not be cleaned.
+var errUnclean = errors.New("something could not be cleaned, see above")
+
+func clean(cmd *cobra.Command, opt *options, code *int) error {
+	cfg, err := config.Load(opt.envFile)
+	if err != nil {
+		return err
+	}
+	if err := usePretendHosts(cfg); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: max(cfg.LogLevel, slog.LevelWarn)}))
+	ctx := cmd.Context()
+	db, err := database.Open(ctx, service.Database(cfg, false))
+	if errors.Is(err, database.ErrNoDatabase) {
+		return err // a wrong folder, most likely
+	}
+	*code = exitFailed
+	if err != nil {
+		return err
+	}
+	svc, err := service.Open(ctx, cfg, db, log)
+	if err != nil {
+		return err
+	}
+	defer svc.Close()
+	switch {
+	case opt.forgetHost != "":
+		return forget(cmd, opt, cfg, svc, code)
+	case opt.every > 0:
+		return repeat(cmd, opt, svc)
+	}
+	return once(cmd, opt, svc)
+}
+
+// once makes one pass and reports it.
+func once(cmd *cobra.Command, opt *options, svc *service.Service) error {
+	bar := newBar(cmd.ErrOrStderr())
+	report, err := svc.Reaper.Pass(cmd.Context(), reaper.Options{
+		Idle:      time.Duration(opt.timeout) * time.Minute,
+		All:       opt.all,
+		NoOrphans: opt.noOrphans,
+		DryRun:    opt.dryRun,
+		Progress:  bar.set,
+	})
+	bar.finish()
+	if err != nil {
+		return err
+	}
+	if err := print(cmd.OutOrStdout(), report, opt); err != nil {
+		return err
+	}
+	if len(report.Problems) > 0 {
+		return errUnclean
+	}
+	return nil
+}
+
+// repeat makes passes until the process is told to end. What goes wrong in one
+// is said, and left to the next.
+func repeat(cmd *cobra.Command, opt *options, svc *service.Service) error {
+	ctx := cmd.Context()
+	tick := time.NewTicker(opt.every)
+	defer tick.Stop()
+	for {
+		if err := once(cmd, opt, svc); err != nil && ctx.Err() == nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "cleanup:", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func print(w io.Writer, r *reaper.Report, opt *options) error {
+	if opt.json {
+		return json.NewEncoder(w).Encode(r)
+	}
+	for _, line := range append(r.Planned, r.Problems...) {
+		fmt.Fprintln(w, line)
+	}
+	if r.Orphans > 0 {
+		fmt.Fprintf(w, "%d containers that no session knows were removed.\n", r.Orphans)
+	}
+	if opt.dryRun {
+		fmt.Fprintf(w, "Nothing was changed, %d things would be done.\n", len(r.Planned))
+		return nil
+	}
+	fmt.Fprintln(w, r.Summary())
+	return nil
+}
+
+// forget gives up the sessions of a host that is gone for good.
+func forget(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.Service, code *int) error {
+	for _, h := range cfg.Hosts {
+		if h.Name == opt.forgetHost {
+			*code = exitUsage
+			return fmt.Errorf("--forget-host %s: the host is still in CONTAINER_HOSTS; take it out first", opt.forgetHost)
+		}
+	}
+	n, err := svc.Sessions.Store.Forget(cmd.Context(), opt.forgetHost)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%d sessions of %s were forgotten; their containers, if any, are not touched.\n", n, opt.forgetHost)
+	return nil
+}
+
+// A bar shows progress on a terminal, and nothing elsewhere.
+type bar struct{ *progressbar.ProgressBar }
+
+func newBar(w io.Writer) bar {
+	f, ok := w.(*os.File)
+	if !ok || !isatty.IsTerminal(f.Fd()) {
+		return bar{}
+	}
+	return bar{progressbar.NewOptions(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("sessions"), progressbar.OptionClearOnFinish(), progressbar.OptionShowCount())}
+}
+
+func (b bar) set(done, total int) {
+	if b.ProgressBar != nil {
+		b.ChangeMax(total)
+		_ = b.Set(done) // it is only a picture
+	}
+}
+
+func (b bar) finish() {
+	if b.ProgressBar != nil {
+		_ = b.Finish()
+	}
+}

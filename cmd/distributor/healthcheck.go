@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// healthcheckCommand is for container images that have nothing else to ask with.
+func healthcheckCommand(code *int) *cobra.Command {
+	var address string
+	cmd := &cobra.Command{
+		Use:     "healthcheck",
+		Short:   "Ask the service on this machine whether it works, for container health checks",
+		Example: `  distributor healthcheck --address 127.0.0.1:7777`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			*code = exitFailed
+			if _, _, err := net.SplitHostPort(address); err != nil {
+				*code = exitUsage
+				return fmt.Errorf("--address %q: want host:port", address)
+			}
+			client := &http.Client{Timeout: 3 * time.Second}
+			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, "http://"+address+"/healthz", http.NoBody)
+			if err != nil {
+				return err
+			}
+			resp, err := client.Do(req)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				return fmt.Errorf("the service answers %s", resp.Status)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&address, "address", "127.0.0.1:7777", "where the service listens")
+	return cmd
+}

@@ -1,0 +1,73 @@
+// Command distributor hands out WRP containers to retro web browsers.
+//
+// It is configured by environment variables and a file .env; .env.dist
+// describes all of them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// run is the whole program.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	code := exitUsage // what goes wrong before a command begins is a usage error
+	root := rootCommand(&code)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(stderr, "distributor:", err)
+		return code
+	}
+	return 0
+}
+
+// options are the flags that all commands have.
+type options struct {
+	envFile string
+	pretend int
+}
+
+func rootCommand(code *int) *cobra.Command {
+	opt := &options{}
+	root := &cobra.Command{
+		Use:   "distributor",
+		Short: "Hand out WRP containers to retro web browsers",
+		Long: `Hand out WRP containers to retro web browsers.
+
+Without a sub-command the service runs until SIGINT or SIGTERM. It is configured
+by environment variables and the file .env, see .env.dist.`,
+		Example: `  distributor                     serve, as .env says
+  distributor --pretend 3         serve on three pretend hosts, nothing else is needed
+  distributor migrate             bring the database up to date, and exit
+  distributor migrate --down      give the database back to the PHP program`,
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), opt, cmd.ErrOrStderr(), code)
+		},
+	}
+	root.PersistentFlags().StringVar(&opt.envFile, "env-file", ".env", "file with settings; variables of the process win over it")
+	root.Flags().IntVar(&opt.pretend, "pretend", 0, "serve on this many pretend hosts at 127.0.0.2, 127.0.0.3, …")
+	root.AddCommand(migrateCommand(opt, code), healthcheckCommand(code))
+	return root
+}

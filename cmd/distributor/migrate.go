@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/service"
+	"wrpdistributor/internal/session"
+)
+
+func migrateCommand(opt *options, code *int) *cobra.Command {
+	var down bool
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the database up to date, or give it back to the PHP program",
+		Long: `Bring the database up to date: make the tables, or take over those that the PHP
+program left, with all running sessions and statistics. The service does the
+same when it starts; several at once are safe.
+
+With --down the tables get back the shape that the PHP program knows. Sessions
+which that shape cannot hold are stopped first. Stop the service before.`,
+		Example: `  distributor migrate
+  distributor migrate --down`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(opt.envFile)
+			if err != nil {
+				return err
+			}
+			*code = exitFailed
+			db, err := database.Open(cmd.Context(), service.Database(cfg, !down))
+			if err != nil {
+				return err
+			}
+			if down {
+				return migrateDown(cmd, cfg, db, newLogger(cfg, cmd.ErrOrStderr()))
+			}
+			defer db.Close()
+			if err := db.Migrate(cmd.Context()); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "The database %s is up to date.\n", cfg.Database)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&down, "down", false, "give the database back to the PHP program")
+	return cmd
+}
+
+func migrateDown(cmd *cobra.Command, cfg *config.Config, db *database.DB, log *slog.Logger) error {
+	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	svc, err := service.Open(ctx, cfg, db, log)
+	if err != nil {
+		return err
+	}
+	defer closeAll(svc, log)
+	unfit, err := db.Unfit(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range unfit {
+		if err := stopUnfit(cmd, svc, id, out); err != nil {
+			return err
+		}
+	}
+	if err := db.Down(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "The database is the PHP program's again.")
+	return nil
+}
+
+func stopUnfit(cmd *cobra.Command, svc *service.Service, id int64, out io.Writer) error {
+	s, err := svc.Sessions.Store.ByID(cmd.Context(), id)
+	if errors.Is(err, session.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Stopping session %d on %s:%d (%s), which the old tables cannot hold.\n", s.ID, s.Host, s.Port, s.State)
+	if err := svc.Reaper.EndNow(cmd.Context(), s); err != nil {
+		return fmt.Errorf("%w (the database is unchanged)", err)
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"html"
+	"net/http"
+	"strconv"
+
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
+)
+
+var (
+	errNoSuchPage   = errors.New("there is nothing here")
+	errMethod       = errors.New("this method is not supported")
+	errClosing      = errors.New("the service is shutting down")
+	errNoHost       = errors.New("no host with the image is up")
+	errNoUserAgent  = errors.New("the User-Agent header is missing or blank")
+	errForwardedFor = errors.New("the X-Forwarded-For header holds something that is no address")
+	errTooLarge     = errors.New("the request body is larger than 64 KiB")
+	errBody         = errors.New("the request body is neither a form nor JSON that can be read")
+)
+
+const (
+	notStarted = "Docker container for this session could not be started!"
+	notStopped = "Docker container for this session could not be stopped!"
+
+	retrySoon  = 1 // seconds
+	retryLater = 30
+)
+
+// An answer is what a client is told of an error.
+type answer struct {
+	code     int
+	title    string
+	sentence string
+	retry    int // seconds; 0: not said
+}
+
+// answerTo maps errors to answers; what is not listed is unavailable for now.
+func answerTo(err error, method string) answer {
+	for _, known := range []struct {
+		err  error
+		code int
+	}{
+		{errNoSuchPage, http.StatusNotFound},
+		{errMethod, http.StatusMethodNotAllowed},
+		{errNoUserAgent, http.StatusBadRequest},
+		{errForwardedFor, http.StatusBadRequest},
+		{errBody, http.StatusBadRequest},
+		{errTooLarge, http.StatusRequestEntityTooLarge},
+	} {
+		if errors.Is(err, known.err) {
+			return answer{known.code, http.StatusText(known.code), sentence(known.err), 0}
+		}
+	}
+	a := answer{http.StatusServiceUnavailable, http.StatusText(http.StatusServiceUnavailable), "The service cannot answer at the moment, try again later.", retryLater}
+	switch method {
+	case http.MethodPut:
+		a.title = notStarted
+	case http.MethodDelete:
+		a.title = notStopped
+	}
+	_, full := errors.AsType[*session.FullError](err)
+	switch {
+	case full:
+		a.sentence = "Could not find an available containerHost, try again later or adjust distributor configuration."
+	case errors.Is(err, session.ErrNoTLS):
+		a.sentence, a.retry = "No containerHost has a TLS certificate, ask again without ssl.", 0
+	case errors.Is(err, session.ErrStopped):
+		a.sentence, a.retry = "It was stopped while it started.", retrySoon
+	case errors.Is(err, errClosing), errors.Is(err, errNoHost):
+		a.sentence, a.retry = sentence(err), retrySoon
+	case method == http.MethodDelete && (errors.Is(err, hosts.ErrUnreachable) || errors.Is(err, hosts.ErrUnknownHost)):
+		a.sentence, a.retry = "It will be stopped as soon as its host can be reached again.", 0
+	}
+	return a
+}
+
+func sentence(err error) string {
+	text := err.Error()
+	return string(text[0]-'a'+'A') + text[1:] + "."
+}
+
+// fail answers with what a client may know of err, and logs the rest.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	a := answerTo(err, r.Method)
+	level := s.Log.InfoContext
+	if a.code >= http.StatusInternalServerError {
+		level = s.Log.WarnContext
+	}
+	level(r.Context(), "request refused", "request", requestID(r), "method", r.Method, "path", r.URL.Path, "status", a.code, "err", err)
+	if a.retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(a.retry))
+	}
+	page := fmt.Sprintf("<h1>%s</h1><p>%s</p><p>Request %s</p>", html.EscapeString(a.title), html.EscapeString(a.sentence), requestID(r))
+	write(w, a.code, "text/html;charset=UTF-8", page)
+}
+
+func writeText(w http.ResponseWriter, code int, body string) {
+	write(w, code, "text/plain;charset=UTF-8", body)
+}
+
+// write answers with a known length, which HTTP/1.0 clients need.
+func write(w http.ResponseWriter, code int, contentType, body string) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(code)
+	_, _ = w.Write([]byte(body)) // a client that left is not waiting for it
+}
+
+type requestIDKey struct{}
+
+// withRequestID gives the request a name for the log and for the client.
+func withRequestID(w http.ResponseWriter, r *http.Request) *http.Request {
+	id := rand.Text()[:10]
+	w.Header().Set("X-Request-Id", id)
+	return r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+}
+
+func requestID(r *http.Request) string {
+	id, _ := r.Context().Value(requestIDKey{}).(string)
+	return id
+}

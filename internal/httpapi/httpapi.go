@@ -1,0 +1,122 @@
+// Package httpapi serves the distributor's HTTP interface: the protocol of the
+// PHP program on "/", which closed clients speak, and two health checks.
+//
+// A handler returns its error; [server.handle] is the one place that turns an
+// error into a status, a page and a log line. What a client is told never
+// contains more than one plain sentence and the id under which the log has the
+// rest.
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/httprate"
+
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
+)
+
+// Config holds what the interface needs. All fields are required, but for
+// AdminToken.
+type Config struct {
+	Sessions       *session.Manager
+	Pool           *hosts.Pool
+	Ping           func(context.Context) error // asks the database
+	AuthToken      string
+	AdminToken     string         // shows host names on the status page; empty: nobody sees them
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	Log            *slog.Logger
+}
+
+// A Server is the HTTP interface. It is safe for concurrent use.
+type Server struct {
+	Config
+	routes   http.Handler
+	failures *httprate.RateLimiter
+	work     inFlight
+	proxied  sync.Once // the hint at an undeclared proxy
+}
+
+// New returns the server. All routes are listed here.
+func New(cfg Config) *Server {
+	s := &Server{Config: cfg, failures: newFailureLimit()}
+	main := s.requireToken(s.methods(map[string]handler{
+		http.MethodGet:    s.status,
+		http.MethodHead:   s.extend,
+		http.MethodPut:    s.start,
+		http.MethodDelete: s.stop,
+	}))
+	r := chi.NewRouter()
+	r.Handle("/", main)
+	r.Handle("/index.php", main)
+	r.Get("/healthz", s.healthy)
+	r.Get("/readyz", s.handle(s.ready))
+	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNoSuchPage }))
+	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
+	s.routes = r
+	return s
+}
+
+// Drain makes every further request be answered 503, so that the process can
+// end, and waits for those under way, or for ctx.
+func (s *Server) Drain(ctx context.Context) { s.work.drain(ctx) }
+
+// ServeHTTP implements [http.Handler].
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = withRequestID(w, r)
+	if !s.work.begin() {
+		w.Header().Set("Connection", "close")
+		s.fail(w, r, errClosing)
+		return
+	}
+	defer s.work.end()
+	s.routes.ServeHTTP(w, r)
+}
+
+// A handler answers a request, or returns why it cannot. In that case it must
+// not have written anything.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+func (s *Server) handle(h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	}
+}
+
+// methods chooses the handler by method, after the token was checked: a client
+// without a token does not learn which methods there are.
+func (s *Server) methods(byMethod map[string]handler) http.Handler {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		h, ok := byMethod[r.Method]
+		if !ok {
+			w.Header().Set("Allow", "GET, HEAD, PUT, DELETE")
+			return errMethod
+		}
+		return h(w, r)
+	})
+}
+
+func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
+	writeText(w, http.StatusOK, "ok\n")
+}
+
+// ready says whether a client could get a session, as far as is known.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Ping(r.Context()); err != nil {
+		return err
+	}
+	for _, st := range s.Pool.Status() {
+		if st.State == hosts.Up && st.Image {
+			writeText(w, http.StatusOK, "ready\n")
+			return nil
+		}
+	}
+	return errNoHost
+}

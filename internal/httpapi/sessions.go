@@ -1,0 +1,185 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"wrpdistributor/internal/session"
+)
+
+const maxBody = 64 << 10
+
+// start answers with the address and the token of the client's session.
+func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
+	client, err := s.client(r)
+	if err != nil {
+		return err
+	}
+	tls, err := wantsTLS(w, r)
+	if err != nil {
+		return err
+	}
+	sess, fresh, err := s.Sessions.Allocate(r.Context(), client, tls)
+	if err != nil {
+		return err
+	}
+	address := s.address(sess, r)
+	if !fresh {
+		w.Header().Set("X-Wrp-Url", address)
+		if sess.Token != "" {
+			w.Header().Set("X-Wrp-Token", sess.Token)
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	s.Log.InfoContext(r.Context(), "session started", "request", requestID(r), "session", sess.ID, "client", client.IP, "host", sess.Host, "port", sess.Port, "tls", sess.TLS)
+	write(w, http.StatusAccepted, "text/xml;charset=UTF-8", fmt.Sprintf("<xml><wrpUrl>%s</wrpUrl><token>%s</token></xml>", address, sess.Token))
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		s.Log.InfoContext(r.Context(), "client left before it got its session, which is stopped", "request", requestID(r), "session", sess.ID)
+		if err := s.Sessions.Abandon(r.Context(), sess); err != nil {
+			s.Log.WarnContext(r.Context(), "abandoned session is left to cleanup", "request", requestID(r), "session", sess.ID, "err", err)
+		}
+	}
+	return nil
+}
+
+// extend keeps the client's session alive. Old clients know one answer only.
+func (s *Server) extend(w http.ResponseWriter, r *http.Request) error {
+	client, err := s.client(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Sessions.Touch(r.Context(), client); err != nil && !errors.Is(err, session.ErrNotFound) {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// stop ends the client's session. Stopping twice is fine.
+func (s *Server) stop(w http.ResponseWriter, r *http.Request) error {
+	client, err := s.client(r)
+	if err != nil {
+		return err
+	}
+	err = s.Sessions.Release(r.Context(), client)
+	if errors.Is(err, session.ErrNotFound) {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.Log.InfoContext(r.Context(), "session stopped", "request", requestID(r), "client", client.IP)
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}
+
+// wantsTLS reads ssl=... from a form or JSON body.
+func wantsTLS(w http.ResponseWriter, r *http.Request) (bool, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return false, errTooLarge
+	}
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", errBody, err)
+	}
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/json" {
+		return tlsFromJSON(body)
+	}
+	form, err := url.ParseQuery(strings.TrimSpace(string(body)))
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", errBody, err)
+	}
+	values := form["ssl"]
+	if len(values) == 0 {
+		return false, nil
+	}
+	return isTrue(values[len(values)-1]), nil
+}
+
+func tlsFromJSON(body []byte) (bool, error) {
+	if len(body) == 0 {
+		return false, nil
+	}
+	var given struct{ SSL any }
+	if err := json.Unmarshal(body, &given); err != nil {
+		return false, fmt.Errorf("%w: %w", errBody, err)
+	}
+	switch v := given.SSL.(type) {
+	case nil:
+		return false, nil
+	case map[string]any, []any:
+		return false, errBody
+	default:
+		return isTrue(fmt.Sprint(v)), nil
+	}
+}
+
+// isTrue takes anything for a yes that does not say no.
+func isTrue(value string) bool {
+	switch strings.ToLower(strings.TrimSpace(value)) {
+	case "", "0", "false", "no", "off":
+		return false
+	}
+	return true
+}
+
+// address returns where the client finds its WRP.
+func (s *Server) address(sess *session.Session, r *http.Request) string {
+	host := sess.Host
+	if h, err := s.Pool.Host(sess.Host); err == nil {
+		host = h.Address
+	} else if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name // of a host that is not configured any more
+	}
+	if host == "" {
+		host = reachedAt(r)
+	}
+	return net.JoinHostPort(host, fmt.Sprint(sess.Port))
+}
+
+// reachedAt returns the name by which the client reached this service; a
+// container on the same machine is found by it too.
+func reachedAt(r *http.Request) string {
+	name := r.Host
+	if host, _, err := net.SplitHostPort(name); err == nil {
+		name = host
+	}
+	name = strings.Trim(name, "[]")
+	if isAddress(name) || isHostName(name) {
+		return name
+	}
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if local == nil {
+		return "127.0.0.1"
+	}
+	ap, _ := netip.ParseAddrPort(local.String()) // net/http wrote it
+	return canonical(ap.Addr()).String()
+}
+
+func isAddress(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil
+}
+
+func isHostName(text string) bool {
+	if text == "" || len(text) > 253 {
+		return false
+	}
+	for _, c := range text {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_", c) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"wrpdistributor/internal/session"
+)
+
+// status answers how full the pool is. It creates nothing.
+func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.client(r); err != nil {
+		return err
+	}
+	counts, err := s.Sessions.Counts(r.Context())
+	if err != nil {
+		return err
+	}
+	perHost := s.perHost(counts)
+	if !wantsJSON(r) {
+		write(w, http.StatusOK, "text/html;charset=UTF-8", fragment(counts, len(s.Pool.Hosts()), perHost))
+		return nil
+	}
+	body, err := json.Marshal(map[string]any{
+		"activeSessions":             counts.Sessions,
+		"containersRunning":          counts.Containers,
+		"remainingContainers":        counts.Remaining,
+		"containerHosts":             len(s.Pool.Hosts()),
+		"containerHostsWithSessions": perHost,
+	})
+	if err != nil {
+		return err
+	}
+	write(w, http.StatusOK, "application/json", string(body)+"\n")
+	return nil
+}
+
+func wantsJSON(r *http.Request) bool {
+	return r.URL.Query().Get("format") == "json" || strings.Contains(strings.ToLower(r.Header.Get("Accept")), "application/json")
+}
+
+// perHost returns the sessions of every host, under a name that does not tell a
+// client which host it is.
+func (s *Server) perHost(counts session.Counts) map[string]int {
+	m := make(map[string]int)
+	for _, h := range s.Pool.Hosts() {
+		m[alias(h.Name)] = 0
+	}
+	for host, n := range counts.PerHost {
+		m[alias(host)] += n
+	}
+	return m
+}
+
+func alias(host string) string {
+	sum := md5.Sum([]byte(host))
+	return hex.EncodeToString(sum[:4])
+}
+
+// fragment is the PHP program's status page, in the same words.
+func fragment(c session.Counts, hosts int, perHost map[string]int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "<h1>wrp-distributor status</h1><p>It's alive! Here are some statistics about the current instance:</p>"+
+		"<ul><li>Current session count: %d</li><li>Current container count: %d</li><li>Available container hosts: %d</li>"+
+		"<li>Container hosts in use:<br><ol>", c.Sessions, c.Containers, hosts)
+	for _, name := range slices.Sorted(maps.Keys(perHost)) {
+		fmt.Fprintf(&b, "<li>%s: %d sessions running</li>", name, perHost[name])
+	}
+	fmt.Fprintf(&b, "</ol></li><li>Unused configuration potential / remaining containers: %d</li></ul>", c.Remaining)
+	return b.String()
+}

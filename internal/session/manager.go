@@ -1,0 +1,246 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"wrpdistributor/internal/hosts"
+)
+
+const (
+	pollInterval    = 100 * time.Millisecond // while another request starts the client's session
+	inspectTimeout  = 2 * time.Second        // of a PUT's look at a running container
+	rollbackTimeout = 3 * time.Second
+	dockerMargin    = 10 * time.Second // by which Docker calls end before the start timeout
+	finishTimeout   = 20 * time.Second
+)
+
+// A Config holds what a [Manager] needs. All fields are required.
+type Config struct {
+	Store        *Store
+	Pool         *hosts.Pool
+	DatabaseID   string
+	Strategy     hosts.Strategy
+	StartPort    int
+	StartTimeout time.Duration // the same as the store's
+	Log          *slog.Logger
+}
+
+// A Manager allocates sessions. It is safe for concurrent use.
+type Manager struct {
+	Config
+	taken takenPorts
+
+	starts sync.WaitGroup
+	alive  context.Context // done when starts are to be cut off
+	abort  context.CancelFunc
+}
+
+// NewManager returns a manager. Close it to end what it has under way.
+func NewManager(cfg Config) *Manager {
+	m := &Manager{Config: cfg}
+	m.alive, m.abort = context.WithCancel(context.Background())
+	return m
+}
+
+// Close cuts off the starts that are under way and waits for their rollback. A
+// rollback that takes too long is left to the reaper. Sessions keep running.
+func (m *Manager) Close() {
+	m.abort()
+	m.starts.Wait()
+}
+
+// Allocate returns the client's session, and whether it was started just now.
+// The work goes on if ctx ends: a client that hung up is told nothing, but what
+// was begun is finished.
+//
+// Errors: a [FullError], [ErrNoTLS], [ErrStopped], or the database's.
+func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session, fresh bool, err error) {
+	ctx, cancel := m.detach(ctx)
+	defer cancel()
+	m.starts.Add(1)
+	defer m.starts.Done()
+	for {
+		s, err := m.Store.ByIdentity(ctx, c.identity())
+		switch {
+		case errors.Is(err, ErrNotFound):
+			s, err := m.startNew(ctx, c, tls)
+			if errors.Is(err, errTaken) {
+				continue
+			}
+			return s, true, err
+		case err != nil:
+			return nil, false, err
+		}
+		if ours, err := m.resume(ctx, c, s); ours || err != nil {
+			return s, false, err
+		}
+	}
+}
+
+// detach returns a context that ends with the manager, not with the request.
+func (m *Manager) detach(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(m.alive, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// resume reports whether s can be given to its client. If not, the caller looks
+// again: s is about to run, or was found dead and is no longer the client's.
+func (m *Manager) resume(ctx context.Context, c Client, s *Session) (bool, error) {
+	switch s.State {
+	case Running:
+		return m.stillRuns(ctx, c, s)
+	case Claimed, Starting:
+		if s.Overdue {
+			_, err := m.Repair(ctx, s)
+			return false, ignorePending(err)
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-time.After(pollInterval):
+		return false, nil
+	}
+}
+
+// ignorePending drops errors that leave the client free of the old session.
+func ignorePending(err error) error {
+	if errors.Is(err, ErrPending) || errors.Is(err, hosts.ErrUnreachable) || errors.Is(err, hosts.ErrUnknownHost) {
+		return nil
+	}
+	return err
+}
+
+func (m *Manager) stillRuns(ctx context.Context, c Client, s *Session) (bool, error) {
+	if ok, err := m.Store.Touch(ctx, c.identity()); !ok || err != nil {
+		return false, err // someone is ending it
+	}
+	look, cancel := context.WithTimeout(ctx, inspectTimeout)
+	defer cancel()
+	_, err := m.Pool.Inspect(look, s.ref(m.DatabaseID))
+	if !errors.Is(err, hosts.ErrGone) {
+		return true, nil // unreachable is not gone
+	}
+	m.Log.InfoContext(ctx, "container of a session is gone, starting another", "session", s.ID, "host", s.Host)
+	_, err = m.end(ctx, s)
+	return false, ignorePending(err)
+}
+
+// startNew claims slots until a container starts on one: the next port after a
+// taken one, the next host after any other failure.
+func (m *Manager) startNew(ctx context.Context, c Client, tls bool) (*Session, error) {
+	failed := make(map[string]error)
+	for {
+		s, err := m.claim(ctx, c, tls, failed)
+		if err != nil {
+			return nil, err
+		}
+		err = m.start(ctx, s)
+		switch {
+		case err == nil:
+			return m.Store.ByID(ctx, s.ID)
+		case errors.Is(err, ErrStopped) || ctx.Err() != nil:
+			return nil, err
+		case errors.Is(err, hosts.ErrPortTaken):
+			m.taken.add(s.Host, s.Port)
+		default:
+			failed[s.Host] = err
+		}
+		m.Log.WarnContext(ctx, "start failed, trying elsewhere", "session", s.ID, "host", s.Host, "port", s.Port, "err", err)
+	}
+}
+
+// claim reserves a slot on a host that can take a container and did not fail
+// this client yet.
+func (m *Manager) claim(ctx context.Context, c Client, tls bool, failed map[string]error) (*Session, error) {
+	m.Pool.Settle(ctx)
+	full := &FullError{}
+	var loads []hosts.Load
+	anyTLS := false
+	for _, st := range m.Pool.Status() {
+		anyTLS = anyTLS || st.Host.TLS != nil
+		if why := refusal(st, tls, failed[st.Host.Name]); why != "" {
+			full.Reasons = append(full.Reasons, Reason{st.Host.Name, why})
+			continue
+		}
+		loads = append(loads, hosts.Load{Host: st.Host.Name, Max: st.Host.Max})
+	}
+	if tls && !anyTLS {
+		return nil, ErrNoTLS
+	}
+	s, err := m.Store.Claim(ctx, claim{
+		client: c, tls: tls, token: randomHex(20), nonce: randomHex(16),
+		hosts: loads, strategy: m.Strategy, startPort: m.StartPort, avoid: m.taken.on,
+	})
+	if more, ok := errors.AsType[*FullError](err); ok {
+		full.Reasons = append(full.Reasons, more.Reasons...)
+		return nil, full
+	}
+	return s, err
+}
+
+// refusal says why a host is not asked, or nothing.
+func refusal(st hosts.Status, tls bool, failed error) string {
+	switch {
+	case failed != nil:
+		return failed.Error()
+	case st.State != hosts.Up:
+		return fmt.Sprintf("down since %s: %s", st.Since.UTC().Format(time.TimeOnly), st.Reason)
+	case tls && st.Host.TLS == nil:
+		return "no certificate"
+	}
+	return ""
+}
+
+func randomHex(bytes int) string {
+	b := make([]byte, bytes)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// Touch counts as use of the client's session. It returns [ErrNotFound] if the
+// client has none that runs.
+func (m *Manager) Touch(ctx context.Context, c Client) error {
+	ok, err := m.Store.Touch(ctx, c.identity())
+	if err == nil && !ok {
+		err = ErrNotFound
+	}
+	return err
+}
+
+// Release ends the client's session. The client is free at once; the slot is,
+// when the host confirms that the container is gone. [ErrNotFound] means that
+// there is none, hosts.ErrUnreachable that the container waits to be reaped.
+func (m *Manager) Release(ctx context.Context, c Client) error {
+	ctx, cancel := m.detach(ctx)
+	defer cancel()
+	for {
+		s, err := m.Store.ByIdentity(ctx, c.identity())
+		if err != nil {
+			return err
+		}
+		ended, err := m.end(ctx, s)
+		if errors.Is(err, ErrPending) {
+			return nil // its starter sees that it is to stop
+		}
+		if ended || err != nil {
+			return err
+		}
+	}
+}
+
+// Abandon ends a session that could not be handed over.
+func (m *Manager) Abandon(ctx context.Context, s *Session) error {
+	ctx, cancel := m.detach(ctx)
+	defer cancel()
+	_, err := m.end(ctx, s)
+	return err
+}

@@ -1,0 +1,76 @@
+package session
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// extraPorts may be used above a host's range when strangers hold ports in it.
+	extraPorts = 16
+
+	avoidFor = 10 * time.Minute
+)
+
+// choosePlace returns the slot and port of a host's next container. The slot is
+// the lowest free one whose own port is free; if strangers hold the ports of all
+// free slots, the lowest free slot gets a port above the range.
+func choosePlace(limit, startPort int, slots, ports map[int]bool, avoid func(port int) bool) (slot, port int, ok bool) {
+	free := func(port int) bool { return !ports[port] && !avoid(port) }
+	lowest := -1
+	for slot := range limit {
+		if slots[slot] {
+			continue
+		}
+		if free(startPort + slot) {
+			return slot, startPort + slot, true
+		}
+		if lowest < 0 {
+			lowest = slot
+		}
+	}
+	if lowest < 0 {
+		return 0, 0, false
+	}
+	for port := startPort + limit; port < startPort+limit+extraPorts; port++ {
+		if free(port) {
+			return lowest, port, true
+		}
+	}
+	return 0, 0, false
+}
+
+// takenPorts remembers the ports that something else was found on. It is safe
+// for concurrent use.
+type takenPorts struct {
+	mu    sync.Mutex
+	until map[hostPort]time.Time
+}
+
+type hostPort struct {
+	host string
+	port int
+}
+
+func (t *takenPorts) add(host string, port int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.until == nil {
+		t.until = make(map[hostPort]time.Time)
+	}
+	t.until[hostPort{host, port}] = time.Now().Add(avoidFor)
+}
+
+// on returns a test for the ports of one host.
+func (t *takenPorts) on(host string) func(port int) bool {
+	return func(port int) bool {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		until, ok := t.until[hostPort{host, port}]
+		if ok && time.Now().After(until) {
+			delete(t.until, hostPort{host, port})
+			return false
+		}
+		return ok
+	}
+}

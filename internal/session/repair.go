@@ -1,0 +1,75 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"wrpdistributor/internal/hosts"
+)
+
+// Repair compares a session with what its host says, and corrects the table: a
+// start that was given up, a container that died, a stop that was not finished.
+// It reports whether the session was ended.
+func (m *Manager) Repair(ctx context.Context, s *Session) (bool, error) {
+	switch s.State {
+	case Claimed, Starting:
+		if !s.Overdue {
+			return false, nil
+		}
+		if ok, err := m.Store.StopOverdue(ctx, s.ID); !ok || err != nil {
+			return false, err
+		}
+	case Running:
+		_, err := m.Pool.Inspect(ctx, s.ref(m.DatabaseID))
+		if !errors.Is(err, hosts.ErrGone) {
+			return false, err
+		}
+		return m.end(ctx, s)
+	}
+	return m.finish(ctx, s)
+}
+
+// Expire ends a session that has not been used for that many seconds. False: it
+// was used, or ended, since s was read.
+func (m *Manager) Expire(ctx context.Context, s *Session, seconds int) (bool, error) {
+	if ok, err := m.Store.StopIdle(ctx, s.ID, seconds); !ok || err != nil {
+		return false, err
+	}
+	return m.finish(ctx, s)
+}
+
+// End ends a session on purpose, whoever uses it.
+func (m *Manager) End(ctx context.Context, s *Session) (bool, error) {
+	if s.State == Stopping {
+		return m.finish(ctx, s)
+	}
+	return m.end(ctx, s)
+}
+
+// end takes the session from its client and removes the container. False: the
+// session is not in the state it was in when s was read.
+func (m *Manager) end(ctx context.Context, s *Session) (bool, error) {
+	if ok, err := m.Store.Stop(ctx, s.ID, s.State); !ok || err != nil {
+		return false, err
+	}
+	return m.finish(ctx, s)
+}
+
+// finish removes the container of a stopping session, then the row. While the
+// container's id is unknown a request for it may still be under way, so that
+// its absence proves nothing until the start timeout has passed.
+func (m *Manager) finish(ctx context.Context, s *Session) (bool, error) {
+	if s.ContainerID == "" && !s.Overdue {
+		return false, ErrPending
+	}
+	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
+	defer cancel()
+	if err := m.Pool.Remove(ctx, s.ref(m.DatabaseID)); err != nil {
+		return false, fmt.Errorf("end session %d: %w", s.ID, err)
+	}
+	if _, err := m.Store.Delete(ctx, s.ID); err != nil {
+		return false, err
+	}
+	return true, nil
+}

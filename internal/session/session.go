@@ -1,0 +1,121 @@
+// Package session decides which client owns which WRP container.
+//
+// A row in the table sessions is a claimed slot of a host. It is inserted
+// before anything is started and deleted after the host confirmed that the
+// container is gone, so whoever dies in between leaves a row that says what may
+// be there. In between the row only moves forward:
+//
+//	claimed → starting → running → stopping → (deleted)
+//
+// Every move is one UPDATE that names the state it expects. Who changes no row
+// has lost a race and undoes its own work. No transaction and no lock is held
+// while SSH and Docker take their seconds.
+//
+// What callers can rely on: a client has at most one container that is not
+// being stopped; a session is handed over only while its container runs; a slot
+// is given again only when its host says that the container is gone; a host
+// that cannot be asked changes nothing.
+package session
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/hosts"
+)
+
+var (
+	// ErrNotFound means that the client has no session.
+	ErrNotFound = errors.New("session not found")
+
+	// ErrStopped means that the session was stopped while it started.
+	ErrStopped = errors.New("session was stopped while it started")
+
+	// ErrNoTLS means that TLS was asked for and no host is configured for it.
+	ErrNoTLS = errors.New("no host has a certificate")
+
+	// ErrPending means that a session cannot be ended yet: a container may
+	// still be on its way.
+	ErrPending = errors.New("container may still be starting")
+
+	// errTaken means that the client got a session by another request.
+	errTaken = errors.New("client has a session already")
+)
+
+// A FullError says why no host can take a container.
+type FullError struct {
+	Reasons []Reason
+}
+
+// A Reason says why one host takes no container.
+type Reason struct {
+	Host string
+	Why  string
+}
+
+func (e *FullError) Error() string {
+	var b strings.Builder
+	b.WriteString("no host takes a container")
+	for _, r := range e.Reasons {
+		fmt.Fprintf(&b, "; %s: %s", r.Host, r.Why)
+	}
+	return b.String()
+}
+
+// A State is where a session is in its life.
+type State string
+
+// The states, in the order of a session's life.
+const (
+	Claimed  State = "claimed"  // the slot is reserved, nothing was asked of the host
+	Starting State = "starting" // the host was, or is about to be, asked for a container
+	Running  State = "running"  // the container serves a client
+	Stopping State = "stopping" // the client is free, the container is not proven gone
+)
+
+// A Client is who asks for sessions: two installations behind one address
+// differ by user agent.
+type Client struct {
+	IP        string // canonical
+	UserAgent string // raw, in full
+}
+
+func (c Client) identity() []byte { return database.Identity(c.IP, c.UserAgent) }
+
+// A Session is one row: a claimed slot of a host.
+type Session struct {
+	ID          int64        `db:"id"`
+	State       State        `db:"state"`
+	Host        string       `db:"containerHost"`
+	Slot        int          `db:"slot"`
+	Port        int          `db:"port"`
+	TLS         bool         `db:"tls"`
+	Token       string       `db:"token"` // empty: adopted from the PHP program, not known
+	ContainerID string       `db:"wrpContainerId"`
+	Nonce       string       `db:"nonce"`
+	ClientIP    string       `db:"clientIp"`
+	UserAgent   string       `db:"clientUserAgent"` // readable: valid UTF-8
+	Identity    []byte       `db:"identity"`        // nil: no client any more
+	Started     time.Time    `db:"started"`
+	LastUsed    sql.NullTime `db:"lastUsed"`
+	Overdue     bool         `db:"overdue"` // started longer ago than a start may take
+}
+
+// ref names the session's container for its host.
+func (s *Session) ref(databaseID string) hosts.Ref {
+	r := hosts.Ref{
+		Host:    s.Host,
+		ID:      s.ContainerID,
+		Name:    fmt.Sprintf("wrp_%.8s_%d", databaseID, s.ID),
+		Session: s.ID,
+		Nonce:   s.Nonce,
+	}
+	if s.Nonce == "" {
+		r.Name = fmt.Sprintf("wrp_session_%d", s.ID) // as the PHP program named it
+	}
+	return r
+}

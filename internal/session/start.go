@@ -1,0 +1,86 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"wrpdistributor/internal/hosts"
+)
+
+// start runs the container of a claimed session. If that fails, nothing is left
+// of either, or the row says what may be left.
+func (m *Manager) start(ctx context.Context, s *Session) error {
+	err := m.startContainer(ctx, s)
+	if err != nil {
+		return errors.Join(err, m.rollBack(ctx, s, err))
+	}
+	return nil
+}
+
+func (m *Manager) startContainer(ctx context.Context, s *Session) error {
+	ctx, cancel := context.WithTimeout(ctx, m.StartTimeout-dockerMargin)
+	defer cancel()
+	if err := m.advance(ctx, s); err != nil {
+		return err
+	}
+	spec := hosts.Spec{Ref: s.ref(m.DatabaseID), Port: s.Port, Token: s.Token, TLS: s.TLS}
+	id, err := m.Pool.Create(ctx, spec)
+	if err != nil {
+		return err
+	}
+	s.ContainerID, spec.ID = id, id
+	// Once more: a DELETE may have come while the host created.
+	if err := m.advance(ctx, s); err != nil {
+		return err
+	}
+	if err := m.Pool.Start(ctx, spec.Ref); err != nil {
+		return err
+	}
+	if err := m.Pool.Ready(ctx, spec); err != nil {
+		return err
+	}
+	return stopped(m.Store.Confirm(ctx, s.ID))
+}
+
+// advance says that the start goes on, unless the session was stopped.
+func (m *Manager) advance(ctx context.Context, s *Session) error {
+	return stopped(m.Store.Advance(ctx, s.ID, s.ContainerID))
+}
+
+func stopped(won bool, err error) error {
+	if err == nil && !won {
+		return ErrStopped
+	}
+	return err
+}
+
+// rollBack undoes a start. The row goes only if the container is proven absent;
+// else it stays, as stopping, for the reaper.
+func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) error {
+	ctx = context.WithoutCancel(ctx)
+	removing, cancel := context.WithTimeout(ctx, rollbackTimeout)
+	defer cancel()
+	err := m.removeFailed(removing, s, cause)
+	ctx, cancel = context.WithTimeout(ctx, rollbackTimeout)
+	defer cancel()
+	if err == nil {
+		_, err = m.Store.Delete(ctx, s.ID)
+	}
+	if err == nil {
+		return nil
+	}
+	_, stopErr := m.Store.Stop(ctx, s.ID, Starting)
+	return fmt.Errorf("roll back session %d, left to cleanup: %w", s.ID, errors.Join(err, stopErr))
+}
+
+// removeFailed returns nil if no container of s is there or can still come.
+func (m *Manager) removeFailed(ctx context.Context, s *Session, cause error) error {
+	switch {
+	case s.ContainerID != "":
+		return m.Pool.Remove(ctx, s.ref(m.DatabaseID))
+	case errors.Is(cause, hosts.ErrUncertain):
+		return ErrPending
+	}
+	return nil // refused before or by the host: there was none
+}

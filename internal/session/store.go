@@ -1,0 +1,278 @@
+package session
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/hosts"
+)
+
+// A Store keeps sessions in a SQL database. What differs between the dialects
+// is in package database.
+type Store struct {
+	db           *database.DB
+	startTimeout int // seconds after which a start counts as given up
+}
+
+// NewStore returns a store backed by db, which must be migrated. A start that
+// takes longer than startTimeout is taken for dead.
+func NewStore(db *database.DB, startTimeout time.Duration) *Store {
+	return &Store{db: db, startTimeout: int(startTimeout / time.Second)}
+}
+
+const columns = `id, state, containerHost, slot, port, tls, COALESCE(token, '') AS token,
+	COALESCE(wrpContainerId, '') AS wrpContainerId, COALESCE(nonce, '') AS nonce,
+	clientIp, clientUserAgent, identity, started, lastUsed`
+
+// find returns the sessions that match a condition, oldest first.
+func (st *Store) find(ctx context.Context, where string, args ...any) ([]Session, error) {
+	var list []Session
+	err := st.db.SelectContext(ctx, &list, `
+		SELECT `+columns+`, started <= `+st.db.SecondsAgo()+` AS overdue
+		FROM sessions WHERE `+where+` ORDER BY id`, append([]any{st.startTimeout}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("look up sessions: %w", err)
+	}
+	return list, nil
+}
+
+func (st *Store) findOne(ctx context.Context, where string, args ...any) (*Session, error) {
+	list, err := st.find(ctx, where, args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, ErrNotFound
+	}
+	return &list[0], nil
+}
+
+// All returns every session, in whatever state.
+func (st *Store) All(ctx context.Context) ([]Session, error) {
+	return st.find(ctx, `1 = 1`)
+}
+
+// Idle returns the running sessions of clients that were not used for that many
+// seconds.
+func (st *Store) Idle(ctx context.Context, seconds int) ([]Session, error) {
+	return st.find(ctx, idle(st.db), seconds)
+}
+
+// idle is the condition under which a session is reaped; it takes one argument.
+func idle(db *database.DB) string {
+	return `state = 'running' AND identity IS NOT NULL AND COALESCE(lastUsed, started) <= ` + db.SecondsAgo()
+}
+
+// ByID returns the session, or [ErrNotFound].
+func (st *Store) ByID(ctx context.Context, id int64) (*Session, error) {
+	return st.findOne(ctx, `id = ?`, id)
+}
+
+// ByIdentity returns the session of a client, or [ErrNotFound].
+func (st *Store) ByIdentity(ctx context.Context, identity []byte) (*Session, error) {
+	return st.findOne(ctx, `identity = ?`, identity)
+}
+
+// A claim asks for a slot.
+type claim struct {
+	client    Client
+	tls       bool
+	token     string
+	nonce     string
+	hosts     []hosts.Load // those that may be chosen; Used is filled in
+	strategy  hosts.Strategy
+	startPort int
+	avoid     func(host string) func(port int) bool
+}
+
+// Claim reserves a slot for a client on the host that the strategy chooses. It
+// returns errTaken if the client has a session, or a [FullError].
+//
+// One claim at a time: the pool's row is locked, so that the counts are exact
+// when the strategy looks at them. The unique keys refuse what would be wrong
+// all the same.
+func (st *Store) Claim(ctx context.Context, c claim) (*Session, error) {
+	var id int64
+	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
+		if err := database.LockPool(ctx, tx); err != nil {
+			return err
+		}
+		s, err := st.choose(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		id, err = st.insert(ctx, tx, c, s)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim slot: %w", err)
+	}
+	return st.ByID(ctx, id)
+}
+
+// A row is what a claim needs to know of the others.
+type row struct {
+	Host     string `db:"containerHost"`
+	Slot     int    `db:"slot"`
+	Port     int    `db:"port"`
+	Identity []byte `db:"identity"`
+}
+
+// choose returns the place of the next container.
+func (st *Store) choose(ctx context.Context, tx *sqlx.Tx, c claim) (row, error) {
+	var rows []row
+	if err := tx.SelectContext(ctx, &rows, `SELECT containerHost, slot, port, identity FROM sessions`); err != nil {
+		return row{}, err
+	}
+	slots, ports := make(map[string]map[int]bool), make(map[string]map[int]bool)
+	for _, h := range c.hosts {
+		slots[h.Host], ports[h.Host] = make(map[int]bool), make(map[int]bool)
+	}
+	identity := c.client.identity()
+	for _, r := range rows {
+		if string(r.Identity) == string(identity) {
+			return row{}, errTaken
+		}
+		if slots[r.Host] != nil {
+			slots[r.Host][r.Slot], ports[r.Host][r.Port] = true, true
+		}
+	}
+	return c.place(identity, slots, ports)
+}
+
+// place asks the strategy for hosts until one has a free port as well.
+func (c claim) place(identity []byte, slots, ports map[string]map[int]bool) (row, error) {
+	full := &FullError{}
+	loads := make([]hosts.Load, len(c.hosts))
+	for i, h := range c.hosts {
+		h.Used = len(slots[h.Host])
+		if h.Used >= h.Max {
+			full.Reasons = append(full.Reasons, Reason{h.Host, fmt.Sprintf("full %d/%d", h.Used, h.Max)})
+		}
+		loads[i] = h
+	}
+	for {
+		i, ok := c.strategy(loads)
+		if !ok {
+			return row{}, full
+		}
+		h := loads[i]
+		slot, port, ok := choosePlace(h.Max, c.startPort, slots[h.Host], ports[h.Host], c.avoid(h.Host))
+		if ok {
+			return row{Host: h.Host, Slot: slot, Port: port, Identity: identity}, nil
+		}
+		full.Reasons = append(full.Reasons, Reason{h.Host, "strangers hold all its ports"})
+		loads[i].Max = 0
+	}
+}
+
+func (st *Store) insert(ctx context.Context, tx *sqlx.Tx, c claim, at row) (int64, error) {
+	res, err := tx.ExecContext(ctx, `
+		INSERT INTO sessions (clientIp, clientUserAgent, identity, containerHost, slot, port, token, nonce, tls, state, started, lastUsed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'claimed', `+st.db.Now()+`, NULL)`,
+		c.client.IP, strings.ToValidUTF8(c.client.UserAgent, "\uFFFD"), at.Identity, at.Host, at.Slot, at.Port, c.token, c.nonce, c.tls)
+	if database.IsDuplicate(err) {
+		return 0, errTaken
+	}
+	if err != nil {
+		return 0, err
+	}
+	return res.LastInsertId()
+}
+
+// change runs an UPDATE or DELETE that decides a race, and reports whether this
+// side won it.
+func (st *Store) change(ctx context.Context, query string, args ...any) (bool, error) {
+	var n int64
+	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
+		res, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("change session: %w", err)
+	}
+	return n > 0, nil
+}
+
+// Advance says that the starter goes on, with the container's id once it is
+// known. False: someone stopped the session.
+func (st *Store) Advance(ctx context.Context, id int64, containerID string) (bool, error) {
+	return st.change(ctx, `
+		UPDATE sessions SET state = 'starting', wrpContainerId = ?
+		WHERE id = ? AND state IN ('claimed', 'starting')`, sql.NullString{String: containerID, Valid: containerID != ""}, id)
+}
+
+// Confirm makes a started session the client's. False: someone stopped it.
+func (st *Store) Confirm(ctx context.Context, id int64) (bool, error) {
+	return st.change(ctx, `
+		UPDATE sessions SET state = 'running', started = `+st.db.Now()+`, lastUsed = `+st.db.Now()+`
+		WHERE id = ? AND state = 'starting'`, id)
+}
+
+// Touch counts as use of the client's session. False: it has none that runs.
+func (st *Store) Touch(ctx context.Context, identity []byte) (bool, error) {
+	return st.change(ctx, `UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE identity = ? AND state = 'running'`, identity)
+}
+
+// Stop takes the session from its client and marks it as stopping, if it is in
+// the expected state. The slot stays taken.
+func (st *Store) Stop(ctx context.Context, id int64, expected State) (bool, error) {
+	return st.change(ctx, `UPDATE sessions SET state = 'stopping', identity = NULL WHERE id = ? AND state = ?`, id, expected)
+}
+
+// StopIdle is [Store.Stop] for a running session that is still unused for that
+// many seconds.
+func (st *Store) StopIdle(ctx context.Context, id int64, seconds int) (bool, error) {
+	return st.change(ctx, `UPDATE sessions SET state = 'stopping', identity = NULL WHERE id = ? AND `+idle(st.db), id, seconds)
+}
+
+// StopOverdue is [Store.Stop] for a session whose start was given up.
+func (st *Store) StopOverdue(ctx context.Context, id int64) (bool, error) {
+	return st.change(ctx, `
+		UPDATE sessions SET state = 'stopping', identity = NULL
+		WHERE id = ? AND state IN ('claimed', 'starting') AND started <= `+st.db.SecondsAgo(), id, st.startTimeout)
+}
+
+// Delete gives the slot of a session back that does not run. False: it is gone.
+func (st *Store) Delete(ctx context.Context, id int64) (bool, error) {
+	return st.change(ctx, `DELETE FROM sessions WHERE id = ? AND state <> 'running'`, id)
+}
+
+// Forget deletes all rows of a host, and returns how many.
+func (st *Store) Forget(ctx context.Context, host string) (int64, error) {
+	res, err := st.db.ExecContext(ctx, `DELETE FROM sessions WHERE containerHost = ?`, host)
+	if err != nil {
+		return 0, fmt.Errorf("forget host %s: %w", host, err)
+	}
+	return res.RowsAffected()
+}
+
+// SwapPool writes down which pool this process works with, and returns what the
+// one before wrote; empty if nobody did.
+func (st *Store) SwapPool(ctx context.Context, description string) (string, error) {
+	var before sql.NullString
+	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
+		if err := database.LockPool(ctx, tx); err != nil {
+			return err
+		}
+		if err := tx.GetContext(ctx, &before, `SELECT description FROM pool WHERE id = 1`); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE pool SET description = ? WHERE id = 1`, description)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("compare the pool's configuration: %w", err)
+	}
+	return before.String, nil
+}
