@@ -23,11 +23,8 @@ import (
 var errUnclean = errors.New("something could not be cleaned, see above")
 
 func clean(cmd *cobra.Command, opt *options, code *int) error {
-	cfg, err := config.Load(opt.envFile)
+	cfg, err := load(opt.envFile)
 	if err != nil {
-		return err
-	}
-	if err := usePretendHosts(cfg); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: max(cfg.LogLevel, slog.LevelWarn)}))
@@ -52,6 +49,17 @@ func clean(cmd *cobra.Command, opt *options, code *int) error {
 		return repeat(cmd, opt, svc)
 	}
 	return once(cmd, opt, svc)
+}
+
+// load reads the settings, and prefers the pretend hosts of a distributor that
+// runs on the same data folder.
+func load(envFile string) (*config.Config, error) {
+	if cfg, err := config.LoadPretend(envFile); err == nil {
+		if pretending, err := service.UsePretend(cfg); pretending || err != nil {
+			return cfg, err
+		}
+	}
+	return config.Load(envFile)
 }
 
 // once makes one pass and reports it.

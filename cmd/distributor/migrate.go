@@ -60,7 +60,7 @@ func migrateDown(cmd *cobra.Command, cfg *config.Config, db *database.DB, log *s
 		return err
 	}
 	defer closeAll(svc, log)
-	unfit, err := db.Unfit(ctx)
+	unfit, err := database.Unfit(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func migrateDown(cmd *cobra.Command, cfg *config.Config, db *database.DB, log *s
 			return err
 		}
 	}
-	if err := db.Down(ctx); err != nil {
+	if err := database.Down(ctx, db); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "The database is the PHP program's again.")

@@ -36,12 +36,13 @@ func serve(ctx context.Context, opt *options, stderr io.Writer, code *int) error
 	*code = exitFailed
 	log := newLogger(cfg, stderr)
 
-	pretending, err := startPretending(cfg, opt.pretend, log)
-	if err != nil {
-		return err
+	var pretending *service.Pretending
+	if opt.pretend > 0 {
+		if pretending, err = service.Pretend(cfg, opt.pretend, log); err != nil {
+			return err
+		}
+		defer closeAll(pretending, log)
 	}
-	defer pretending.stop(log)
-
 	db, err := database.OpenAndMigrate(ctx, service.Database(cfg, true))
 	if err != nil {
 		return err
@@ -51,8 +52,10 @@ func serve(ctx context.Context, opt *options, stderr io.Writer, code *int) error
 		return err
 	}
 	defer closeAll(svc, log)
-	if err := pretending.clearRows(ctx, svc); err != nil {
-		return err
+	if pretending != nil {
+		if err := pretending.ClearRows(ctx, svc); err != nil {
+			return err
+		}
 	}
 	if err := svc.ComparePool(ctx, cfg, log); err != nil {
 		return err
@@ -110,8 +113,8 @@ func serveOn(ctx context.Context, ln net.Listener, cfg *config.Config, svc *serv
 	return g.Wait()
 }
 
-func closeAll(svc *service.Service, log *slog.Logger) {
-	if err := svc.Close(); err != nil {
+func closeAll(c io.Closer, log *slog.Logger) {
+	if err := c.Close(); err != nil {
 		log.Warn("closing", "err", err)
 	}
 }

@@ -116,7 +116,7 @@ func (h *host) start(ctx context.Context, id string) error {
 	case err == nil:
 		h.calm()
 		return nil
-	case errors.Is(err, ErrPortTaken):
+	case errors.Is(err, ErrPortTaken), errors.Is(err, ErrGone):
 		return err
 	case !settled(err):
 		err = fmt.Errorf("%w: %w", ErrUncertain, err)
@@ -188,7 +188,7 @@ func (h *host) list(ctx context.Context) ([]Found, time.Time, error) {
 // ask makes a call that may be repeated, and calls silence by its name.
 func ask[T any](ctx context.Context, h *host, call func(context.Context) (T, error)) (T, error) {
 	var none T
-	if err := h.down(); err != nil {
+	if err := h.unheard(); err != nil {
 		return none, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout+h.cfg.StopTimeout)

@@ -169,7 +169,12 @@ func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles,
 
 func (e *engine) start(ctx context.Context, id string) error {
 	err := e.api.ContainerStart(ctx, id, container.StartOptions{})
-	if err != nil && isPortTaken(err) {
+	switch {
+	case err == nil:
+		return nil
+	case cerrdefs.IsNotFound(err):
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	case isPortTaken(err):
 		return fmt.Errorf("%w: %w", ErrPortTaken, err)
 	}
 	return err

@@ -53,6 +53,7 @@ type host struct {
 	reason string
 	since  time.Time
 	retry  time.Time // when a host that is down may be tried again
+	silent bool      // it is down because it did not answer
 	pauses *backoff.ExponentialBackOff
 	dir    string // the image's working directory; empty: no image
 	id     string // the engine's own
@@ -202,7 +203,7 @@ func (h *host) fail(ctx context.Context, err error) {
 		h.since = now
 	}
 	pause := h.pauses.NextBackOff()
-	h.state, h.reason, h.retry = Down, err.Error(), now.Add(pause)
+	h.state, h.reason, h.retry, h.silent = Down, err.Error(), now.Add(pause), !settled(err)
 	h.log.Warn("host is put aside", "err", err, "for", pause.Round(time.Millisecond))
 }
 
@@ -219,6 +220,18 @@ func (h *host) down() error {
 	defer h.mu.Unlock()
 	if h.state == Down && time.Now().Before(h.retry) {
 		return fmt.Errorf("%w since %s: %s", ErrUnreachable, h.since.UTC().Format(time.RFC3339), h.reason)
+	}
+	return nil
+}
+
+// unheard returns why there is no point in asking the host anything, or nil. An
+// engine that cannot start containers may well be able to remove them.
+func (h *host) unheard() error {
+	err := h.down()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err != nil && h.silent {
+		return err
 	}
 	return nil
 }

@@ -118,29 +118,16 @@ func (p *Pool) Status() []Status {
 	return list
 }
 
-// Settle waits until some host can take a container, or until it is known that
-// none can: at most one connection attempt, and none later on.
+// Settle waits until every host has been asked once, which a host that says
+// nothing delays by one connect timeout, and never again.
 func (p *Pool) Settle(ctx context.Context) {
-	var unknown []*host
+	var wg sync.WaitGroup
 	for _, h := range p.hosts {
-		switch h.status().State {
-		case Up:
-			return
-		case Unknown:
-			unknown = append(unknown, h)
+		if h.status().State == Unknown {
+			wg.Go(func() { h.check(ctx) })
 		}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for _, h := range unknown {
-		wg.Go(func() {
-			if h.check(ctx); h.status().State == Up {
-				cancel()
-			}
-		})
-	}
+	wg.Wait()
 }
 
 // Create makes the container of s, not yet running, and returns its id. A

@@ -72,8 +72,10 @@ func (r *Reaper) Run(ctx context.Context, every time.Duration, opt Options) erro
 
 func (r *Reaper) logPass(ctx context.Context, opt Options) {
 	report, err := r.Pass(ctx, opt)
-	if err != nil && !errors.Is(err, context.Canceled) {
-		r.Log.ErrorContext(ctx, "cleanup could not be made, the next one tries again", "err", err)
+	if err != nil {
+		if ctx.Err() == nil {
+			r.Log.ErrorContext(ctx, "cleanup could not be made, the next one tries again", "err", err)
+		}
 		return
 	}
 	if report.Sessions+report.Orphans+len(report.Problems) > 0 {

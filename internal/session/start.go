@@ -12,10 +12,19 @@ import (
 // of either, or the row says what may be left.
 func (m *Manager) start(ctx context.Context, s *Session) error {
 	err := m.startContainer(ctx, s)
-	if err != nil {
-		return errors.Join(err, m.rollBack(ctx, s, err))
+	if err == nil {
+		return nil
 	}
-	return nil
+	if m.wasStopped(ctx, s) {
+		err = fmt.Errorf("%w: %w", ErrStopped, err) // its container may have been taken from under the start
+	}
+	return errors.Join(err, m.rollBack(ctx, s, err))
+}
+
+// wasStopped reports whether someone else ended the session.
+func (m *Manager) wasStopped(ctx context.Context, s *Session) bool {
+	now, err := m.Store.ByID(context.WithoutCancel(ctx), s.ID)
+	return errors.Is(err, ErrNotFound) || err == nil && now.State == Stopping
 }
 
 func (m *Manager) startContainer(ctx context.Context, s *Session) error {

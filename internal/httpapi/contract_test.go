@@ -1,0 +1,347 @@
+package httpapi_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/httpapi"
+	"wrpdistributor/internal/service/servicetest"
+)
+
+const token = "s3cret"
+
+// A bench is the interface over a service on pretend hosts.
+type bench struct {
+	*servicetest.Kit
+	api *httpapi.Server
+	url string
+}
+
+func newBench(t *testing.T, db *database.DB, opt servicetest.Options) *bench {
+	t.Helper()
+	k := servicetest.New(t, db, opt)
+	api := httpapi.New(httpapi.Config{
+		Sessions:       k.Sessions,
+		Pool:           k.Pool,
+		Ping:           k.DB.PingContext,
+		AuthToken:      token,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Log:            slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	srv := httptest.NewServer(api)
+	t.Cleanup(srv.Close)
+	return &bench{k, api, srv.URL}
+}
+
+// A call is a request and what has to come back.
+type call struct {
+	method  string
+	path    string // "": "/"
+	header  string // "Name: value|Name: value"; the token and a User-Agent are there unless given ("Bearer:" removes it)
+	body    string
+	code    int
+	answer  string // regular expression for the whole body
+	headers string // regular expression for "Name: value" lines of the answer
+}
+
+func (b *bench) do(t *testing.T, c call) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), c.method, b.url+"/", strings.NewReader(c.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.path != "" {
+		req.URL.Path = c.path
+		req.URL.Path, req.URL.RawQuery, _ = strings.Cut(c.path, "?")
+	}
+	req.Header.Set("Bearer", token)
+	req.Header.Set("User-Agent", "AmiFox")
+	for _, line := range strings.Split(c.header, "|") {
+		name, value, _ := strings.Cut(line, ":")
+		switch value = strings.TrimSpace(value); {
+		case name == "":
+		case value == "" && name == "User-Agent":
+			req.Header.Set(name, "") // net/http sends its own otherwise
+		case value == "":
+			req.Header.Del(name)
+		case name == "Bearer" && req.Header.Get(name) != token:
+			req.Header.Add(name, value)
+		case name == "X-Forwarded-For":
+			req.Header.Add(name, value)
+		default:
+			req.Header.Set(name, value)
+		}
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	what := fmt.Sprintf("%s %s [%s] %.40q", c.method, c.path, c.header, c.body)
+	if resp.StatusCode != c.code {
+		t.Errorf("%s: status = %d, want %d (%s)", what, resp.StatusCode, c.code, text)
+	}
+	if !regexp.MustCompile(`^(?s:` + c.answer + `)$`).Match(text) {
+		t.Errorf("%s: body = %q, want %q", what, text, c.answer)
+	}
+	var lines strings.Builder
+	if err := resp.Header.Write(&lines); err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(c.headers).MatchString(lines.String()) {
+		t.Errorf("%s: headers = %q, want %q", what, lines.String(), c.headers)
+	}
+	return resp
+}
+
+const (
+	page    = `<h1>[^<]+</h1><p>[^<]+</p><p>Request [A-Z2-7]{10}</p>`
+	started = `<xml><wrpUrl>127\.[0-9.]+:909[0-9]</wrpUrl><token>[0-9a-f]{40}</token></xml>`
+	xmlType = `Content-Type: text/xml;charset=UTF-8\r\n`
+	given   = `(?s)X-Wrp-Token: [0-9a-f]{40}\r\n.*X-Wrp-Url: 127\.[0-9.]+:909[0-9]\r\n`
+	full    = `<h1>Docker container for this session could not be started!</h1><p>Could not find an available containerHost, try again later or adjust distributor configuration\.</p><p>Request \w+</p>`
+	empty   = `Content-Length: 0\r\n`
+)
+
+// TestContract has a line for every row of the contract with old clients. The
+// calls build on one another.
+func TestContract(t *testing.T) {
+	statusPage := func(sessions, containers, here, remaining int) string {
+		return fmt.Sprintf(regexp.QuoteMeta("<h1>wrp-distributor status</h1><p>It's alive! Here are some statistics about the current instance:</p><ul><li>Current session count: %d</li><li>Current container count: %d</li><li>Available container hosts: 1</li><li>Container hosts in use:<br><ol><li>")+
+			`[0-9a-f]{8}`+regexp.QuoteMeta(": %d sessions running</li></ol></li><li>Unused configuration potential / remaining containers: %d</li></ul>"), sessions, containers, here, remaining)
+	}
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		b := newBench(t, db, servicetest.Options{Max: 3})
+		for _, c := range []call{
+			// authentication
+			{method: "GET", header: "Bearer:", code: 401, headers: empty},
+			{method: "PATCH", header: "Bearer:", code: 401, headers: empty},
+			{method: "PUT", header: "Bearer:|User-Agent:", code: 401, headers: empty},
+			{method: "GET", header: "Bearer:|Bearer: wrong", code: 401, headers: empty},
+			{method: "GET", header: "Bearer:|Bearer: wrong|Authorization: Bearer " + token, code: 401, headers: empty},
+			{method: "GET", header: "Bearer:|Authorization: Bearer " + token, code: 200, answer: ".*"},
+			{method: "GET", header: "Bearer:|Authorization: Basic " + token, code: 401},
+			{method: "GET", header: "Bearer:|Bearer: wrong|Bearer:   " + token + " ", code: 200, answer: ".*"},
+			{method: "GET", path: "/index.php", header: "Bearer:", code: 401},
+			// methods, then identity
+			{method: "POST", header: "User-Agent:", code: 405, answer: page, headers: `Allow: GET, HEAD, PUT, DELETE\r\n`},
+			{method: "OPTIONS", path: "/index.php", code: 405, answer: page},
+			{method: "GET", header: "User-Agent:", code: 400, answer: page},
+			{method: "PUT", header: "User-Agent:", code: 400, answer: page},
+			{method: "HEAD", header: "User-Agent:", code: 400},
+			{method: "DELETE", header: "X-Forwarded-For: junk", code: 400, answer: page},
+			{method: "GET", header: "X-Forwarded-For: junk, 192.0.2.1", code: 200, answer: ".*"},
+			// other paths
+			{method: "GET", path: "/other", header: "Bearer:", code: 404, answer: page},
+			{method: "PUT", path: "/index.php/more", header: "Bearer:", code: 404, answer: page},
+			{method: "GET", path: "/healthz", header: "Bearer:", code: 200, answer: "ok\n"},
+			// nothing there
+			{method: "GET", code: 200, answer: statusPage(0, 0, 0, 3), headers: `Content-Type: text/html`},
+			{method: "HEAD", code: 204},
+			{method: "DELETE", code: 204},
+			{method: "GET", path: "/?format=json", code: 200, answer: `{"activeSessions":0,"containerHosts":1,"containerHostsWithSessions":{"[0-9a-f]{8}":0},"containersRunning":0,"remainingContainers":3}\n`, headers: `Content-Type: application/json`},
+			// bodies that are refused change nothing
+			{method: "PUT", body: "ssl=" + strings.Repeat("x", 64<<10), code: 413, answer: page},
+			{method: "PUT", body: "ssl=%zz", code: 400, answer: page},
+			{method: "PUT", body: `{"ssl":`, header: "Content-Type: application/json", code: 400, answer: page},
+			{method: "PUT", body: `{"ssl":{}}`, header: "Content-Type: application/json", code: 400, answer: page},
+			{method: "PUT", body: "ssl=true", code: 503, answer: `.*certificate.*`},
+			{method: "PUT", body: `{"ssl":true}`, header: "Content-Type: application/json", code: 503, answer: `.*certificate.*`},
+			{method: "GET", code: 200, answer: statusPage(0, 0, 0, 3)},
+			// a session
+			{method: "PUT", body: "ssl=off", code: 202, answer: started, headers: xmlType},
+			{method: "PUT", body: "ssl=0", code: 204, headers: given},
+			{method: "PUT", path: "/index.php", code: 204, headers: given},
+			{method: "HEAD", code: 204},
+			{method: "GET", code: 200, answer: statusPage(1, 1, 1, 2)},
+			{method: "GET", header: "Accept: application/json", code: 200, answer: `{"activeSessions":1,.*"containersRunning":1,"remainingContainers":2}\n`},
+			// another client, by User-Agent, by forwarded address; odd ones
+			{method: "PUT", header: "User-Agent: AmiFox ", code: 204, headers: given},
+			{method: "PUT", header: "User-Agent: amifox", code: 202, answer: started},
+			{method: "PUT", header: "X-Forwarded-For: 203.0.113.7, 127.0.0.9", code: 202, answer: started},
+			{method: "PUT", header: "X-Forwarded-For: ::ffff:203.0.113.7", code: 204, headers: given},
+			{method: "PUT", header: "X-Forwarded-For: 203.0.113.7:4711", code: 204, headers: given},
+			{method: "PUT", header: "X-Forwarded-For: |X-Forwarded-For: 10.0.0.1|X-Forwarded-For: 203.0.113.7", code: 204, headers: given},
+			{method: "PUT", header: "User-Agent: <b>\"'\xff" + strings.Repeat("ü", 4096), code: 503, answer: full, headers: `Retry-After: [0-9]+\r\n`},
+			// the end
+			{method: "DELETE", code: 202, headers: empty},
+			{method: "DELETE", code: 204},
+			{method: "HEAD", code: 204},
+			{method: "GET", code: 200, answer: statusPage(2, 2, 2, 1)},
+			{method: "PUT", header: "User-Agent: <b>\"'\xff" + strings.Repeat("ü", 4096), code: 202, answer: started},
+		} {
+			b.do(t, c)
+		}
+	})
+}
+
+// TestLastBearer: of several Bearer headers the last counts.
+func TestLastBearer(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{})
+	for _, tt := range []struct {
+		values []string
+		want   int
+	}{
+		{[]string{"wrong", token}, 200},
+		{[]string{token, "wrong"}, 401},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header["Bearer"] = tt.values
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != tt.want {
+			t.Errorf("Bearer %q: status = %d, want %d", tt.values, resp.StatusCode, tt.want)
+		}
+	}
+}
+
+// TestContractFailures has the rows about things that are broken.
+func TestContractFailures(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{Hosts: 2, Max: 1, Watch: true})
+	eventually(t, "ready", func() bool { return status(t, b.url+"/readyz") == 200 })
+
+	// The container died: noticed, and replaced.
+	b.do(t, call{method: "PUT", code: 202, answer: started})
+	b.Hosts[0].KillContainer(b.Hosts[0].Containers()[0].ID)
+	b.do(t, call{method: "PUT", code: 202, answer: started})
+
+	// The host cannot be reached: the session is kept, within two seconds.
+	if err := b.Hosts[0].SetDown(true); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	b.do(t, call{method: "PUT", code: 204, headers: given})
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("PUT took %v while the host is down", took)
+	}
+	b.do(t, call{method: "DELETE", code: 503, answer: `<h1>Docker container for this session could not be stopped!</h1>.*`})
+	b.do(t, call{method: "DELETE", code: 204})
+	b.do(t, call{method: "PUT", code: 202, answer: started})
+	b.do(t, call{method: "PUT", header: "User-Agent: other", code: 503, answer: full, headers: "Retry-After: "})
+
+	if err := b.Hosts[1].SetDown(true); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "not ready", func() bool { return status(t, b.url+"/readyz") == 503 })
+}
+
+func TestContractDatabaseDown(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{})
+	b.do(t, call{method: "PUT", code: 202, answer: started})
+	if err := b.DB.DB.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		b.do(t, call{method: method, code: 503, answer: page, headers: "Retry-After: "})
+	}
+	b.do(t, call{method: "HEAD", code: 503, headers: "Retry-After: "})
+	if got := status(t, b.url+"/readyz"); got != 503 {
+		t.Errorf("/readyz = %d, want 503", got)
+	}
+	if got := status(t, b.url+"/healthz"); got != 200 {
+		t.Errorf("/healthz = %d, want 200: the process works", got)
+	}
+	if b.Running() != 1 {
+		t.Error("the running session was harmed")
+	}
+}
+
+func TestContractShutdown(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{})
+	b.Hosts[0].SetDelay("start", 300*time.Millisecond)
+	put := make(chan *http.Response)
+	go func() { put <- b.do(t, call{method: "PUT", code: 202, answer: started}) }()
+	eventually(t, "a start under way", func() bool { return len(b.Hosts[0].Containers()) == 1 })
+	drained := make(chan struct{})
+	go func() { b.api.Drain(context.Background()); close(drained) }()
+	eventually(t, "refusing", func() bool { return status(t, b.url+"/readyz") == 503 })
+	resp := b.do(t, call{method: "PUT", header: "User-Agent: other", code: 503, answer: ".*shutting down.*"})
+	if !resp.Close {
+		t.Error("the connection is kept, want Connection: close")
+	}
+	<-put
+	<-drained
+}
+
+// TestAnswersLeakNothing: what went wrong inside stays in the log.
+func TestAnswersLeakNothing(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{})
+	b.Hosts[0].FailNext("create", 500, "no space left on /var/lib/docker of host0", 9)
+	resp := b.do(t, call{method: "PUT", code: 503, answer: full})
+	if id := resp.Header.Get("X-Request-Id"); id == "" {
+		t.Error("no request id")
+	}
+}
+
+// TestHTTP10: old clients get a length, not chunks.
+func TestHTTP10(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{})
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		nc, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(nc, "%s / HTTP/1.0\r\nBearer: %s\r\nUser-Agent: AmiFox\r\n\r\n", method, token)
+		answer, err := io.ReadAll(nc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nc.Close()
+		head, body, _ := strings.Cut(string(answer), "\r\n\r\n")
+		if !strings.Contains(head, fmt.Sprintf("Content-Length: %d", len(body))) || strings.Contains(head, "chunked") {
+			t.Errorf("HTTP/1.0 %s is answered %q", method, answer)
+		}
+	}
+}
+
+// TestManyFailures: guesses are slowed down, a right token is not.
+func TestDecision27Failures(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{})
+	for range 60 {
+		b.do(t, call{method: "GET", header: "Bearer:|X-Forwarded-For: 2001:db8::1", code: 401})
+	}
+	b.do(t, call{method: "GET", header: "Bearer:|X-Forwarded-For: 2001:db8::2", code: 429, headers: `Retry-After: [0-9]+\r\n`})
+	b.do(t, call{method: "GET", header: "Bearer:|X-Forwarded-For: 2001:db8:0:1::2", code: 401})
+	b.do(t, call{method: "GET", header: "X-Forwarded-For: 2001:db8::2", code: 200, answer: ".*"})
+}
+
+func status(t *testing.T, url string) int {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}

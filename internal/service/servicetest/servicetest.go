@@ -1,0 +1,151 @@
+// Package servicetest gives tests a whole service, without HTTP, on pretend
+// hosts.
+package servicetest
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/hosts/pretend"
+	"wrpdistributor/internal/service"
+)
+
+// Options say what the service is like. The zero value is one host with two
+// slots.
+type Options struct {
+	Hosts    int            // 0: 1
+	Max      int            // containers of each host; 0: 2
+	Pretend  pretend.Config // how the hosts are
+	Strategy hosts.Strategy // nil: FillHost
+	TLS      *hosts.TLSFiles
+	Watch    bool // run the pool, as the distributor does
+
+	StartTimeout time.Duration // 0: 15 s
+	ReadyTimeout time.Duration // 0: 5 s
+	StopTimeout  time.Duration // 0: 1 s
+}
+
+// A Kit is a running service.
+type Kit struct {
+	*service.Service
+	Hosts  []*pretend.Host
+	Config *config.Config
+}
+
+// New starts hosts and connects a service to them and to db. All of it ends
+// with the test.
+func New(t testing.TB, db *database.DB, opt Options) *Kit {
+	t.Helper()
+	hosts := StartHosts(t, max(opt.Hosts, 1), opt.Pretend)
+	cfg := Configure(t, hosts, opt)
+	svc := Open(t, db, cfg)
+	if opt.Watch {
+		watch(t, svc)
+	}
+	return &Kit{Service: svc, Hosts: hosts, Config: cfg}
+}
+
+// StartHosts starts pretend hosts on loopback addresses that no other test has.
+func StartHosts(t testing.TB, n int, cfg pretend.Config) []*pretend.Host {
+	t.Helper()
+	cfg.Addr = fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(200))
+	cfg.HasImage = true
+	pool, _, err := pretend.StartPool(n, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := pool.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return pool.Hosts
+}
+
+// Configure returns settings for a service on those hosts.
+func Configure(t testing.TB, list []*pretend.Host, opt Options) *config.Config {
+	t.Helper()
+	dir := t.TempDir()
+	known := filepath.Join(dir, "known_hosts")
+	cfg := &config.Config{
+		DataDir:         dir,
+		Strategy:        opt.Strategy,
+		StartPort:       9090,
+		KnownHosts:      hosts.KnownHosts{Files: []string{known}},
+		Container:       hosts.Container{Image: pretend.DefaultImage, Args: []string{"-token", "{token}"}},
+		ConnectTimeout:  2 * time.Second,
+		StartTimeout:    cmp.Or(opt.StartTimeout, 15*time.Second),
+		ReadyTimeout:    cmp.Or(opt.ReadyTimeout, 5*time.Second),
+		StopTimeout:     cmp.Or(opt.StopTimeout, time.Second),
+		OrphanGrace:     time.Minute,
+		ShutdownTimeout: 5 * time.Second,
+	}
+	if cfg.Strategy == nil {
+		cfg.Strategy = hosts.FillHost
+	}
+	var lines string
+	for i, h := range list {
+		name, _, err := net.SplitHostPort(h.SSHAddr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines += h.KnownHostsLine() + "\n"
+		cfg.Hosts = append(cfg.Hosts, hosts.Host{
+			Name: fmt.Sprintf("host%d", i), Address: name, Max: cmp.Or(opt.Max, 2), TLS: opt.TLS,
+			SSH: &hosts.SSH{Addr: h.SSHAddr(), User: h.User(), Signer: h.Signer()},
+		})
+	}
+	if err := os.WriteFile(known, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// Open connects a service, one of several if need be, to db and to cfg's hosts.
+func Open(t testing.TB, db *database.DB, cfg *config.Config) *service.Service {
+	t.Helper()
+	svc, err := service.Open(t.Context(), cfg, db, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := svc.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return svc
+}
+
+// watch runs the pool, as the distributor does, until the test ends.
+func watch(t testing.TB, svc *service.Service) {
+	done := make(chan error)
+	go func() { done <- svc.Pool.Run(t.Context()) }()
+	t.Cleanup(func() {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Running returns how many containers run on all hosts.
+func (k *Kit) Running() int {
+	n := 0
+	for _, h := range k.Hosts {
+		for _, c := range h.Containers() {
+			if c.Running {
+				n++
+			}
+		}
+	}
+	return n
+}
