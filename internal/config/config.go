@@ -1,0 +1,183 @@
+// Package config turns the environment and the .env file into typed settings.
+//
+// Every variable is read before any is judged, and everything that is wrong is
+// reported at once, see [Problems]. A variable of the process wins over the
+// same one in the file; an empty one means the default. No problem quotes a
+// secret, and printing a [Config] does not show one.
+//
+// All variables are described in .env.dist.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"wrpdistributor/internal/hosts"
+)
+
+// DefaultFile is the one file that [Load] does not miss if it is not there.
+const DefaultFile = ".env"
+
+// A Config holds all settings, checked. Load makes it; its zero value is of no
+// use. Each field is named after its variable.
+type Config struct {
+	AuthToken Secret // what clients have to send; never empty
+
+	Hosts        []hosts.Host     // CONTAINER_HOSTS and its companions, in the configured order; from LoadPretend nil
+	Pretend      hosts.Host       // from LoadPretend only: the Max and TLS that all pretend hosts have
+	Distribution string           // CONTAINER_DISTRIBUTION_METHOD: equal or fillhost
+	Strategy     hosts.Strategy   // the same as a function
+	StartPort    int              // slot 0 of every host; slots and spare ports above end at 65535
+	KnownHosts   hosts.KnownHosts // SSH_DIR, SSH_HOST_KEYS
+
+	Database Database // SESSION_DATABASE_...; SQLite in DataDir if none is named
+	DataDir  string   // where we may write
+
+	Listen         string         // host:port
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts; empty: nobody's
+	LocalAddress   string         // what clients of the host "local" connect to; empty: the address they reached us by
+	AdminToken     Secret         // what operators have to send; empty: there are none
+	Instance       string         // a name for people; may be empty
+
+	Container hosts.Container // WRP_IMAGE, WRP_ARGS, CONTAINER_...; a limit of 0 is none
+
+	ConnectTimeout  time.Duration
+	StartTimeout    time.Duration // at least minStartTimeout
+	ReadyTimeout    time.Duration // less than StartTimeout
+	StopTimeout     time.Duration
+	OrphanGrace     time.Duration
+	ShutdownTimeout time.Duration
+	CleanupEvery    time.Duration // 0: the distributor does not clean up by itself
+	CleanupTimeout  time.Duration // whole minutes; what is idle for so long goes, if CleanupEvery is set
+
+	LogLevel  slog.Level
+	LogFormat string // text or json
+}
+
+// Load reads the settings from the environment and from envFile, if that is
+// not empty. An envFile that is not there is a problem unless it is
+// [DefaultFile]. The error is of type [Problems].
+func Load(envFile string) (*Config, error) {
+	return load(envFile, false)
+}
+
+// LoadPretend is Load for pretend hosts: it looks at no list of hosts and keys
+// and sets Pretend instead of Hosts.
+func LoadPretend(envFile string) (*Config, error) {
+	return load(envFile, true)
+}
+
+func load(envFile string, pretend bool) (*Config, error) {
+	v, err := read(envFile)
+	if err != nil {
+		return nil, err
+	}
+	return parse(v, pretend)
+}
+
+// parse judges the variables, those first that the hosts need.
+func parse(v *variables, pretend bool) (*Config, error) {
+	p := new(parser)
+	c := &Config{AuthToken: p.token("AUTH_TOKEN", v.AuthToken, v.AuthTokenFile)}
+	if v.AuthToken == "" && v.AuthTokenFile == "" {
+		p.wrong("AUTH_TOKEN", "", "not set, want the secret that clients send, for example from: openssl rand -hex 20")
+	}
+	c.LocalAddress = p.host("LOCAL_ADDRESS", v.LocalAddress)
+	c.StartPort = p.number("START_PORT", v.StartPort, 1, maxPort)
+	if pretend {
+		p.pretend(c, v)
+	} else {
+		p.pool(c, v)
+	}
+	p.access(c, v)
+	c.Database = p.database(v)
+	p.server(c, v)
+	p.container(c, v)
+	p.timeouts(c, v)
+	p.logging(c, v)
+	if len(p.problems) > 0 {
+		return nil, p.problems
+	}
+	return c, nil
+}
+
+func (p *parser) access(c *Config, v *variables) {
+	c.Distribution = p.choice("CONTAINER_DISTRIBUTION_METHOD", v.ContainerDistributionMethod, "equal", "fillhost")
+	c.Strategy = hosts.Equal
+	if c.Distribution == "fillhost" {
+		c.Strategy = hosts.FillHost
+	}
+	// New keys go to the data folder: the folder with the private keys may
+	// well be read-only.
+	learnt := filepath.Join(v.DataDir, "known_hosts")
+	c.KnownHosts.Files = []string{filepath.Join(v.SSHDir, "known_hosts"), learnt}
+	if p.choice("SSH_HOST_KEYS", v.SSHHostKeys, "strict", "accept-new") == "accept-new" {
+		c.KnownHosts.AcceptNew = learnt
+	}
+}
+
+func (p *parser) server(c *Config, v *variables) {
+	c.DataDir = v.DataDir
+	c.Listen = p.listen("LISTEN", v.Listen)
+	c.TrustedProxies = p.prefixes("TRUSTED_PROXIES", v.TrustedProxies)
+	c.AdminToken = p.token("ADMIN_TOKEN", v.AdminToken, v.AdminTokenFile)
+	c.Instance = p.line("INSTANCE", v.Instance)
+}
+
+func (p *parser) container(c *Config, v *variables) {
+	c.Container = hosts.Container{
+		Image:  p.image("WRP_IMAGE", v.WRPImage),
+		Args:   p.words("WRP_ARGS", v.WRPArgs),
+		Memory: p.memory("CONTAINER_MEMORY", v.ContainerMemory),
+		CPUs:   p.cpus("CONTAINER_CPUS", v.ContainerCPUs),
+		Pids:   int64(p.number("CONTAINER_PIDS", v.ContainerPids, 0, maxPids)),
+	}
+}
+
+func (p *parser) timeouts(c *Config, v *variables) {
+	c.ConnectTimeout = p.duration("CONNECT_TIMEOUT", v.ConnectTimeout)
+	c.StartTimeout = p.duration("START_TIMEOUT", v.StartTimeout)
+	c.ReadyTimeout = p.duration("READY_TIMEOUT", v.ReadyTimeout)
+	c.StopTimeout = p.duration("STOP_TIMEOUT", v.StopTimeout)
+	c.OrphanGrace = p.duration("ORPHAN_GRACE", v.OrphanGrace)
+	c.ShutdownTimeout = p.duration("SHUTDOWN_TIMEOUT", v.ShutdownTimeout)
+	if v.CleanupEvery != "" {
+		c.CleanupEvery = p.duration("CLEANUP_EVERY", v.CleanupEvery)
+	}
+	c.CleanupTimeout = time.Duration(p.number("CLEANUP_TIMEOUT", v.CleanupTimeout, 1, maxMinutes)) * time.Minute
+
+	if c.StartTimeout > 0 && c.StartTimeout < minStartTimeout {
+		p.wrong("START_TIMEOUT", v.StartTimeout, "want at least %s", minStartTimeout)
+	} else if c.StartTimeout > 0 && c.ReadyTimeout >= c.StartTimeout {
+		// Whoever waits longer finds the start taken back under his feet.
+		p.wrong("READY_TIMEOUT", v.ReadyTimeout, "want less than START_TIMEOUT, which is %s", c.StartTimeout)
+	}
+}
+
+func (p *parser) logging(c *Config, v *variables) {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	c.LogLevel = levels[p.choice("LOG_LEVEL", v.LogLevel, "debug", "info", "warn", "error")]
+	c.LogFormat = p.choice("LOG_FORMAT", v.LogFormat, "text", "json")
+}
+
+// LogValue tells what an operator wants to see at the start. Neither tokens
+// nor keys nor passwords are among it.
+func (c *Config) LogValue() slog.Value {
+	names := make([]string, len(c.Hosts))
+	for i, h := range c.Hosts {
+		names[i] = fmt.Sprintf("%s (%d)", h.Name, h.Max)
+	}
+	return slog.GroupValue(
+		slog.String("instance", c.Instance),
+		slog.String("listen", c.Listen),
+		slog.Any("hosts", names),
+		slog.String("distribution", c.Distribution),
+		slog.Int("startPort", c.StartPort),
+		slog.String("database", c.Database.String()),
+		slog.String("dataDir", c.DataDir),
+		slog.String("image", c.Container.Image),
+	)
+}

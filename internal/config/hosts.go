@@ -1,0 +1,261 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"wrpdistributor/internal/hosts"
+)
+
+const (
+	local   = "local" // the entry that means this machine's own engine
+	sshPort = "22"
+	noFile  = "/dev/null"
+
+	// Above its slots a host needs some more ports, to step aside when a
+	// stranger holds one of them.
+	sparePorts = 16
+	maxLimit   = maxPort - sparePorts - 1 // with START_PORT=1
+)
+
+// pool parses the lists that have one entry for each host.
+func (p *parser) pool(c *Config, v *variables) {
+	c.Hosts = p.hosts(v.ContainerHosts, c.LocalAddress)
+	p.limits(c.Hosts, v.MaxContainersRunning)
+	p.ports(c.Hosts, v.StartPort, c.StartPort)
+	p.logins(c.Hosts, v)
+	p.certs(c.Hosts, v.ContainerHostsTLSCerts)
+}
+
+// pretend parses the lists that mean something for pretend hosts, which are
+// all alike.
+func (p *parser) pretend(c *Config, v *variables) {
+	pool := make([]hosts.Host, 1)
+	if strings.Contains(v.MaxContainersRunning, ",") {
+		p.wrong("MAX_CONTAINERS_RUNNING", v.MaxContainersRunning, "want one number for all pretend hosts")
+	} else {
+		p.limits(pool, v.MaxContainersRunning)
+		p.ports(pool, v.StartPort, c.StartPort)
+	}
+	if strings.Contains(v.ContainerHostsTLSCerts, ",") {
+		p.wrong("CONTAINER_HOSTS_TLS_CERTS", v.ContainerHostsTLSCerts, "want one cert~key for all pretend hosts, or none")
+	} else {
+		p.certs(pool, v.ContainerHostsTLSCerts)
+	}
+	c.Pretend = pool[0]
+}
+
+// hosts parses CONTAINER_HOSTS. It returns a host for every entry, bad ones
+// included, so that the other lists can be compared with it.
+func (p *parser) hosts(list, localAddress string) []hosts.Host {
+	var pool []hosts.Host
+	seen := map[string]bool{}
+	for _, name := range entries(list) {
+		h := hosts.Host{Name: name, Address: localAddress}
+		same := name
+		if name != local {
+			host, port, ok := splitHost(name)
+			if ok {
+				same = strings.ToLower(net.JoinHostPort(host, port)) // a and A:22 are one machine
+			} else {
+				p.wrong("CONTAINER_HOSTS", list, "entry %q: want host, host:sshport or local; an IPv6 address with a port in brackets", name)
+			}
+			h.Address = host
+			h.SSH = &hosts.SSH{Addr: net.JoinHostPort(host, port)}
+		}
+		if seen[same] {
+			p.wrong("CONTAINER_HOSTS", list, "entry %q: want each host once", name)
+		}
+		seen[same] = true
+		pool = append(pool, h)
+	}
+	return pool
+}
+
+// limits parses MAX_CONTAINERS_RUNNING: one number for all, or one for each.
+func (p *parser) limits(pool []hosts.Host, list string) {
+	var limits []int
+	for _, entry := range entries(list) {
+		n, err := strconv.Atoi(entry)
+		if err != nil || n < 1 || n > maxLimit {
+			p.wrong("MAX_CONTAINERS_RUNNING", list, "entry %q: want a whole number from 1 to %d", entry, maxLimit)
+			n = 0
+		}
+		limits = append(limits, n)
+	}
+	if len(limits) != 1 && len(limits) != len(pool) {
+		p.mismatch("MAX_CONTAINERS_RUNNING", list, len(limits), len(pool))
+		return
+	}
+	for i := range pool {
+		pool[i].Max = limits[min(i, len(limits)-1)]
+	}
+}
+
+// ports sees that every host's ports are there.
+func (p *parser) ports(pool []hosts.Host, value string, start int) {
+	most := 0
+	for _, h := range pool {
+		most = max(most, h.Max)
+	}
+	if start+most+sparePorts > maxPort {
+		p.wrong("START_PORT", value, "with %d containers on a host, and %d spare ports above them, want at most %d",
+			most, sparePorts, maxPort-sparePorts-most)
+	}
+}
+
+// logins parses CONTAINER_HOSTS_KEYS and reads the keys.
+func (p *parser) logins(pool []hosts.Host, v *variables) {
+	const name = "CONTAINER_HOSTS_KEYS"
+	list, ok := p.secret(name, v.ContainerHostsKeys, v.ContainerHostsKeysFile)
+	if !ok {
+		return
+	}
+	remote := 0
+	for _, h := range pool {
+		if h.SSH != nil {
+			remote++
+		}
+	}
+	if list == "" {
+		if remote > 0 {
+			p.wrong(name, "", "not set, want user~keyfile or user~keyfile~passphrase for each host")
+		}
+		return
+	}
+	logins := strings.Split(list, ",")
+	if v.ContainerHostsKeysFile != "" {
+		logins = lines(list, len(pool))
+	}
+	if len(logins) != len(pool) {
+		// Nothing else is said: with a comma in a passphrase, what looks like
+		// a key file may be a part of it.
+		p.mismatch(name, "", len(logins), len(pool))
+		return
+	}
+	for i, h := range pool {
+		if h.SSH != nil {
+			p.login(h, logins[i], v.SSHDir)
+		}
+	}
+}
+
+// login parses one entry of CONTAINER_HOSTS_KEYS into h.SSH.
+func (p *parser) login(h hosts.Host, entry, dir string) {
+	const name = "CONTAINER_HOSTS_KEYS"
+	parts := append(strings.SplitN(entry, "~", 3), "", "")
+	user, file, passphrase := strings.TrimSpace(parts[0]), strings.TrimSpace(parts[1]), parts[2]
+	if user == "" || file == "" {
+		p.wrong(name, "", "host %s: want user~keyfile or user~keyfile~passphrase", h.Name)
+		return
+	}
+	signer, err := hosts.LoadKey(filepath.Join(dir, file), passphrase)
+	if err != nil {
+		p.wrong(name, "", "host %s: %v", h.Name, err)
+		return
+	}
+	h.SSH.User, h.SSH.Signer = user, signer
+}
+
+// certs parses CONTAINER_HOSTS_TLS_CERTS.
+func (p *parser) certs(pool []hosts.Host, list string) {
+	const name = "CONTAINER_HOSTS_TLS_CERTS"
+	if list == "" {
+		return
+	}
+	certs := entries(list)
+	if len(certs) != len(pool) {
+		p.mismatch(name, list, len(certs), len(pool))
+		return
+	}
+	for i, entry := range certs {
+		cert, key, ok := strings.Cut(entry, "~")
+		if entry == "" || ok && cert == noFile && key == noFile {
+			continue
+		}
+		if !isHostFile(cert) || !isHostFile(key) {
+			p.wrong(name, list, "entry %q: want cert~key, both absolute paths on the host, or %s~%s for none", entry, noFile, noFile)
+			continue
+		}
+		pool[i].TLS = &hosts.TLSFiles{Cert: path.Clean(cert), Key: path.Clean(key)}
+	}
+}
+
+func (p *parser) mismatch(name, value string, got, want int) {
+	p.wrong(name, value, "number of entries: %d, want %d as in CONTAINER_HOSTS", got, want)
+}
+
+// entries splits a list at its commas.
+func entries(list string) []string {
+	all := strings.Split(list, ",")
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+	return all
+}
+
+// lines splits the list of a file. With one line for each host a comma is an
+// ordinary character, and an empty line an empty entry.
+func lines(list string, hosts int) []string {
+	all := strings.Split(list, "\n")
+	for i := range all {
+		all[i] = strings.TrimSuffix(all[i], "\r")
+	}
+	for len(all) > hosts && all[len(all)-1] == "" {
+		all = all[:len(all)-1]
+	}
+	if len(all) == 1 && hosts != 1 {
+		return strings.Split(list, ",")
+	}
+	return all
+}
+
+// splitHost takes apart host, host:port, an IPv6 address, [address] and
+// [address]:port.
+func splitHost(entry string) (host, port string, ok bool) {
+	host, port = entry, sshPort
+	bare, bracketed := strings.CutPrefix(entry, "[")
+	if bracketed && strings.HasSuffix(bare, "]") {
+		host = strings.TrimSuffix(bare, "]")
+		return host, port, isHost(host)
+	}
+	if _, err := netip.ParseAddr(entry); err != nil && strings.Contains(entry, ":") {
+		if host, port, err = net.SplitHostPort(entry); err != nil {
+			return "", "", false
+		}
+	}
+	return host, port, isHost(host) && isPort(port)
+}
+
+// isHost tells an IP address or a host name. Names may have underscores:
+// Compose gives such names to its services.
+func isHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' {
+			return false
+		}
+		for _, r := range label {
+			if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", r) {
+				return false
+			}
+		}
+	}
+	return len(s) <= 253
+}
+
+func isPort(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= 1 && n <= maxPort
+}
+
+// isHostFile tells a path that can be mounted into a container.
+func isHostFile(s string) bool {
+	return path.IsAbs(s) && s != noFile && !strings.ContainsAny(s, ":~")
+}

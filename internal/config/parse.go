@@ -1,0 +1,181 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/distribution/reference"
+	"github.com/docker/go-units"
+)
+
+const (
+	maxPort    = 65535
+	maxPids    = 4 << 20 // what Linux can count on 64 bits
+	maxMinutes = 60 * 24 * 365
+
+	minMemory = 6 << 20 // the engine refuses less
+	maxMemory = 1 << 50
+	minCPUs   = 0.01 // the engine refuses less
+	maxCPUs   = 10000
+
+	// Calls to Docker end 10 s before START_TIMEOUT, and need some time.
+	minStartTimeout = 15 * time.Second
+)
+
+// number parses a whole number.
+func (p *parser) number(name, value string, least, most int) int {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < least || n > most {
+		p.wrong(name, value, "want a whole number from %d to %d", least, most)
+		return 0
+	}
+	return n
+}
+
+func (p *parser) duration(name, value string) time.Duration {
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		p.wrong(name, value, "want a time with its unit, above zero, such as 10s or 2m")
+		return 0
+	}
+	return d
+}
+
+// choice parses one of a few words, in whatever case.
+func (p *parser) choice(name, value string, words ...string) string {
+	word := strings.ToLower(value)
+	if !slices.Contains(words, word) {
+		last := len(words) - 1
+		p.wrong(name, value, "want %s or %s", strings.Join(words[:last], ", "), words[last])
+		return ""
+	}
+	return word
+}
+
+// line parses any text that fits into one line of a log.
+func (p *parser) line(name, value string) string {
+	if strings.ContainsFunc(value, unicode.IsControl) {
+		p.wrong(name, value, "want one line of plain text")
+	}
+	return value
+}
+
+// memory parses bytes. Only a plain 0 is no limit: 0.5 is somebody who forgot
+// the unit.
+func (p *parser) memory(name, value string) int64 {
+	if value == "0" {
+		return 0
+	}
+	n, err := units.RAMInBytes(value)
+	if err != nil || n < minMemory || n > maxMemory {
+		p.wrong(name, value, "want a size with its unit, at least 6m, such as 512m or 1g; 0 for no limit")
+		return 0
+	}
+	return n
+}
+
+func (p *parser) cpus(name, value string) float64 {
+	if value == "" {
+		return 0
+	}
+	n, err := strconv.ParseFloat(value, 64)
+	// Written so that NaN fails too.
+	if err != nil || !(n >= minCPUs && n <= maxCPUs) {
+		p.wrong(name, value, "want a number of processor cores, at least 0.01, such as 0.5 or 2; empty for no limit")
+		return 0
+	}
+	return n
+}
+
+// image parses what "docker run" would take. The engine would refuse anything
+// else too, but only with the first client waiting.
+func (p *parser) image(name, value string) string {
+	if _, err := reference.ParseAnyReference(value); err != nil {
+		p.wrong(name, value, "want the name of an image, such as alb42/amifoxserver:latest")
+	}
+	return value
+}
+
+// words splits a command line at its spaces. Quotes of either kind keep
+// together what they enclose; there are no other special characters. The word
+// none is the empty command line, as an empty variable means the default.
+func (p *parser) words(name, value string) []string {
+	if value == "none" {
+		return nil
+	}
+	var words []string
+	var word strings.Builder
+	var quote rune // 0: outside
+	inWord := false
+	for _, r := range value {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '\'' || r == '"'):
+			quote, inWord = r, true
+		case quote == 0 && unicode.IsSpace(r):
+			if inWord {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			inWord = false
+		default:
+			word.WriteRune(r)
+			inWord = true
+		}
+	}
+	if quote != 0 {
+		p.wrong(name, value, "the quote %c is opened and not closed", quote)
+	}
+	if inWord {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+// listen parses where to listen. Port 0 takes a free one.
+func (p *parser) listen(name, value string) string {
+	host, port, err := net.SplitHostPort(value)
+	if err != nil || host != "" && !isHost(host) || port != "0" && !isPort(port) {
+		p.wrong(name, value, "want host:port, or :port for all addresses, such as :7777 or 127.0.0.1:7777")
+	}
+	return value
+}
+
+// host parses a name or address without a port.
+func (p *parser) host(name, value string) string {
+	value = strings.TrimSuffix(strings.TrimPrefix(value, "["), "]")
+	if value != "" && !isHost(value) {
+		p.wrong(name, value, "want a host name or an IP address, without a port")
+	}
+	return value
+}
+
+// prefixes parses networks and single addresses; "none" is the empty list, as
+// an empty variable means the default.
+func (p *parser) prefixes(name, value string) []netip.Prefix {
+	if value == "none" {
+		return nil
+	}
+	var list []netip.Prefix
+	for _, entry := range entries(value) {
+		prefix, err := netip.ParsePrefix(entry)
+		if addr, aerr := netip.ParseAddr(entry); aerr == nil {
+			addr = addr.Unmap()
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		// Clients' addresses are compared unmapped, a mapped network would
+		// never match.
+		if err != nil || prefix.Addr().Is4In6() {
+			p.wrong(name, value, "entry %q: want a network or an address, such as 10.0.0.0/8 or 192.168.1.7", entry)
+			continue
+		}
+		list = append(list, prefix.Masked())
+	}
+	return list
+}

@@ -1,0 +1,104 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// TestProblem has one bad value of one variable in each row.
+func TestProblem(t *testing.T) {
+	const whole, unit, one = "want a whole number", "want a time with its unit", "want a size with its unit"
+	for _, tt := range []struct{ variable, value, want string }{
+		{"AUTH_TOKEN", "", "AUTH_TOKEN: not set, want the secret"},
+		{"AUTH_TOKEN", " ", "AUTH_TOKEN: want one line of text"},
+		{"AUTH_TOKEN", "a\nb", "AUTH_TOKEN: want one line of text"},
+		{"ADMIN_TOKEN", "a ", "ADMIN_TOKEN: want one line of text"},
+		{"START_PORT", "abc", `START_PORT="abc": ` + whole + " from 1 to 65535"},
+		{"START_PORT", "0", `START_PORT="0": ` + whole},
+		{"START_PORT", "65536", `START_PORT="65536": ` + whole},
+		{"START_PORT", "65510", `START_PORT="65510": with 10 containers on a host, and 16 spare ports above them, want at most 65509`},
+		{"MAX_CONTAINERS_RUNNING", "65519", `MAX_CONTAINERS_RUNNING="65519": entry "65519": ` + whole},
+		{"MAX_CONTAINERS_RUNNING", "99999999999999999999", `MAX_CONTAINERS_RUNNING="99999999999999999999": entry`},
+		{"MAX_CONTAINERS_RUNNING", "56430", `START_PORT="9090": with 56430 containers on a host`},
+		{"MAX_CONTAINERS_RUNNING", "0", `MAX_CONTAINERS_RUNNING="0": entry "0": ` + whole + " from 1"},
+		{"MAX_CONTAINERS_RUNNING", "ten", `MAX_CONTAINERS_RUNNING="ten": entry "ten": ` + whole},
+		{"MAX_CONTAINERS_RUNNING", "1,2", `MAX_CONTAINERS_RUNNING="1,2": number of entries: 2, want 1 as in CONTAINER_HOSTS`},
+		{"CONTAINER_DISTRIBUTION_METHOD", "random", `CONTAINER_DISTRIBUTION_METHOD="random": want equal or fillhost`},
+		{"SSH_HOST_KEYS", "no", `SSH_HOST_KEYS="no": want strict or accept-new`},
+		{"LISTEN", "7777", `LISTEN="7777": want host:port`},
+		{"LISTEN", ":http", `LISTEN=":http": want host:port`},
+		{"LISTEN", ":", `LISTEN=":": want host:port`},
+		{"LISTEN", "a b:80", `LISTEN="a b:80": want host:port`},
+		{"TRUSTED_PROXIES", "10.0.0.0/8,proxy", `TRUSTED_PROXIES="10.0.0.0/8,proxy": entry "proxy": want a network`},
+		{"TRUSTED_PROXIES", "10.0.0.0/33", `TRUSTED_PROXIES="10.0.0.0/33": entry "10.0.0.0/33": want a network`},
+		{"TRUSTED_PROXIES", "::ffff:10.0.0.0/104", `TRUSTED_PROXIES="::ffff:10.0.0.0/104": entry "::ffff:10.0.0.0/104": want a network`},
+		{"LOCAL_ADDRESS", "a:80", `LOCAL_ADDRESS="a:80": want a host name`},
+		{"LOCAL_ADDRESS", "http://a", `LOCAL_ADDRESS="http://a": want a host name`},
+		{"INSTANCE", "a\x1b[31m", `INSTANCE="a\x1b[31m": want one line`},
+		{"WRP_IMAGE", "No Image", `WRP_IMAGE="No Image": want the name of an image`},
+		{"WRP_ARGS", "-a 'b", `WRP_ARGS="-a 'b": the quote ' is opened and not closed`},
+		{"CONTAINER_MEMORY", "lots", `CONTAINER_MEMORY="lots": ` + one},
+		{"CONTAINER_MEMORY", "512", `CONTAINER_MEMORY="512": ` + one},
+		{"CONTAINER_MEMORY", "0.5", `CONTAINER_MEMORY="0.5": ` + one},
+		{"CONTAINER_MEMORY", "-1g", `CONTAINER_MEMORY="-1g": ` + one},
+		{"CONTAINER_MEMORY", "1e30g", `CONTAINER_MEMORY="1e30g": ` + one},
+		{"CONTAINER_MEMORY", "99999999g", `CONTAINER_MEMORY="99999999g": ` + one},
+		{"CONTAINER_CPUS", "0", `CONTAINER_CPUS="0": want a number of processor cores`},
+		{"CONTAINER_CPUS", "NaN", `CONTAINER_CPUS="NaN": want a number of processor cores`},
+		{"CONTAINER_CPUS", "+Inf", `CONTAINER_CPUS="+Inf": want a number of processor cores`},
+		{"CONTAINER_CPUS", "half", `CONTAINER_CPUS="half": want a number of processor cores`},
+		{"CONTAINER_PIDS", "-1", `CONTAINER_PIDS="-1": ` + whole},
+		{"CONNECT_TIMEOUT", "5", `CONNECT_TIMEOUT="5": ` + unit},
+		{"START_TIMEOUT", "1 minute", `START_TIMEOUT="1 minute": ` + unit},
+		{"START_TIMEOUT", "14s", `START_TIMEOUT="14s": want at least 15s`},
+		{"READY_TIMEOUT", "0s", `READY_TIMEOUT="0s": ` + unit},
+		{"READY_TIMEOUT", "60s", `READY_TIMEOUT="60s": want less than START_TIMEOUT, which is 1m0s`},
+		{"STOP_TIMEOUT", "-2s", `STOP_TIMEOUT="-2s": ` + unit},
+		{"ORPHAN_GRACE", "x", `ORPHAN_GRACE="x": ` + unit},
+		{"SHUTDOWN_TIMEOUT", "x", `SHUTDOWN_TIMEOUT="x": ` + unit},
+		{"CLEANUP_EVERY", "0", `CLEANUP_EVERY="0": ` + unit},
+		{"CLEANUP_TIMEOUT", "10m", `CLEANUP_TIMEOUT="10m": ` + whole},
+		{"CLEANUP_TIMEOUT", "0", `CLEANUP_TIMEOUT="0": ` + whole},
+		{"LOG_LEVEL", "loud", `LOG_LEVEL="loud": want debug, info, warn or error`},
+		{"LOG_LEVEL", "INFO+1", `LOG_LEVEL="INFO+1": want debug`},
+		{"LOG_FORMAT", "xml", `LOG_FORMAT="xml": want text or json`},
+	} {
+		_, err := parseEnv(map[string]string{"AUTH_TOKEN": "k", tt.variable: tt.value})
+		if tt.variable == "AUTH_TOKEN" {
+			_, err = parseEnv(map[string]string{tt.variable: tt.value})
+		}
+		if err == nil {
+			t.Errorf("%s=%q: no problem, want %q", tt.variable, tt.value, tt.want)
+		} else if got := err.Error(); !strings.HasPrefix(got, tt.want) || strings.Contains(got, "\n") {
+			t.Errorf("%s=%q:\n%s\nwant one line that starts with\n%s", tt.variable, tt.value, got, tt.want)
+		}
+	}
+}
+
+// TestEveryProblemAtOnce has something wrong everywhere.
+func TestEveryProblemAtOnce(t *testing.T) {
+	setenv(t, map[string]string{
+		"CONTAINER_HOSTS": "a,b,a", "MAX_CONTAINERS_RUNNING": "1,x,0", "CONTAINER_HOSTS_KEYS": "u~k",
+		"CONTAINER_HOSTS_TLS_CERTS": "c~k", "SESSION_DATABASE_DSN": "pgsql:dbname=x", "LISTEN": "x",
+		"CONNECT_TIMEOUT": "soon", "LOG_FORMAT": "xml", "ADMIN_TOKEN": "a", "ADMIN_TOKEN_FILE": "f",
+	})
+	_, err := Load("")
+	want := `AUTH_TOKEN: not set, want the secret that clients send, for example from: openssl rand -hex 20
+CONTAINER_HOSTS="a,b,a": entry "a": want each host once
+MAX_CONTAINERS_RUNNING="1,x,0": entry "x": want a whole number from 1 to 65518
+MAX_CONTAINERS_RUNNING="1,x,0": entry "0": want a whole number from 1 to 65518
+CONTAINER_HOSTS_KEYS: number of entries: 1, want 3 as in CONTAINER_HOSTS
+CONTAINER_HOSTS_TLS_CERTS="c~k": number of entries: 1, want 3 as in CONTAINER_HOSTS
+SESSION_DATABASE_DSN: no such database here, want MySQL, MariaDB or SQLite
+LISTEN="x": want host:port, or :port for all addresses, such as :7777 or 127.0.0.1:7777
+ADMIN_TOKEN_FILE="f": is set, and so is ADMIN_TOKEN; want only one of them
+CONNECT_TIMEOUT="soon": want a time with its unit, above zero, such as 10s or 2m
+LOG_FORMAT="xml": want text or json`
+	if err == nil || err.Error() != want {
+		t.Errorf("Load:\n%v\nwant:\n%s", err, want)
+	}
+	if problems, ok := errors.AsType[Problems](err); !ok || len(problems) != 11 {
+		t.Errorf("Load's error is a %T of %d, want 11 Problems", err, len(problems))
+	}
+}
