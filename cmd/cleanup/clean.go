@@ -27,7 +27,11 @@ func clean(cmd *cobra.Command, opt *options, code *int) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: max(cfg.LogLevel, slog.LevelWarn)}))
+	level := slog.LevelError // the report has the rest
+	if cfg.LogLevel == slog.LevelDebug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
 	ctx := cmd.Context()
 	db, err := database.Open(ctx, service.Database(cfg, false))
 	if errors.Is(err, database.ErrNoDatabase) {

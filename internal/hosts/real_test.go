@@ -41,9 +41,7 @@ func realPool(t *testing.T, servers ...*hoststest.SSHD) (*Pool, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if ids := hoststest.Docker(t, "ps", "-aq", "--filter", "label="+labelDatabase+"="+id); ids != "" {
-			hoststest.Docker(t, append([]string{"rm", "-fv"}, strings.Fields(ids)...)...)
-		}
+		hoststest.RemoveContainers(t, id)
 		if err := p.Close(); err != nil {
 			t.Error(err)
 		}

@@ -37,6 +37,9 @@ func Pretend(cfg *config.Config, n int, log *slog.Logger) (*Pretending, error) {
 		return nil, errors.Join(err, p.Close())
 	}
 	log.Warn("PRETENDING: there is no Docker and no browser behind this, only stand-ins in this process", "hosts", n, "from", cfg.Hosts[0].Address)
+	if cfg.AuthToken == config.PretendToken {
+		log.Warn("AUTH_TOKEN is not set, clients send: Bearer: " + config.PretendToken)
+	}
 	return p, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -81,4 +82,13 @@ func Docker(t testing.TB, args ...string) string {
 		t.Fatalf("docker %v: %v\n%s", args, err, out)
 	}
 	return out
+}
+
+// RemoveContainers removes all containers of a database from this machine's
+// engine.
+func RemoveContainers(t testing.TB, databaseID string) {
+	t.Helper()
+	if ids := Docker(t, "ps", "-aq", "--filter", "label=wrpdistributor.database="+databaseID); ids != "" {
+		Docker(t, append([]string{"rm", "-fv"}, strings.Fields(ids)...)...)
+	}
 }

@@ -10,15 +10,14 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"wrpdistributor/internal/proctest"
 )
 
 // An SSHD is a private OpenSSH server on 127.0.0.1, in front of this machine's
@@ -27,13 +26,13 @@ type SSHD struct {
 	Addr       string // 127.0.0.1:port
 	User       string
 	KeyFile    string // of the client
+	Passphrase string // of the key
 	KnownHosts string // file with the server's key
 
 	t       testing.TB
 	dir     string
 	sshd    string
-	process *exec.Cmd
-	done    chan struct{}
+	process *proctest.Process
 }
 
 // SSHDOptions say how an [SSHD] differs from an ordinary one.
@@ -58,7 +57,7 @@ func StartSSHD(t testing.TB, opt SSHDOptions) *SSHD {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	s := &SSHD{t: t, dir: dir, sshd: path, User: me.Username, Addr: freeAddr(t),
+	s := &SSHD{t: t, dir: dir, sshd: path, User: me.Username, Addr: freeAddr(t), Passphrase: opt.Passphrase,
 		KeyFile: filepath.Join(dir, "id"), KnownHosts: filepath.Join(dir, "known_hosts")}
 	hostKey := writeKey(t, filepath.Join(dir, "host_key"), "")
 	clientKey := writeKey(t, s.KeyFile, opt.Passphrase)
@@ -77,7 +76,6 @@ PasswordAuthentication no
 %s
 `, port, filepath.Join(dir, "host_key"), filepath.Join(dir, "authorized_keys"), opt.Config))
 	s.Start()
-	t.Cleanup(s.Kill)
 	return s
 }
 
@@ -89,27 +87,7 @@ func (s *SSHD) Start() {
 			s.t.Fatal(err)
 		}
 	}
-	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer log.Close()
-	s.process = exec.Command(s.sshd, "-D", "-e", "-f", filepath.Join(s.dir, "sshd_config"))
-	s.process.Stderr = log
-	s.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started := make(chan error)
-	s.done = make(chan struct{})
-	go func() {
-		// Pdeathsig goes by the thread that started the process.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		started <- s.process.Start()
-		_ = s.process.Wait() // it is always killed
-		close(s.done)
-	}()
-	if err := <-started; err != nil {
-		s.t.Fatalf("start sshd: %v", err)
-	}
+	s.process = proctest.Start(s.t, exec.Command(s.sshd, "-D", "-e", "-f", filepath.Join(s.dir, "sshd_config")))
 	s.awaitPort()
 }
 
@@ -121,38 +99,17 @@ func (s *SSHD) awaitPort() {
 			return
 		}
 		select {
-		case <-s.done:
-			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-			s.t.Fatalf("sshd ended at once:\n%s", text)
+		case <-s.process.Done():
+			s.t.Fatalf("sshd ended at once:\n%s", s.process.Output())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	s.t.Fatalf("sshd does not listen on %s", s.Addr)
 }
 
-// Kill ends the server and cuts all its connections. Those are processes of
-// their own, in sessions of their own, which would outlive it.
-func (s *SSHD) Kill() {
-	for _, pid := range append(descendants(s.process.Process.Pid), s.process.Process.Pid) {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
-	<-s.done
-}
-
-// descendants returns the children of a process, their children, and so on.
-func descendants(pid int) []int {
-	var all []int
-	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	for _, f := range files {
-		text, _ := os.ReadFile(f) // an ended thread has no children
-		for _, field := range strings.Fields(string(text)) {
-			if child, err := strconv.Atoi(field); err == nil {
-				all = append(append(all, child), descendants(child)...)
-			}
-		}
-	}
-	return all
-}
+// Kill ends the server and cuts all its connections, which are processes of
+// their own.
+func (s *SSHD) Kill() { s.process.Kill() }
 
 func freeAddr(t testing.TB) string {
 	t.Helper()

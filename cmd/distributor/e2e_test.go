@@ -1,0 +1,376 @@
+package main
+
+import (
+	"database/sql"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/proctest"
+)
+
+// A stack is a distributor that runs as its operators run it: the real program,
+// configured by its environment, on OpenSSH, Docker and MariaDB.
+type stack struct {
+	t    *testing.T
+	dir  string // working directory
+	db   *mysql.Config
+	bin  string // of the programs
+	env  []string
+	base string // URL
+	proc *proctest.Process
+}
+
+const authToken = "correct horse"
+
+// newStack prepares a stack on those hosts. Nothing runs yet.
+func newStack(t *testing.T, hosts ...*hoststest.SSHD) *stack {
+	t.Helper()
+	hoststest.StandIn(t)
+	s := &stack{t: t, dir: t.TempDir(), bin: t.TempDir()}
+	if out, err := exec.Command("go", "build", "-o", s.bin, "wrpdistributor/cmd/...").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	s.db = databasetest.Config(t, "mysql").MySQL
+	listen := freeAddr(t)
+	s.base = "http://" + listen
+	s.set("AUTH_TOKEN", authToken)
+	s.set("LISTEN", listen)
+	s.set("SESSION_DATABASE_DSN", s.db.FormatDSN())
+	s.set("WRP_IMAGE", hoststest.Image)
+	s.set("START_PORT", strconv.Itoa(freeRange(t, 8)))
+	s.set("MAX_CONTAINERS_RUNNING", "4")
+	s.useHosts(hosts...)
+	t.Cleanup(s.removeContainers)
+	return s
+}
+
+func (s *stack) set(name, value string) { s.env = append(s.env, name+"="+value) }
+
+// useHosts writes keys and known_hosts as an operator would.
+func (s *stack) useHosts(hosts ...*hoststest.SSHD) {
+	s.t.Helper()
+	if err := os.MkdirAll(filepath.Join(s.dir, "ssh"), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	var names, keys []string
+	var known strings.Builder
+	for i, h := range hosts {
+		key := fmt.Sprintf("id_%d", i)
+		copyFile(s.t, h.KeyFile, filepath.Join(s.dir, "ssh", key))
+		text, err := os.ReadFile(h.KnownHosts)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		known.Write(text)
+		names = append(names, h.Addr)
+		keys = append(keys, strings.TrimSuffix(h.User+"~"+key+"~"+h.Passphrase, "~"))
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, "ssh", "known_hosts"), []byte(known.String()), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.set("CONTAINER_HOSTS", strings.Join(names, ","))
+	s.set("CONTAINER_HOSTS_KEYS", strings.Join(keys, ","))
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// freeRange returns the first of n free ports in a row.
+func freeRange(t *testing.T, n int) int {
+	t.Helper()
+	for start := 20000; start < 30000; start += n {
+		free := true
+		for port := start; port < start+n && free; port++ {
+			ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+			if free = err == nil; free {
+				ln.Close()
+			}
+		}
+		if free {
+			return start
+		}
+	}
+	t.Fatal("no free ports")
+	return 0
+}
+
+// removeContainers removes what a failed test leaves.
+func (s *stack) removeContainers() {
+	if s.proc == nil {
+		return
+	}
+	s.proc.Kill()
+	db, err := sql.Open("mysql", s.db.FormatDSN())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	var id string
+	if err := db.QueryRow("SELECT databaseId FROM pool").Scan(&id); err != nil {
+		s.t.Fatal(err)
+	}
+	hoststest.RemoveContainers(s.t, id)
+}
+
+// start starts the distributor and waits until it can hand out sessions.
+func (s *stack) start() {
+	s.t.Helper()
+	cmd := exec.Command(filepath.Join(s.bin, "distributor"))
+	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.env...)
+	s.proc = proctest.Start(s.t, cmd)
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		if resp, err := http.Get(s.base + "/readyz"); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		select {
+		case <-s.proc.Done():
+			s.t.Fatalf("the distributor ended:\n%s", s.proc.Output())
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the distributor does not get ready:\n%s", s.proc.Output())
+		}
+	}
+}
+
+// run runs a program to its end and returns what it printed.
+func (s *stack) run(code int, name string, args ...string) string {
+	s.t.Helper()
+	cmd := exec.Command(filepath.Join(s.bin, name), args...)
+	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.env...)
+	out, err := cmd.CombinedOutput()
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		s.t.Errorf("%s %v: exit %d (%v), want %d\n%s", name, args, got, err, code, out)
+	}
+	return string(out)
+}
+
+// sql changes the database behind the distributor's back.
+func (s *stack) sql(statement string) {
+	s.t.Helper()
+	db, err := sql.Open("mysql", s.db.FormatDSN())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(s.t.Context(), statement); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// request sends a request and returns status, headers and body.
+func (s *stack) request(method, url, token, agent string) (int, http.Header, string) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, url, http.NoBody)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Bearer", token)
+	}
+	req.Header.Set("User-Agent", agent)
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, url, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Header, string(body)
+}
+
+// do sends a client's request to the distributor.
+func (s *stack) do(method, agent string, want int) (http.Header, string) {
+	s.t.Helper()
+	code, header, body := s.request(method, s.base+"/", authToken, agent)
+	if code != want {
+		s.t.Fatalf("%s = %d %q, want %d\n%s", method, code, body, want, s.proc.Output())
+	}
+	return header, body
+}
+
+type handedOver struct {
+	URL   string `xml:"wrpUrl"`
+	Token string `xml:"token"`
+}
+
+var handedOverXML = regexp.MustCompile(`^<xml><wrpUrl>127\.0\.0\.1:\d+</wrpUrl><token>[0-9a-f]{40}</token></xml>$`)
+
+// put starts a session and checks that it works.
+func (s *stack) put(agent string) handedOver {
+	s.t.Helper()
+	header, body := s.do("PUT", agent, 202)
+	if !handedOverXML.MatchString(body) || header.Get("Content-Type") != "text/xml;charset=UTF-8" {
+		s.t.Errorf("PUT = %q (%s)", body, header.Get("Content-Type"))
+	}
+	var got handedOver
+	if err := xml.Unmarshal([]byte(body), &got); err != nil {
+		s.t.Fatal(err)
+	}
+	if code, _, _ := s.request("GET", "http://"+got.URL+"/", got.Token, agent); code != 200 {
+		s.t.Errorf("WRP with token = %d, want 200", code)
+	}
+	if code, _, _ := s.request("GET", "http://"+got.URL+"/", "", agent); code != 401 {
+		s.t.Errorf("WRP without token = %d, want 401", code)
+	}
+	return got
+}
+
+// mainJob is what a client does in its life.
+func (s *stack) mainJob() {
+	s.t.Helper()
+	const agent = "AmiFox (end to end)"
+	got := s.put(agent)
+	header, body := s.do("PUT", agent, 204)
+	if header.Get("X-Wrp-Url") != got.URL || header.Get("X-Wrp-Token") != got.Token || body != "" {
+		s.t.Errorf("second PUT = %v %q, want the session of the first", header, body)
+	}
+	s.do("HEAD", agent, 204)
+	s.do("DELETE", agent, 202)
+	if c, err := net.Dial("tcp", got.URL); err == nil {
+		c.Close()
+		s.t.Errorf("something still listens on %s after DELETE", got.URL)
+	}
+	s.do("DELETE", agent, 204)
+}
+
+const (
+	lockedToSocket = `restrict,port-forwarding,command="/bin/false",permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:*",permitlisten="127.0.0.1:1"`
+	lockedToStdio  = `restrict,command="docker system dial-stdio"`
+)
+
+// TestEndToEnd does the main job over every kind of key.
+func TestEndToEnd(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		opt  hoststest.SSHDOptions
+	}{
+		{"plain key", hoststest.SSHDOptions{}},
+		{"key with passphrase", hoststest.SSHDOptions{Passphrase: "open~sesame"}},
+		{"key for socket and loopback only", hoststest.SSHDOptions{KeyOptions: lockedToSocket}},
+		{"key for dial-stdio only", hoststest.SSHDOptions{KeyOptions: lockedToStdio}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStack(t, hoststest.StartSSHD(t, tt.opt))
+			s.start()
+			s.mainJob()
+			if out := s.proc.Output(); strings.Contains(out, "open~sesame") || strings.Contains(out, authToken) {
+				t.Errorf("the log tells a secret:\n%s", out)
+			}
+		})
+	}
+}
+
+// TestTwoHosts has sessions on both hosts, loses one, and goes on.
+func TestTwoHosts(t *testing.T) {
+	first, second := hoststest.StartSSHD(t, hoststest.SSHDOptions{}), hoststest.StartSSHD(t, hoststest.SSHDOptions{})
+	s := newStack(t, first, second)
+	s.set("MAX_CONTAINERS_RUNNING", "1,1")
+	s.set("CONTAINER_DISTRIBUTION_METHOD", "fillhost")
+	s.start()
+	s.put("one")
+	s.put("two")
+	s.do("PUT", "three", 503)
+	first.Kill()
+	s.do("PUT", "one", 204)
+	s.do("PUT", "two", 204)
+	s.do("DELETE", "two", 202)
+	s.do("DELETE", "one", 503)
+	s.put("three")
+	if out := s.run(1, "cleanup", "--timeout", "10"); !strings.Contains(out, "Host "+first.Addr+" could not be asked") {
+		t.Errorf("cleanup with a host down says %q", out)
+	}
+	first.Start()
+	if out := s.run(0, "cleanup", "--timeout", "10"); !strings.Contains(out, "Cleanup of 1 sessions finished, 1 sessions terminated") {
+		t.Errorf("cleanup with the host back says %q", out)
+	}
+}
+
+// TestWrongHostKey: a host that shows another key gets no session, and no login.
+func TestWrongHostKey(t *testing.T) {
+	good, impostor := hoststest.StartSSHD(t, hoststest.SSHDOptions{}), hoststest.StartSSHD(t, hoststest.SSHDOptions{})
+	text, err := os.ReadFile(good.KnownHosts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := strings.Replace(string(text), portOf(good.Addr), portOf(impostor.Addr), 1)
+	if err := os.WriteFile(impostor.KnownHosts, []byte(wrong), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newStack(t, impostor, good)
+	s.set("CONTAINER_DISTRIBUTION_METHOD", "fillhost")
+	s.start()
+	s.mainJob()
+	if out := s.proc.Output(); !strings.Contains(out, "key mismatch") {
+		t.Errorf("the log does not say that the host key is wrong:\n%s", out)
+	}
+}
+
+func portOf(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
+}
+
+// TestCleanup ends idle sessions for real, and touches nothing when called wrongly.
+func TestCleanup(t *testing.T) {
+	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
+	s.start()
+	idle := s.put("idle")
+	busy := s.put("busy")
+	s.sql("UPDATE sessions SET started = UTC_TIMESTAMP() - INTERVAL 20 MINUTE, lastUsed = UTC_TIMESTAMP() - INTERVAL 11 MINUTE WHERE clientUserAgent = 'idle'")
+	for _, timeout := range []string{"0", "-5", "1.5", "abc", "99999999999999999999", ""} {
+		s.run(2, "cleanup", "--timeout", timeout)
+	}
+	s.run(2, "cleanup", "1", "2")
+	s.run(2, "cleanup", "--no-such-flag")
+	if code, _, _ := s.request("GET", "http://"+idle.URL+"/", idle.Token, "idle"); code != 200 {
+		t.Errorf("a wrong call ended a session: WRP = %d", code)
+	}
+	if out := s.run(0, "cleanup", "--timeout", "10"); !strings.Contains(out, "Cleanup of 1 sessions finished, 1 sessions terminated successfully - 0 sessions failed to terminate.") {
+		t.Errorf("cleanup says %q", out)
+	}
+	if _, err := net.Dial("tcp", idle.URL); err == nil {
+		t.Errorf("the idle session still listens on %s", idle.URL)
+	}
+	if code, _, _ := s.request("GET", "http://"+busy.URL+"/", busy.Token, "busy"); code != 200 {
+		t.Errorf("the busy session's WRP = %d, want 200", code)
+	}
+}
