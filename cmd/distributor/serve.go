@@ -89,7 +89,7 @@ func serveOn(ctx context.Context, ln net.Listener, cfg *config.Config, svc *serv
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return svc.Pool.Run(ctx) })
+	g.Go(func() error { return svc.Pool.Run(ctx, svc.Sessions) })
 	if cfg.CleanupEvery > 0 {
 		g.Go(func() error { return svc.Reaper.Run(ctx, cfg.CleanupEvery, reaper.Options{Idle: cfg.CleanupTimeout}) })
 	}

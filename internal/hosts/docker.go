@@ -16,6 +16,7 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
@@ -223,6 +224,35 @@ func (e *engine) list(ctx context.Context, label string) ([]Found, error) {
 	}
 	return list, nil
 }
+
+// events streams what happens to the containers that carry a label, from a time
+// of the engine's clock on, until ctx ends or the stream breaks.
+func (e *engine) events(ctx context.Context, since time.Time, label string) (<-chan Event, <-chan error) {
+	wanted := filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)), filters.Arg("label", label))
+	for _, a := range []Action{Created, Started, Died, Destroyed} {
+		wanted.Add("event", string(a))
+	}
+	messages, failed := e.api.Events(ctx, events.ListOptions{Since: engineTime(since), Filters: wanted})
+	out, broken := make(chan Event), make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case m := <-messages:
+				ev := Event{Action: Action(m.Action), Container: found(m.Actor.ID, m.Actor.Attributes["name"], m.Actor.Attributes, time.Time{})}
+				select {
+				case out <- ev:
+				case <-ctx.Done():
+				}
+			case err := <-failed:
+				broken <- err
+				return
+			}
+		}
+	}()
+	return out, broken
+}
+
+func engineTime(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }
 
 // stop asks the container to end, and kills it after the grace.
 func (e *engine) stop(ctx context.Context, ref string, grace time.Duration) error {

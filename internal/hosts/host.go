@@ -109,7 +109,7 @@ func (h *host) status() Status {
 
 // run keeps looking at the host. A host that is down is tried after growing
 // pauses.
-func (h *host) run(ctx context.Context) error {
+func (h *host) run(ctx context.Context) {
 	defer h.puller.wait()
 	for {
 		h.check(ctx)
@@ -120,7 +120,7 @@ func (h *host) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return nil
+			return
 		case <-h.puller.finished():
 			timer.Stop()
 		case <-timer.C:

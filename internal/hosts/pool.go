@@ -10,8 +10,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // A Config says which hosts there are and how containers run on them.
@@ -54,14 +52,17 @@ func New(cfg Config) (*Pool, error) {
 	return p, nil
 }
 
-// Run watches every host until ctx is done: connects, fetches a missing image,
-// notices failures and recoveries.
-func (p *Pool) Run(ctx context.Context) error {
-	var g errgroup.Group
+// Run looks after every host until ctx is done: connects, fetches a missing
+// image, notices failures and recoveries, and tells w what happens to
+// containers of ours.
+func (p *Pool) Run(ctx context.Context, w Watcher) error {
+	var wg sync.WaitGroup
 	for _, h := range p.hosts {
-		g.Go(func() error { return h.run(ctx) })
+		wg.Go(func() { h.run(ctx) })
+		wg.Go(func() { h.follow(ctx, w) })
 	}
-	return g.Wait()
+	wg.Wait()
+	return nil
 }
 
 // Close ends all connections. Containers keep running.

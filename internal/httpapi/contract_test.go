@@ -226,6 +226,9 @@ func TestContractFailures(t *testing.T) {
 	b.do(t, call{method: "PUT", code: 202, answer: started})
 	b.Hosts[0].KillContainer(b.Hosts[0].Containers()[0].ID)
 	b.do(t, call{method: "PUT", code: 202, answer: started})
+	b.do(t, call{method: "DELETE", code: 202})
+	eventually(t, "host0 free", func() bool { return len(b.Hosts[0].Containers()) == 0 })
+	b.do(t, call{method: "PUT", code: 202, answer: started})
 
 	// The host cannot be reached: the session is kept, within two seconds.
 	if err := b.Hosts[0].SetDown(true); err != nil {

@@ -58,6 +58,11 @@ func (st *Store) All(ctx context.Context) ([]Session, error) {
 	return st.find(ctx, `1 = 1`)
 }
 
+// OnHost returns the sessions of one host.
+func (st *Store) OnHost(ctx context.Context, host string) ([]Session, error) {
+	return st.find(ctx, `containerHost = ?`, host)
+}
+
 // Idle returns the running sessions of clients that were not used for that many
 // seconds.
 func (st *Store) Idle(ctx context.Context, seconds int) ([]Session, error) {

@@ -129,7 +129,7 @@ func Open(t testing.TB, db *database.DB, cfg *config.Config) *service.Service {
 // watch runs the pool, as the distributor does, until the test ends.
 func watch(t testing.TB, svc *service.Service) {
 	done := make(chan error)
-	go func() { done <- svc.Pool.Run(t.Context()) }()
+	go func() { done <- svc.Pool.Run(t.Context(), svc.Sessions) }()
 	t.Cleanup(func() {
 		if err := <-done; err != nil {
 			t.Error(err)

@@ -1,0 +1,83 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// An Event is something that happened to a container of ours.
+type Event struct {
+	Host      string
+	Action    Action
+	Container Found // Created is not known
+}
+
+// An Action is what happened.
+type Action string
+
+// The actions that a [Watcher] is told of.
+const (
+	Created   Action = "create"
+	Started   Action = "start"
+	Died      Action = "die"     // it does not run any more
+	Destroyed Action = "destroy" // it is removed
+)
+
+// A Watcher is told what happens to containers of ours. Its methods are called
+// by several goroutines at once.
+type Watcher interface {
+	// Happened is told of one event. Events may come late, and more than once.
+	Happened(ctx context.Context, e Event)
+
+	// Listed is told which containers a host has, whenever the stream of its
+	// events begins anew: whatever happened before is in the list.
+	Listed(ctx context.Context, host string, containers []Found)
+}
+
+const parallelEvents = 4 // of one host that are dealt with at once
+
+// watch follows the host's events until the stream breaks. What happened since
+// the last stream is made good by a list; the stream begins before it.
+func (h *host) watch(ctx context.Context, w Watcher) error {
+	info, err := h.engine.info(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	events, broken := h.engine.events(ctx, info.Now, labelDatabase+"="+h.cfg.DatabaseID)
+	list, err := h.engine.list(ctx, labelDatabase+"="+h.cfg.DatabaseID)
+	if err != nil {
+		return err
+	}
+	var work errgroup.Group
+	work.SetLimit(parallelEvents)
+	defer work.Wait() // its functions return no errors
+	work.Go(func() error { w.Listed(ctx, h.Name, list); return nil })
+	for {
+		select {
+		case e := <-events:
+			e.Host = h.Name
+			work.Go(func() error { w.Happened(ctx, e); return nil })
+		case err := <-broken:
+			return err
+		}
+	}
+}
+
+// follow watches the host whenever it is up.
+func (h *host) follow(ctx context.Context, w Watcher) {
+	for ctx.Err() == nil {
+		if h.unheard() == nil && h.reach(ctx) == nil {
+			err := h.watch(ctx, w)
+			h.log.DebugContext(ctx, "event stream ended", "err", err)
+			if ctx.Err() == nil && errors.Is(err, ErrUnreachable) {
+				h.fail(ctx, fmt.Errorf("follow events: %w", err))
+			}
+		}
+		_ = pause(ctx, minPause) // the loop looks at ctx itself
+	}
+}
