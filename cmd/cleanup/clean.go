@@ -23,7 +23,7 @@ import (
 var errUnclean = errors.New("something could not be cleaned, see above")
 
 func clean(cmd *cobra.Command, opt *options, code *int) error {
-	cfg, err := load(opt.envFile)
+	cfg, err := service.LoadRunning(opt.envFile)
 	if err != nil {
 		return err
 	}
@@ -53,17 +53,6 @@ func clean(cmd *cobra.Command, opt *options, code *int) error {
 		return repeat(cmd, opt, svc)
 	}
 	return once(cmd, opt, svc)
-}
-
-// load reads the settings, and prefers the pretend hosts of a distributor that
-// runs on the same data folder.
-func load(envFile string) (*config.Config, error) {
-	if cfg, err := config.LoadPretend(envFile); err == nil {
-		if pretending, err := service.UsePretend(cfg); pretending || err != nil {
-			return cfg, err
-		}
-	}
-	return config.Load(envFile)
 }
 
 // once makes one pass and reports it.

@@ -58,6 +58,7 @@ by environment variables and the file .env, see .env.dist.`,
 		Example: `  distributor                     serve, as .env says
   distributor --pretend 3         serve on three pretend hosts, nothing else is needed
   distributor migrate             bring the database up to date, and exit
+  distributor hosts list          say how each host is doing
   distributor migrate --down      give the database back to the PHP program`,
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
@@ -68,6 +69,6 @@ by environment variables and the file .env, see .env.dist.`,
 	}
 	root.PersistentFlags().StringVar(&opt.envFile, "env-file", ".env", "file with settings; variables of the process win over it")
 	root.Flags().IntVar(&opt.pretend, "pretend", 0, "serve on this many pretend hosts at 127.0.0.2, 127.0.0.3, …")
-	root.AddCommand(migrateCommand(opt, code), healthcheckCommand(code))
+	root.AddCommand(migrateCommand(opt, code), hostsCommand(opt, code), healthcheckCommand(code))
 	return root
 }

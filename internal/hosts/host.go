@@ -28,6 +28,10 @@ type Status struct {
 	Reason string    // why it takes no container, in words
 	Since  time.Time // of this state
 	Image  bool      // the WRP image is there
+
+	// Reachable tells a host that is down for want of the image from one that
+	// does not work.
+	Reachable bool
 }
 
 const (
@@ -97,7 +101,7 @@ func (h *host) close() error {
 func (h *host) status() Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := Status{Host: h.Host, State: h.state, Reason: h.reason, Since: h.since, Image: h.dir != ""}
+	s := Status{Host: h.Host, State: h.state, Reason: h.reason, Since: h.since, Image: h.dir != "", Reachable: h.state == Up}
 	if h.state == Up && h.dir == "" {
 		s.State, s.Reason = Down, "image missing"
 		if p := h.puller.progress(); p != "" {

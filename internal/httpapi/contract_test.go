@@ -155,7 +155,7 @@ func TestContract(t *testing.T) {
 			{method: "GET", code: 200, answer: statusPage(0, 0, 0, 3), headers: `Content-Type: text/html`},
 			{method: "HEAD", code: 204},
 			{method: "DELETE", code: 204},
-			{method: "GET", path: "/?format=json", code: 200, answer: `{"activeSessions":0,"containerHosts":1,"containerHostsWithSessions":{"[0-9a-f]{8}":0},"containersRunning":0,"remainingContainers":3}\n`, headers: `Content-Type: application/json`},
+			{method: "GET", path: "/?format=json", code: 200, answer: `{"activeSessions":0,"containerHosts":1,"containerHostsWithSessions":{"[0-9a-f]{8}":0},"containersRunning":0,"hosts":\[{"host":"[0-9a-f]{8}","used":0,"max":3,"tls":false,"takesSessions":(true|false,"why":"not asked yet")}\],"remainingContainers":3}\n`, headers: `Content-Type: application/json`},
 			// bodies that are refused change nothing
 			{method: "PUT", body: "ssl=" + strings.Repeat("x", 64<<10), code: 413, answer: page},
 			{method: "PUT", body: "ssl=%zz", code: 400, answer: page},
@@ -170,7 +170,7 @@ func TestContract(t *testing.T) {
 			{method: "PUT", path: "/index.php", code: 204, headers: given},
 			{method: "HEAD", code: 204},
 			{method: "GET", code: 200, answer: statusPage(1, 1, 1, 2)},
-			{method: "GET", header: "Accept: application/json", code: 200, answer: `{"activeSessions":1,.*"containersRunning":1,"remainingContainers":2}\n`},
+			{method: "GET", header: "Accept: application/json", code: 200, answer: `{"activeSessions":1,.*"containersRunning":1,"hosts":\[.*"used":1,"max":3,"tls":false,"takesSessions":true}\],"remainingContainers":2}\n`},
 			// another client, by User-Agent, by forwarded address; odd ones
 			{method: "PUT", header: "User-Agent: AmiFox ", code: 204, headers: given},
 			{method: "PUT", header: "User-Agent: amifox", code: 202, answer: started},

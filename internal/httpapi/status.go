@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
+	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
 )
 
@@ -27,18 +29,70 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		write(w, http.StatusOK, "text/html;charset=UTF-8", fragment(counts, len(s.Pool.Hosts()), perHost))
 		return nil
 	}
+	states, err := s.hostStates(r)
+	if err != nil {
+		return err
+	}
 	body, err := json.Marshal(map[string]any{
 		"activeSessions":             counts.Sessions,
 		"containersRunning":          counts.Containers,
 		"remainingContainers":        counts.Remaining,
 		"containerHosts":             len(s.Pool.Hosts()),
 		"containerHostsWithSessions": perHost,
+		"hosts":                      states,
 	})
 	if err != nil {
 		return err
 	}
 	write(w, http.StatusOK, "application/json", string(body)+"\n")
 	return nil
+}
+
+// A hostState is one host on the status page.
+type hostState struct {
+	Host   string `json:"host"`
+	Used   int    `json:"used"`
+	Max    int    `json:"max"`
+	TLS    bool   `json:"tls"`
+	Takes  bool   `json:"takesSessions"`
+	Why    string `json:"why,omitempty"` // it takes none
+	Detail string `json:"detail,omitempty"`
+}
+
+// hostStates says of every host whether it takes sessions, and why not. Names,
+// and errors that may hold them, are for operators only.
+func (s *Server) hostStates(r *http.Request) ([]hostState, error) {
+	states, err := s.Sessions.States(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	operator := equal(r.Header.Get("X-Admin-Token"), s.AdminToken)
+	list := make([]hostState, len(states))
+	for i, st := range states {
+		h := hostState{Host: alias(st.Host.Name), Used: st.Used, Max: st.Host.Max, TLS: st.Host.TLS != nil, Takes: st.Why == "", Why: briefly(st)}
+		if operator {
+			h.Host, h.Detail = st.Host.Name, st.Why
+		}
+		list[i] = h
+	}
+	return list, nil
+}
+
+// briefly says why a host takes no sessions, without names.
+func briefly(st session.HostState) string {
+	switch {
+	case st.Why == "":
+		return ""
+	case st.State == hosts.Up && st.Drained != nil:
+		return "draining"
+	case st.State == hosts.Up:
+		return st.Why // full
+	case st.State == hosts.Unknown:
+		return "not asked yet"
+	case !st.Image && st.Reachable:
+		return "image missing"
+	}
+	return "down since " + st.Since.UTC().Format(time.RFC3339)
 }
 
 func wantsJSON(r *http.Request) bool {

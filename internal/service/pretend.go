@@ -23,7 +23,7 @@ type Pretending struct {
 }
 
 // Pretend starts n pretend hosts and makes them the hosts of cfg. How to get to
-// them is written to the data folder, where [UsePretend] finds it.
+// them is written to the data folder, where [LoadRunning] finds it.
 func Pretend(cfg *config.Config, n int, log *slog.Logger) (*Pretending, error) {
 	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
 		return nil, err
@@ -61,9 +61,20 @@ func (p *Pretending) Close() error {
 
 func manifestFile(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "pretend.json") }
 
-// UsePretend makes the pretend hosts of a running distributor the hosts of cfg,
+// LoadRunning reads the settings of a distributor that may be running: if it has
+// pretend hosts, they take the place of the configured ones.
+func LoadRunning(envFile string) (*config.Config, error) {
+	if cfg, err := config.LoadPretend(envFile); err == nil {
+		if pretending, err := findPretend(cfg); pretending || err != nil {
+			return cfg, err
+		}
+	}
+	return config.Load(envFile)
+}
+
+// findPretend makes the pretend hosts of a running distributor the hosts of cfg,
 // if there is one on the same data folder. It reports whether that is so.
-func UsePretend(cfg *config.Config) (bool, error) {
+func findPretend(cfg *config.Config) (bool, error) {
 	m, err := pretend.LoadManifest(manifestFile(cfg))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil

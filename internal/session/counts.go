@@ -1,8 +1,11 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+
+	"wrpdistributor/internal/hosts"
 )
 
 // Counts is the pool's state as clients may see it.
@@ -15,31 +18,75 @@ type Counts struct {
 
 // Counts returns the pool's state.
 func (m *Manager) Counts(ctx context.Context) (Counts, error) {
-	var rows []struct {
-		Host    string `db:"containerHost"`
-		Total   int    `db:"total"`
-		Clients int    `db:"clients"`
-		Running int    `db:"running"`
+	rows, err := m.Store.usage(ctx)
+	if err != nil {
+		return Counts{}, err
 	}
-	err := m.Store.db.SelectContext(ctx, &rows, `
+	c := Counts{PerHost: make(map[string]int)}
+	for host, u := range rows {
+		c.Sessions += u.Clients
+		c.Containers += u.Running
+		if u.Clients > 0 {
+			c.PerHost[host] = u.Clients
+		}
+	}
+	for _, h := range m.Pool.Hosts() {
+		c.Remaining += max(0, h.Max-rows[h.Name].Total)
+	}
+	return c, nil
+}
+
+// usage is how many rows a host has.
+type usage struct {
+	Host    string `db:"containerHost"`
+	Total   int    `db:"total"`
+	Clients int    `db:"clients"`
+	Running int    `db:"running"`
+}
+
+func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
+	var rows []usage
+	err := st.db.SelectContext(ctx, &rows, `
 		SELECT containerHost, COUNT(*) AS total, COUNT(identity) AS clients,
 			SUM(CASE WHEN state = 'running' THEN 1 ELSE 0 END) AS running
 		FROM sessions GROUP BY containerHost`)
 	if err != nil {
-		return Counts{}, fmt.Errorf("count sessions: %w", err)
+		return nil, fmt.Errorf("count sessions: %w", err)
 	}
-	c := Counts{PerHost: make(map[string]int)}
-	total := make(map[string]int)
-	for _, r := range rows {
-		c.Sessions += r.Clients
-		c.Containers += r.Running
-		total[r.Host] = r.Total
-		if r.Clients > 0 {
-			c.PerHost[r.Host] = r.Clients
+	m := make(map[string]usage)
+	for _, u := range rows {
+		m[u.Host] = u
+	}
+	return m, nil
+}
+
+// A HostState says whether a host takes sessions, and if not why.
+type HostState struct {
+	hosts.Status
+	Used    int      // slots taken, in whatever state
+	Drained *Drained // nil: it is not
+	Why     string   // it takes none now; empty: it takes one
+}
+
+// States returns the state of every host, in the configured order.
+func (m *Manager) States(ctx context.Context) ([]HostState, error) {
+	rows, err := m.Store.usage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	draining, err := m.Store.Drained(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []HostState
+	for _, st := range m.Pool.Status() {
+		s := HostState{Status: st, Used: rows[st.Host.Name].Total}
+		if d, ok := draining[st.Host.Name]; ok {
+			s.Drained = &d
 		}
+		load := hosts.Load{Host: st.Host.Name, Used: s.Used, Max: st.Host.Max}
+		s.Why = cmp.Or(refusal(st, false, nil), occupied(load, draining))
+		list = append(list, s)
 	}
-	for _, h := range m.Pool.Hosts() {
-		c.Remaining += max(0, h.Max-total[h.Name])
-	}
-	return c, nil
+	return list, nil
 }

@@ -192,6 +192,8 @@ func refusal(st hosts.Status, tls bool, failed error) string {
 	switch {
 	case failed != nil:
 		return failed.Error()
+	case st.Reachable && !st.Image:
+		return st.Reason
 	case st.State != hosts.Up:
 		return fmt.Sprintf("down since %s: %s", st.Since.UTC().Format(time.TimeOnly), st.Reason)
 	case tls && st.Host.TLS == nil:

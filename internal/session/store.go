@@ -139,6 +139,10 @@ func (st *Store) choose(ctx context.Context, tx *sqlx.Tx, c claim) (row, error) 
 	for _, h := range c.hosts {
 		slots[h.Host], ports[h.Host] = make(map[int]bool), make(map[int]bool)
 	}
+	draining, err := drained(ctx, tx)
+	if err != nil {
+		return row{}, err
+	}
 	identity := c.client.identity()
 	for _, r := range rows {
 		if string(r.Identity) == string(identity) {
@@ -148,19 +152,20 @@ func (st *Store) choose(ctx context.Context, tx *sqlx.Tx, c claim) (row, error) 
 			slots[r.Host][r.Slot], ports[r.Host][r.Port] = true, true
 		}
 	}
-	return c.place(identity, slots, ports)
+	return c.place(identity, slots, ports, draining)
 }
 
 // place asks the strategy for hosts until one has a free port as well.
-func (c claim) place(identity []byte, slots, ports map[string]map[int]bool) (row, error) {
+func (c claim) place(identity []byte, slots, ports map[string]map[int]bool, draining map[string]Drained) (row, error) {
 	full := &FullError{}
-	loads := make([]hosts.Load, len(c.hosts))
-	for i, h := range c.hosts {
+	var loads []hosts.Load
+	for _, h := range c.hosts {
 		h.Used = len(slots[h.Host])
-		if h.Used >= h.Max {
-			full.Reasons = append(full.Reasons, Reason{h.Host, fmt.Sprintf("full %d/%d", h.Used, h.Max)})
+		if why := occupied(h, draining); why != "" {
+			full.Reasons = append(full.Reasons, Reason{h.Host, why})
+			continue
 		}
-		loads[i] = h
+		loads = append(loads, h)
 	}
 	for {
 		i, ok := c.strategy(loads)
@@ -175,6 +180,17 @@ func (c claim) place(identity []byte, slots, ports map[string]map[int]bool) (row
 		full.Reasons = append(full.Reasons, Reason{h.Host, "strangers hold all its ports"})
 		loads[i].Max = 0
 	}
+}
+
+// occupied says why the database gives no slot of a host, or nothing.
+func occupied(h hosts.Load, draining map[string]Drained) string {
+	if d, ok := draining[h.Host]; ok {
+		return d.why()
+	}
+	if h.Used >= h.Max {
+		return fmt.Sprintf("full %d/%d", h.Used, h.Max)
+	}
+	return ""
 }
 
 func (st *Store) insert(ctx context.Context, tx *sqlx.Tx, c claim, at row) (int64, error) {

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/service"
+)
+
+func hostsCommand(opt *options, code *int) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "hosts",
+		Short: "List container hosts, take one out of service and back in",
+		Long: `List container hosts, take one out of service and back in.
+
+A drained host takes no new sessions and keeps its own until they end. To take a
+host out for good: drain it, wait until it has no sessions, remove it from
+CONTAINER_HOSTS, and undrain it to forget the mark.`,
+		Args: cobra.NoArgs,
+	}
+	var reason string
+	drain := &cobra.Command{
+		Use:     "drain HOST",
+		Short:   "Give a host no new sessions",
+		Example: `  distributor hosts drain c1.example --reason "new kernel on Sunday"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: withService(opt, code, func(cmd *cobra.Command, svc *service.Service, args []string) error {
+			return drainHost(cmd, svc, args[0], reason)
+		}),
+	}
+	drain.Flags().StringVar(&reason, "reason", "", "why, for the list and the log")
+	cmd.AddCommand(drain, &cobra.Command{
+		Use:     "undrain HOST",
+		Short:   "Give a host sessions again",
+		Example: `  distributor hosts undrain c1.example`,
+		Args:    cobra.ExactArgs(1),
+		RunE:    withService(opt, code, undrainHost),
+	}, &cobra.Command{
+		Use:     "list",
+		Short:   "Say how each host is doing, and why it takes no sessions",
+		Example: `  distributor hosts list`,
+		Args:    cobra.NoArgs,
+		RunE:    withService(opt, code, listHosts),
+	})
+	return cmd
+}
+
+// withService opens the service for a command that works on a database which is
+// there already.
+func withService(opt *options, code *int, do func(*cobra.Command, *service.Service, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		cfg, err := service.LoadRunning(opt.envFile)
+		if err != nil {
+			return err
+		}
+		*code = exitFailed
+		svc, err := openService(cmd.Context(), cfg)
+		if err != nil {
+			return err
+		}
+		defer svc.Close()
+		return do(cmd, svc, args)
+	}
+}
+
+func openService(ctx context.Context, cfg *config.Config) (*service.Service, error) {
+	db, err := database.Open(ctx, service.Database(cfg, false))
+	if err != nil {
+		return nil, err
+	}
+	return service.Open(ctx, cfg, db, slog.New(slog.DiscardHandler))
+}
+
+func drainHost(cmd *cobra.Command, svc *service.Service, host, reason string) error {
+	if _, err := svc.Pool.Host(host); err != nil {
+		return fmt.Errorf("%w; configured are:%s", err, names(svc.Pool.Hosts()))
+	}
+	if err := svc.Sessions.Store.Drain(cmd.Context(), host, reason); err != nil {
+		return err
+	}
+	rows, err := svc.Sessions.Store.OnHost(cmd.Context(), host)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s takes no new sessions. It has %d.\n", host, len(rows))
+	return nil
+}
+
+func names(list []hosts.Host) string {
+	var text string
+	for _, h := range list {
+		text += " " + h.Name
+	}
+	return text
+}
+
+func undrainHost(cmd *cobra.Command, svc *service.Service, args []string) error {
+	was, err := svc.Sessions.Store.Undrain(cmd.Context(), args[0])
+	if err != nil {
+		return err
+	}
+	if !was {
+		return errors.New(args[0] + " is not drained")
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s takes sessions again.\n", args[0])
+	return nil
+}
+
+func listHosts(cmd *cobra.Command, svc *service.Service, _ []string) error {
+	svc.Pool.Check(cmd.Context())
+	states, err := svc.Sessions.States(cmd.Context())
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "HOST\tSESSIONS\tTLS\tDRAINED\tTAKES SESSIONS")
+	for _, s := range states {
+		tls, drained, takes := "no", "no", "yes"
+		if s.Host.TLS != nil {
+			tls = "yes"
+		}
+		if s.Drained != nil {
+			drained = s.Drained.Since.Format(time.DateTime)
+		}
+		if s.Why != "" {
+			takes = "no, " + s.Why
+		}
+		fmt.Fprintf(w, "%s\t%d/%d\t%s\t%s\t%s\n", s.Host.Name, s.Used, s.Host.Max, tls, drained, takes)
+	}
+	return w.Flush()
+}
