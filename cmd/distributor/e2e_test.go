@@ -45,18 +45,24 @@ func newStack(t *testing.T, hosts ...*hoststest.SSHD) *stack {
 	if out, err := exec.Command("go", "build", "-o", s.bin, "wrpdistributor/cmd/...").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	s.db = databasetest.Config(t, "mysql").MySQL
-	listen := freeAddr(t)
+	s.configure(hoststest.Image)
+	s.useHosts(hosts...)
+	t.Cleanup(s.removeContainers)
+	return s
+}
+
+// configure sets what does not depend on the hosts, with a database of its own.
+func (s *stack) configure(image string) {
+	s.t.Helper()
+	s.db = databasetest.Config(s.t, "mysql").MySQL
+	listen := freeAddr(s.t)
 	s.base = "http://" + listen
 	s.set("AUTH_TOKEN", authToken)
 	s.set("LISTEN", listen)
 	s.set("SESSION_DATABASE_DSN", s.db.FormatDSN())
-	s.set("WRP_IMAGE", hoststest.Image)
-	s.set("START_PORT", strconv.Itoa(freeRange(t, 8)))
+	s.set("WRP_IMAGE", image)
+	s.set("START_PORT", strconv.Itoa(freeRange(s.t, 8)))
 	s.set("MAX_CONTAINERS_RUNNING", "4")
-	s.useHosts(hosts...)
-	t.Cleanup(s.removeContainers)
-	return s
 }
 
 func (s *stack) set(name, value string) { s.env = append(s.env, name+"="+value) }
@@ -232,7 +238,7 @@ type handedOver struct {
 	Token string `xml:"token"`
 }
 
-var handedOverXML = regexp.MustCompile(`^<xml><wrpUrl>127\.0\.0\.1:\d+</wrpUrl><token>[0-9a-f]{40}</token></xml>$`)
+var handedOverXML = regexp.MustCompile(`^<xml><wrpUrl>127\.\d+\.\d+\.\d+:\d+</wrpUrl><token>[0-9a-f]{40}</token></xml>$`)
 
 // put starts a session and checks that it works.
 func (s *stack) put(agent string) handedOver {

@@ -65,11 +65,14 @@ func (m *Manager) finish(ctx context.Context, s *Session) (bool, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
 	defer cancel()
+	step("stopping")
 	if err := m.Pool.Remove(ctx, s.ref(m.DatabaseID)); err != nil {
 		return false, fmt.Errorf("end session %d: %w", s.ID, err)
 	}
+	step("removed")
 	if _, err := m.Store.Delete(ctx, s.ID); err != nil {
 		return false, err
 	}
+	step("deleted")
 	return true, nil
 }

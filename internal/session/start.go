@@ -30,26 +30,34 @@ func (m *Manager) wasStopped(ctx context.Context, s *Session) bool {
 func (m *Manager) startContainer(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithTimeout(ctx, m.StartTimeout-dockerMargin)
 	defer cancel()
+	step("claimed")
 	if err := m.advance(ctx, s); err != nil {
 		return err
 	}
+	step("starting")
 	spec := hosts.Spec{Ref: s.ref(m.DatabaseID), Port: s.Port, Token: s.Token, TLS: s.TLS}
 	id, err := m.Pool.Create(ctx, spec)
 	if err != nil {
 		return err
 	}
 	s.ContainerID, spec.ID = id, id
+	step("created")
 	// Once more: a DELETE may have come while the host created.
 	if err := m.advance(ctx, s); err != nil {
 		return err
 	}
+	step("recorded")
 	if err := m.Pool.Start(ctx, spec.Ref); err != nil {
 		return err
 	}
+	step("started")
 	if err := m.Pool.Ready(ctx, spec); err != nil {
 		return err
 	}
-	return stopped(m.Store.Confirm(ctx, s.ID))
+	step("ready")
+	err = stopped(m.Store.Confirm(ctx, s.ID))
+	step("confirmed")
+	return err
 }
 
 // advance says that the start goes on, unless the session was stopped.
@@ -70,7 +78,9 @@ func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) error {
 	ctx = context.WithoutCancel(ctx)
 	removing, cancel := context.WithTimeout(ctx, rollbackTimeout)
 	defer cancel()
+	step("rolling back")
 	err := m.removeFailed(removing, s, cause)
+	step("rolled back")
 	ctx, cancel = context.WithTimeout(ctx, rollbackTimeout)
 	defer cancel()
 	if err == nil {

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"database/sql"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/hosts/pretend"
+	"wrpdistributor/internal/service/servicetest"
+)
+
+// newPretendStack is [newStack] on pretend hosts of the test's own, with
+// programs that can be told where to die.
+func newPretendStack(t *testing.T) (*stack, *pretend.Host) {
+	t.Helper()
+	s := &stack{t: t, dir: t.TempDir()}
+	s.bin = crashable(t)
+	h := servicetest.StartHosts(t, 1, pretend.Config{})[0]
+	s.configure(pretend.DefaultImage)
+	if err := os.Mkdir(filepath.Join(s.dir, "ssh"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"id": string(h.ClientKeyPEM()), "known_hosts": h.KnownHostsLine() + "\n"} {
+		if err := os.WriteFile(filepath.Join(s.dir, "ssh", name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.set("CONTAINER_HOSTS", h.SSHAddr())
+	s.set("CONTAINER_HOSTS_KEYS", h.User()+"~id")
+	s.set("START_TIMEOUT", "15s")
+	s.set("ORPHAN_GRACE", "1ms")
+	return s, h
+}
+
+// crashable builds the programs with their crash points.
+func crashable(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.Command("go", "build", "-tags", "crashpoints", "-o", dir, "wrpdistributor/cmd/...").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return dir
+}
+
+// TestCrashPoints kills a process at every step of a session's life. After each
+// one cleanup restores order, and the client gets a session that works.
+func TestCrashPoints(t *testing.T) {
+	s, h := newPretendStack(t)
+	for _, tt := range []struct {
+		step string
+		dies string // "PUT": the distributor while it starts a session; "cleanup": a cleanup while it ends one
+	}{
+		{"claimed", "PUT"},
+		{"starting", "PUT"},
+		{"created", "PUT"},
+		{"recorded", "PUT"},
+		{"started", "PUT"},
+		{"ready", "PUT"},
+		{"confirmed", "PUT"},
+		{"rolling back", "PUT"},
+		{"rolled back", "PUT"},
+		{"stopping", "DELETE"},
+		{"removed", "DELETE"},
+		{"deleted", "DELETE"},
+		{"stopping", "cleanup"},
+		{"removed", "cleanup"},
+		{"deleted", "cleanup"},
+	} {
+		t.Run(tt.dies+" at "+tt.step, func(t *testing.T) {
+			s := *s
+			s.t = t
+			if strings.HasPrefix(tt.step, "roll") {
+				h.FailNext("start", 500, "something is wrong", 1)
+			}
+			s.crash(tt.dies, tt.step)
+			s.sql("UPDATE sessions SET started = started - INTERVAL 1 MINUTE WHERE state <> 'running'")
+			s.run(0, "cleanup", "--timeout", "10")
+			s.consistent(h)
+			s.start()
+			s.do("DELETE", "AmiFox", s.deletion())
+			s.put("AmiFox")
+			s.do("DELETE", "AmiFox", 202)
+			s.proc.Kill()
+			if left := len(h.Containers()); left != 0 {
+				t.Errorf("%d containers are left", left)
+			}
+		})
+	}
+}
+
+// crash has a process die at a step.
+func (s *stack) crash(who, step string) {
+	s.t.Helper()
+	s.set("CRASH_AT", "")
+	if who != "PUT" {
+		s.start()
+		s.put("AmiFox")
+		s.proc.Kill()
+	}
+	s.set("CRASH_AT", step)
+	defer s.set("CRASH_AT", "")
+	if who == "cleanup" {
+		s.run(-1, "cleanup", "--all")
+		return
+	}
+	s.start()
+	go s.tryRequest(who)
+	select {
+	case <-s.proc.Done():
+	case <-time.After(20 * time.Second):
+		s.t.Fatalf("the distributor did not die at %q:\n%s", step, s.proc.Output())
+	}
+}
+
+// tryRequest sends a request whose answer may never come.
+func (s *stack) tryRequest(method string) {
+	req, err := http.NewRequest(method, s.base+"/", http.NoBody)
+	if err != nil {
+		panic(err)
+	}
+	req.Header = http.Header{"Bearer": {authToken}, "User-Agent": {"AmiFox"}}
+	if resp, err := http.DefaultTransport.RoundTrip(req); err == nil {
+		resp.Body.Close()
+	}
+}
+
+// deletion returns how a DELETE is to be answered.
+func (s *stack) deletion() int {
+	s.t.Helper()
+	if s.count("SELECT COUNT(*) FROM sessions WHERE identity IS NOT NULL") > 0 {
+		return 202
+	}
+	return 204
+}
+
+// consistent checks that every container has its row and every row its container.
+func (s *stack) consistent(h *pretend.Host) {
+	s.t.Helper()
+	running := 0
+	for _, c := range h.Containers() {
+		if !c.Running || s.count("SELECT COUNT(*) FROM sessions WHERE state = 'running' AND wrpContainerId = '"+c.ID+"'") != 1 {
+			s.t.Errorf("container %s (running: %t) has no row", c.Name, c.Running)
+		}
+		running++
+	}
+	if rows := s.count("SELECT COUNT(*) FROM sessions"); rows != running {
+		s.t.Errorf("%d rows for %d containers", rows, running)
+	}
+}
+
+func (s *stack) count(query string) int {
+	s.t.Helper()
+	db, err := sql.Open("mysql", s.db.FormatDSN())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	var n int
+	if err := db.QueryRow(query).Scan(&n); err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
