@@ -1,0 +1,290 @@
+package pretend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/client"
+	"github.com/docker/go-connections/nat"
+	"github.com/google/go-cmp/cmp"
+
+	"wrpdistributor/internal/hosts/hoststest"
+)
+
+// TestLikeTheRealOne does the same things on a pretend host and on this
+// machine's engine, and compares what comes back.
+func TestLikeTheRealOne(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a real engine takes some seconds")
+	}
+	hoststest.StandIn(t)
+	real, err := client.NewClientWithOpts(client.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { real.Close() })
+	version, err := real.ServerVersion(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sweep(t, real)
+	want := (&play{t: t, client: real, addr: "127.0.0.1"}).perform()
+
+	newest := min(version.APIVersion, "1.51")
+	h := startHost(t, Config{Image: hoststest.Image, HasImage: true, APIVersion: newest})
+	got := (&play{t: t, client: dockerOn(t, h), addr: h.Addr()}).perform()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("engine %s and a pretend host differ (-real +pretend):\n%s", version.Version, diff)
+	}
+}
+
+// playLabel marks the containers of a play.
+const playLabel = "wrpdistributor.play"
+
+// sweep removes what a test left that was killed. Others may be running now.
+func sweep(t *testing.T, c *client.Client) {
+	list, err := c.ContainerList(t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", playLabel))})
+	for _, old := range list {
+		if time.Since(time.Unix(old.Created, 0)) > 5*time.Minute {
+			err = errors.Join(err, c.ContainerRemove(t.Context(), old.ID, container.RemoveOptions{Force: true}))
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A play is a sequence of calls to an engine and a record of its answers.
+type play struct {
+	t      *testing.T
+	client *client.Client
+	addr   string // where published ports are
+	id     string // made when it is asked for
+	record []string
+}
+
+// name returns a container name that no other play has.
+func (p *play) name(short string) string {
+	if p.id == "" {
+		p.id = newID()[:12]
+	}
+	return "play-" + p.id + "-" + short
+}
+
+func (p *play) note(step string, err error) {
+	p.t.Helper()
+	p.record = append(p.record, step+": "+kind(err))
+}
+
+// kind says what an error is, as far as all engines agree in it.
+func kind(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	for _, text := range []string{"port is already allocated", "address already in use", "is not paused"} {
+		if strings.Contains(err.Error(), text) {
+			return text
+		}
+	}
+	switch {
+	case cerrdefs.IsNotFound(err):
+		return "not found"
+	case cerrdefs.IsConflict(err):
+		return "conflict"
+	case cerrdefs.IsInvalidArgument(err):
+		return "invalid"
+	}
+	return err.Error()
+}
+
+// create makes a container of this play, whose port leads to 8080.
+func (p *play) create(name, image string, port int, remove bool, args ...string) string {
+	p.t.Helper()
+	host := &container.HostConfig{AutoRemove: remove}
+	if port != 0 {
+		host.PortBindings = nat.PortMap{"8080/tcp": {{HostIP: "127.0.0.1", HostPort: strconv.Itoa(port)}}}
+	}
+	resp, err := p.client.ContainerCreate(p.t.Context(), &container.Config{Image: image, Cmd: args, Labels: map[string]string{playLabel: p.name("")}}, host, nil, nil, p.name(name))
+	p.note("create "+name, err)
+	return resp.ID
+}
+
+// mine is the filter for the containers of this play.
+func (p *play) mine() filters.KeyValuePair {
+	return filters.Arg("label", playLabel+"="+p.name(""))
+}
+
+// look notes the state of a container.
+func (p *play) look(ref string) {
+	p.t.Helper()
+	info, err := p.client.ContainerInspect(p.t.Context(), ref)
+	if err != nil {
+		p.note("inspect", err)
+		return
+	}
+	s := info.State
+	p.record = append(p.record, fmt.Sprintf("inspect: %s running %v paused %v exit %d, %d ports, %d-digit id",
+		s.Status, s.Running, s.Paused, s.ExitCode, len(info.NetworkSettings.Ports["8080/tcp"]), len(info.ID)))
+}
+
+func (p *play) get(port int, path, token string) {
+	p.t.Helper()
+	var code int
+	eventually(p.t, "an answer of the container", func() bool {
+		var err error
+		code, err = fetch(p.t.Context(), "http://"+net.JoinHostPort(p.addr, strconv.Itoa(port))+path, token, &http.Transport{})
+		return err == nil
+	})
+	p.record = append(p.record, fmt.Sprintf("GET %s with %q: %d", path, token, code))
+}
+
+// perform is the play.
+func (p *play) perform() []string {
+	ctx := p.t.Context()
+	defer p.clear()
+	begin := stampNow()
+	p.create("none", "no-such-image:at-all", 0, false)
+
+	port, taken := p.freePort(), p.freePort()
+	id := p.create("one", hoststest.Image, port, false, "-token", "T", "-log", "/dev/null")
+	p.create("one", hoststest.Image, 0, false)
+	p.look(id)
+	p.note("start", p.client.ContainerStart(ctx, id, container.StartOptions{}))
+	p.note("start again", p.client.ContainerStart(ctx, p.name("one"), container.StartOptions{}))
+	p.look(p.name("one"))
+	p.get(port, "/", "T")
+	p.get(port, "/", "")
+	p.get(port, "/favicon.ico", "")
+	p.note("remove while it runs", p.client.ContainerRemove(ctx, id, container.RemoveOptions{}))
+	p.pausing(id)
+	p.conflicts(port, taken)
+	p.note("start", p.client.ContainerStart(ctx, id, container.StartOptions{}))
+	p.get(port, "/shutdown/", "")
+	p.await(id)
+	p.look(id)
+	p.note("remove", p.client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true}))
+	p.note("remove again", p.client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true}))
+	p.look(id)
+
+	once := p.create("once", hoststest.Image, 0, true, "-no-such-flag")
+	done, errs := p.client.ContainerWait(ctx, once, container.WaitConditionRemoved)
+	p.note("start", p.client.ContainerStart(ctx, once, container.StartOptions{}))
+	select {
+	case r := <-done:
+		p.record = append(p.record, fmt.Sprintf("removed with %d", r.StatusCode))
+	case err := <-errs:
+		p.note("wait", err)
+	}
+	return append(p.record, p.events(begin, id)...)
+}
+
+// pausing pauses and ends a container in ways that can go wrong.
+func (p *play) pausing(id string) {
+	ctx, seconds := p.t.Context(), 5
+	p.note("pause", p.client.ContainerPause(ctx, id))
+	p.note("pause again", p.client.ContainerPause(ctx, id))
+	p.look(id)
+	p.note("start while paused", p.client.ContainerStart(ctx, id, container.StartOptions{}))
+	p.note("stop", p.client.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds}))
+	p.look(id)
+	p.note("stop again", p.client.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds}))
+	p.note("kill", p.client.ContainerKill(ctx, id, ""))
+	p.note("pause", p.client.ContainerPause(ctx, id))
+	p.note("unpause", p.client.ContainerUnpause(ctx, id))
+	p.note("start", p.client.ContainerStart(ctx, id, container.StartOptions{}))
+	p.note("unpause", p.client.ContainerUnpause(ctx, id))
+}
+
+// conflicts starts containers on a port of a container and of a process.
+func (p *play) conflicts(port, taken int) {
+	ln, err := net.Listen("tcp4", net.JoinHostPort(p.addr, strconv.Itoa(taken)))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer ln.Close()
+	for i, wanted := range []int{port, taken} {
+		second := p.create(fmt.Sprintf("two-%d", i), hoststest.Image, wanted, false)
+		p.note("start", p.client.ContainerStart(p.t.Context(), second, container.StartOptions{}))
+		p.look(second)
+		third := p.create(fmt.Sprintf("three-%d", i), hoststest.Image, wanted, true)
+		p.note("start", p.client.ContainerStart(p.t.Context(), third, container.StartOptions{}))
+		eventually(p.t, "a failed container is removed", func() bool {
+			_, err := p.client.ContainerInspect(p.t.Context(), third)
+			return cerrdefs.IsNotFound(err)
+		})
+	}
+	list, err := p.client.ContainerList(p.t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(p.mine())})
+	p.note("list", err)
+	for _, c := range list {
+		// A real engine also lists ports that the image mentions.
+		published := slices.DeleteFunc(c.Ports, func(p container.Port) bool { return p.PublicPort == 0 })
+		p.record = append(p.record, fmt.Sprint("listed: ", strings.ReplaceAll(c.Names[0], p.name(""), ""), " ", c.State, len(published), len(c.Labels)))
+	}
+	if err := p.client.ContainerKill(p.t.Context(), p.name("one"), "KILL"); err != nil {
+		p.t.Error(err)
+	}
+	p.look(p.name("one"))
+}
+
+func (p *play) await(id string) {
+	done, errs := p.client.ContainerWait(p.t.Context(), id, container.WaitConditionNotRunning)
+	select {
+	case r := <-done:
+		p.record = append(p.record, fmt.Sprintf("ended with %d", r.StatusCode))
+	case err := <-errs:
+		p.note("wait", err)
+	}
+}
+
+// events returns what happened to a container since begin. The order within one
+// end differs between engines.
+func (p *play) events(begin, id string) []string {
+	var all []string
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	messages, errs := p.client.Events(ctx, events.ListOptions{Since: begin, Until: seconds(time.Now().UnixNano()),
+		Filters: filters.NewArgs(filters.Arg("type", "container"), p.mine(), filters.Arg("container", id))})
+	for {
+		select {
+		case m := <-messages:
+			all = append(all, "event "+strings.ReplaceAll(tell(m), p.name(""), ""))
+		case <-errs:
+			slices.Sort(all)
+			return all
+		}
+	}
+}
+
+// freePort returns a port that nobody listens on.
+func (p *play) freePort() int {
+	ln, err := net.Listen("tcp4", net.JoinHostPort(p.addr, "0"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+// clear removes the containers of the play, however far it got.
+func (p *play) clear() {
+	ctx := context.WithoutCancel(p.t.Context())
+	list, err := p.client.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(p.mine())})
+	for _, c := range list {
+		err = errors.Join(err, p.client.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}))
+	}
+	if err != nil {
+		p.t.Error(err)
+	}
+}

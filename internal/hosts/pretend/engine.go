@@ -1,0 +1,207 @@
+package pretend
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+)
+
+// A refusal is an error that a caller of the Docker API gets to see.
+type refusal struct {
+	status  int
+	message string
+}
+
+// Error returns the message, in the words of real engines where clients read them.
+func (r *refusal) Error() string { return r.message }
+
+func refuse(status int, format string, args ...any) error {
+	return &refusal{status, fmt.Sprintf(format, args...)}
+}
+
+// An engine holds the images and containers of a host. It is safe for
+// concurrent use.
+type engine struct {
+	config  Config
+	network *network
+	tasks   *tasks
+	events  *eventLog
+
+	mu         sync.Mutex // guards what follows, and the containers' changing fields
+	closed     bool
+	images     map[string]bool      // by full name
+	containers map[string]*instance // by id
+	names      map[string]*instance // by name
+	ports      map[int]*instance    // who has published a port
+	created    int                  // containers so far
+	pullError  string               // what pulls end with; empty: the image
+	readyAfter time.Duration        // how long a new container takes to answer
+	stubborn   bool                 // containers do not end at SIGTERM
+}
+
+func newEngine(config Config, network *network, tasks *tasks) *engine {
+	return &engine{
+		config:     config,
+		network:    network,
+		tasks:      tasks,
+		events:     newEventLog(),
+		images:     map[string]bool{fullName(config.Image): config.HasImage},
+		containers: make(map[string]*instance),
+		names:      make(map[string]*instance),
+		ports:      make(map[int]*instance),
+	}
+}
+
+// close stops all containers without a word.
+func (e *engine) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	for _, c := range e.containers {
+		e.closePorts(c)
+	}
+}
+
+func (e *engine) setImage(name string, present bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.images[fullName(name)] = present
+}
+
+func (e *engine) hasImage(name string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.images[fullName(name)]
+}
+
+// fullName makes all ways to name one image the same.
+func fullName(name string) string {
+	name = strings.TrimPrefix(name, "docker.io/")
+	name = strings.TrimPrefix(name, "library/")
+	if strings.Contains(name, "@") {
+		return name
+	}
+	if slash := strings.LastIndex(name, "/"); !strings.Contains(name[slash+1:], ":") {
+		name += ":latest"
+	}
+	return name
+}
+
+// create makes a container from an image that is there.
+func (e *engine) create(name string, req container.CreateRequest) (*instance, error) {
+	if req.Config == nil {
+		return nil, refuse(http.StatusBadRequest, "config cannot be empty in order to create a container")
+	}
+	if !e.hasImage(req.Config.Image) {
+		return nil, refuse(http.StatusNotFound, "No such image: %s", req.Config.Image)
+	}
+	return e.add(name, req)
+}
+
+// add makes a container, whatever its image.
+func (e *engine) add(name string, req container.CreateRequest) (*instance, error) {
+	name = strings.TrimPrefix(name, "/")
+	if ok, _ := regexp.MatchString(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`, name); !ok && name != "" {
+		return nil, refuse(http.StatusBadRequest, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name)
+	}
+	c, err := newInstance(name, req, e.config.WorkingDir)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if other := e.names[c.name]; other != nil {
+		return nil, refuse(http.StatusConflict, "Conflict. The container name %q is already in use by container %q. "+
+			"You have to remove (or rename) that container to be able to reuse that name.", "/"+c.name, other.id)
+	}
+	e.created++
+	c.number = e.created
+	e.containers[c.id] = c
+	e.names[c.name] = c
+	e.emit(c, events.ActionCreate, nil)
+	return c, nil
+}
+
+// find returns the container with an id, a name or an unmistakable beginning of
+// an id. e.mu is held.
+func (e *engine) find(ref string) (*instance, error) {
+	if c := e.containers[ref]; c != nil {
+		return c, nil
+	}
+	if c := e.names[strings.TrimPrefix(ref, "/")]; c != nil {
+		return c, nil
+	}
+	var found []*instance
+	for id, c := range e.containers {
+		if ref != "" && strings.HasPrefix(id, ref) {
+			found = append(found, c)
+		}
+	}
+	if len(found) != 1 {
+		return nil, refuse(http.StatusNotFound, "No such container: %s", ref)
+	}
+	return found[0], nil
+}
+
+// all returns the containers, newest first. e.mu is held.
+func (e *engine) all() []*instance {
+	list := make([]*instance, 0, len(e.containers))
+	for _, c := range e.containers {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b *instance) int { return cmp.Compare(b.number, a.number) })
+	return list
+}
+
+// remove makes a container not be there any more. One that runs is killed if
+// force says so.
+func (e *engine) remove(ref string, force bool) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c, err := e.find(ref)
+	if err != nil {
+		return err
+	}
+	if c.running() {
+		if !force {
+			return refuse(http.StatusConflict, "You cannot remove a running container %s. "+
+				"Stop the container before attempting removal or force remove", c.id)
+		}
+		e.signal(c, sigKill)
+	}
+	e.drop(c)
+	return nil
+}
+
+// drop forgets a container that does not run. e.mu is held.
+func (e *engine) drop(c *instance) {
+	if e.containers[c.id] == nil {
+		return // with AutoRemove it went by itself
+	}
+	delete(e.containers, c.id)
+	delete(e.names, c.name)
+	close(c.removed)
+	e.emit(c, events.ActionDestroy, nil)
+}
+
+// emit tells the world what happens to a container. e.mu is held.
+func (e *engine) emit(c *instance, action events.Action, more map[string]string) {
+	attributes := make(map[string]string, len(c.config.Labels)+2+len(more))
+	for k, v := range c.config.Labels {
+		attributes[k] = v
+	}
+	attributes["image"] = c.config.Image
+	attributes["name"] = c.name
+	for k, v := range more {
+		attributes[k] = v
+	}
+	e.events.add(events.ContainerEventType, action, c.id, attributes)
+}

@@ -1,0 +1,209 @@
+package pretend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/client"
+)
+
+// tell writes an event the short way: what happened to whom, and how.
+func tell(m events.Message) string {
+	s := string(m.Action) + " " + m.Actor.Attributes["name"]
+	if code, ok := m.Actor.Attributes["exitCode"]; ok {
+		s += " " + code
+	}
+	if signal, ok := m.Actor.Attributes["signal"]; ok {
+		s += " " + signal
+	}
+	return s
+}
+
+// listen returns the next n events.
+func listen(t *testing.T, messages <-chan events.Message, errs <-chan error, n int) (all []events.Message) {
+	t.Helper()
+	for len(all) < n {
+		select {
+		case m := <-messages:
+			all = append(all, m)
+		case err := <-errs:
+			t.Fatalf("events ended after %d: %v", len(all), err)
+		case <-time.After(patience):
+			t.Fatalf("%d events, want %d", len(all), n)
+		}
+	}
+	return all
+}
+
+func tellAll(all []events.Message) string {
+	var s []string
+	for _, m := range all {
+		s = append(s, tell(m))
+	}
+	return strings.Join(s, ", ")
+}
+
+// TestEvents follows the lives of some containers.
+func TestEvents(t *testing.T) {
+	h, c := ready(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	messages, errs := c.Events(ctx, events.ListOptions{})
+	for _, tt := range []struct {
+		do   func(id string) error
+		want string
+	}{
+		{func(id string) error { return c.ContainerStop(ctx, id, container.StopOptions{}) }, "kill xx 15, die xx 0, stop xx"},
+		{func(id string) error { return c.ContainerKill(ctx, id, "") }, "kill xx 9, die xx 137"},
+		{func(id string) error {
+			return errors.Join(c.ContainerPause(ctx, id), c.ContainerUnpause(ctx, id), c.ContainerKill(ctx, id, ""))
+		},
+			"pause xx, unpause xx, kill xx 9, die xx 137"},
+		{func(id string) error {
+			return errors.Join(c.ContainerPause(ctx, id), c.ContainerStop(ctx, id, container.StopOptions{}))
+		},
+			"pause xx, kill xx 15, unpause xx, die xx 0, stop xx"},
+		{func(id string) error { h.KillContainer(id); return nil }, "die xx 1"},
+	} {
+		id := launch(t, c, "xx", publish(freePort(t, h)))
+		if err := tt.do(id); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.ContainerRemove(ctx, id, container.RemoveOptions{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		want := "create xx, start xx, " + tt.want + ", destroy xx"
+		all := listen(t, messages, errs, strings.Count(want, ",")+1)
+		if got := tellAll(all); got != want {
+			t.Errorf("events = %s, want %s", got, want)
+		}
+		for _, m := range all {
+			if m.Actor.ID != id || m.Type != events.ContainerEventType || m.Actor.Attributes["made-by"] != t.Name() ||
+				m.Actor.Attributes["image"] != DefaultImage || m.TimeNano/1e9 != m.Time {
+				t.Errorf("event %+v", m)
+			}
+		}
+	}
+	cancel()
+	if err := <-errs; !errors.Is(err, context.Canceled) {
+		t.Errorf("events ended with %v", err)
+	}
+}
+
+func TestEventFilters(t *testing.T) {
+	_, c := ready(t)
+	label := "made-by=" + t.Name()
+	a := launch(t, c, "aa", nil)
+	b := launch(t, c, "bb", nil)
+	if err := errors.Join(c.ContainerKill(t.Context(), a, ""), c.ContainerKill(t.Context(), b, "")); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ filters, want string }{
+		{"", "create aa, start aa, create bb, start bb, kill aa 9, die aa 137, kill bb 9, die bb 137"},
+		{"event die", "die aa 137, die bb 137"},
+		{"event die event start", "start aa, start bb, die aa 137, die bb 137"},
+		{"event die container aa", "die aa 137"},
+		{"event die container " + b, "die bb 137"},
+		{"event die label " + label, "die aa 137, die bb 137"},
+		{"event die label made-by=somebody", ""},
+		{"event die type container", "die aa 137, die bb 137"},
+		{"type image", ""},
+		{"event die image " + DefaultImage, "die aa 137, die bb 137"},
+		{"image other", ""},
+	} {
+		if got := tellAll(past(t, c, "0", stampNow(), tt.filters)); got != tt.want {
+			t.Errorf("events %q = %s, want %s", tt.filters, got, tt.want)
+		}
+	}
+}
+
+// past returns the events between two times.
+func past(t *testing.T, c *client.Client, since, until, filter string) (all []events.Message) {
+	t.Helper()
+	options := events.ListOptions{Since: since, Until: until, Filters: filters.NewArgs()}
+	for f := strings.Fields(filter); len(f) > 0; f = f[2:] {
+		options.Filters.Add(f[0], f[1])
+	}
+	messages, errs := c.Events(t.Context(), options)
+	for {
+		select {
+		case m := <-messages:
+			all = append(all, m)
+		case <-errs:
+			return all
+		}
+	}
+}
+
+func stampNow() string { return seconds(time.Now().UnixNano()) }
+
+func seconds(nanos int64) string { return fmt.Sprintf("%d.%09d", nanos/1e9, nanos%1e9) }
+
+// TestReplay takes up the thread where a broken connection left it.
+func TestReplay(t *testing.T) {
+	_, c := ready(t)
+	launch(t, c, "aa", nil)
+	all := past(t, c, "0", stampNow(), "")
+	last := all[len(all)-1]
+	launch(t, c, "bb", nil)
+	if got, want := tellAll(past(t, c, seconds(last.TimeNano), stampNow(), "")), "start aa, create bb, start bb"; got != want {
+		t.Errorf("since the last one = %s, want %s", got, want)
+	}
+	if got, want := tellAll(past(t, c, seconds(last.TimeNano+1), stampNow(), "")), "create bb, start bb"; got != want {
+		t.Errorf("after the last one = %s, want %s", got, want)
+	}
+	if got, want := tellAll(past(t, c, "0", seconds(last.TimeNano), "")), "create aa, start aa"; got != want {
+		t.Errorf("until the last one = %s, want %s", got, want)
+	}
+}
+
+// TestEventLogIsBounded checks how far back an engine remembers, and that one
+// who listens all the time misses nothing.
+func TestEventLogIsBounded(t *testing.T) {
+	l := newEventLog()
+	next, heard := 0, 0
+	for i := range 2*keptEvents + 5 {
+		l.add(events.ContainerEventType, events.ActionDie, strconv.Itoa(i), nil)
+		if i%1000 == 0 {
+			var batch []events.Message
+			batch, next, _ = l.after(next)
+			heard += len(batch)
+		}
+	}
+	batch, _, _ := l.after(next)
+	if heard += len(batch); heard != 2*keptEvents+5 {
+		t.Errorf("a listener heard %d events, want %d", heard, 2*keptEvents+5)
+	}
+	replay, newest, _ := l.after(l.since(0))
+	if len(replay) != replayedEvents || replay[len(replay)-1].Actor.ID != strconv.Itoa(newest-1) {
+		t.Errorf("%d events replayed, want %d", len(replay), replayedEvents)
+	}
+	if n := len(l.kept); n < keptEvents || n >= 2*keptEvents {
+		t.Errorf("%d events kept, want at least %d and less than twice that", n, keptEvents)
+	}
+	if late, _, _ := l.after(0); len(late) != len(l.kept) {
+		t.Errorf("one who never listened hears %d, want %d", len(late), len(l.kept))
+	}
+	for i, m := range l.kept[1:] {
+		if m.TimeNano <= l.kept[i].TimeNano {
+			t.Fatalf("event %d is not later than the one before", i)
+		}
+	}
+}
+
+func TestBadEventQueries(t *testing.T) {
+	_, c := ready(t)
+	for _, query := range []string{"since=yesterday", "until=x", "filters=x", "since=9999999999999999999999"} {
+		if code, _ := rawRequest(t, c, "GET", "/events?"+query, ""); code != 400 {
+			t.Errorf("GET /events?%s = %d", query, code)
+		}
+	}
+}

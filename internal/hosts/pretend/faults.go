@@ -1,0 +1,192 @@
+package pretend
+
+import (
+	"context"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// What the Docker API can be asked for, as the names by which faults are set.
+const (
+	OpAll     = "*" // every operation that has no fault of its own
+	OpPing    = "ping"
+	OpVersion = "version"
+	OpInfo    = "info"
+	OpImage   = "image"
+	OpPull    = "pull"
+	OpCreate  = "create"
+	OpStart   = "start"
+	OpInspect = "inspect"
+	OpList    = "list"
+	OpStop    = "stop"
+	OpKill    = "kill"
+	OpRemove  = "remove"
+	OpPause   = "pause"
+	OpUnpause = "unpause"
+	OpWait    = "wait"
+	OpEvents  = "events"
+)
+
+// faults is what goes wrong with the Docker API. It is safe for concurrent use.
+type faults struct {
+	mu     sync.Mutex // guards what follows, all by operation
+	delays map[string]time.Duration
+	fails  map[string][]*refusal
+	lost   map[string]int
+	asked  map[string]int
+}
+
+func newFaults() *faults {
+	return &faults{
+		delays: make(map[string]time.Duration),
+		fails:  make(map[string][]*refusal),
+		lost:   make(map[string]int),
+		asked:  make(map[string]int),
+	}
+}
+
+// A fate is what becomes of one request.
+type fate struct {
+	delay time.Duration // before anything else
+	fail  *refusal      // the answer, without doing anything; nil: none
+	lose  bool          // the answer gets lost
+}
+
+// next returns the fate of the next request for op.
+func (f *faults) next(op string) fate {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked[op]++
+	var next fate
+	for _, key := range []string{op, OpAll} {
+		if next.delay == 0 {
+			next.delay = f.delays[key]
+		}
+		if queue := f.fails[key]; next.fail == nil && len(queue) > 0 {
+			next.fail, f.fails[key] = queue[0], queue[1:]
+		}
+		if !next.lose && f.lost[key] > 0 {
+			f.lost[key]--
+			next.lose = true
+		}
+	}
+	return next
+}
+
+func (f *faults) count(op string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if op == OpAll {
+		return sum(slices.Collect(maps.Values(f.asked)))
+	}
+	return f.asked[op]
+}
+
+func sum(ns []int) (total int) {
+	for _, n := range ns {
+		total += n
+	}
+	return total
+}
+
+// SetDown takes the host off the network, SSH and containers alike: what is
+// connected is cut, what connects is refused. The containers go on running.
+// The error says which port was not to be had again, if one was not.
+func (h *Host) SetDown(down bool) error { return h.network.setDown(down) }
+
+// SetSilent freezes the host: it takes connections and says nothing, on old ones
+// too, until it is set free. What was sent to it meanwhile arrives then.
+func (h *Host) SetSilent(silent bool) { h.network.frozen.set(silent) }
+
+// DropConnections breaks the SSH connections. New ones are welcome.
+func (h *Host) DropConnections() { h.ssh.entrance.drop() }
+
+// SetDelay makes the Docker API take d longer for op. An operation is carried
+// out after the delay even if the caller has gone by then. 0 ends the delay for
+// requests to come.
+func (h *Host) SetDelay(op string, d time.Duration) {
+	h.faults.mu.Lock()
+	defer h.faults.mu.Unlock()
+	h.faults.delays[op] = d
+}
+
+// FailNext makes the next n requests for op fail with an HTTP status and the
+// engine's message. They change nothing.
+func (h *Host) FailNext(op string, status int, message string, n int) {
+	h.faults.mu.Lock()
+	defer h.faults.mu.Unlock()
+	for range n {
+		h.faults.fails[op] = append(h.faults.fails[op], &refusal{status, message})
+	}
+}
+
+// LoseAnswer makes the next n requests for op be carried out, and their
+// connections to the Docker API break before the answer. HTTP clients ask again
+// by themselves for what only reads.
+func (h *Host) LoseAnswer(op string, n int) {
+	h.faults.mu.Lock()
+	defer h.faults.mu.Unlock()
+	h.faults.lost[op] = n
+}
+
+// SetImage makes the image of the Config be there, or not.
+func (h *Host) SetImage(present bool) { h.engine.setImage(h.config.Image, present) }
+
+// PullFails makes pulls end with message instead of an image, after some
+// progress. The empty message makes them work again.
+func (h *Host) PullFails(message string) {
+	h.engine.mu.Lock()
+	defer h.engine.mu.Unlock()
+	h.engine.pullError = message
+}
+
+// SetReadyAfter makes containers that start from now on take that long until
+// they answer. Before, their ports accept connections and close them, as ports
+// do that Docker publishes.
+func (h *Host) SetReadyAfter(d time.Duration) {
+	h.engine.mu.Lock()
+	defer h.engine.mu.Unlock()
+	h.engine.readyAfter = d
+}
+
+// IgnoreStopSignals makes all containers go on at SIGTERM, so that only SIGKILL
+// ends them.
+func (h *Host) IgnoreStopSignals(ignore bool) {
+	h.engine.mu.Lock()
+	defer h.engine.mu.Unlock()
+	h.engine.stubborn = ignore
+}
+
+// KillContainer makes a container, named by id or name, end by itself with exit
+// code 1. It says false if no such container runs.
+func (h *Host) KillContainer(ref string) bool { return h.engine.crash(ref, 1) }
+
+// TakePort makes something that is no container listen on a port, until release
+// is called or the host is closed. What connects there is hung up on.
+func (h *Host) TakePort(port int) (release func(), err error) {
+	ln, err := net.Listen("tcp4", net.JoinHostPort(h.config.Addr, strconv.Itoa(port)))
+	if err != nil {
+		return nil, err
+	}
+	h.tasks.spawn(func() { hangUp(ln) })
+	forget := context.AfterFunc(h.tasks.ctx, func() { ln.Close() })
+	return func() {
+		forget()
+		ln.Close()
+	}, nil
+}
+
+// hangUp accepts connections and closes them until ln is closed.
+func hangUp(ln net.Listener) {
+	for {
+		nc, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		nc.Close()
+	}
+}

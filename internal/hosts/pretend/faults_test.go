@@ -1,0 +1,324 @@
+package pretend
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/image"
+	"golang.org/x/crypto/ssh"
+)
+
+// short is for things that are expected not to happen.
+const short = 30 * time.Millisecond
+
+// TestDown takes a host off the network and brings it back.
+func TestDown(t *testing.T) {
+	h, c := ready(t)
+	port := freePort(t, h)
+	id := launch(t, c, "", publish(port))
+	messages, errs := c.Events(t.Context(), events.ListOptions{})
+	if err := h.SetDown(true); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-errs; err == nil {
+		t.Error("the event stream survived")
+	}
+	if len(messages) != 0 {
+		t.Error("events from a host that is down")
+	}
+	for _, addr := range []string{h.SSHAddr(), at(h, port)} {
+		if nc, err := net.Dial("tcp", addr); err == nil {
+			nc.Close()
+			t.Errorf("%s takes connections", addr)
+		} else if !strings.Contains(err.Error(), "refused") {
+			t.Errorf("%s: %v", addr, err)
+		}
+	}
+	if got := h.Containers(); len(got) != 1 || !got[0].Running {
+		t.Errorf("containers of a host that is down: %+v", got)
+	}
+	if err := h.SetDown(false); err != nil {
+		t.Fatal(err)
+	}
+	if got := inspect(t, dockerOn(t, h), id); got != "running 0" {
+		t.Errorf("when back: %s", got)
+	}
+	if got := get(t, h, port, "/", ""); got != 200 {
+		t.Errorf("when back: %d", got)
+	}
+	eventually(t, "one connection", func() bool { return h.OpenConnections() == 1 })
+}
+
+// TestSilent freezes a host with a connection on it.
+func TestSilent(t *testing.T) {
+	h, c := ready(t)
+	port := freePort(t, h)
+	id := launch(t, c, "", publish(port))
+	h.SetSilent(true)
+	ctx, cancel := context.WithTimeout(t.Context(), short)
+	defer cancel()
+	if _, err := c.ContainerInspect(ctx, id); ctx.Err() == nil {
+		t.Errorf("a frozen host answered: %v", err)
+	}
+	if n := h.Requests(OpInspect); n != 0 {
+		t.Errorf("a frozen host heard %d requests", n)
+	}
+	// A new connection gets as far as TCP.
+	nc, err := net.Dial("tcp", h.SSHAddr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	nc.SetReadDeadline(time.Now().Add(short))
+	if n, err := nc.Read(make([]byte, 1)); n != 0 {
+		t.Errorf("a frozen host said something, %v", err)
+	}
+	answer := make(chan int, 1)
+	go func() { answer <- get(t, h, port, "/", "") }()
+	h.SetSilent(false)
+	if got := inspect(t, c, id); got != "running 0" {
+		t.Errorf("on the old connection: %s", got)
+	}
+	if got := <-answer; got != 200 {
+		t.Errorf("container after the silence: %d", got)
+	}
+}
+
+// TestCloseWhileFrozen checks that a host ends in whatever state it is.
+func TestCloseWhileFrozen(t *testing.T) {
+	h, c := ready(t)
+	port := freePort(t, h)
+	id := launch(t, c, "", publish(port))
+	if err := c.ContainerPause(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	nc, err := net.Dial("tcp", at(h, port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	fmt.Fprint(nc, "GET / HTTP/1.0\r\n\r\n")
+	h.SetDelay(OpInfo, time.Hour)
+	waiting := make(chan error, 1)
+	go func() { _, err := c.Info(context.Background()); waiting <- err }()
+	eventually(t, "the request came", func() bool { return h.Requests(OpInfo) == 1 })
+	h.SetSilent(true)
+	if err := h.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-waiting; err == nil {
+		t.Error("a request to a closed host succeeded")
+	}
+	if err := h.Close(); err != nil {
+		t.Errorf("closed again: %v", err)
+	}
+	if h.tasks.spawn(func() {}) {
+		t.Error("a closed host starts goroutines")
+	}
+	if _, err := h.StrangerContainer("late", nil, port); err == nil {
+		t.Error("a container started on a closed host")
+	}
+}
+
+func TestDropConnections(t *testing.T) {
+	h := startHost(t, Config{})
+	c := login(t, h)
+	h.DropConnections()
+	if err := c.Wait(); err == nil {
+		t.Error("the connection ended in order")
+	}
+	login(t, h)
+	eventually(t, "one connection", func() bool { return h.OpenConnections() == 1 })
+}
+
+// TestDelay checks that an operation nobody waits for any more is carried out.
+func TestDelay(t *testing.T) {
+	h, c := ready(t)
+	id, err := create(t, c, "", publish(freePort(t, h)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.SetDelay(OpStart, 2*short)
+	ctx, cancel := context.WithTimeout(t.Context(), short)
+	defer cancel()
+	if err := c.ContainerStart(ctx, id, container.StartOptions{}); ctx.Err() == nil {
+		t.Errorf("start was not slow: %v", err)
+	}
+	if got := inspect(t, c, id); got != "created 0" {
+		t.Errorf("during the delay: %s", got)
+	}
+	eventually(t, "running in spite of the cancelled call", func() bool { return inspect(t, c, id) == "running 0" })
+	h.SetDelay(OpStart, 0)
+	h.SetDelay(OpAll, short)
+	start := time.Now()
+	inspect(t, c, id)
+	if d := time.Since(start); d < short {
+		t.Errorf("inspect took %v when all takes %v", d, short)
+	}
+}
+
+func TestFailNext(t *testing.T) {
+	h, c := ready(t)
+	h.FailNext(OpCreate, http.StatusInternalServerError, "no space left on device", 2)
+	for i, want := range []string{"no space left on device", "no space left on device", ""} {
+		_, err := create(t, c, "", nil)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("create %d = %v, want %q", i+1, err, want)
+		}
+	}
+	if n := len(h.Containers()); n != 1 {
+		t.Errorf("%d containers, want 1: what fails must do nothing", n)
+	}
+	h.FailNext(OpAll, http.StatusServiceUnavailable, "later", 1)
+	if _, err := c.Info(t.Context()); err == nil || !strings.Contains(err.Error(), "later") {
+		t.Errorf("info = %v", err)
+	}
+	for _, op := range []string{OpPull, OpEvents, OpWait} {
+		h.FailNext(op, http.StatusForbidden, "not for you", 1)
+	}
+	if _, err := c.ImagePull(t.Context(), DefaultImage, image.PullOptions{}); err == nil {
+		t.Error("pull succeeded")
+	}
+	if _, errs := c.Events(t.Context(), events.ListOptions{}); <-errs == nil {
+		t.Error("events succeeded")
+	}
+	if _, errs := c.ContainerWait(t.Context(), "x", ""); <-errs == nil {
+		t.Error("wait succeeded")
+	}
+	if got := h.Requests(OpCreate); got != 3 {
+		t.Errorf("%d creates counted, want 3", got)
+	}
+}
+
+// TestLoseAnswer checks that what was asked happens, that the caller does not
+// learn of it, and that the SSH connection stays.
+func TestLoseAnswer(t *testing.T) {
+	h, c := ready(t)
+	if _, err := c.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.LoseAnswer(OpCreate, 1)
+	if _, err := create(t, c, "lost", nil); err == nil {
+		t.Error("create had an answer")
+	}
+	if got := inspect(t, c, "lost"); got != "created 0" {
+		t.Errorf("after the lost answer: %s", got)
+	}
+	if _, err := create(t, c, "lost", nil); err == nil || !strings.Contains(err.Error(), "Conflict") {
+		t.Errorf("create again = %v", err)
+	}
+	h.LoseAnswer(OpEvents, 2) // net/http asks a second time by itself
+	if _, errs := c.Events(t.Context(), events.ListOptions{}); <-errs == nil {
+		t.Error("events had an answer")
+	}
+	if accepted, _ := h.Logins(); accepted != 1 {
+		t.Errorf("%d logins, want 1", accepted)
+	}
+}
+
+// TestReadyAfter checks that a port answers nothing before its container does.
+func TestReadyAfter(t *testing.T) {
+	h, c := ready(t)
+	h.SetReadyAfter(2 * short)
+	port := freePort(t, h)
+	launch(t, c, "", publish(port))
+	nc, err := net.Dial("tcp", at(h, port))
+	if err != nil {
+		t.Fatalf("the published port refuses: %v", err)
+	}
+	nc.Close()
+	if got := get(t, h, port, "/", ""); got != 0 {
+		t.Errorf("at once: %d", got)
+	}
+	eventually(t, "ready", func() bool { return get(t, h, port, "/", "") == 200 })
+}
+
+func TestBrowserStart(t *testing.T) {
+	h := startHost(t, Config{HasImage: true, BrowserStart: short})
+	port := freePort(t, h)
+	launch(t, dockerOn(t, h), "", publish(port))
+	start := time.Now()
+	if got := get(t, h, port, "/?url=http://a.example/", ""); got != 200 {
+		t.Errorf("first page = %d", got)
+	}
+	if d := time.Since(start); d < short {
+		t.Errorf("the first page took %v, want %v", d, short)
+	}
+}
+
+func TestStrangers(t *testing.T) {
+	h, c := ready(t)
+	port := freePort(t, h)
+	info, err := h.StrangerContainer("theirs", map[string]string{"owner": "them"}, port)
+	if err != nil || info.Port != port || !info.Running || info.Labels["owner"] != "them" {
+		t.Fatalf("stranger = %+v, %v", info, err)
+	}
+	if got := get(t, h, port, "/", ""); got != 200 {
+		t.Errorf("the stranger answers %d", got)
+	}
+	if _, err := h.StrangerContainer("theirs", nil, 0); err == nil {
+		t.Error("two strangers of one name")
+	}
+	if _, err := h.StrangerContainer("other", nil, port); err == nil || len(h.Containers()) != 1 {
+		t.Errorf("a second stranger on one port: %v, %d containers", err, len(h.Containers()))
+	}
+	if _, err := h.TakePort(port); err == nil {
+		t.Error("a port was taken twice")
+	}
+	if !h.KillContainer("theirs") || h.KillContainer("theirs") || h.KillContainer("nobody") {
+		t.Error("KillContainer must say true once only")
+	}
+	if got := inspect(t, c, info.ID); got != "exited 1" {
+		t.Errorf("after the end: %s", got)
+	}
+}
+
+// TestTakePort checks that the port is closed to all others, and open again
+// after release or with the host.
+func TestTakePort(t *testing.T) {
+	h := startHost(t, Config{})
+	port := freePort(t, h)
+	release, err := h.TakePort(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, h, port, "/", ""); got != 0 {
+		t.Errorf("the stranger answers %d", got)
+	}
+	release()
+	release()
+	if _, err = h.TakePort(port); err != nil {
+		t.Errorf("after release: %v", err)
+	}
+}
+
+// TestFrozenHandshake checks that one who waits for a frozen host can be served
+// later.
+func TestFrozenHandshake(t *testing.T) {
+	h := startHost(t, Config{})
+	h.SetSilent(true)
+	done := make(chan error, 1)
+	go func() {
+		c, err := ssh.Dial("tcp", h.SSHAddr(), clientConfig(h))
+		if err == nil {
+			c.Close()
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		t.Errorf("logged in to a frozen host: %v", err)
+	case <-time.After(short):
+	}
+	h.SetSilent(false)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,173 @@
+package pretend
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	apinetwork "github.com/docker/docker/api/types/network"
+	"github.com/docker/go-connections/nat"
+)
+
+// A ContainerInfo is what a test can see of a container without asking the
+// Docker API.
+type ContainerInfo struct {
+	ID, Name string
+	Image    string
+	Cmd      []string
+	Labels   map[string]string
+	Created  time.Time
+	Running  bool // paused ones too
+	Paused   bool
+	ExitCode int
+	Port     int // of the host, the lowest one if it has several; 0: none is open
+}
+
+// Containers returns all containers, oldest first.
+func (h *Host) Containers() []ContainerInfo {
+	h.engine.mu.Lock()
+	defer h.engine.mu.Unlock()
+	all := h.engine.all()
+	list := make([]ContainerInfo, len(all))
+	for i, c := range all {
+		list[len(all)-1-i] = c.info()
+	}
+	return list
+}
+
+// StrangerContainer starts a container that nobody asked the Docker API for.
+// With port 0 it publishes none.
+func (h *Host) StrangerContainer(name string, labels map[string]string, port int) (ContainerInfo, error) {
+	wish := container.CreateRequest{
+		Config:     &container.Config{Image: "stranger:latest", Labels: labels},
+		HostConfig: new(container.HostConfig),
+	}
+	if port != 0 {
+		wish.HostConfig.PortBindings = nat.PortMap{"8080/tcp": {{HostPort: strconv.Itoa(port)}}}
+	}
+	c, err := h.engine.add(name, wish)
+	if err != nil {
+		return ContainerInfo{}, fmt.Errorf("create stranger: %w", err)
+	}
+	if err := h.engine.start(c.id); err != nil {
+		h.engine.remove(c.id, true)
+		return ContainerInfo{}, fmt.Errorf("start stranger: %w", err)
+	}
+	h.engine.mu.Lock()
+	defer h.engine.mu.Unlock()
+	return c.info(), nil
+}
+
+// info describes the container. The engine's mutex is held, here and below.
+func (c *instance) info() ContainerInfo {
+	info := ContainerInfo{
+		ID:       c.id,
+		Name:     c.name,
+		Image:    c.config.Image,
+		Cmd:      slices.Clone(c.config.Cmd),
+		Labels:   maps.Clone(c.config.Labels),
+		Created:  c.created,
+		Running:  c.running(),
+		Paused:   c.state == container.StatePaused,
+		ExitCode: c.exitCode,
+	}
+	for _, p := range c.ports {
+		if info.Port == 0 || p.public() < info.Port {
+			info.Port = p.public()
+		}
+	}
+	return info
+}
+
+// inspection is the answer to an inspect.
+func (c *instance) inspection() container.InspectResponse {
+	outside := &container.NetworkSettings{Networks: map[string]*apinetwork.EndpointSettings{}}
+	outside.Ports = nat.PortMap{}
+	for _, p := range c.ports {
+		outside.Ports[p.private] = append(outside.Ports[p.private], nat.PortBinding{HostIP: orAny(p.hostIP), HostPort: strconv.Itoa(p.public())})
+	}
+	state := &container.State{
+		Status:     c.state,
+		Running:    c.running(),
+		Paused:     c.state == container.StatePaused,
+		ExitCode:   c.exitCode,
+		Error:      c.failure,
+		StartedAt:  stamp(c.startedAt),
+		FinishedAt: stamp(c.finishedAt),
+	}
+	if state.Running {
+		state.Pid = 1000 + c.number
+	}
+	return container.InspectResponse{
+		ContainerJSONBase: &container.ContainerJSONBase{
+			ID:         c.id,
+			Name:       "/" + c.name,
+			Created:    stamp(c.created),
+			Path:       "/wrp",
+			Args:       c.config.Cmd,
+			State:      state,
+			Image:      "sha256:" + digest(fullName(c.config.Image)),
+			HostConfig: c.host,
+			Platform:   "linux",
+		},
+		Mounts:          []container.MountPoint{},
+		Config:          c.config,
+		NetworkSettings: outside,
+	}
+}
+
+// stamp writes a time as engines do, also one that has not come.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// summary is the container's line in a list.
+func (c *instance) summary() container.Summary {
+	s := container.Summary{
+		ID:      c.id,
+		Names:   []string{"/" + c.name},
+		Image:   c.config.Image,
+		ImageID: "sha256:" + digest(fullName(c.config.Image)),
+		Command: strings.TrimSpace("/wrp " + strings.Join(c.config.Cmd, " ")),
+		Created: c.created.Unix(),
+		Ports:   []container.Port{},
+		Labels:  c.config.Labels,
+		State:   c.state,
+		Status:  c.status(),
+		Mounts:  []container.MountPoint{},
+	}
+	for _, p := range c.ports {
+		s.Ports = append(s.Ports, container.Port{
+			IP:          orAny(p.hostIP),
+			PrivatePort: uint16(p.private.Int()),
+			PublicPort:  uint16(p.public()),
+			Type:        p.private.Proto(),
+		})
+	}
+	return s
+}
+
+// status says for people how the container is.
+func (c *instance) status() string {
+	since := func(t time.Time) time.Duration { return time.Since(t).Round(time.Second) }
+	switch c.state {
+	case container.StateRunning:
+		return fmt.Sprintf("Up %v", since(c.startedAt))
+	case container.StatePaused:
+		return fmt.Sprintf("Up %v (Paused)", since(c.startedAt))
+	case container.StateExited:
+		return fmt.Sprintf("Exited (%d) %v ago", c.exitCode, since(c.finishedAt))
+	}
+	return "Created"
+}
+
+// matches says whether a list filtered by f has the container.
+func (c *instance) matches(f filters.Args) bool {
+	return f.Match("id", c.id) &&
+		(f.Match("name", c.name) || f.Match("name", "/"+c.name)) &&
+		f.MatchKVList("label", c.config.Labels) &&
+		f.ExactMatch("status", c.state)
+}
