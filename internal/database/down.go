@@ -1,0 +1,126 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+var (
+	// ErrUnfit means that there are sessions which the original's tables cannot
+	// hold; [Unfit] says which.
+	ErrUnfit = errors.New("sessions do not fit the original's tables")
+
+	errNoWayBack = errors.New("the original never ran on SQLite: there is nothing to go back to")
+)
+
+// Down gives the database back to the original: its tables, with all running
+// sessions and statistics. It returns [ErrUnfit], and everything stays as it is,
+// if any session would be lost; stop those first. No other process of ours may
+// run meanwhile. Killed on the way, it has either happened or not.
+func Down(ctx context.Context, db *DB) error {
+	if !db.isMySQL() {
+		return errNoWayBack
+	}
+	err := db.locked(ctx, func(pool *sql.DB) error { return db.down(ctx, pool) })
+	if err != nil {
+		return fmt.Errorf("migrate database down: %w", err)
+	}
+	return nil
+}
+
+func (db *DB) down(ctx context.Context, pool *sql.DB) error {
+	sessions, err := columns(ctx, pool, "sessions")
+	if err != nil {
+		return err
+	}
+	if !isOurs(sessions) {
+		// There is no more of ours than a migration that did not get far.
+		return exec(ctx, pool, `DROP TABLE IF EXISTS `+versionTable)
+	}
+	// All that this program knows of is there then, and nothing else.
+	if err := db.up(ctx, pool); err != nil {
+		return err
+	}
+	if err := createTables(ctx, pool, "mysql/original", newPrefix); err != nil {
+		return err
+	}
+	if err := giveBack(ctx, pool); err != nil {
+		return errors.Join(err, dropLeftovers(ctx, pool))
+	}
+	var rename []string
+	for _, table := range replaced() {
+		rename = append(rename, aside(table))
+	}
+	rename = append(rename, inPlace("sessions"), inPlace("statistics"))
+	if err := exec(ctx, pool, `RENAME TABLE `+strings.Join(rename, ", ")); err != nil {
+		return err
+	}
+	return dropLeftovers(ctx, pool)
+}
+
+// giveBack copies our rows into tables like the original's.
+func giveBack(ctx context.Context, pool *sql.DB) error {
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	// Nobody can claim a slot between the check and the copy.
+	if _, err := collect[int](ctx, tx, lockPool); err != nil {
+		return err
+	}
+	ids, err := unfit(ctx, tx)
+	if err == nil && len(ids) > 0 {
+		err = fmt.Errorf("%w: ids %v", ErrUnfit, ids)
+	}
+	if err != nil {
+		return err
+	}
+	const same = `id, clientIp, clientUserAgent, wrpContainerId, containerHost, port`
+	err = exec(ctx, tx, `
+		INSERT INTO `+newPrefix+`sessions (`+same+`, started, lastUsed)
+		SELECT `+same+`, `+fmt.Sprintf(fromUTC, "started")+`, `+fmt.Sprintf(fromUTC, "lastUsed")+`
+		FROM sessions ORDER BY id`)
+	if err != nil {
+		return err
+	}
+	if err := fillStatistics(ctx, tx, "uniqueClientIps", fromUTC); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Unfit returns the ids of the sessions that the original's tables cannot hold:
+// those that do not run for a client, and all but the one used last of those
+// that its unique keys take for the same. Stop them before [Down].
+func Unfit(ctx context.Context, db *DB) ([]int64, error) {
+	if !db.isMySQL() {
+		return nil, errNoWayBack
+	}
+	return unfit(ctx, db)
+}
+
+func unfit(ctx context.Context, db conn) ([]int64, error) {
+	ids, err := collect[int64](ctx, db, `
+		SELECT id FROM sessions WHERE id NOT IN (
+			SELECT id FROM (
+				SELECT id,
+					ROW_NUMBER() OVER (
+						PARTITION BY clientIp COLLATE utf8mb4_unicode_ci, LEFT(clientUserAgent, 255) COLLATE utf8mb4_unicode_ci
+						ORDER BY COALESCE(lastUsed, started) DESC, id DESC) AS ofClient,
+					ROW_NUMBER() OVER (
+						PARTITION BY containerHost COLLATE utf8mb4_unicode_ci, port
+						ORDER BY COALESCE(lastUsed, started) DESC, id DESC) AS ofPort
+				FROM sessions
+				WHERE state = 'running' AND wrpContainerId IS NOT NULL AND identity IS NOT NULL AND CHAR_LENGTH(clientIp) <= 39
+			) AS ranked
+			WHERE ofClient = 1 AND ofPort = 1)
+		ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("list sessions that do not fit: %w", err)
+	}
+	return ids, nil
+}

@@ -1,0 +1,350 @@
+package database_test
+
+import (
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/database/databasetest"
+)
+
+// original returns a database as the PHP distributor leaves it, on a server in
+// another zone, with sessions of every kind.
+func original(t testing.TB) (database.Config, *sql.DB) {
+	t.Helper()
+	cfg := databasetest.Config(t, "mysql")
+	db := raw(t, cfg)
+	setGlobal(t, db, "time_zone", "+02:00")
+	fillOriginal(t, db)
+	return cfg, db
+}
+
+func fillOriginal(t testing.TB, db *sql.DB) {
+	t.Helper()
+	loadOriginal(t, db)
+	mustExec(t, db, `INSERT INTO doctrine_migration_versions VALUES ('DoctrineMigrations\\Version1', '2024-01-02 03:04:05', 12)`)
+	mustExec(t, db, `INSERT INTO sessions (id, clientIp, clientUserAgent, wrpContainerId, containerHost, port, started, lastUsed) VALUES
+		( 1, '192.0.2.1',           'AmiFox/1', 'c1',  'a.example',      9000, '2024-06-01 12:00:00', '2024-06-01 12:30:00'),
+		( 2, '10.9.8.7, 192.0.2.1', 'AmiFox/1', 'c2',  'a.example',      9001, '2024-06-01 12:40:00', NULL),
+		( 3, '::ffff:192.0.2.1',    'Voyager',  'c3',  'b.example:2222', 9000, '2024-06-01 12:00:00', '2024-06-01 12:30:00'),
+		( 4, '2001:DB8:0:0::1',     'AmiFox/1', 'c4',  'a.example',      9002, '2024-06-01 12:00:00', '2024-06-01 12:30:00'),
+		( 5, '192.0.2.5',           'AmiFox/1', NULL,  NULL,             NULL, '2024-06-01 12:00:00', NULL),
+		( 6, '192.0.2.6',           'AmiFox/1', NULL,  'a.example',      9003, '2024-06-01 12:00:00', NULL),
+		( 7, '192.0.2.7',           'AmiFox/1', '',    'a.example',      9004, '2024-06-01 12:00:00', NULL),
+		( 8, '192.0.2.8',           'AmiFox/1', 'c8',  'a.example',      NULL, '2024-06-01 12:00:00', NULL),
+		( 9, 'nobody',              'Ünïcode 🦊', 'c9', 'a.example',     9005, '2024-06-01 00:30:00', NULL),
+		(10, '192.0.2.10',          'AmiFox/1', 'c10', NULL,             9006, '2024-06-01 12:00:00', NULL),
+		(12, '192.0.2.1',           'AmiFox/2', 'c12', 'A.example',      9007, '2024-06-01 12:00:00', NULL),
+		(30, '192.0.2.30',          'AmiFox/1', NULL,  NULL,             NULL, '2024-06-01 12:00:00', NULL)`)
+	mustExec(t, db, `INSERT INTO statistics VALUES
+		(1, 1, 2, 3, 4, 'a:1:{s:9:"127.0.0.1";i:2;}', '2024-06-01 01:59:59', 5),
+		(7, 65535, 0, 0, 0, '', '2024-12-31 23:59:59', 0)`)
+}
+
+const (
+	sessionRows    = `SELECT id, clientIp, clientUserAgent, wrpContainerId, containerHost, slot, port, token, nonce, tls, state, started, HEX(identity) AS identity FROM sessions ORDER BY id`
+	statisticsRows = `SELECT * FROM statistics ORDER BY id`
+	doctrineRows   = `SELECT * FROM doctrine_migration_versions`
+)
+
+func TestDecision32(t *testing.T) {
+	cfg, rawDB := original(t)
+	doctrine := dump(t, rawDB, doctrineRows)
+	db := databasetest.Open(t, cfg)
+
+	identity := func(ip, userAgent string) string {
+		return strings.ToUpper(hex.EncodeToString(database.Identity(ip, userAgent)))
+	}
+	row := func(id int, ip, ua, host string, slot, port int, state, started, identity string) string {
+		return fmt.Sprintf("id=%d clientIp=%s clientUserAgent=%s wrpContainerId=c%d containerHost=%s slot=%d port=%d token=NULL nonce=NULL tls=0 state=%s started=%s identity=%s \n",
+			id, ip, ua, id, host, slot, port, state, started, identity)
+	}
+	want := row(1, "192.0.2.1", "AmiFox/1", "a.example", 0, 9000, "stopping", "2024-06-01 10:00:00", "NULL") +
+		row(2, "192.0.2.1", "AmiFox/1", "a.example", 1, 9001, "running", "2024-06-01 10:40:00", identity("192.0.2.1", "AmiFox/1")) +
+		row(3, "192.0.2.1", "Voyager", "b.example:2222", 0, 9000, "running", "2024-06-01 10:00:00", identity("192.0.2.1", "Voyager")) +
+		row(4, "2001:db8::1", "AmiFox/1", "a.example", 2, 9002, "running", "2024-06-01 10:00:00", identity("2001:db8::1", "AmiFox/1")) +
+		row(8, "192.0.2.8", "AmiFox/1", "a.example", 3, 0, "stopping", "2024-06-01 10:00:00", "NULL") +
+		row(9, "nobody", "Ünïcode 🦊", "a.example", 4, 9005, "running", "2024-05-31 22:30:00", identity("nobody", "Ünïcode 🦊")) +
+		row(12, "192.0.2.1", "AmiFox/2", "A.example", 0, 9007, "running", "2024-06-01 10:00:00", identity("192.0.2.1", "AmiFox/2"))
+	if diff := cmp.Diff(want, dump(t, rawDB, sessionRows)); diff != "" {
+		t.Errorf("sessions (-want +got):\n%s", diff)
+	}
+
+	wantStatistics := "id=1 activeSessions=1 containersRunningTotal=2 remainingContainersTotal=3 containerHostsAvailable=4 containersInUsePerHost=a:1:{s:9:\"127.0.0.1\";i:2;} timeOfCapture=2024-05-31 23:59:59 uniqueClientIps=5 \n" +
+		"id=7 activeSessions=65535 containersRunningTotal=0 remainingContainersTotal=0 containerHostsAvailable=0 containersInUsePerHost= timeOfCapture=2024-12-31 21:59:59 uniqueClientIps=0 \n"
+	if diff := cmp.Diff(wantStatistics, dump(t, rawDB, statisticsRows)); diff != "" {
+		t.Errorf("statistics (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(doctrine, dump(t, rawDB, doctrineRows)); diff != "" {
+		t.Errorf("doctrine_migration_versions (-want +got):\n%s", diff)
+	}
+
+	var used []time.Time
+	if err := db.Select(&used, `SELECT DISTINCT lastUsed FROM sessions`); err != nil {
+		t.Fatal(err)
+	}
+	if len(used) != 1 || time.Since(used[0]).Abs() > time.Minute {
+		t.Errorf("lastUsed = %v, want the present", used)
+	}
+	res, err := db.Exec(`INSERT INTO sessions (containerHost, slot, port, state, started) VALUES ('new', 0, 0, 'claimed', UTC_TIMESTAMP())`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, _ := res.LastInsertId(); id <= 30 {
+		t.Errorf("id of the next session = %d, want more than any of the original's (30)", id)
+	}
+}
+
+// TestSameSchema checks that nobody can tell, from its tables, whether a
+// database began as the original's, and as which version of it.
+func TestSameSchema(t *testing.T) {
+	tests := []struct{ name, before string }{
+		{"the last version", ``},
+		{"with tokens", `ALTER TABLE sessions ADD COLUMN token VARCHAR(64) NOT NULL; UPDATE sessions SET token = id`},
+		{"without client counts", `ALTER TABLE statistics DROP COLUMN uniqueClientIps`},
+		{"without statistics", `DROP TABLE statistics`},
+		{"latin1", `ALTER TABLE sessions CONVERT TO CHARACTER SET latin1; ALTER DATABASE CHARACTER SET latin1`},
+		{"MyISAM", `ALTER TABLE statistics DROP INDEX timeOfCapture_INDEX, ENGINE = MyISAM`},
+	}
+	fresh := databasetest.Config(t, "mysql")
+	databasetest.Open(t, fresh)
+	want := schema(t, raw(t, fresh))
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, db := original(t)
+			if tt.before != "" {
+				mustExec(t, db, `DELETE FROM sessions WHERE id = 9`) // not in latin1
+				mustExec(t, db, tt.before)
+			}
+			databasetest.Open(t, cfg)
+			if diff := cmp.Diff(want, schema(t, db)); diff != "" {
+				t.Errorf("schema (-fresh +adopted):\n%s", diff)
+			}
+			if got := dump(t, db, `SELECT COUNT(*) AS n FROM sessions WHERE token IS NULL AND nonce IS NULL`); got == "n=0 \n" {
+				t.Error("no session was taken over without a token")
+			}
+		})
+	}
+}
+
+// TestForeignTables checks that a database which someone else uses is left as it
+// is.
+func TestForeignTables(t *testing.T) {
+	tests := []struct{ name, ddl, want string }{
+		{"sessions", `CREATE TABLE sessions (id VARCHAR(191) PRIMARY KEY, payload TEXT)`, "no column clientIp"},
+		{"statistics", `CREATE TABLE statistics (id INT PRIMARY KEY)`, "no column activeSessions"},
+		{"pool", `CREATE TABLE pool (id INT); CREATE TABLE sx (id INT)`, "table pool of another program"},
+	}
+	for _, tt := range tests {
+		cfg := databasetest.Config(t, "mysql")
+		db := raw(t, cfg)
+		mustExec(t, db, tt.ddl)
+		_, err := database.OpenAndMigrate(t.Context(), cfg)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: Migrate = %v, want it to say %q", tt.name, err, tt.want)
+		}
+		if got := dump(t, db, `SHOW TABLES LIKE 's%'`); strings.Count(got, "\n") != 1 || strings.Contains(got, "original_") {
+			t.Errorf("%s: tables are now\n%s", tt.name, got)
+		}
+	}
+}
+
+// TestDecision34 goes down from an adopted database and up again.
+func TestDecision34(t *testing.T) {
+	cfg, rawDB := original(t)
+	php := schema(t, rawDB)
+	statistics := dump(t, rawDB, statisticsRows)
+	db := databasetest.Open(t, cfg)
+	mustExec(t, db, `UPDATE sessions SET lastUsed = '2024-06-01 11:00:00'`)
+	adopted := dump(t, rawDB, statisticsRows)
+	firstID, err := db.DatabaseID(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// Sessions 1 and 8 were taken over to be stopped.
+	err = database.Down(t.Context(), db)
+	if !errors.Is(err, database.ErrUnfit) || !strings.Contains(fmt.Sprint(err), "[1 8]") {
+		t.Fatalf("Down = %v, want ErrUnfit naming sessions 1 and 8", err)
+	}
+	if got := dump(t, rawDB, statisticsRows); got != adopted {
+		t.Errorf("a refused Down has changed the statistics:\n%s", cmp.Diff(adopted, got))
+	}
+	mustExec(t, db, `DELETE FROM sessions WHERE id IN (1, 8)`)
+	if err := database.Down(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff(normal(php), normal(schema(t, rawDB))); diff != "" {
+		t.Errorf("schema (-original +after Down):\n%s", diff)
+	}
+	if diff := cmp.Diff(statistics, dump(t, rawDB, statisticsRows)); diff != "" {
+		t.Errorf("statistics (-original +after Down):\n%s", diff)
+	}
+	want := "id=2 clientIp=192.0.2.1 wrpContainerId=c2 containerHost=a.example port=9001 started=2024-06-01 12:40:00 lastUsed=2024-06-01 13:00:00 \n"
+	if got := dump(t, rawDB, `SELECT id, clientIp, wrpContainerId, containerHost, port, started, lastUsed FROM sessions WHERE id = 2`); got != want {
+		t.Errorf("session 2 after Down:\n%s", cmp.Diff(want, got))
+	}
+	if got := dump(t, rawDB, `SELECT COUNT(*) AS n FROM sessions`); got != "n=5 \n" {
+		t.Errorf("sessions after Down: %s, want 5", got)
+	}
+	// What the original does next: a client without a container.
+	mustExec(t, rawDB, `INSERT INTO sessions (clientIp, clientUserAgent) VALUES ('192.0.2.99', 'AmiFox/1')`)
+
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := dump(t, rawDB, statisticsRows); got != adopted {
+		t.Errorf("statistics after going up again:\n%s", cmp.Diff(adopted, got))
+	}
+	if got := dump(t, rawDB, `SELECT id, slot FROM sessions WHERE state = 'running'`); got != "id=2 slot=0 \nid=3 slot=0 \nid=4 slot=1 \nid=9 slot=2 \nid=12 slot=0 \n" {
+		t.Errorf("sessions after going up again:\n%s", got)
+	}
+	if id, err := db.DatabaseID(t.Context()); err != nil || id == firstID {
+		t.Errorf("DatabaseID after going down and up = %q, %v; want a new one, since the PHP program's containers came between", id, err)
+	}
+}
+
+// normal takes out of a schema what the original leaves to the server: the
+// collation, and how a primary key is spelt.
+func normal(schema string) string {
+	var lines []string
+	for line := range strings.Lines(schema) {
+		fields := strings.Fields(line)
+		fields = slices.DeleteFunc(fields, func(f string) bool {
+			return strings.Contains(f, "COLLATION") || strings.HasPrefix(f, "INDEX_NAME=timeOfCapture")
+		})
+		lines = append(lines, strings.Join(fields, " "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// TestUnfit has one session that can go back, and next to it one that cannot.
+func TestUnfit(t *testing.T) {
+	tests := []struct {
+		name   string
+		change string // to session 2, which fits
+		unfit  string
+	}{
+		{"another client", ``, "[]"},
+		{"claimed", `state = 'claimed', wrpContainerId = NULL`, "[2]"},
+		{"starting", `state = 'starting'`, "[2]"},
+		{"stopping", `state = 'stopping'`, "[2]"},
+		{"nobody's", `state = 'warm', identity = NULL`, "[2]"},
+		{"without container", `wrpContainerId = NULL`, "[2]"},
+		{"a text too long for an address", `clientIp = REPEAT('x', 40)`, "[2]"},
+		{"same client but for case", `clientUserAgent = 'AMIFOX'`, "[1]"},
+		{"same client but for an accent", `clientUserAgent = 'Amifóx'`, "[1]"},
+		{"same client but for a space", `clientUserAgent = 'AmiFox '`, "[1]"},
+		{"same client, used earlier", `clientUserAgent = 'AMIFOX', lastUsed = '2024-01-01 00:00:00'`, "[2]"},
+		{"same client, being stopped", `clientUserAgent = 'AMIFOX', state = 'stopping'`, "[2]"},
+		{"same host but for case", `containerHost = 'A', port = 9000`, "[1]"},
+		{"both", `containerHost = 'A', port = 9000, clientUserAgent = 'AMIFOX'`, "[1]"},
+	}
+	db := databasetest.NewMySQL(t)
+	for _, tt := range tests {
+		mustExec(t, db, `DELETE FROM sessions`)
+		mustExec(t, db, `INSERT INTO sessions (id, clientIp, clientUserAgent, identity, wrpContainerId, containerHost, slot, port, state, started, lastUsed) VALUES
+			(1, '192.0.2.1', 'AmiFox', REPEAT('1', 32), 'c1', 'a', 0, 9000, 'running', '2024-06-01 00:00:00', NULL),
+			(2, '192.0.2.1', 'Voyager', REPEAT('2', 32), 'c2', 'a', 1, 9001, 'running', '2024-06-01 00:00:00', '2024-06-01 00:00:01')`)
+		if tt.change != "" {
+			mustExec(t, db, `UPDATE sessions SET `+tt.change+` WHERE id = 2`)
+		}
+		ids, err := database.Unfit(t.Context(), db)
+		if err != nil || fmt.Sprint(ids) != tt.unfit {
+			t.Errorf("%s: Unfit = %v, %v; want %s", tt.name, ids, err, tt.unfit)
+		}
+	}
+}
+
+// TestUnfitIsEnough stops what Unfit lists, of sessions of all kinds, and
+// expects Down to find room for the rest.
+func TestUnfitIsEnough(t *testing.T) {
+	db := databasetest.NewMySQL(t)
+	agents := []string{"x", "X", "x ", "ẋ", "y", strings.Repeat("z", 255) + "1", strings.Repeat("Z", 255) + "2", "🦊", "🐻", "ß", "ss"}
+	for i, agent := range agents {
+		mustExec(t, db, `INSERT INTO sessions (clientIp, clientUserAgent, identity, wrpContainerId, containerHost, slot, port, state, started) VALUES (?, ?, ?, ?, ?, ?, ?, 'running', UTC_TIMESTAMP())`,
+			"192.0.2.1", agent, database.Identity("192.0.2.1", agent), fmt.Sprint("c", i), "a", i, 9000+i)
+	}
+	mustExec(t, db, `UPDATE sessions SET containerHost = 'A', port = 9000 WHERE slot = 10`)
+	ids, err := database.Unfit(t.Context(), db)
+	if err != nil || len(ids) == 0 {
+		t.Fatalf("Unfit = %v, %v; want some", ids, err)
+	}
+	for _, id := range ids {
+		mustExec(t, db, `DELETE FROM sessions WHERE id = ?`, id)
+	}
+	if err := database.Down(t.Context(), db); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDownWaits lets a claim be under way when everything looked fit: it must
+// not be lost.
+func TestDownWaits(t *testing.T) {
+	db := databasetest.NewMySQL(t)
+	tx := db.MustBegin()
+	defer tx.Rollback()
+	if err := database.LockPool(t.Context(), tx); err != nil {
+		t.Fatal(err)
+	}
+	mustExec(t, tx, `INSERT INTO sessions (containerHost, slot, port, state, started) VALUES ('a', 0, 9000, 'claimed', UTC_TIMESTAMP())`)
+	time.AfterFunc(300*time.Millisecond, func() { tx.Commit() })
+	if err := database.Down(t.Context(), db); !errors.Is(err, database.ErrUnfit) {
+		t.Errorf("Down beside a claim = %v, want ErrUnfit", err)
+	}
+}
+
+func TestDownFresh(t *testing.T) {
+	db := databasetest.NewMySQL(t)
+	if err := database.Down(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // nothing is left to go down from
+		if err := database.Down(t.Context(), db); err != nil {
+			t.Errorf("Down again: %v", err)
+		}
+	}
+	var tables []string
+	if err := db.Select(&tables, `SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME`); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(tables) != "[sessions statistics]" {
+		t.Errorf("tables after Down: %v, want those of the original", tables)
+	}
+}
+
+// TestDownUntouched checks that the original's database is left alone by Down.
+func TestDownUntouched(t *testing.T) {
+	cfg, rawDB := original(t)
+	before := state(t, rawDB)
+	db, err := database.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := database.Down(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, state(t, rawDB)); diff != "" {
+		t.Errorf("Down has changed the original's database (-before +after):\n%s", diff)
+	}
+}
+
+func TestDownSQLite(t *testing.T) {
+	db := databasetest.New(t)
+	if err := database.Down(t.Context(), db); err == nil {
+		t.Error("Down on SQLite succeeded")
+	}
+	if _, err := database.Unfit(t.Context(), db); err == nil {
+		t.Error("Unfit on SQLite succeeded")
+	}
+}

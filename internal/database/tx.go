@@ -1,0 +1,68 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/jmoiron/sqlx"
+)
+
+const (
+	txAttempts = 10
+	txElapsed  = 15 * time.Second
+)
+
+// InTx runs fn in a transaction and commits it if fn returns nil.
+//
+// If another transaction got in the way (a deadlock, a lock that did not come
+// free) everything is rolled back and fn is run again, after a short random
+// pause and not for ever: fn must set what it returns anew each time, and do
+// nothing outside the database, least of all talk to a host while rows are
+// locked.
+func InTx(ctx context.Context, db *DB, fn func(*sqlx.Tx) error) error {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval = 5 * time.Millisecond
+	pauses.MaxInterval = 500 * time.Millisecond
+	attempt := func() (struct{}, error) {
+		err := runTx(ctx, db, fn)
+		if err != nil && !isConflict(err) {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}
+	_, err := backoff.Retry(ctx, attempt, backoff.WithBackOff(pauses),
+		backoff.WithMaxTries(txAttempts), backoff.WithMaxElapsedTime(txElapsed))
+	return err
+}
+
+func runTx(ctx context.Context, db *DB, fn func(*sqlx.Tx) error) error {
+	tx, err := db.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	defer tx.Rollback() // nothing to do after Commit
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+const lockPool = `SELECT id FROM pool WHERE id = 1 FOR UPDATE`
+
+// LockPool makes tx the only transaction that claims a slot, until it ends. It
+// must be the first statement of tx, which then sees all claims made before.
+func LockPool(ctx context.Context, tx *sqlx.Tx) error {
+	if tx.DriverName() != "mysql" {
+		return nil // BEGIN IMMEDIATE has locked the whole database
+	}
+	var id int
+	if err := tx.GetContext(ctx, &id, lockPool); err != nil {
+		return fmt.Errorf("lock pool: %w", err)
+	}
+	return nil
+}
