@@ -33,6 +33,7 @@ type Ref struct {
 	Nonce   string
 }
 
+// String names the container for logs and errors.
 func (r Ref) String() string {
 	if r.ID != "" {
 		return r.ID[:min(len(r.ID), 12)] + " on " + r.Host

@@ -116,11 +116,20 @@ func (k *hostKeys) algorithms(addr string) ([]string, error) {
 // ones it would have accepted.
 type noKey struct{}
 
-func (noKey) Type() string                        { return "none" }
-func (noKey) Marshal() []byte                     { return []byte("none") }
+// Type implements [ssh.PublicKey].
+func (noKey) Type() string { return "none" }
+
+// Marshal implements [ssh.PublicKey].
+func (noKey) Marshal() []byte { return []byte("none") }
+
+// Verify implements [ssh.PublicKey].
 func (noKey) Verify([]byte, *ssh.Signature) error { return errors.New("not a key") }
 
+// noAddr is an address that no host has.
 type noAddr struct{}
 
+// Network implements [net.Addr].
 func (noAddr) Network() string { return "tcp" }
-func (noAddr) String() string  { return "0.0.0.0:0" }
+
+// String implements [net.Addr].
+func (noAddr) String() string { return "0.0.0.0:0" }

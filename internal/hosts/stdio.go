@@ -64,7 +64,7 @@ func (l *link) ping(ctx context.Context) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("Docker engine answers %s", resp.Status)
+		return fmt.Errorf("the Docker engine answers %s", resp.Status)
 	}
 	return nil
 }
@@ -119,6 +119,7 @@ type complaint struct {
 
 const maxComplaint = 256
 
+// Write implements [io.Writer].
 func (c *complaint) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,6 +127,7 @@ func (c *complaint) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// String returns the beginning.
 func (c *complaint) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,9 +156,13 @@ func (c *stdioConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// Write implements [net.Conn].
 func (c *stdioConn) Write(b []byte) (int, error) { return c.in.Write(b) }
-func (c *stdioConn) CloseWrite() error           { return c.in.Close() }
 
+// CloseWrite tells the command that nothing more comes.
+func (c *stdioConn) CloseWrite() error { return c.in.Close() }
+
+// Close ends the command. It may be called more than once.
 func (c *stdioConn) Close() error {
 	var err error
 	c.closing.Do(func() {
@@ -169,14 +175,17 @@ func (c *stdioConn) Close() error {
 	return err
 }
 
-// The Docker client works without deadlines, its contexts end requests.
-func (c *stdioConn) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
-func (c *stdioConn) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
+// SetDeadline always fails: contexts end the Docker client's requests.
+func (c *stdioConn) SetDeadline(time.Time) error { return os.ErrNoDeadline }
+
+// SetReadDeadline always fails.
+func (c *stdioConn) SetReadDeadline(time.Time) error { return os.ErrNoDeadline }
+
+// SetWriteDeadline always fails.
 func (c *stdioConn) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
-func (c *stdioConn) LocalAddr() net.Addr              { return stdioAddr{} }
-func (c *stdioConn) RemoteAddr() net.Addr             { return stdioAddr{} }
 
-type stdioAddr struct{}
+// LocalAddr implements [net.Conn].
+func (c *stdioConn) LocalAddr() net.Addr { return noAddr{} }
 
-func (stdioAddr) Network() string { return "stdio" }
-func (stdioAddr) String() string  { return strings.ReplaceAll(dialStdio, " ", "-") }
+// RemoteAddr implements [net.Conn].
+func (c *stdioConn) RemoteAddr() net.Addr { return noAddr{} }

@@ -89,12 +89,14 @@ type output struct {
 	buf bytes.Buffer
 }
 
+// Write implements [io.Writer].
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.Write(b)
 }
 
+// String returns all that was written.
 func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -57,6 +57,7 @@ type Reason struct {
 	Why  string
 }
 
+// Error says it of each host.
 func (e *FullError) Error() string {
 	var b strings.Builder
 	b.WriteString("no host takes a container")

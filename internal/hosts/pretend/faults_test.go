@@ -145,7 +145,7 @@ func TestDelay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.SetDelay(OpStart, 2*short)
+	h.SetDelay(OpStart, 20*short)
 	ctx, cancel := context.WithTimeout(t.Context(), short)
 	defer cancel()
 	if err := c.ContainerStart(ctx, id, container.StartOptions{}); ctx.Err() == nil {
@@ -226,7 +226,7 @@ func TestLoseAnswer(t *testing.T) {
 // TestReadyAfter checks that a port answers nothing before its container does.
 func TestReadyAfter(t *testing.T) {
 	h, c := ready(t)
-	h.SetReadyAfter(2 * short)
+	h.SetReadyAfter(20 * short)
 	port := freePort(t, h)
 	launch(t, c, "", publish(port))
 	nc, err := net.Dial("tcp", at(h, port))

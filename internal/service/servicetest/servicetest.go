@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -58,7 +57,7 @@ func New(t testing.TB, db *database.DB, opt Options) *Kit {
 // StartHosts starts pretend hosts on loopback addresses that no other test has.
 func StartHosts(t testing.TB, n int, cfg pretend.Config) []*pretend.Host {
 	t.Helper()
-	cfg.Addr = fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(255), 1+rand.IntN(200))
+	cfg.Addr = pretend.AnyAddr
 	cfg.HasImage = true
 	pool, _, err := pretend.StartPool(n, cfg)
 	if err != nil {

@@ -1,0 +1,49 @@
+package internal_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "wrpdistributor/"
+
+// TestLayering keeps the import graph as docs/architecture.md draws it.
+func TestLayering(t *testing.T) {
+	// What each package may import of ours. Commands may import everything, and
+	// so may test kits, whose names end in "test".
+	allowed := map[string][]string{
+		"migrations":                     {},
+		"internal/hosts":                 {},
+		"internal/hosts/pretend":         {"internal/hosts/pretend/standin"},
+		"internal/hosts/pretend/standin": {},
+		"internal/database":              {"migrations"},
+		"internal/session":               {"internal/hosts", "internal/database"},
+		"internal/reaper":                {"internal/hosts", "internal/session"},
+		"internal/config":                {"internal/hosts"},
+		"internal/httpapi":               {"internal/hosts", "internal/session"},
+		"internal/service":               {"internal/config", "internal/database", "internal/hosts", "internal/hosts/pretend", "internal/reaper", "internal/session"},
+		"docker/wrp-standin":             {"internal/hosts/pretend/standin"},
+	}
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		pkg := strings.TrimPrefix(fields[0], module)
+		if strings.HasPrefix(pkg, "cmd/") || strings.HasSuffix(pkg, "test") || pkg == "internal" {
+			continue
+		}
+		may, known := allowed[pkg]
+		if !known {
+			t.Errorf("%s is not in the table; decide what it may import", pkg)
+		}
+		for _, imported := range fields[1:] {
+			if dep, ours := strings.CutPrefix(imported, module); ours && !slices.Contains(may, dep) {
+				t.Errorf("%s must not import %s", pkg, dep)
+			}
+		}
+	}
+}
