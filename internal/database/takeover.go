@@ -29,7 +29,8 @@ const (
 )
 
 // takeOver is the first step on MySQL: it makes our tables, with what the
-// original had in its own. The transaction is none, after the first statement.
+// original had in its own. Tx is no more than a connection: what would be its
+// transaction ends with the first CREATE.
 func takeOver(ctx context.Context, tx *sql.Tx) error {
 	sessions, err := columns(ctx, tx, "sessions")
 	if err != nil {

@@ -2,6 +2,8 @@ package database
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -43,13 +45,15 @@ func runTx(ctx context.Context, db *DB, fn func(*sqlx.Tx) error) error {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	defer tx.Rollback() // nothing to do after Commit
-	if err := fn(tx); err != nil {
-		return err
+	if err = fn(tx); err == nil {
+		if err = tx.Commit(); err != nil {
+			err = fmt.Errorf("commit: %w", err)
+		}
 	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err() // which is why it is done
 	}
-	return nil
+	return err
 }
 
 const lockPool = `SELECT id FROM pool WHERE id = 1 FOR UPDATE`

@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"sync"
 	"testing"
@@ -90,7 +91,11 @@ func TestInTxGivesUp(t *testing.T) {
 		t.Errorf("InTx = %v after %d runs and %v, want a conflict after some", err, runs, time.Since(start))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	err = database.InTx(ctx, db, func(tx *sqlx.Tx) error { cancel(); return conflict(tx) })
+	err = database.InTx(ctx, db, func(tx *sqlx.Tx) error { cancel(); return sql.ErrTxDone }) // as statements say then
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("InTx with a transaction ended by its context = %v, want that", err)
+	}
+	err = database.InTx(ctx, db, conflict)
 	if !errors.Is(err, context.Canceled) || database.IsUnavailable(err) {
 		t.Errorf("InTx with a cancelled context = %v, want that", err)
 	}

@@ -60,7 +60,7 @@ func (h *host) readyForStart(ctx context.Context, s Spec) (string, error) {
 	if s.TLS && h.TLS == nil {
 		return "", fmt.Errorf("%w: none configured", ErrCertificate)
 	}
-	if err := h.reach(ctx); err != nil {
+	if err := h.alive(ctx); err != nil {
 		h.fail(ctx, err)
 		return "", err
 	}
@@ -75,6 +75,28 @@ func (h *host) readyForStart(ctx context.Context, s Spec) (string, error) {
 		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	return dir, err
+}
+
+// alive makes sure that the host answers now. A connection may be frozen without
+// anybody having noticed yet, and what is sent over it is lost or not, nobody
+// knows: better to find out with something that does no harm.
+func (h *host) alive(ctx context.Context) error {
+	if err := h.reach(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
+	defer cancel()
+	err := h.engine.ping(ctx)
+	if err != nil && ctx.Err() == nil {
+		err = h.engine.ping(ctx) // over a new connection, if the old one broke unnoticed
+	}
+	if err != nil && h.conn != nil {
+		h.conn.drop()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return nil
 }
 
 func (h *host) forgetImage() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,8 +42,26 @@ type conn struct {
 // A link is one established connection, and what it turned out to allow.
 type link struct {
 	*ssh.Client
-	stdio chan struct{} // free sessions for dial-stdio; nil: the socket channel works
-	dead  chan struct{} // closed when the connection ends
+	stdio  chan struct{} // free sessions for dial-stdio; nil: the socket channel works
+	dead   chan struct{} // closed when the connection has ended
+	socket *socket
+}
+
+// A socket knows that it has ended before its user does. The SSH library tells
+// its channels of the end while the connection still looks usable, and whoever
+// opens a channel then waits for ever.
+type socket struct {
+	net.Conn
+	ended atomic.Bool
+}
+
+// Read implements [net.Conn].
+func (s *socket) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
+	if err != nil {
+		s.ended.Store(true)
+	}
+	return n, err
 }
 
 // link returns the connection, making one if need be. An attempt outlives the
@@ -69,6 +88,9 @@ func (c *conn) live() (*link, error) {
 	if c.closed {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, net.ErrClosed)
 	}
+	if c.current != nil && c.current.socket.ended.Load() {
+		c.current = nil
+	}
 	return c.current, nil
 }
 
@@ -78,19 +100,18 @@ func (c *conn) connect() (*link, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 	defer cancel()
-	client, err := c.login(ctx)
+	l, err := c.login(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := &link{Client: client, dead: make(chan struct{})}
 	if err := l.chooseWay(ctx); err != nil {
-		client.Close()
+		l.Close()
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		client.Close()
+		l.Close()
 		return nil, net.ErrClosed
 	}
 	c.current = l
@@ -102,16 +123,17 @@ func (c *conn) connect() (*link, error) {
 	return l, nil
 }
 
-func (c *conn) login(ctx context.Context) (*ssh.Client, error) {
+func (c *conn) login(ctx context.Context) (*link, error) {
 	algorithms, err := c.keys.algorithms(c.target.Addr)
 	if err != nil {
 		return nil, err
 	}
 	d := net.Dialer{Control: setUserTimeout}
-	nc, err := d.DialContext(ctx, "tcp", c.target.Addr)
+	raw, err := d.DialContext(ctx, "tcp", c.target.Addr)
 	if err != nil {
 		return nil, err
 	}
+	nc := &socket{Conn: raw}
 	// ClientConfig.Timeout would cover the TCP connect only; a peer that
 	// accepts and stays silent must not hold us.
 	deadline, _ := ctx.Deadline()
@@ -133,7 +155,7 @@ func (c *conn) login(ctx context.Context) (*ssh.Client, error) {
 		nc.Close()
 		return nil, err
 	}
-	return ssh.NewClient(sc, chans, reqs), nil
+	return &link{Client: ssh.NewClient(sc, chans, reqs), dead: make(chan struct{}), socket: nc}, nil
 }
 
 func setUserTimeout(_, _ string, raw syscall.RawConn) error {
@@ -174,6 +196,17 @@ func (l *link) keepAlive() {
 			l.Close()
 			return
 		}
+	}
+}
+
+// drop ends the connection; the next caller makes another.
+func (c *conn) drop() {
+	c.mu.Lock()
+	l := c.current
+	c.current = nil
+	c.mu.Unlock()
+	if l != nil {
+		l.Close()
 	}
 }
 

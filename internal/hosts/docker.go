@@ -78,6 +78,12 @@ func (e *engine) info(ctx context.Context) (engineInfo, error) {
 	return engineInfo{ID: i.ID, Version: i.ServerVersion, Now: now}, nil
 }
 
+// ping asks for a sign of life.
+func (e *engine) ping(ctx context.Context) error {
+	_, err := e.api.Ping(ctx)
+	return err
+}
+
 // imageDir returns the image's working directory.
 func (e *engine) imageDir(ctx context.Context, name string) (string, error) {
 	img, err := e.api.ImageInspect(ctx, name)

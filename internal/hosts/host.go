@@ -52,6 +52,9 @@ type host struct {
 	probe  prober
 	puller puller
 
+	engines *engineNames
+	failed  chan struct{} // wakes run, which brings the host back
+
 	mu     sync.Mutex
 	state  State
 	reason string
@@ -63,7 +66,7 @@ type host struct {
 	id     string // the engine's own
 }
 
-func newHost(h Host, cfg *Config) (*host, error) {
+func newHost(h Host, cfg *Config, engines *engineNames) (*host, error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = minPause, maxPause
 	m := &host{
@@ -74,6 +77,9 @@ func newHost(h Host, cfg *Config) (*host, error) {
 		state:  Unknown,
 		since:  time.Now(),
 		pauses: pauses,
+
+		engines: engines,
+		failed:  make(chan struct{}, 1),
 	}
 	dial := dialLocal
 	if h.SSH != nil {
@@ -127,6 +133,9 @@ func (h *host) run(ctx context.Context) {
 			return
 		case <-h.puller.finished():
 			timer.Stop()
+		case <-h.failed:
+			timer.Stop()
+			_ = pause(ctx, h.untilNextCheck()) // the loop looks at ctx itself
 		case <-timer.C:
 		}
 	}
@@ -181,6 +190,9 @@ func (h *host) reach(ctx context.Context) error {
 func (h *host) succeed(info engineInfo, dir string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if other, shared := h.engines.claim(info.ID, h.Name); shared && h.id == "" {
+		h.log.Warn("two hosts are one engine, which may get the containers of both", "other", other)
+	}
 	h.id, h.dir = info.ID, dir
 	if h.state == Up {
 		if time.Since(h.since) > maxPause {
@@ -208,6 +220,10 @@ func (h *host) fail(ctx context.Context, err error) {
 	}
 	pause := h.pauses.NextBackOff()
 	h.state, h.reason, h.retry, h.silent = Down, err.Error(), now.Add(pause), !settled(err)
+	select {
+	case h.failed <- struct{}{}:
+	default:
+	}
 	h.log.Warn("host is put aside", "err", err, "for", pause.Round(time.Millisecond))
 }
 

@@ -32,6 +32,24 @@ type Pool struct {
 	hosts []*host // in the configured order
 }
 
+// engineNames remembers which engine belongs to which host. Two hosts with one
+// engine would each give it as many containers as it can bear.
+type engineNames struct {
+	mu    sync.Mutex
+	names map[string]string
+}
+
+// claim notes that host has the engine, and returns another host that has it.
+func (e *engineNames) claim(engine, host string) (other string, shared bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	first, known := e.names[engine]
+	if !known {
+		e.names[engine] = host
+	}
+	return first, known && first != host
+}
+
 // New returns the pool of cfg's hosts. It connects to none of them.
 func New(cfg Config) (*Pool, error) {
 	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, 5*time.Second)
@@ -42,8 +60,9 @@ func New(cfg Config) (*Pool, error) {
 		cfg.KnownHosts.AcceptNew = filepath.Clean(cfg.KnownHosts.AcceptNew)
 	}
 	p := &Pool{}
+	engines := &engineNames{names: make(map[string]string)}
 	for _, h := range cfg.Hosts {
-		m, err := newHost(h, &cfg)
+		m, err := newHost(h, &cfg, engines)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("host %s: %w", h.Name, err), p.Close())
 		}

@@ -2,8 +2,6 @@ package hosts
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -68,15 +66,14 @@ func (h *host) watch(ctx context.Context, w Watcher) error {
 	}
 }
 
-// follow watches the host whenever it is up.
+// follow watches the host whenever it is up. A stream that breaks is how the loss
+// of a host shows first.
 func (h *host) follow(ctx context.Context, w Watcher) {
 	for ctx.Err() == nil {
-		if h.unheard() == nil && h.reach(ctx) == nil {
+		if h.unheard() == nil {
 			err := h.watch(ctx, w)
 			h.log.DebugContext(ctx, "event stream ended", "err", err)
-			if ctx.Err() == nil && errors.Is(err, ErrUnreachable) {
-				h.fail(ctx, fmt.Errorf("follow events: %w", err))
-			}
+			h.check(ctx)
 		}
 		_ = pause(ctx, minPause) // the loop looks at ctx itself
 	}

@@ -184,7 +184,12 @@ func (d *Daemon) end(sig os.Signal) {
 
 // Freeze makes the server take connections and answer nothing, until
 // [Daemon.Thaw].
-func (d *Daemon) Freeze() { d.process.Signal(syscall.SIGSTOP) }
+func (d *Daemon) Freeze() {
+	d.process.Signal(syscall.SIGSTOP)
+	// Not all of its threads stop at once. The kernel says when.
+	var status syscall.WaitStatus
+	syscall.Wait4(d.process.Pid, &status, syscall.WUNTRACED, nil)
+}
 
 // Thaw lets a frozen server go on.
 func (d *Daemon) Thaw() { d.process.Signal(syscall.SIGCONT) }

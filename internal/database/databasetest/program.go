@@ -100,7 +100,7 @@ func (p program) initialise(dir string) *exec.Cmd {
 func cacheDir() string {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		dir = os.TempDir()
+		return filepath.Join(os.TempDir(), fmt.Sprintf("wrpdistributor-tests-%d", os.Geteuid()))
 	}
 	return filepath.Join(dir, "wrpdistributor-tests")
 }
