@@ -191,8 +191,8 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// TestLastBearer: of several Bearer headers the last counts.
-func TestLastBearer(t *testing.T) {
+// TestDecision26LastBearer: of several Bearer headers the last counts.
+func TestDecision26LastBearer(t *testing.T) {
 	b := newBench(t, databasetest.New(t), servicetest.Options{})
 	for _, tt := range []struct {
 		values []string
@@ -271,7 +271,7 @@ func TestContractDatabaseDown(t *testing.T) {
 	}
 }
 
-func TestContractShutdown(t *testing.T) {
+func TestDecision17Shutdown(t *testing.T) {
 	b := newBench(t, databasetest.New(t), servicetest.Options{})
 	b.Hosts[0].SetDelay("start", 300*time.Millisecond)
 	put := make(chan *http.Response)
@@ -319,7 +319,7 @@ func TestHTTP10(t *testing.T) {
 	}
 }
 
-// TestManyFailures: guesses are slowed down, a right token is not.
+// TestDecision27Failures: guesses are slowed down, a right token is not.
 func TestDecision27Failures(t *testing.T) {
 	b := newBench(t, databasetest.New(t), servicetest.Options{})
 	for range 60 {

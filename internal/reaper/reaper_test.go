@@ -94,8 +94,8 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// TestSeveralPasses: passes that run at once end every session once.
-func TestSeveralPasses(t *testing.T) {
+// TestDecision06SeveralPasses: passes that run at once end every session once.
+func TestDecision06SeveralPasses(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		k := servicetest.New(t, db, servicetest.Options{Hosts: 2, Max: 10, Strategy: hosts.Equal})
 		age(t, k, 10, allocate(t, k, 20)...)
@@ -139,8 +139,8 @@ func TestDecision11UsedMeanwhile(t *testing.T) {
 	want(t, k, &reaper.Report{}, 0, 0, 0, 1, 1)
 }
 
-// TestRepairs: what crashes leave behind is corrected by one pass.
-func TestRepairs(t *testing.T) {
+// TestDecision10Repairs: what crashes leave behind is corrected by one pass.
+func TestDecision10Repairs(t *testing.T) {
 	exec := func(t *testing.T, k *servicetest.Kit, query string) {
 		t.Helper()
 		if _, err := k.DB.ExecContext(t.Context(), query); err != nil {
@@ -194,9 +194,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestOrphans: containers that no session knows go after the grace; those of
+// TestDecision01Orphans: containers that no session knows go after the grace; those of
 // other databases, and those without a label, are nobody's business.
-func TestOrphans(t *testing.T) {
+func TestDecision01Orphans(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Max: 9})
 	k.Reaper.Grace = 0
 	allocate(t, k, 3)
@@ -227,9 +227,9 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
-// TestBadHosts: a host that cannot be asked, and one that nobody knows, lose
+// TestDecision20BadHosts: a host that cannot be asked, and one that nobody knows, lose
 // nothing and keep nobody else from being cleaned.
-func TestBadHosts(t *testing.T) {
+func TestDecision20BadHosts(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Hosts: 2, Max: 2})
 	sessions := allocate(t, k, 4)
 	age(t, k, 60, sessions...)

@@ -39,8 +39,8 @@ func TestContainerEndsByItself(t *testing.T) {
 	})
 }
 
-// TestStreamBreaks: what happens while the stream is broken is made good.
-func TestStreamBreaks(t *testing.T) {
+// TestDecision04StreamBreaks: what happens while the stream is broken is made good.
+func TestDecision04StreamBreaks(t *testing.T) {
 	k := watching(t, databasetest.New(t), servicetest.Options{})
 	s := mustAllocate(t, k, amiga, true)
 	must(t, k.Hosts[0].SetDown(true))

@@ -164,9 +164,9 @@ func TestParallelClients(t *testing.T) {
 	})
 }
 
-// TestParallelRequests: requests of one client that overlap get one container,
+// TestDecision13ParallelRequests: requests of one client that overlap get one container,
 // which one of them started.
-func TestParallelRequests(t *testing.T) {
+func TestDecision13ParallelRequests(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		k := servicetest.New(t, db, servicetest.Options{Hosts: 2})
 		var wg sync.WaitGroup
@@ -194,9 +194,9 @@ func TestParallelRequests(t *testing.T) {
 	})
 }
 
-// TestFailover: whatever is wrong with the first host or port, the client gets a
+// TestDecision08Failover: whatever is wrong with the first host or port, the client gets a
 // session on the next, and nothing is left behind.
-func TestFailover(t *testing.T) {
+func TestDecision08Failover(t *testing.T) {
 	boom := "something is wrong with this engine"
 	for _, tt := range []struct {
 		name string
@@ -243,7 +243,7 @@ func takePorts(t *testing.T, k *servicetest.Kit, ports ...int) {
 	}
 }
 
-func TestContainerDied(t *testing.T) {
+func TestDecision14ContainerDied(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
 	s := mustAllocate(t, k, amiga, true)
 	k.Hosts[0].KillContainer(s.ContainerID)
@@ -253,9 +253,9 @@ func TestContainerDied(t *testing.T) {
 	wantRows(t, k, "running:1")
 }
 
-// TestUnreachable: unreachable is not gone. The session is kept for a PUT, and
+// TestDecision14Unreachable: unreachable is not gone. The session is kept for a PUT, and
 // for the reaper after a DELETE, while the client is free at once.
-func TestUnreachable(t *testing.T) {
+func TestDecision14Unreachable(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Hosts: 2})
 	s := mustAllocate(t, k, amiga, true)
 	must(t, k.Hosts[0].SetDown(true))
@@ -278,8 +278,8 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestStopWhileStarting: a DELETE overtakes the start, which undoes its work.
-func TestStopWhileStarting(t *testing.T) {
+// TestDecision15StopWhileStarting: a DELETE overtakes the start, which undoes its work.
+func TestDecision15StopWhileStarting(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
 	k.Hosts[0].SetDelay("start", 300*time.Millisecond)
 	result := make(chan error)
@@ -302,8 +302,8 @@ func TestStopWhileStarting(t *testing.T) {
 	}
 }
 
-// TestClientLeaves: the request's context ends, the start does not.
-func TestClientLeaves(t *testing.T) {
+// TestDecision16ClientLeaves: the request's context ends, the start does not.
+func TestDecision16ClientLeaves(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -313,8 +313,8 @@ func TestClientLeaves(t *testing.T) {
 	wantRows(t, k, "running:1")
 }
 
-// TestClose: a start that is cut off by the end of the process is rolled back.
-func TestClose(t *testing.T) {
+// TestDecision17Close: a start that is cut off by the end of the process is rolled back.
+func TestDecision17Close(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
 	k.Hosts[0].SetDelay("start", time.Minute)
 	result := make(chan error)

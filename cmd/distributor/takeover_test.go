@@ -1,0 +1,64 @@
+package main
+
+import (
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"wrpdistributor/internal/hosts/hoststest"
+)
+
+// TestTakeOver switches from the PHP program in place, with a session running,
+// and back.
+func TestTakeOver(t *testing.T) {
+	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
+	s := newStack(t, sshd)
+	ddl, err := os.ReadFile("../../internal/database/testdata/original.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range strings.Split(string(ddl), ";\n") {
+		if strings.TrimSpace(statement) != "" {
+			s.sql(statement)
+		}
+	}
+	port := freeRange(t, 1)
+	id := hoststest.Docker(t, "run", "--rm", "-d", "-p", strconv.Itoa(port)+":8080", hoststest.Image, "-O", "-n", "-token", "old", "-log", "/dev/null")
+	t.Cleanup(func() {
+		if hoststest.Docker(t, "ps", "-q", "--no-trunc", "--filter", "id="+id) != "" {
+			hoststest.Docker(t, "rm", "-f", id)
+		}
+	})
+	s.sql("INSERT INTO sessions (id, clientIp, clientUserAgent, wrpContainerId, containerHost, port, started) VALUES (41, '127.0.0.1', 'Ami', '" + id + "', '" + sshd.Addr + "', " + strconv.Itoa(port) + ", NOW())")
+	s.sql("INSERT INTO sessions (id, clientIp, clientUserAgent, started) VALUES (42, '192.0.2.1', 'without container', NOW())")
+
+	s.start()
+	header, _ := s.do("PUT", "Ami", 204)
+	url := "127.0.0.1:" + strconv.Itoa(port)
+	if header.Get("X-Wrp-Url") != url || header.Get("X-Wrp-Token") != "" {
+		t.Errorf("PUT on a session of the PHP program = %v, want its URL and no token", header)
+	}
+	if code, _, _ := s.request("GET", "http://"+url+"/", "old", "Ami"); code != 200 {
+		t.Errorf("its WRP = %d, want 200", code)
+	}
+	s.put("new")
+	s.proc.Kill()
+
+	out := s.run(0, "distributor", "migrate", "--down")
+	if !strings.Contains(out, "the PHP program's again") {
+		t.Errorf("migrate --down says %q", out)
+	}
+	if n := s.count("SELECT COUNT(*) FROM sessions WHERE clientUserAgent IN ('Ami', 'new') AND wrpContainerId IS NOT NULL"); n != 2 {
+		t.Errorf("%d running sessions survived the way back, want 2", n)
+	}
+	s.start()
+	s.do("DELETE", "Ami", 202)
+	if c, err := net.Dial("tcp", url); err == nil {
+		c.Close()
+		t.Error("the session of the PHP program still runs after DELETE")
+	}
+	s.do("DELETE", "new", 202)
+	s.do("DELETE", "new", 204)
+}
