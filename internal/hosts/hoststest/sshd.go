@@ -73,8 +73,10 @@ UsePAM no
 PidFile none
 PermitRootLogin prohibit-password
 PasswordAuthentication no
+SetEnv HOME=%s
 %s
-`, port, filepath.Join(dir, "host_key"), filepath.Join(dir, "authorized_keys"), opt.Config))
+`, port, filepath.Join(dir, "host_key"), filepath.Join(dir, "authorized_keys"), dir, opt.Config))
+	// The user's own shell start-up files are none of a test's business.
 	s.Start()
 	return s
 }
