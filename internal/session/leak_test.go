@@ -14,8 +14,8 @@ import (
 // gets a session on the second, and nothing is left behind in this process.
 func TestFailoverLeaks(t *testing.T) {
 	rounds := 1000
-	if testing.Short() {
-		rounds = 50
+	if underRace {
+		rounds = 100 // make test runs this test without the race detector too
 	}
 	db := databasetest.New(t)
 	k := servicetest.New(t, db, servicetest.Options{Hosts: 2})
