@@ -112,6 +112,19 @@ func TestDecision13Waiting(t *testing.T) {
 	}
 }
 
+// TestDecision16Abandon: a session whose 202 could not be written is stopped,
+// but not if the client asked again meanwhile and was told of it.
+func TestDecision16Abandon(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
+	lost := mustAllocate(t, k, amiga, true)
+	mustAllocate(t, k, amiga, false)
+	must(t, k.Sessions.Abandon(t.Context(), lost))
+	wantRows(t, k, "running:1")
+	must(t, k.Sessions.Release(t.Context(), amiga))
+	must(t, k.Sessions.Abandon(t.Context(), mustAllocate(t, k, amiga, true)))
+	wantRows(t, k, "")
+}
+
 // TestDecision30Counts: what the status page counts.
 func TestDecision30Counts(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {

@@ -239,10 +239,14 @@ func (m *Manager) Release(ctx context.Context, c Client) error {
 	}
 }
 
-// Abandon ends a session that could not be handed over.
+// Abandon ends a session that could not be handed over, unless its client has
+// got it by another request meanwhile.
 func (m *Manager) Abandon(ctx context.Context, s *Session) error {
 	ctx, cancel := m.detach(ctx)
 	defer cancel()
-	_, err := m.end(ctx, s)
+	if ok, err := m.Store.StopUnused(ctx, s.ID); !ok || err != nil {
+		return err
+	}
+	_, err := m.finish(ctx, s)
 	return err
 }
