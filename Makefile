@@ -1,0 +1,58 @@
+# "make" lists what there is.
+
+GO ?= go
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## Working on it
+
+run: build ## serve on 127.0.0.1:7777, nothing to prepare
+	@docker/run.sh
+
+build: ## build the commands into bin/
+	$(GO) build -o bin/ ./cmd/...
+
+test: ## all tests with the race detector; installs missing Debian packages if root
+	@.ci/packages
+	@$(GO) run ./.ci/test -race -timeout=5m ./...
+
+check: ## formatting, go vet, staticcheck
+	@unformatted=$$(gofmt -l cmd internal migrations docker .ci) && \
+		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./... ./.ci/test
+	$(GO) tool staticcheck ./... ./.ci/test
+	@for script in docker/*.sh docker/test-images/*.sh docker/test-images/*/*.sh .ci/packages; do sh -n $$script || exit 1; done
+	@bash -n .ci/run
+
+test-images: ## images for tests: MySQL, a container host (cached; not needed for run)
+	@docker/test-images/make.sh
+
+## The Compose stack: MySQL, distributor, cleanup
+
+image: ## build the image wrpdistributor from binaries made here
+	@docker/stack.sh image
+
+up: ## build and start the stack
+	@docker/stack.sh up
+
+stop: ## end all sessions, stop the stack
+	@docker/stack.sh stop
+
+logs: ## follow the stack's logs
+	@docker/stack.sh logs
+
+cleanup_session: ## end sessions unused for TIMEOUT=10 minutes
+	@docker/stack.sh cleanup $(TIMEOUT)
+
+down: ## end all sessions, remove the stack, keep its data
+	@docker/stack.sh down
+
+destroy: ## the same, and remove the database
+	@docker/stack.sh destroy
+
+clean: ## remove what was built
+	rm -rf bin
+
+.PHONY: help run build test check test-images image up stop logs cleanup_session down destroy clean

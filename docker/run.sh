@@ -1,0 +1,77 @@
+#!/bin/sh
+# Serves on 127.0.0.1:7777 with whatever this machine has: "make run". What the
+# environment or .env say wins over every choice made here.
+set -eu
+cd "$(dirname "$0")/.."
+. docker/settings.sh
+
+real=alb42/amifoxserver:latest
+standin=wrp-standin:latest
+patience=20 # seconds for a registry to begin to answer
+
+# engine: the engine that the distributor means by "local".
+engine() { docker -H unix:///var/run/docker.sock "$@"; }
+
+has_engine() {
+	command -v docker >/dev/null && timeout 10 docker -H unix:///var/run/docker.sock version >/dev/null 2>&1
+}
+
+# can_pull IMAGE: does a registry hand it out? A download is not waited for, only
+# its beginning.
+can_pull() {
+	log=$(mktemp)
+	engine pull "$1" >"$log" 2>&1 &
+	pull=$!
+	left=$((patience * 5))
+	while kill -0 $pull 2>/dev/null && [ $left -gt 0 ] && ! grep -q 'Pulling fs layer\|Already exists' "$log"; do
+		sleep 0.2
+		left=$((left - 1))
+	done
+	begun=$(grep -c 'Pulling fs layer\|Already exists\|Status: ' "$log" || true)
+	kill $pull 2>/dev/null || true
+	wait $pull 2>/dev/null || true
+	rm -f "$log"
+	[ "$begun" -gt 0 ]
+}
+
+build_standin() {
+	CGO_ENABLED=0 go build -trimpath -ldflags=-s -o bin/wrp-standin/wrp-standin ./docker/wrp-standin
+	log=$(mktemp)
+	engine build -f docker/wrp-standin/Dockerfile -t "$standin" bin/wrp-standin >"$log" 2>&1 ||
+		{ cat "$log" >&2; rm -f "$log"; die "The stand-in image cannot be built."; }
+	rm -f "$log"
+}
+
+make_env
+if [ -z "$(setting LISTEN)" ]; then
+	export LISTEN=127.0.0.1:7777
+fi
+if [ -z "$(setting CLEANUP_EVERY)" ]; then
+	export CLEANUP_EVERY=1m # there is no cron here
+fi
+
+pretend=
+if [ -n "$(setting CONTAINER_HOSTS)" ]; then
+	say "Container hosts: those of CONTAINER_HOSTS, $(setting CONTAINER_HOSTS)."
+elif ! has_engine; then
+	pretend=2
+	say "Container hosts: two pretended ones, since no Docker engine answers on /var/run/docker.sock."
+elif [ -n "$(setting WRP_IMAGE)" ]; then
+	say "Container host: this machine's Docker engine, with the image of WRP_IMAGE, $(setting WRP_IMAGE)."
+elif engine image inspect "$real" >/dev/null 2>&1; then
+	say "Container host: this machine's Docker engine, with the real WRP ($real)."
+elif say "Looking whether $real can be pulled, at most $patience seconds." && can_pull "$real" && engine pull "$real"; then
+	say "Container host: this machine's Docker engine, with the real WRP ($real)."
+else
+	build_standin
+	export WRP_IMAGE="$standin"
+	say "Container host: this machine's Docker engine, with a stand-in for WRP that shows made-up pages: $real cannot be pulled."
+fi
+
+address=$(setting LISTEN)
+case $address in
+:*) address=127.0.0.1$address ;;
+esac
+say "Once it serves, get a session from another terminal with:"
+say_curl "$address"
+exec bin/distributor ${pretend:+--pretend $pretend}

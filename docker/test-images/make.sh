@@ -1,0 +1,91 @@
+#!/bin/sh
+# Makes the images that tests can use besides this machine's own programs:
+#
+#   wrp-test-mysql           MySQL as Debian sid has it, started like the official image
+#   wrp-test-container-host  a machine with Docker and sshd, from Debian sid
+#
+# No image registry is needed, only a Debian mirror. The root file systems are
+# kept in the cache folder, so that the second time takes seconds.
+#
+# Usage: make.sh [mysql] [container-host]     (without a name: both)
+#
+#   DEBIAN_MIRROR  where the packages come from
+#   CACHE_DIR      where root file systems are kept
+set -eu
+cd "$(dirname "$0")"
+
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+cache=${CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/wrpdistributor-tests}
+
+say() { echo "test-images: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# rootfs IMAGE PACKAGES: imports a Debian sid with these packages.
+rootfs() {
+	image=$1 packages=$2
+	tar=$cache/rootfs-$(echo "$packages" | sha256sum | cut -c1-12).tar
+	if [ ! -f "$tar" ]; then
+		command -v mmdebstrap >/dev/null || die "mmdebstrap is missing (Debian: apt-get install mmdebstrap)"
+		say "$image: fetching Debian packages from $mirror, about a minute"
+		mkdir -p "$cache"
+		# The date of an archive that is mirrored rarely may have passed.
+		mmdebstrap --variant=minbase --include="$packages" \
+			--aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' \
+			--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+			--dpkgopt='path-exclude=/usr/share/locale/*' \
+			sid "$tar.$$.tar" "$mirror"
+		mv "$tar.$$.tar" "$tar"
+	fi
+	stamp=$(basename "$tar" .tar)
+	if [ "$(docker image inspect -f '{{.Comment}}' "$image" 2>/dev/null)" != "$stamp" ]; then
+		say "$image: importing $tar"
+		docker import -m "$stamp" "$tar" "$image" >/dev/null
+	fi
+}
+
+# build NAME: makes the image wrp-test-NAME from the folder NAME.
+build() {
+	say "wrp-test-$1: building"
+	log=$(mktemp)
+	docker build -t "wrp-test-$1" "$1" >"$log" 2>&1 || { cat "$log" >&2; rm "$log"; die "wrp-test-$1 cannot be built"; }
+	rm "$log"
+}
+
+# try COMMAND...: starts a container with this command, which prints its id, and
+# sees that it becomes healthy. It is removed.
+try() {
+	id=$("$@") || return 1
+	for _ in $(seq 60); do
+		health=$(docker inspect -f '{{.State.Health.Status}}' "$id")
+		[ "$health" != healthy ] || break
+		sleep 1
+	done
+	[ "$health" = healthy ] || docker logs "$id" >&2
+	docker rm -fv "$id" >/dev/null
+	[ "$health" = healthy ]
+}
+
+mysql() {
+	rootfs wrp-test-mysql-base mysql-server-core,mysql-client-core
+	build mysql
+	try docker run -d -e MYSQL_DATABASE=try -e MYSQL_USER=try -e MYSQL_PASSWORD=try wrp-test-mysql ||
+		die "wrp-test-mysql does not work"
+	say "wrp-test-mysql works"
+}
+
+container_host() {
+	rootfs wrp-test-container-host-base docker.io,docker-cli,openssh-server,iptables,iproute2,ca-certificates,passwd,systemd-standalone-sysusers,procps
+	build container-host
+	try container-host/run.sh || die "wrp-test-container-host does not work"
+	say "wrp-test-container-host works"
+}
+
+docker version >/dev/null 2>&1 || die "no Docker engine answers"
+[ $# -gt 0 ] || set -- mysql container-host
+for name; do
+	case $name in
+	mysql) mysql ;;
+	container-host) container_host ;;
+	*) die "there is no image $name, want mysql or container-host" ;;
+	esac
+done
