@@ -16,7 +16,7 @@ build: ## build the commands into bin/
 
 test: ## all tests with the race detector; installs missing Debian packages if root
 	@.ci/packages
-	@$(GO) run ./.ci/test -race -timeout=5m ./...
+	@$(GO) run ./.ci/test -race ./...
 
 check: ## formatting, go vet, staticcheck
 	@unformatted=$$(gofmt -l cmd internal migrations docker .ci) && \

@@ -206,7 +206,7 @@ func (h *host) succeed(info engineInfo, dir string) {
 
 // fail puts the host aside for a while, longer each time.
 func (h *host) fail(ctx context.Context, err error) {
-	if context.Cause(ctx) == context.Canceled {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return // we were told to stop, the host did nothing wrong
 	}
 	h.mu.Lock()
