@@ -157,6 +157,11 @@ func (s *stack) start() {
 	cmd := exec.Command(filepath.Join(s.bin, "distributor"))
 	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.env...)
 	s.proc = proctest.Start(s.t, cmd)
+	s.awaitReady()
+}
+
+func (s *stack) awaitReady() {
+	s.t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; {
 		if resp, err := http.Get(s.base + "/readyz"); err == nil {
 			resp.Body.Close()

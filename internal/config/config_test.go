@@ -90,7 +90,7 @@ func writeKey(t testing.TB, path, passphrase string) {
 
 var ignoreFuncs = cmpopts.IgnoreFields(Config{}, "Strategy")
 
-func TestDefaults(t *testing.T) {
+func TestDecision25Defaults(t *testing.T) {
 	got, err := parseEnv(map[string]string{"AUTH_TOKEN": "k"})
 	if err != nil {
 		t.Fatal(err)

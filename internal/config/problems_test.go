@@ -76,8 +76,8 @@ func TestProblem(t *testing.T) {
 	}
 }
 
-// TestEveryProblemAtOnce has something wrong everywhere.
-func TestEveryProblemAtOnce(t *testing.T) {
+// TestDecision39EveryProblemAtOnce has something wrong everywhere.
+func TestDecision39EveryProblemAtOnce(t *testing.T) {
 	setenv(t, map[string]string{
 		"CONTAINER_HOSTS": "a,b,a", "MAX_CONTAINERS_RUNNING": "1,x,0", "CONTAINER_HOSTS_KEYS": "u~k",
 		"CONTAINER_HOSTS_TLS_CERTS": "c~k", "SESSION_DATABASE_DSN": "pgsql:dbname=x", "LISTEN": "x",

@@ -49,9 +49,9 @@ func file(t *testing.T, content string) string {
 	return path
 }
 
-// TestDecision3 checks that a SQLite file is made only where that was asked for,
+// TestDecision03 checks that a SQLite file is made only where that was asked for,
 // and that nobody else can read it.
-func TestDecision3(t *testing.T) {
+func TestDecision03(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data", "sub", "wrp.db")
 	_, err := database.Open(t.Context(), database.Config{Path: path})
 	if !errors.Is(err, database.ErrNoDatabase) || !strings.Contains(err.Error(), path) {
@@ -323,9 +323,9 @@ func TestDefaults(t *testing.T) {
 	})
 }
 
-// TestDecision1 checks that databases can be told from each other, and that an
+// TestDecision01 checks that databases can be told from each other, and that an
 // id stays.
-func TestDecision1(t *testing.T) {
+func TestDecision01(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 2 {
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestIdentity(t *testing.T) {
+func TestDecision29Identity(t *testing.T) {
 	long := strings.Repeat("x", 8<<10)
 	tests := []struct {
 		name           string

@@ -217,8 +217,8 @@ func TestDecision26LastBearer(t *testing.T) {
 	}
 }
 
-// TestContractFailures has the rows about things that are broken.
-func TestContractFailures(t *testing.T) {
+// TestDecision31ContractFailures has the rows about things that are broken.
+func TestDecision31ContractFailures(t *testing.T) {
 	b := newBench(t, databasetest.New(t), servicetest.Options{Hosts: 2, Max: 1, Watch: true})
 	eventually(t, "ready", func() bool { return status(t, b.url+"/readyz") == 200 })
 

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/proctest"
+)
+
+// TestDecision38Pretend needs nothing but the program: no .env, no ssh folder.
+func TestDecision38Pretend(t *testing.T) {
+	s := &stack{t: t, dir: t.TempDir(), bin: t.TempDir()}
+	if out, err := exec.Command("go", "build", "-o", s.bin, "wrpdistributor/cmd/...").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	listen := freeAddr(t)
+	s.base = "http://" + listen
+	s.set("LISTEN", listen)
+	s.set("START_PORT", fmt.Sprint(freeRange(t, 16)))
+	pretend := func() {
+		t.Helper()
+		cmd := exec.Command(filepath.Join(s.bin, "distributor"), "--pretend", "2")
+		cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.env...)
+		s.proc = proctest.Start(t, cmd)
+		s.awaitReady()
+	}
+	put := func(want int) {
+		t.Helper()
+		if code, _, body := s.request("PUT", s.base+"/", "pretend", "AmiFox"); code != want {
+			t.Fatalf("PUT = %d %s, want %d\n%s", code, body, want, s.proc.Output())
+		}
+	}
+	pretend()
+	put(202)
+	put(204)
+	if out := s.proc.Output(); !strings.Contains(out, "PRETENDING") {
+		t.Errorf("the log does not say that it pretends:\n%s", out)
+	}
+	if out := s.run(0, "distributor", "hosts", "list"); strings.Count(out, "yes") != 2 {
+		t.Errorf("hosts list says\n%s", out)
+	}
+	if out := s.run(0, "cleanup", "--all"); !strings.Contains(out, "1 sessions terminated successfully") {
+		t.Errorf("cleanup beside it says %q", out)
+	}
+	put(202)
+	s.proc.Kill()
+	pretend() // the sessions of before are gone with their hosts
+	put(202)
+	s.proc.Signal(os.Interrupt)
+	<-s.proc.Done()
+	if code := s.proc.ExitCode(); code != 0 {
+		t.Errorf("exit %d after SIGINT, want 0\n%s", code, s.proc.Output())
+	}
+	s.run(2, "cleanup") // nothing pretends any more, and AUTH_TOKEN is not set
+}
+
+// TestLimits: what a client may send is bounded in size and time.
+func TestLimits(t *testing.T) {
+	s, _ := newPretendStack(t)
+	s.start()
+	for _, tt := range []struct {
+		name string
+		send string
+		want string
+	}{
+		{"8 kB of User-Agent", "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nBearer: " + authToken + "\r\nUser-Agent: " + strings.Repeat("x", 8<<10) + "\r\n\r\n", "HTTP/1.1 200"},
+		{"40 kB of headers", "GET / HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 40<<10) + "\r\n\r\n", "HTTP/1.1 431"},
+		{"not HTTP", "\x16\x03\x01\x02\x00\r\n\r\n", "HTTP/1.1 400"},
+	} {
+		nc, err := net.Dial("tcp", strings.TrimPrefix(s.base, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(nc, tt.send) // the server may close before it has read all
+		answer, _ := io.ReadAll(nc)
+		nc.Close()
+		if !strings.HasPrefix(string(answer), tt.want) {
+			t.Errorf("%s is answered %.60q, want %s", tt.name, answer, tt.want)
+		}
+	}
+	// A client that never finishes its request does not keep the others waiting,
+	// nor the process from ending.
+	nc, err := net.Dial("tcp", strings.TrimPrefix(s.base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	_, _ = io.WriteString(nc, "PUT / HTTP/1.1\r\nHost: x\r\nBear")
+	s.do("GET", "AmiFox", http.StatusOK)
+	s.proc.Signal(os.Interrupt)
+	select {
+	case <-s.proc.Done():
+	case <-time.After(15 * time.Second):
+		t.Error("a half request keeps the process from ending")
+	}
+}
