@@ -170,7 +170,7 @@ func (h *host) look(ctx context.Context, r Ref) (Found, error) {
 	return f, err
 }
 
-func (h *host) remove(ctx context.Context, r Ref) error {
+func (h *host) remove(ctx context.Context, r Ref, gently bool) error {
 	id := r.ID
 	if id == "" {
 		f, err := h.look(ctx, r)
@@ -183,12 +183,11 @@ func (h *host) remove(ctx context.Context, r Ref) error {
 		id = f.ID
 	}
 	_, err := ask(ctx, h, func(ctx context.Context) (struct{}, error) {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout+h.cfg.StopTimeout)
-		defer cancel()
-		// What cannot be asked to end is killed all the same.
-		stopErr := h.engine.stop(ctx, id, h.cfg.StopTimeout)
-		if stopErr != nil && !answered(stopErr) {
-			return struct{}{}, stopErr
+		if gently {
+			// What cannot be asked to end is killed all the same.
+			if err := h.engine.stop(ctx, id, h.cfg.StopTimeout); err != nil && !answered(err) {
+				return struct{}{}, err
+			}
 		}
 		return struct{}{}, h.engine.remove(ctx, id)
 	})

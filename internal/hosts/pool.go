@@ -196,11 +196,20 @@ func (p *Pool) Inspect(ctx context.Context, r Ref) (Found, error) {
 // Remove ends the container and removes it: SIGTERM, SIGKILL after the stop
 // timeout. It returns nil only when the host confirmed that it is not there.
 func (p *Pool) Remove(ctx context.Context, r Ref) error {
+	return p.remove(ctx, r, true)
+}
+
+// Discard is [Pool.Remove] for a container that served nobody: it is killed.
+func (p *Pool) Discard(ctx context.Context, r Ref) error {
+	return p.remove(ctx, r, false)
+}
+
+func (p *Pool) remove(ctx context.Context, r Ref, gently bool) error {
 	h, err := p.find(r.Host)
 	if err != nil {
 		return err
 	}
-	if err := h.remove(ctx, r); err != nil {
+	if err := h.remove(ctx, r, gently); err != nil {
 		return fmt.Errorf("remove container %s: %w", r, err)
 	}
 	return nil

@@ -29,7 +29,7 @@ func (m *Manager) unknownContainer(ctx context.Context, e hosts.Event) error {
 		return nil
 	}
 	m.Log.InfoContext(ctx, "removing a container that came too late", "host", e.Host, "container", e.Container.Name)
-	return m.Pool.Remove(ctx, hosts.Ref{Host: e.Host, ID: e.Container.ID, Name: e.Container.Name})
+	return m.Pool.Discard(ctx, hosts.Ref{Host: e.Host, ID: e.Container.ID, Name: e.Container.Name})
 }
 
 func (m *Manager) ownContainer(ctx context.Context, s *Session, action hosts.Action) error {

@@ -18,7 +18,6 @@ const (
 	inspectTimeout  = 2 * time.Second        // of a PUT's look at a running container
 	rollbackTimeout = 3 * time.Second
 	dockerMargin    = 10 * time.Second // by which Docker calls end before the start timeout
-	finishTimeout   = 20 * time.Second
 )
 
 // A Config holds what a [Manager] needs. All fields are required.

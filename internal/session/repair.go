@@ -63,8 +63,6 @@ func (m *Manager) finish(ctx context.Context, s *Session) (bool, error) {
 	if s.ContainerID == "" && !s.Overdue {
 		return false, ErrPending
 	}
-	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
-	defer cancel()
 	step("stopping")
 	if err := m.Pool.Remove(ctx, s.ref(m.DatabaseID)); err != nil {
 		return false, fmt.Errorf("end session %d: %w", s.ID, err)
