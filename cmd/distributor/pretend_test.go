@@ -102,3 +102,28 @@ func TestLimits(t *testing.T) {
 		t.Error("a half request keeps the process from ending")
 	}
 }
+
+// TestCleanupMany: one run of cleanup ends fifty idle sessions and leaves five
+// that are used.
+func TestCleanupMany(t *testing.T) {
+	s, h := newPretendStack(t)
+	s.set("MAX_CONTAINERS_RUNNING", "60")
+	s.set("START_PORT", fmt.Sprint(freeRange(t, 80)))
+	s.start()
+	for i := range 55 {
+		s.do("PUT", fmt.Sprintf("client %d", i), http.StatusAccepted)
+	}
+	s.sql("UPDATE sessions SET started = UTC_TIMESTAMP() - INTERVAL 11 MINUTE")
+	for i := range 5 {
+		s.do("HEAD", fmt.Sprintf("client %d", i), http.StatusNoContent)
+	}
+	if out := s.run(0, "cleanup", "--timeout", "10"); !strings.Contains(out, "Cleanup of 50 sessions finished, 50 sessions terminated successfully - 0 sessions failed to terminate.") {
+		t.Errorf("cleanup says %q", out)
+	}
+	if n := len(h.Containers()); n != 5 {
+		t.Errorf("%d containers are left, want 5", n)
+	}
+	for i := range 5 {
+		s.do("PUT", fmt.Sprintf("client %d", i), http.StatusNoContent)
+	}
+}

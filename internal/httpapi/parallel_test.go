@@ -1,0 +1,73 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"sync"
+	"testing"
+
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/service/servicetest"
+)
+
+// put sends n PUTs at once and returns the statuses, the addresses handed out,
+// and how many refusals say when to try again.
+func (b *bench) put(t *testing.T, n int, agent func(i int) string) (statuses map[int]int, addresses map[string]int, retries int) {
+	t.Helper()
+	statuses, addresses = make(map[int]int), make(map[string]int)
+	wrpURL := regexp.MustCompile(`<wrpUrl>([^<]+)</wrpUrl>`)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for i := range n {
+		wg.Go(func() {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, b.url, http.NoBody)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			req.Header = http.Header{"Bearer": {token}, "User-Agent": {agent(i)}}
+			resp, err := http.DefaultTransport.RoundTrip(req)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			statuses[resp.StatusCode]++
+			if m := wrpURL.FindSubmatch(body); m != nil {
+				addresses[string(m[1])]++
+			}
+			if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "" {
+				retries++
+			}
+		})
+	}
+	wg.Wait()
+	return statuses, addresses, retries
+}
+
+func TestParallelPUTs(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		b := newBench(t, db, servicetest.Options{Hosts: 2, Max: 16, Strategy: hosts.Equal})
+		statuses, addresses, retries := b.put(t, 64, func(i int) string { return fmt.Sprintf("client %d", i) })
+		if statuses[202] != 32 || statuses[503] != 32 || retries != 32 || len(addresses) != 32 || b.Running() != 32 {
+			t.Errorf("64 clients, 32 slots: statuses %v, %d with Retry-After, %d addresses, %d containers; want 32 of each", statuses, retries, len(addresses), b.Running())
+		}
+	})
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		b := newBench(t, db, servicetest.Options{Hosts: 2, Max: 16, Strategy: hosts.Equal})
+		statuses, _, _ := b.put(t, 32, func(int) string { return "one client" })
+		if statuses[202] != 1 || statuses[204] != 31 || b.Running() != 1 {
+			t.Errorf("32 requests of one client: statuses %v, %d containers; want one 202, the rest 204, one container", statuses, b.Running())
+		}
+	})
+}
