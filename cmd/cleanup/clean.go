@@ -63,7 +63,7 @@ func once(cmd *cobra.Command, opt *options, svc *service.Service) error {
 		All:       opt.all,
 		NoOrphans: opt.noOrphans,
 		DryRun:    opt.dryRun,
-		Progress:  bar.set,
+		Progress:  bar.step,
 	})
 	bar.finish()
 	if err != nil {
@@ -141,10 +141,11 @@ func newBar(w io.Writer) bar {
 	return bar{progressbar.NewOptions(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("sessions"), progressbar.OptionClearOnFinish(), progressbar.OptionShowCount())}
 }
 
-func (b bar) set(done, total int) {
+// step counts one more. The reaper's own count may come out of order.
+func (b bar) step(_, total int) {
 	if b.ProgressBar != nil {
 		b.ChangeMax(total)
-		_ = b.Set(done) // it is only a picture
+		_ = b.Add(1) // it is only a picture
 	}
 }
 
