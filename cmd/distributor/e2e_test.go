@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"database/sql"
 	"encoding/xml"
 	"fmt"
@@ -352,6 +353,37 @@ func TestWrongHostKey(t *testing.T) {
 	s.mainJob()
 	if out := s.proc.Output(); !strings.Contains(out, "key mismatch") {
 		t.Errorf("the log does not say that the host key is wrong:\n%s", out)
+	}
+}
+
+// TestTLS starts a session that speaks TLS, with the host's certificate.
+func TestTLS(t *testing.T) {
+	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
+	cert, key := hoststest.Certificate(t)
+	s.set("CONTAINER_HOSTS_TLS_CERTS", cert+"~"+key)
+	s.start()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.base, strings.NewReader("ssl=true"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Bearer": {authToken}, "User-Agent": {"AmiFox"}}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var got handedOver
+	if err := xml.NewDecoder(resp.Body).Decode(&got); err != nil || resp.StatusCode != http.StatusAccepted {
+		t.Fatalf("PUT = %d, %v\n%s", resp.StatusCode, err, s.proc.Output())
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	wrp, err := client.Get("https://" + got.URL + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrp.Body.Close()
+	if wrp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("WRP without token over TLS = %d, want 401", wrp.StatusCode)
 	}
 }
 

@@ -3,23 +3,16 @@ package hosts_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
-	"math/big"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/hosts/hoststest"
 	"wrpdistributor/internal/hosts/pretend"
 	"wrpdistributor/internal/service/servicetest"
 )
@@ -224,7 +217,7 @@ func TestDecision23Probe(t *testing.T) {
 }
 
 func TestDecision24Ready(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := hoststest.Certificate(t)
 	for _, tt := range []struct {
 		name string
 		harm func(*pretend.Host, hosts.Spec)
@@ -254,32 +247,6 @@ func TestDecision24Ready(t *testing.T) {
 			}
 		})
 	}
-}
-
-// certificate writes a self-signed certificate and its key.
-func certificate(t *testing.T) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cert, key = filepath.Join(dir, "cert.crt"), filepath.Join(dir, "private.key")
-	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: pkcs8}} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
 }
 
 // TestBreaker: a host that fails is put aside, says why, and comes back.
