@@ -28,6 +28,9 @@ check: ## formatting, go vet, staticcheck
 	@for script in docker/*.sh docker/test-images/*.sh docker/test-images/*/*.sh .ci/packages; do sh -n $$script || exit 1; done
 	@bash -n .ci/run
 
+torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts
+	$(GO) run ./internal/torture --duration $(or $(DURATION),120)s --seed $(or $(SEED),0) --real $(or $(REAL),0)
+
 test-images: ## images for tests: MySQL, a container host (cached; not needed for run)
 	@docker/test-images/make.sh
 
@@ -57,4 +60,4 @@ destroy: ## the same, and remove the database
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help run build test check test-images image up stop logs cleanup_session down destroy clean
+.PHONY: help run build test check torture test-images image up stop logs cleanup_session down destroy clean

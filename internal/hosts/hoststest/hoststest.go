@@ -44,11 +44,10 @@ func StandIn(t testing.TB) {
 
 // buildImage builds the image, once per test binary.
 var buildImage = sync.OnceValue(func() error {
-	mod, err := command("", "go", "env", "GOMOD")
+	root, err := moduleRoot()
 	if err != nil {
-		return fmt.Errorf("find go.mod: %w: %s", err, mod)
+		return err
 	}
-	root := filepath.Dir(mod)
 	dir, err := os.MkdirTemp("", "wrp-standin")
 	if err != nil {
 		return err
@@ -63,6 +62,24 @@ var buildImage = sync.OnceValue(func() error {
 	}
 	return nil
 })
+
+// Root returns the folder of the repository.
+func Root(t testing.TB) string {
+	t.Helper()
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func moduleRoot() (string, error) {
+	mod, err := command("", "go", "env", "GOMOD")
+	if err != nil {
+		return "", fmt.Errorf("find go.mod: %w: %s", err, mod)
+	}
+	return filepath.Dir(mod), nil
+}
 
 // command runs a program and returns what it printed.
 func command(dir, name string, args ...string) (string, error) {

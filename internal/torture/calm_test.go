@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jmoiron/sqlx"
+	"golang.org/x/sync/errgroup"
+)
+
+// calm mends everything and looks what one cleanup does then: sessions that
+// nobody uses must go, and what nobody knows. Clients go on meanwhile.
+func (x *torture) calm(ctx context.Context) {
+	x.mendAll()
+	x.programs.tend()
+	for i, rec := range x.ledger.alive() {
+		if i%4 == 0 {
+			x.nudge(rec.client, nudge{rushTime, (*client).nap})
+		}
+	}
+	for last := time.Now().Add(napWait); x.naps.count() < wantAsleep && time.Now().Before(last); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	asleep := x.naps.takeAll()
+	defer func() {
+		for _, n := range asleep {
+			close(n.over)
+		}
+	}()
+	var recs []*record
+	for _, n := range asleep {
+		recs = append(recs, n.rec)
+	}
+	old := time.Now().Add(-orphanGrace - recordGrace)
+	var orphans map[string]box
+	err := again(func() (err error) {
+		if len(recs) > 0 {
+			_, err = x.observer.age(ctx, recs...)
+		}
+		if err == nil {
+			orphans, err = x.observer.unknown(ctx, old)
+		}
+		return err
+	})
+	if err != nil {
+		x.t.Errorf("look at the table while all is well: %v", err)
+		return
+	}
+	begin := x.ledger.now()
+	code, out := x.programs.cleanup("--timeout", "10")
+	x.ledger.add(begin, about{client: nobody}, "cleanup while all is well = %d %s", code, out)
+	if code != 0 {
+		x.ledger.violation("I4", about{client: nobody}, "cleanup ends with %d while all is well and says:\n%s", code, out)
+		return
+	}
+	x.idleAreGone(ctx, recs)
+	x.orphansAreGone(ctx, orphans)
+}
+
+const (
+	wantAsleep = 2 // clients, to see what becomes of their sessions
+	napWait    = 2 * time.Second
+)
+
+// again repeats what may find a connection that broke with the last trouble.
+func again(do func() error) error {
+	var err error
+	for range 3 {
+		if err = do(); err == nil || !errors.Is(err, mysql.ErrInvalidConn) {
+			return err
+		}
+	}
+	return err
+}
+
+func (x *torture) idleAreGone(ctx context.Context, recs []*record) {
+	for _, rec := range recs {
+		// A request that its client gave up long ago may have used it just now.
+		var left []row
+		err := again(func() error {
+			return sqlx.SelectContext(ctx, x.observer.db, &left, `
+				SELECT id, state, containerHost, slot, port, token FROM sessions
+				WHERE token = ? AND NOT (state = 'running' AND lastUsed > UTC_TIMESTAMP() - INTERVAL 1 MINUTE)`, rec.token)
+		})
+		if err != nil {
+			x.t.Errorf("look at the table while all is well: %v", err)
+			return
+		}
+		x.ledger.count("checks", "idle session is gone")
+		if len(left) > 0 {
+			x.ledger.violation("I4", rec.about, "%s was idle and is still there after a cleanup while all is well", left[0])
+		}
+	}
+}
+
+func (x *torture) orphansAreGone(ctx context.Context, before map[string]box) {
+	after, err := x.observer.unknown(ctx, time.Now())
+	if err != nil {
+		x.t.Errorf("look for orphans while all is well: %v", err)
+		return
+	}
+	for name, b := range before {
+		x.ledger.count("checks", "orphan is gone")
+		if _, there := after[name]; there {
+			x.ledger.violation("I5", about{nobody, "", b.Token}, "container %s has no row, is older than the grace time, and still there after a cleanup", name)
+		}
+	}
+}
+
+const parallel = 8 // clients that are asked at the end
+
+// finish mends everything for good, looks whether the service recovers, kills
+// its programs, and lets one cleanup put in order what they leave.
+func (x *torture) finish(ctx context.Context) {
+	fmt.Fprintf(x.out, "%5.0fs: all is mended, and looked at\n", x.ledger.now().Seconds())
+	x.mendAll()
+	if err := x.programs.awaitReady(); err != nil {
+		x.ledger.violation("recovery", about{client: nobody}, "%v", err)
+	}
+	x.each(func(c *client) {
+		if c.held != nil {
+			c.start(ctx)
+		}
+		if c.held != nil {
+			c.look(ctx)
+		}
+	})
+	x.programs.killAll()
+	time.Sleep(max(orphanGrace+recordGrace, x.late-x.ledger.now()))
+	if err := again(func() error { return x.observer.expire(ctx) }); err != nil {
+		x.t.Fatal(err)
+	}
+	if code, out := x.programs.cleanup("--timeout", "10"); code != 0 {
+		x.ledger.violation("the last cleanup", about{client: nobody}, "it ends with %d and says:\n%s", code, out)
+	}
+	x.inOrder(ctx)
+	x.each(func(c *client) {
+		if c.held != nil {
+			c.mustServe(ctx, "I4", x.ledger.now())
+		}
+	})
+	if code, out := x.programs.cleanup("--all"); code != 0 {
+		x.ledger.violation("cleanup --all", about{client: nobody}, "it ends with %d and says:\n%s", code, out)
+	}
+	x.empty(ctx)
+}
+
+func (x *torture) each(do func(*client)) {
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	for _, c := range x.clients {
+		g.Go(func() error { do(c); return nil })
+	}
+	_ = g.Wait() // its functions return no errors
+}
+
+// inOrder looks whether table and hosts agree.
+func (x *torture) inOrder(ctx context.Context) {
+	rows, err := x.observer.rows(ctx)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	ours, err := x.observer.ours()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	running := make(map[string]bool)
+	containers, orphans, leftover := 0, 0, 0
+	sessions := make(map[int64]bool)
+	for _, s := range rows {
+		sessions[s.ID] = true
+	}
+	for host, boxes := range ours {
+		for _, b := range boxes {
+			containers++
+			running[host+b.ID] = b.Running
+			if !sessions[b.Session] {
+				orphans++
+				x.ledger.violation("I5", about{nobody, host, b.Token}, "after the last cleanup container %s on %s has no row", b.Name, host)
+			}
+		}
+	}
+	for _, s := range rows {
+		if s.State != "running" || !running[s.Host+s.Container] {
+			leftover++
+			x.ledger.violation("I5", about{nobody, s.Host, s.Token}, "after the last cleanup there is %s, container runs: %t", s, running[s.Host+s.Container])
+		}
+	}
+	fmt.Fprintf(x.out, "after the last cleanup: %d sessions, %d containers, %d orphans, %d leftover rows, %d strangers\n",
+		len(rows), containers, orphans, leftover, len(x.observer.known()))
+}
+
+// empty looks whether nothing is left but the strangers.
+func (x *torture) empty(ctx context.Context) {
+	rows, err := x.observer.rows(ctx)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	ours, err := x.observer.ours()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	if len(rows) > 0 || len(ours) > 0 {
+		x.ledger.violation("cleanup --all", about{client: nobody}, "it leaves the sessions %v and the containers %v", rows, ours)
+	}
+	for _, f := range (&judge{}).untouched(x.observer.read(ctx)) {
+		x.ledger.violation(f.rule, f.about, "%s", f.text)
+	}
+}

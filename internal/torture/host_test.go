@@ -1,0 +1,74 @@
+package main
+
+import (
+	"time"
+)
+
+// The labels of our containers, as operators see them.
+const (
+	labelDatabase = "wrpdistributor.database"
+	labelSession  = "wrpdistributor.session"
+	labelNonce    = "wrpdistributor.claim"
+)
+
+// A host is what the torture needs of a container host. Its methods are called
+// by the torture and by the observer at once.
+type host interface {
+	// Entry says how distributors get there.
+	Entry() entry
+
+	// Look returns all containers, in whatever trouble the host is.
+	Look() ([]box, error)
+
+	// Kill ends a container as if it did so by itself.
+	Kill(id string)
+
+	// Stranger starts a container that is none of ours, or at least none that
+	// the service knows. With port 0 it publishes none.
+	Stranger(name string, labels map[string]string, port int) (id string, err error)
+
+	// Kinds returns the troubles that the host can be in.
+	Kinds() []kind
+
+	// Hurt begins a trouble and returns how to end it. The size makes it more or
+	// less of it.
+	Hurt(kind string, size int) (mend func(), err error)
+}
+
+// An entry is what an operator configures of a host.
+type entry struct {
+	Address    string // what clients connect to
+	SSH        string // the CONTAINER_HOSTS entry
+	User       string
+	Key        []byte // PEM
+	KnownHosts string // line of known_hosts
+}
+
+// A box is a container as its engine shows it.
+type box struct {
+	ID       string
+	Name     string
+	Database string // the label
+	Session  int64  // the label; 0: none
+	Token    string // of WRP
+	Created  time.Time
+	Running  bool
+}
+
+// A kind is a trouble that a host can be in.
+type kind struct {
+	name    string
+	longest time.Duration // zero: it is over at once
+	cutsOff bool          // nobody reaches the host's containers
+	slow    bool          // takes too long for a short run
+}
+
+// tokenOf finds WRP's secret in its command line.
+func tokenOf(args []string) string {
+	for i, a := range args {
+		if a == "-token" && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// extraPorts may be used above a host's range where strangers hold ports in it.
+const extraPorts = 16
+
+// A row is a session as the database has it.
+type row struct {
+	ID        int64     `db:"id"`
+	State     string    `db:"state"`
+	Host      string    `db:"containerHost"`
+	Slot      int       `db:"slot"`
+	Port      int       `db:"port"`
+	Token     string    `db:"token"`
+	Container string    `db:"wrpContainerId"`
+	Identity  string    `db:"identity"` // empty: nobody's
+	Started   time.Time `db:"started"`
+}
+
+func (r row) String() string {
+	return fmt.Sprintf("session %d (%s, slot %d and port %d of %s, token %.8s)", r.ID, r.State, r.Slot, r.Port, r.Host, r.Token)
+}
+
+// A reading is what the database and the hosts said, in this order: rows,
+// containers, rows again.
+type reading struct {
+	at            time.Time
+	before, after []row
+	rows          bool             // the database answered both times
+	boxes         map[string][]box // by CONTAINER_HOSTS entry; absent: the host could not be looked at
+	strangers     []stranger       // that were there before all that
+}
+
+// A finding is something wrong.
+type finding struct {
+	rule string
+	key  string // the same for the same thing
+	about
+	text string
+}
+
+// A judge compares readings with the rules. It is not safe for concurrent use.
+type judge struct {
+	databaseID string
+	limits     map[string]int // by CONTAINER_HOSTS entry
+	exact      bool           // what a host shows is all of one moment
+
+	killed func(token string) bool    // behind the service's back
+	shaken func(about time.Time) bool // answers may have got lost at that time
+
+	suspects map[string]time.Time // keys that all readings since then have shown
+}
+
+// A stranger is a container that must never be touched.
+type stranger struct{ host, id, name string }
+
+// judge returns what a reading proves to be wrong: at once what no order of
+// events explains, the rest if it was shown for half a second.
+func (j *judge) judge(r reading) []finding {
+	var sure, maybe []finding
+	if r.rows {
+		sure = append(sure, j.table(r.before)...)
+		sure = append(sure, j.running(r)...)
+		maybe = append(maybe, j.known(r)...)
+	}
+	limits := j.boxes(r)
+	if j.exact {
+		sure = append(sure, limits...)
+	} else {
+		maybe = append(maybe, limits...)
+	}
+	sure = append(sure, j.untouched(r)...)
+	suspects := make(map[string]time.Time)
+	for _, f := range maybe {
+		since, ok := j.suspects[f.key]
+		if !ok {
+			since = r.at
+		}
+		suspects[f.key] = since
+		if ok && r.at.Sub(since) >= secondLook {
+			sure = append(sure, f)
+		}
+	}
+	j.suspects = suspects
+	return sure
+}
+
+// table looks at the rows alone, which are all of one moment.
+func (j *judge) table(rows []row) []finding {
+	var found []finding
+	seen := make(map[string]row)
+	count := make(map[string]int)
+	once := func(rule string, r row, what string) {
+		if other, ok := seen[what]; ok {
+			found = append(found, finding{rule, what, about{nobody, r.Host, r.Token}, fmt.Sprintf("%s is in the table twice: %s and %s", what, other, r)})
+		}
+		seen[what] = r
+	}
+	for _, r := range rows {
+		once("I1", r, fmt.Sprintf("slot %d of %s", r.Slot, r.Host))
+		once("I1", r, fmt.Sprintf("port %d of %s", r.Port, r.Host))
+		if r.Identity != "" {
+			once("I2", r, fmt.Sprintf("client %x", r.Identity))
+		} else if r.State == "claimed" || r.State == "starting" || r.State == "running" {
+			found = append(found, finding{"I2", "nobody's " + r.Token, about{nobody, r.Host, r.Token}, fmt.Sprintf("%s is not being stopped, but nobody's", r)})
+		}
+		if r.Container != "" {
+			once("I1", r, "container "+r.Container)
+		}
+		limit := j.limits[r.Host]
+		if count[r.Host]++; count[r.Host] == limit+1 {
+			found = append(found, finding{"I1", "rows of " + r.Host, about{nobody, r.Host, r.Token}, fmt.Sprintf("%s has more sessions than its limit of %d", r.Host, limit)})
+		}
+		if r.Slot < 0 || r.Slot >= limit || r.Port != startPort+r.Slot && (r.Port < startPort+limit || r.Port >= startPort+limit+extraPorts) {
+			found = append(found, finding{"I1", "place of " + r.Token, about{nobody, r.Host, r.Token}, fmt.Sprintf("%s has a place that does not exist", r)})
+		}
+	}
+	return found
+}
+
+// running looks whether sessions that the table calls running do run. A row
+// that is running before and after was so in between.
+func (j *judge) running(r reading) []finding {
+	still := make(map[int64]bool)
+	for _, s := range r.after {
+		still[s.ID] = s.State == "running"
+	}
+	var found []finding
+	for _, s := range r.before {
+		boxes, looked := r.boxes[s.Host]
+		if s.State != "running" || !still[s.ID] || !looked {
+			continue
+		}
+		state := "is not there"
+		for _, b := range boxes {
+			if b.ID == s.Container {
+				state = map[bool]string{true: "runs", false: "does not run"}[b.Running]
+			}
+		}
+		// After a lost answer a starter cannot know that it has handed over.
+		if state != "runs" && !j.killed(s.Token) && !j.shaken(s.Started) {
+			found = append(found, finding{"I3", "running " + s.Token, about{nobody, s.Host, s.Token}, fmt.Sprintf("%s: its container %.12s %s, and nobody killed it", s, s.Container, state)})
+		}
+	}
+	return found
+}
+
+// known looks for containers of ours that run and have no row, not even one
+// that is being stopped: whose slot was given back too early.
+func (j *judge) known(r reading) []finding {
+	rows := make(map[int64]bool)
+	for _, s := range append(append([]row{}, r.before...), r.after...) {
+		rows[s.ID] = true
+	}
+	var found []finding
+	for host, boxes := range r.boxes {
+		for _, b := range boxes {
+			if b.Database == j.databaseID && b.Running && b.Token != "" && !rows[b.Session] {
+				found = append(found, finding{"I2 and I5", "unknown " + b.ID, about{nobody, host, b.Token},
+					fmt.Sprintf("container %s (%.12s) runs on %s and has no row: its slot was given back, its client is served twice", b.Name, b.ID, host)})
+			}
+		}
+	}
+	return found
+}
+
+// boxes looks at the containers alone.
+func (j *judge) boxes(r reading) []finding {
+	var found []finding
+	seen := make(map[int64]box)
+	for host, boxes := range r.boxes {
+		running := 0
+		for _, b := range boxes {
+			if b.Database != j.databaseID || b.Token == "" {
+				continue
+			}
+			if other, ok := seen[b.Session]; ok {
+				found = append(found, finding{"I2", fmt.Sprintf("twice %d", b.Session), about{nobody, host, b.Token},
+					fmt.Sprintf("session %d has two containers, %.12s and %.12s on %s", b.Session, other.ID, b.ID, host)})
+			}
+			seen[b.Session] = b
+			if b.Running {
+				running++
+			}
+		}
+		if limit := j.limits[host]; running > limit {
+			found = append(found, finding{"I1", "limit of " + host, about{nobody, host, ""}, fmt.Sprintf("%s runs %d of our containers, its limit is %d", host, running, limit)})
+		}
+	}
+	return found
+}
+
+// untouched looks whether the strangers' containers run.
+func (j *judge) untouched(r reading) []finding {
+	var found []finding
+	for _, s := range r.strangers {
+		boxes, looked := r.boxes[s.host]
+		there := !looked
+		for _, b := range boxes {
+			there = there || b.ID == s.id && b.Running
+		}
+		if !there {
+			found = append(found, finding{"I5", "stranger " + s.id, about{nobody, s.host, ""}, fmt.Sprintf("the container %s on %s, which is not ours, does not run any more", s.name, s.host)})
+		}
+	}
+	return found
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestJudge checks that every rule sees what breaks it, and lets be what only
+// looks like it.
+func TestJudge(t *testing.T) {
+	const ours = "database"
+	running := func(id int64, slot int) row {
+		return row{ID: id, State: "running", Host: "a", Slot: slot, Port: startPort + slot, Token: string(rune('A' + id)), Container: string(rune('a' + id)), Identity: string(rune('0' + id)), Started: time.Now()}
+	}
+	in := func(state string, r row) row { r.State = state; return r }
+	of := func(r row, runs bool) box {
+		return box{ID: r.Container, Database: ours, Session: r.ID, Token: r.Token, Running: runs}
+	}
+	one, two, three := running(1, 0), running(2, 1), running(3, 2)
+	same := func(rows []row, boxes ...box) reading {
+		return reading{before: rows, after: rows, rows: true, boxes: map[string][]box{"a": boxes}}
+	}
+	orphaned := one
+	orphaned.Identity = ""
+	sharedSlot, sharedPort, sharedClient, moved, sharedBox := two, two, two, two, two
+	sharedSlot.Slot, sharedSlot.Port = 0, startPort+2
+	sharedPort.Port = startPort
+	sharedClient.Identity = one.Identity
+	moved.Slot, moved.Port = 2, startPort+2
+	sharedBox.Container = one.Container
+	alien := stranger{"a", "s", "s"}
+	for _, tt := range []struct {
+		name     string
+		readings []reading
+		want     []string // keys
+	}{
+		{"in order", []reading{same([]row{one, two}, of(one, true), of(two, true))}, nil},
+		{"nothing could be read", []reading{{}}, nil},
+		{"one slot twice", []reading{same([]row{one, sharedSlot}, of(one, true), of(two, true))}, []string{"slot 0 of a"}},
+		{"one port twice", []reading{same([]row{one, sharedPort}, of(one, true), of(two, true))}, []string{"place of C", "port 9090 of a"}},
+		{"one client twice", []reading{same([]row{one, sharedClient}, of(one, true), of(two, true))}, []string{"client 31"}},
+		{"nobody's, runs", []reading{same([]row{orphaned}, of(one, true))}, []string{"nobody's B"}},
+		{"nobody's, stopping", []reading{same([]row{in("stopping", orphaned)}, of(one, true))}, nil},
+		{"one container twice", []reading{same([]row{one, sharedBox}, of(one, true))}, []string{"container b"}},
+		{"too many rows", []reading{same([]row{one, two, in("stopping", three)}, of(one, true), of(two, true))}, []string{"place of D", "rows of a"}},
+		{"slot above the limit", []reading{same([]row{moved}, of(moved, true))}, []string{"place of C"}},
+		{"does not run", []reading{same([]row{one}, of(one, false))}, []string{"running B"}},
+		{"is not there", []reading{same([]row{one})}, []string{"running B"}},
+		{"is not there, host not seen", []reading{{before: []row{one}, after: []row{one}, rows: true}}, nil},
+		{"stopped in between", []reading{{before: []row{one}, after: []row{in("stopping", one)}, rows: true, boxes: map[string][]box{"a": nil}}}, nil},
+		{"starting, not there yet", []reading{same([]row{in("starting", one)})}, nil},
+		{"killed", []reading{same([]row{running(9, 0)})}, nil},
+		{"runs without a row, once", []reading{same(nil, of(one, true)), same(nil)}, nil},
+		{"runs without a row", []reading{same(nil, of(one, true)), same(nil, of(one, true))}, []string{"unknown b"}},
+		{"runs without a row, then another", []reading{same(nil, of(one, true)), same(nil, of(two, true))}, nil},
+		{"created without a row", []reading{same(nil, of(one, false)), same(nil, of(one, false))}, nil},
+		{"another database's", []reading{same(nil, box{ID: "x", Database: "other", Token: "x", Session: 1, Running: true}), same(nil, box{ID: "x", Database: "other", Token: "x", Session: 1, Running: true})}, nil},
+		{"one session, two containers", []reading{same([]row{one}, of(one, true), box{ID: "z", Database: ours, Session: 1, Token: "z"})}, []string{"twice 1"}},
+		{"above the limit", []reading{same([]row{in("stopping", one), in("stopping", two)}, of(one, true), of(two, true), of(three, true))}, []string{"limit of a"}},
+		{"stranger there", []reading{{strangers: []stranger{alien}, boxes: map[string][]box{"a": {{ID: "s", Running: true}}}}}, nil},
+		{"stranger stopped", []reading{{strangers: []stranger{alien}, boxes: map[string][]box{"a": {{ID: "s"}}}}}, []string{"stranger s"}},
+		{"stranger gone", []reading{{strangers: []stranger{alien}, boxes: map[string][]box{"a": nil}}}, []string{"stranger s"}},
+		{"stranger not seen", []reading{{strangers: []stranger{alien}}}, nil},
+	} {
+		j := &judge{
+			databaseID: ours, limits: map[string]int{"a": 2}, exact: true,
+			killed: func(token string) bool { return token == running(9, 0).Token },
+			shaken: func(time.Time) bool { return false },
+		}
+		var got []string
+		for i, r := range tt.readings {
+			r.at = time.Unix(int64(i), 0)
+			for _, f := range j.judge(r) {
+				got = append(got, f.key)
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: found %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestPlan checks that a seed makes one plan, that all troubles come equally
+// often, and that a short run has none that takes too long for it.
+func TestPlan(t *testing.T) {
+	kinds := append(slices.Clone(serviceKinds), pretendHost{}.Kinds()...)
+	long, again, short := plan(random(1), kinds, longRun), plan(random(1), kinds, longRun), plan(random(1), kinds, longRun/10)
+	if !slices.Equal(long, again) || slices.Equal(long, plan(random(2), kinds, longRun)) {
+		t.Error("the plan does not follow from the seed")
+	}
+	count := make(map[string]int)
+	for _, s := range long {
+		count[s.kind]++
+	}
+	for _, k := range kinds {
+		if want := len(long) / (len(kinds) + 2); count[k.name] < want {
+			t.Errorf("%s comes %d times among %d, want at least %d", k.name, count[k.name], len(long), want)
+		}
+	}
+	if count[calm] < 2 {
+		t.Errorf("%d calms among %d steps", count[calm], len(long))
+	}
+	for _, s := range short {
+		if slices.ContainsFunc(kinds, func(k kind) bool { return k.slow && k.name == s.kind }) {
+			t.Errorf("%s in a short run", s.kind)
+		}
+	}
+}

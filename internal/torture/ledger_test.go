@@ -1,0 +1,354 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A ledger is what was done and seen so far: the clients' log, the troubles that
+// were made, and what was found wrong. It is safe for concurrent use.
+type ledger struct {
+	began time.Time
+	out   io.Writer
+	logs  func(session int64) []string // what the programs said of a session
+
+	mu         sync.Mutex // guards what follows, and the records
+	events     []event
+	troubles   []*trouble
+	records    map[string]*record // by token
+	rows       map[string]row     // as they were seen last, by token
+	counts     map[string]map[string]int
+	violations int
+}
+
+func newLedger(out io.Writer) *ledger {
+	return &ledger{
+		began: time.Now(), out: out, logs: func(int64) []string { return nil },
+		records: make(map[string]*record), rows: make(map[string]row),
+		counts: make(map[string]map[string]int),
+	}
+}
+
+// nobody is the client of what concerns none or all.
+const nobody = -1
+
+// An about says what something concerns. Empty fields say nothing.
+type about struct {
+	client int
+	host   string
+	token  string
+}
+
+// An event is a line of the history.
+type event struct {
+	begin, end time.Duration // since the beginning
+	about
+	text string
+}
+
+// A trouble is something that was done to the service. While it lasts, and in
+// some cases for a while after, answers may be worse than usual.
+type trouble struct {
+	kind    string
+	host    string // empty: it concerns all
+	cutsOff bool   // nobody reaches the host's containers
+	begin   time.Duration
+	end     time.Duration // zero while it lasts
+}
+
+// address takes the port off a CONTAINER_HOSTS entry or an address.
+func address(text string) string {
+	host, _, _ := strings.Cut(text, ":")
+	return host
+}
+
+// A record is a session as its client was told of it.
+type record struct {
+	about
+	url     string        // empty: no client was told of it
+	killed  bool          // its container was ended behind the service's back
+	aged    time.Duration // since when it counts as idle; zero: it does not
+	deleted bool          // its client asked for its end
+	settled time.Duration // when all its client's requests for that were answered; zero: not all were
+	ended   time.Duration // when its client was told that it has ended; zero: it was not
+}
+
+func (l *ledger) now() time.Duration { return time.Since(l.began) }
+
+func (l *ledger) add(begin time.Duration, a about, format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, event{begin, l.now(), a, fmt.Sprintf(format, args...)})
+}
+
+// count counts something in a group: answers, troubles, checks.
+func (l *ledger) count(group, what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.counts[group] == nil {
+		l.counts[group] = make(map[string]int)
+	}
+	l.counts[group][what]++
+}
+
+// sum returns the groups' counts in one line, the same every time.
+func (l *ledger) sum(group string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var parts []string
+	total := 0
+	for _, what := range slices.Sorted(maps.Keys(l.counts[group])) {
+		n := l.counts[group][what]
+		parts, total = append(parts, fmt.Sprintf("%s: %d", what, n)), total+n
+	}
+	return fmt.Sprintf("%d (%s)", total, strings.Join(parts, ", "))
+}
+
+func (l *ledger) counted(group, what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.counts[group][what]
+}
+
+// stopTime is how long a distributor that was told to stop may go on.
+const stopTime = 6 * time.Second
+
+// begin notes a trouble; the caller says when it ends.
+func (l *ledger) begin(kind, host string, cutsOff bool) *trouble {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	host = address(host)
+	tr := &trouble{kind: kind, host: host, cutsOff: cutsOff, begin: l.now()}
+	l.troubles = append(l.troubles, tr)
+	l.events = append(l.events, event{tr.begin, tr.begin, about{nobody, host, ""}, "TROUBLE begins: " + kind})
+	return tr
+}
+
+func (l *ledger) finish(tr *trouble) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tr.end = l.now()
+	l.events = append(l.events, event{tr.begin, tr.end, about{nobody, tr.host, ""}, "trouble is over: " + tr.kind})
+}
+
+// troubled reports whether there was trouble that matches between two times.
+func (l *ledger) troubled(from, to time.Duration, matches func(*trouble) bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, tr := range l.troubles {
+		end := tr.end
+		if tr.kind == stopDistributor {
+			end += stopTime // what is under way may finish
+		}
+		if tr.begin <= to && (tr.end == 0 || end >= from) && matches(tr) {
+			return true
+		}
+	}
+	return false
+}
+
+// cutOff reports whether a host's containers could not be reached for a while.
+func (l *ledger) cutOff(host string, from, to time.Duration) bool {
+	return l.troubled(from, to, func(tr *trouble) bool { return tr.cutsOff && tr.host == address(host) })
+}
+
+// shaken reports whether a distributor or the database was disturbed between two
+// times, so that what was done may not have been known to be done.
+func (l *ledger) shaken(from, to time.Duration) bool {
+	return l.troubled(from, to, func(tr *trouble) bool {
+		return slices.Contains([]string{killDistributor, stopDistributor, freezeDistributor, killDatabase, stopDatabase, freezeDatabase}, tr.kind)
+	})
+}
+
+// given returns the record of a session that a client was told of.
+func (l *ledger) given(client int, url, token string) *record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rec := l.record(token)
+	if rec.url == "" {
+		rec.client, rec.host, rec.url = client, address(url), url
+	}
+	return rec
+}
+
+// record returns the record of a token. The mutex is held.
+func (l *ledger) record(token string) *record {
+	rec := l.records[token]
+	if rec == nil {
+		rec = &record{about: about{nobody, "", token}}
+		l.records[token] = rec
+	}
+	return rec
+}
+
+// kill notes, before it is done, that a container is ended behind the
+// service's back.
+func (l *ledger) kill(token, host, how string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rec := l.record(token)
+	rec.killed = true
+	l.events = append(l.events, event{l.now(), l.now(), about{rec.client, address(host), token}, fmt.Sprintf("KILL of the container of %.8s on %s: %s", token, host, how)})
+}
+
+// wasKilled reports whether a container was ended behind the service's back.
+func (l *ledger) wasKilled(token string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.records[token] != nil && l.records[token].killed
+}
+
+// set changes a record.
+func (l *ledger) set(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+}
+
+// excuse says why it is no wonder that a session has ended. None: it is wrong.
+func (l *ledger) excuse(rec *record) string {
+	if why := l.mishap(rec); why != "" {
+		return why
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if rec.deleted {
+		return "its client ended it"
+	}
+	return ""
+}
+
+// mishap is an excuse that its client has nothing to do with.
+func (l *ledger) mishap(rec *record) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case rec.killed:
+		return "its container was killed"
+	case rec.aged > 0:
+		return "it was idle"
+	}
+	return ""
+}
+
+// age notes that sessions are about to be made to look idle, and returns what
+// to call when that is done.
+func (l *ledger) age(recs ...*record) (done func()) {
+	set := func(when time.Duration) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, rec := range recs {
+			rec.aged = when
+			l.events = append(l.events, event{l.now(), l.now(), rec.about, fmt.Sprintf("session %.8s is made to look idle", rec.token)})
+		}
+	}
+	set(math.MaxInt64)
+	return func() { set(l.now()) }
+}
+
+// used notes that a session was used by a request that began at that time:
+// from then on it must be let be.
+func (l *ledger) used(rec *record, begin time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if begin > rec.aged {
+		rec.aged = 0
+	}
+}
+
+func (l *ledger) isAged(rec *record) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return rec.aged > 0
+}
+
+// alive returns the sessions that clients were told of and that should be
+// there, in the order of their tokens.
+func (l *ledger) alive() []*record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var list []*record
+	for _, token := range slices.Sorted(maps.Keys(l.records)) {
+		if rec := l.records[token]; rec.url != "" && !rec.killed && !rec.deleted && rec.aged == 0 {
+			list = append(list, rec)
+		}
+	}
+	return list
+}
+
+// endedBefore reports whether a session's client was told of its end before a
+// time.
+func (l *ledger) endedBefore(rec *record, when time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return rec.ended > 0 && rec.ended < when
+}
+
+// saw remembers a row, and writes down what has changed.
+func (l *ledger) saw(s row) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if before := l.rows[s.Token]; before.String() != s.String() {
+		l.rows[s.Token] = s
+		l.events = append(l.events, event{l.now(), l.now(), about{nobody, "", s.Token}, fmt.Sprintf("seen: %s, container %.12s", s, s.Container)})
+	}
+}
+
+const (
+	historyLength = 40 * time.Second
+	historyLines  = 60
+	told          = 3 // violations whose history is printed
+)
+
+// violation says what is wrong, and all that is known of how it came.
+func (l *ledger) violation(rule string, a about, format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.violations++
+	if l.violations > told {
+		return
+	}
+	now := l.now()
+	a.host = address(a.host)
+	fmt.Fprintf(l.out, "\nVIOLATION of %s after %.3fs: %s\n", rule, now.Seconds(), fmt.Sprintf(format, args...))
+	var lines []event
+	for _, e := range l.events {
+		if e.end > now-historyLength && e.concerns(a) {
+			lines = append(lines, e)
+		}
+	}
+	slices.SortStableFunc(lines, func(x, y event) int { return cmp.Compare(x.begin, y.begin) })
+	for _, e := range lines[max(0, len(lines)-historyLines):] {
+		fmt.Fprintf(l.out, "  %8.3fs–%8.3fs %s\n", e.begin.Seconds(), e.end.Seconds(), e.text)
+	}
+	if s, ok := l.rows[a.token]; ok {
+		fmt.Fprintf(l.out, "  the programs on session %d:\n", s.ID)
+		for _, line := range l.logs(s.ID) {
+			fmt.Fprintln(l.out, "   ", line)
+		}
+	}
+}
+
+// concerns reports whether an event belongs to the history of something.
+func (e event) concerns(a about) bool {
+	switch {
+	case a.client != nobody && e.client == a.client, a.token != "" && e.token == a.token:
+		return true
+	case e.client != nobody || e.token != "":
+		return false
+	}
+	return e.host == "" || a.host != "" && e.host == a.host // what was done to all, or to the host
+}
+
+func (l *ledger) wrong() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.violations
+}

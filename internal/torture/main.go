@@ -1,0 +1,129 @@
+// Command torture runs the whole service under every kind of trouble and looks
+// whether it ever does something wrong.
+//
+// Two distributors and two cleanups work on one database and several container
+// hosts, and many clients use them, while processes are killed and frozen, the
+// database goes away, hosts are cut off, containers die and strangers take our
+// ports. An observer compares what Docker, the database and the clients' log
+// say with what is promised:
+//
+//	I1  no port and no slot of a host belongs to two sessions, and no host runs
+//	    more of our containers than it may
+//	I2  a client has at most one container that is not being stopped
+//	I3  an address is handed over only if its container runs
+//	I4  a session in use is never reaped, an idle one is gone after one cleanup
+//	I5  a container of ours has a row or is gone soon, a stranger's is let be
+//	I6  a host that cannot be asked loses nothing
+//
+// The work is done by the package's test, for which the test kits are made;
+// this program builds and runs it. "go test" itself runs a short form.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	// Ctrl-C reaches the test too, which then ends all that it has started.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+const (
+	exitUsage = 2
+	slack     = 5 * time.Minute // for the preparations and the end
+)
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	code := exitUsage
+	cmd := command(&code)
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	if err := cmd.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(stderr, "torture:", err)
+		return code
+	}
+	return 0
+}
+
+// options are the flags. The test has flags of the same names.
+type options struct {
+	duration time.Duration
+	seed     uint64
+	clients  int
+	hosts    int
+	real     int
+	race     bool
+	patient  bool
+}
+
+func command(code *int) *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "torture",
+		Short: "Kill, freeze and cut off everything while clients use the service, and look for what is wrong",
+		Long: `Kill, freeze and cut off everything while clients use the service, and look
+for what is wrong. The seed is said first: with the same one the same troubles
+come at the same times, and the clients make the same choices.
+
+Exit status: 0 nothing was wrong, 1 something was, 2 wrong usage.`,
+		Example: `  go run ./internal/torture --duration 120s
+  go run ./internal/torture --duration 120s --seed 7 --race     the same troubles again, with the race detector
+  go run ./internal/torture --duration 60s --real 2             two real Docker hosts (made by: make test-images)`,
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			*code = 1
+			return o.torture(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.DurationVar(&o.duration, "duration", 2*time.Minute, "how long troubles come; preparing and checking take half a minute more")
+	f.Uint64Var(&o.seed, "seed", 0, "what all choices follow from; 0 takes one from the clock")
+	f.IntVar(&o.clients, "clients", 60, "how many clients")
+	f.IntVar(&o.hosts, "hosts", 3, "how many pretend hosts")
+	f.IntVar(&o.real, "real", 0, "use so many real Docker hosts in containers instead")
+	f.BoolVar(&o.race, "race", false, "build the distributor and cleanup with the race detector")
+	f.BoolVar(&o.patient, "patient", false, "go on after the first violations")
+	return cmd
+}
+
+// torture builds the test and runs it.
+func (o options) torture(ctx context.Context, stdout, stderr io.Writer) error {
+	dir, err := os.MkdirTemp("", "wrp-torture")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	binary := filepath.Join(dir, "torture.test")
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "wrpdistributor/internal/torture")
+	build.Stdout, build.Stderr = stderr, stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("build the test: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, binary, "-test.run=^TestTorture$", "-test.timeout="+(o.duration+slack).String(), "-talk",
+		"-duration="+o.duration.String(), "-seed="+strconv.FormatUint(o.seed, 10), "-clients="+strconv.Itoa(o.clients),
+		"-hosts="+strconv.Itoa(o.hosts), "-real="+strconv.Itoa(o.real), fmt.Sprintf("-race=%t", o.race), fmt.Sprintf("-patient=%t", o.patient))
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	err = cmd.Run()
+	if _, failed := errors.AsType[*exec.ExitError](err); failed {
+		return errors.New("see above")
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// A step is one trouble of a plan.
+type step struct {
+	pause  time.Duration // before it
+	length time.Duration // what lasts is ended after that
+	kind   string
+	target int // which host or distributor
+	size   int // more or less of it
+}
+
+// Troubles that are not a host's own.
+const (
+	killDistributor   = "distributor killed"
+	stopDistributor   = "distributor stopped"
+	freezeDistributor = "distributor frozen"
+	killSweeper       = "cleanup killed"
+	freezeSweeper     = "cleanup frozen"
+	oneCleanup        = "one more cleanup"
+	killCleanup       = "one more cleanup, killed"
+	killDatabase      = "database killed"
+	stopDatabase      = "database stopped"
+	freezeDatabase    = "database frozen"
+	killContainers    = "containers die"
+	killAllContainers = "host restarts"
+	strangerOnPort    = "stranger on our next port"
+	strangerWithName  = "stranger with our next name"
+	strayContainer    = "container of ours without a session"
+	idleCrowd         = "many sessions look idle"
+	calm              = "calm" // not a trouble: all is mended and looked at
+)
+
+// serviceKinds are the troubles of the programs and the database.
+var serviceKinds = []kind{
+	{name: killDistributor, longest: 2 * time.Second},
+	{name: stopDistributor, longest: 2 * time.Second},
+	{name: freezeDistributor, longest: 3 * time.Second},
+	{name: killSweeper, longest: 2 * time.Second},
+	{name: freezeSweeper, longest: 3 * time.Second},
+	{name: oneCleanup}, {name: killCleanup, longest: time.Second / 2},
+	{name: killDatabase, longest: time.Second},
+	{name: stopDatabase, longest: time.Second},
+	{name: freezeDatabase, longest: 2 * time.Second},
+	{name: killContainers}, {name: killContainers}, {name: killAllContainers},
+	{name: strangerOnPort}, {name: strangerWithName}, {name: strayContainer},
+	{name: idleCrowd, longest: 3 * time.Second}, {name: idleCrowd, longest: 3 * time.Second},
+}
+
+const (
+	longRun    = time.Minute // from here on there is time for slow troubles
+	shortPause = 250 * time.Millisecond
+	longPause  = 500 * time.Millisecond
+	calmEvery  = 24 // steps
+	maxSize    = 1000
+	targets    = 60 // divided by any small number of hosts
+)
+
+// plan makes the troubles of a run: every kind as often as any other, in any
+// order, now and then a calm. The same seed makes the same plan. It is longer
+// than the run, as making troubles and being calm take time too.
+func plan(rng *rand.Rand, kinds []kind, duration time.Duration) []step {
+	long := duration >= longRun
+	pause := shortPause
+	if long {
+		pause = longPause
+	}
+	var deck []kind
+	var steps []step
+	for n := calmEvery / 2; time.Duration(len(steps)) < 2*duration/pause; n++ {
+		wait := pause/2 + time.Duration(rng.Int64N(int64(pause)))
+		if n%calmEvery == 0 {
+			steps = append(steps, step{pause: wait, kind: calm})
+			continue
+		}
+		if len(deck) == 0 {
+			deck = shuffle(rng, kinds, long)
+		}
+		k := deck[0]
+		deck = deck[1:]
+		length := k.longest/5 + time.Duration(rng.Int64N(int64(k.longest)+1))*4/5
+		if k.name == freezeDistributor && long && rng.IntN(4) == 0 {
+			length = tooLate // longer than its own starts may take
+		}
+		steps = append(steps, step{wait, length, k.name, rng.IntN(targets), rng.IntN(maxSize)})
+	}
+	return steps
+}
+
+func shuffle(rng *rand.Rand, kinds []kind, long bool) []kind {
+	var deck []kind
+	for _, k := range kinds {
+		if long || !k.slow {
+			deck = append(deck, k)
+		}
+	}
+	rng.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
+	return deck
+}

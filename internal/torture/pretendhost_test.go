@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/hosts/pretend"
+	"wrpdistributor/internal/service/servicetest"
+)
+
+// A pretendHost is a host within this process, which is never killed.
+type pretendHost struct{ *pretend.Host }
+
+func startPretendHosts(t *testing.T, n int) []host {
+	t.Helper()
+	var list []host
+	for _, h := range servicetest.StartHosts(t, n, pretend.Config{}) {
+		list = append(list, pretendHost{h})
+	}
+	return list
+}
+
+func (h pretendHost) Entry() entry {
+	address, _, _ := net.SplitHostPort(h.SSHAddr())
+	return entry{address, h.SSHAddr(), h.User(), h.ClientKeyPEM(), h.KnownHostsLine()}
+}
+
+func (h pretendHost) Look() ([]box, error) {
+	var list []box
+	for _, c := range h.Containers() {
+		session, _ := strconv.ParseInt(c.Labels[labelSession], 10, 64) // strangers' may be anything
+		list = append(list, box{
+			ID: c.ID, Name: c.Name, Database: c.Labels[labelDatabase], Session: session,
+			Token: tokenOf(c.Cmd), Created: c.Created, Running: c.Running,
+		})
+	}
+	return list, nil
+}
+
+func (h pretendHost) Kill(id string) { h.KillContainer(id) }
+
+func (h pretendHost) Stranger(name string, labels map[string]string, port int) (string, error) {
+	c, err := h.StrangerContainer(name, labels, port)
+	return c.ID, err
+}
+
+func (h pretendHost) Kinds() []kind {
+	return []kind{
+		{name: "cut off", longest: 4 * time.Second, cutsOff: true},
+		{name: "cut off", longest: 4 * time.Second, cutsOff: true},
+		{name: "silent", longest: 5 * time.Second, cutsOff: true},
+		{name: "connections dropped"},
+		{name: "slow engine", longest: 3 * time.Second},
+		{name: "slow create", longest: 3 * time.Second},
+		{name: "slow start", longest: 3 * time.Second},
+		{name: "create after the start timeout", longest: 3 * time.Second, slow: true},
+		{name: "start after the start timeout", longest: 3 * time.Second, slow: true},
+		{name: "answers to create lost", longest: 2 * time.Second},
+		{name: "answers to start lost", longest: 2 * time.Second},
+		{name: "answers to remove lost", longest: 2 * time.Second},
+		{name: "creates fail"},
+		{name: "starts fail"},
+		{name: "image gone", longest: 2 * time.Second},
+		{name: "slow WRP", longest: 3 * time.Second},
+		{name: "stubborn containers", longest: 4 * time.Second},
+	}
+}
+
+// tooLate is longer than a start may take.
+const tooLate = startTimeout + 2*time.Second
+
+func (h pretendHost) Hurt(kind string, size int) (func(), error) {
+	delay := func(d time.Duration, ops ...string) (func(), error) {
+		for _, op := range ops {
+			h.SetDelay(op, d)
+		}
+		return func() {
+			for _, op := range ops {
+				h.SetDelay(op, 0)
+			}
+		}, nil
+	}
+	lose := func(op string) (func(), error) {
+		h.LoseAnswer(op, 1+size%3)
+		return func() { h.LoseAnswer(op, 0) }, nil
+	}
+	some := time.Duration(1+size%10) * 100 * time.Millisecond
+	switch kind {
+	case "cut off":
+		return func() {
+			if err := h.SetDown(false); err != nil {
+				panic(err) // no port of a host is anybody else's
+			}
+		}, h.SetDown(true)
+	case "silent":
+		h.SetSilent(true)
+		return func() { h.SetSilent(false) }, nil
+	case "connections dropped":
+		h.DropConnections()
+	case "slow engine":
+		return delay(some/5, pretend.OpAll)
+	case "slow create":
+		return delay(2*some, pretend.OpCreate)
+	case "slow start":
+		return delay(2*some, pretend.OpStart)
+	case "create after the start timeout":
+		return delay(tooLate, pretend.OpCreate)
+	case "start after the start timeout":
+		return delay(tooLate, pretend.OpStart)
+	case "answers to create lost":
+		return lose(pretend.OpCreate)
+	case "answers to start lost":
+		return lose(pretend.OpStart)
+	case "answers to remove lost":
+		return lose(pretend.OpRemove)
+	case "creates fail":
+		h.FailNext(pretend.OpCreate, http.StatusInternalServerError, "no space left on device", 1+size%2)
+	case "starts fail":
+		h.FailNext(pretend.OpStart, http.StatusInternalServerError, "OCI runtime create failed", 1+size%2)
+	case "image gone":
+		h.SetImage(false)
+		return func() { h.SetImage(true) }, nil
+	case "slow WRP":
+		h.SetReadyAfter(some)
+		return func() { h.SetReadyAfter(0) }, nil
+	case "stubborn containers":
+		h.IgnoreStopSignals(true)
+		return func() { h.IgnoreStopSignals(false) }, nil
+	default:
+		return nil, fmt.Errorf("no such trouble: %s", kind)
+	}
+	return nil, nil
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"wrpdistributor/internal/proctest"
+)
+
+const (
+	authToken    = "torture"
+	startPort    = 9090
+	startTimeout = 15 * time.Second
+	orphanGrace  = 3 * time.Second
+	respawnPause = 200 * time.Millisecond
+	readyWait    = 60 * time.Second
+	cleanupWait  = 60 * time.Second
+)
+
+// programs are the service: its commands, configured as operators do it.
+type programs struct {
+	t      *testing.T
+	ledger *ledger
+	bin    string
+	dir    string
+	env    []string
+
+	distributors []*daemon
+	sweeper      *daemon // a cleanup that stays
+
+	mu  sync.Mutex // guards all
+	all []*proctest.Process
+}
+
+// A daemon is a program that is started again whenever it ends.
+type daemon struct {
+	name string
+	args []string
+	env  []string
+	addr string // host:port of a distributor
+
+	proc    *proctest.Process // nil: not running
+	hurt    bool              // someone is at it
+	respawn time.Time         // not before
+}
+
+// newPrograms builds the commands and writes their configuration.
+func newPrograms(t *testing.T, l *ledger, o options, db *mysql.Config, hosts []host, limits []int) *programs {
+	t.Helper()
+	p := &programs{t: t, ledger: l, bin: t.TempDir(), dir: t.TempDir()}
+	build := []string{"build", "-o", p.bin + "/"}
+	if o.race {
+		build = append(build, "-race")
+	}
+	if out, err := exec.Command("go", append(build, "wrpdistributor/cmd/distributor", "wrpdistributor/cmd/cleanup")...).CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	p.env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "GORACE=halt_on_error=1",
+		"AUTH_TOKEN=" + authToken,
+		"SESSION_DATABASE_DSN=" + db.FormatDSN(),
+		"START_PORT=" + strconv.Itoa(startPort),
+		"START_TIMEOUT=" + startTimeout.String(),
+		"ORPHAN_GRACE=" + orphanGrace.String(),
+		"READY_TIMEOUT=3s", "CONNECT_TIMEOUT=2s", "STOP_TIMEOUT=1s", "SHUTDOWN_TIMEOUT=2s",
+		"WRP_IMAGE=" + imageOf(o),
+		"CONTAINER_DISTRIBUTION_METHOD=" + []string{"equal", "fillhost"}[o.seed%2],
+	}
+	p.useHosts(hosts, limits)
+	for i := range 2 {
+		addr := freeAddr(t)
+		p.distributors = append(p.distributors, &daemon{
+			name: fmt.Sprintf("distributor %d", i), args: []string{"distributor"}, addr: addr,
+			env: []string{"LISTEN=" + addr, fmt.Sprintf("INSTANCE=d%d", i), "DATA_DIR=" + t.TempDir()},
+		})
+	}
+	p.sweeper = &daemon{name: "cleanup that stays", args: []string{"cleanup", "--every", "2s"}, env: []string{"DATA_DIR=" + t.TempDir()}}
+	l.logs = p.logsOf
+	return p
+}
+
+// useHosts writes keys and known_hosts as an operator would.
+func (p *programs) useHosts(hosts []host, limits []int) {
+	ssh := filepath.Join(p.dir, "ssh")
+	write := func(name string, text []byte) {
+		if err := os.WriteFile(filepath.Join(ssh, name), text, 0o600); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(ssh, 0o700); err != nil {
+		p.t.Fatal(err)
+	}
+	var names, keys, max []string
+	known := ""
+	for i, h := range hosts {
+		e := h.Entry()
+		name := fmt.Sprintf("key%d", i)
+		write(name, e.Key)
+		known += e.KnownHosts + "\n"
+		names, keys, max = append(names, e.SSH), append(keys, e.User+"~"+name), append(max, strconv.Itoa(limits[i]))
+	}
+	write("known_hosts", []byte(known))
+	p.env = append(p.env, "CONTAINER_HOSTS="+strings.Join(names, ","), "CONTAINER_HOSTS_KEYS="+strings.Join(keys, ","),
+		"MAX_CONTAINERS_RUNNING="+strings.Join(max, ","))
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// spawn starts a program. It is only called by the test's own goroutine.
+func (p *programs) spawn(env []string, args ...string) *proctest.Process {
+	cmd := exec.Command(filepath.Join(p.bin, args[0]), args[1:]...)
+	cmd.Dir, cmd.Env = p.dir, append(append([]string{}, p.env...), env...)
+	proc := proctest.Start(p.t, cmd)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all = append(p.all, proc)
+	return proc
+}
+
+func (p *programs) daemons() []*daemon { return append([]*daemon{p.sweeper}, p.distributors...) }
+
+// tend starts what has ended and nobody is at, as a service manager would.
+func (p *programs) tend() {
+	for _, d := range p.daemons() {
+		if d.proc != nil && ended(d.proc) {
+			p.ledger.add(p.ledger.now(), about{client: nobody}, "%s has ended: exit %d", d.name, d.proc.ExitCode())
+			d.proc, d.respawn = nil, time.Now().Add(respawnPause)
+		}
+		if d.proc == nil && !d.hurt && time.Now().After(d.respawn) {
+			d.proc = p.spawn(d.env, d.args...)
+			p.ledger.add(p.ledger.now(), about{client: nobody}, "%s is started", d.name)
+		}
+	}
+}
+
+func ended(p *proctest.Process) bool {
+	select {
+	case <-p.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// hurt does something to a running daemon, and returns how to end that. It says
+// false if it is being hurt already or does not run.
+func (p *programs) hurt(d *daemon, how syscall.Signal) (mend func(), ok bool) {
+	if d.proc == nil || d.hurt || ended(d.proc) {
+		return nil, false
+	}
+	d.hurt = true
+	proc := d.proc
+	proc.Signal(how)
+	return func() {
+		d.hurt = false
+		if how == syscall.SIGSTOP {
+			proc.Signal(syscall.SIGCONT)
+		}
+	}, true
+}
+
+// killAll ends the daemons for good, as a power cut would.
+func (p *programs) killAll() {
+	for _, d := range p.daemons() {
+		d.hurt = true
+		if d.proc != nil {
+			d.proc.Kill()
+			d.proc = nil
+		}
+	}
+}
+
+// cleanup runs one cleanup to its end.
+func (p *programs) cleanup(args ...string) (code int, output string) {
+	proc := p.spawn(p.sweeper.env, append([]string{"cleanup"}, args...)...)
+	select {
+	case <-proc.Done():
+		return proc.ExitCode(), proc.Output()
+	case <-time.After(cleanupWait):
+		proc.Kill()
+		return -1, "it did not end within " + cleanupWait.String() + "\n" + proc.Output()
+	}
+}
+
+// awaitReady waits until all distributors can hand out sessions.
+func (p *programs) awaitReady() error {
+	for deadline := time.Now().Add(readyWait); ; time.Sleep(50 * time.Millisecond) {
+		p.tend()
+		ready := 0
+		for _, d := range p.distributors {
+			if code, _ := get(p.t.Context(), "http://"+d.addr+"/readyz", ""); code == http.StatusOK {
+				ready++
+			}
+		}
+		if ready == len(p.distributors) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%d of %d distributors are ready %s after all is well; they say:\n%s", ready, len(p.distributors), readyWait, p.tails())
+		}
+	}
+}
+
+func (p *programs) outputs() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var texts []string
+	for _, proc := range p.all {
+		texts = append(texts, proc.Output())
+	}
+	return texts
+}
+
+func (p *programs) tails() string {
+	var b strings.Builder
+	for _, d := range p.distributors {
+		if d.proc != nil {
+			out := d.proc.Output()
+			fmt.Fprintf(&b, "%s: …%s\n", d.name, out[max(0, len(out)-2000):])
+		}
+	}
+	return b.String()
+}
+
+// logsOf returns what the programs said of a session.
+func (p *programs) logsOf(session int64) []string {
+	var lines []string
+	for _, text := range p.outputs() {
+		for line := range strings.Lines(text) {
+			if strings.Contains(line, fmt.Sprintf("session=%d ", session)) || strings.Contains(line, fmt.Sprintf("ession %d ", session)) ||
+				strings.Contains(line, fmt.Sprintf("_%d ", session)) {
+				lines = append(lines, strings.TrimSpace(line))
+			}
+		}
+	}
+	slices.Sort(lines) // they begin with the time
+	return lines
+}
+
+// crashed returns the first crash that a program reported of itself.
+func (p *programs) crashed() string {
+	for _, text := range p.outputs() {
+		for _, sign := range []string{"panic:", "fatal error:", "DATA RACE"} {
+			if at := strings.Index(text, sign); at >= 0 {
+				return text[at:min(len(text), at+4000)]
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/hosts/pretend"
+)
+
+// settings are the flags, which the program passes on. Without any this is the
+// short form.
+var settings = func() *settled {
+	s := new(settled)
+	flag.DurationVar(&s.duration, "duration", 12*time.Second, "how long troubles come")
+	flag.Uint64Var(&s.seed, "seed", 0, "what all choices follow from; 0 takes one from the clock")
+	flag.IntVar(&s.clients, "clients", 40, "how many clients")
+	flag.IntVar(&s.hosts, "hosts", 3, "how many pretend hosts")
+	flag.IntVar(&s.real, "real", 0, "use so many real Docker hosts in containers instead")
+	flag.BoolVar(&s.race, "race", false, "build the programs with the race detector")
+	flag.BoolVar(&s.patient, "patient", false, "go on after the first violations")
+	flag.BoolVar(&s.talk, "talk", false, "say how it goes")
+	return s
+}()
+
+type settled struct {
+	options
+	talk bool
+}
+
+const (
+	enough       = 3 // violations, unless one is patient
+	progressTime = 5 * time.Second
+	recordGrace  = 1200 * time.Millisecond // engines tell the time of creation in whole seconds
+)
+
+// A torture is one run.
+type torture struct {
+	options
+	t        *testing.T
+	out      io.Writer
+	rng      *rand.Rand // of the troubles
+	ledger   *ledger
+	hosts    []host
+	limits   []int
+	server   *databasetest.Daemon
+	programs *programs
+	observer *observer
+	clients  []*client
+	naps     naps
+
+	lasting []*lasting // troubles that have not ended
+	late    time.Duration
+}
+
+// TestTorture is the torture. With -duration it is a long one.
+func TestTorture(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute")
+	}
+	out := t.Output()
+	if settings.talk {
+		out = os.Stdout
+	}
+	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	x := prepare(t, settings.options, out)
+	x.run(ctx)
+	x.report()
+}
+
+// prepare starts all parts but the programs.
+func prepare(t *testing.T, o options, out io.Writer) *torture {
+	t.Helper()
+	if o.seed == 0 {
+		o.seed = uint64(time.Now().UnixNano()) % 1e6
+	}
+	fmt.Fprintf(out, "torture: seed %d, %s, %d clients\n", o.seed, o.duration, o.clients)
+	x := &torture{options: o, t: t, out: out, rng: random(o.seed), ledger: newLedger(out)}
+	x.server = databasetest.Server(t)
+	db := x.server.Config(t).MySQL
+	if o.real > 0 {
+		x.hosts = startRealHosts(t, o.real)
+	} else {
+		x.hosts = startPretendHosts(t, o.hosts)
+	}
+	// A fifth of the clients finds no place. The first host is the largest.
+	total, places := 0, o.clients*4/5
+	for i := range x.hosts {
+		limit := max(2, (places-total)/2)
+		if i == len(x.hosts)-1 {
+			limit = max(2, places-total)
+		}
+		x.limits = append(x.limits, limit)
+		total += limit
+	}
+	x.programs = newPrograms(t, x.ledger, o, db, x.hosts, x.limits)
+	var err error
+	if x.observer, err = newObserver(x.ledger, db, x.hosts, x.limits, o.real == 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { x.observer.db.Close() })
+	fmt.Fprintf(out, "torture: %d hosts with %d places, 2 distributors, 2 cleanups and more\n", len(x.hosts), total)
+	return x
+}
+
+func random(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+
+func imageOf(o options) string {
+	if o.real > 0 {
+		return realImage
+	}
+	return pretend.DefaultImage
+}
+
+// run is the whole course.
+func (x *torture) run(ctx context.Context) {
+	defer x.mendAll()
+	// The first distributor makes the tables.
+	if err := x.programs.awaitReady(); err != nil {
+		x.t.Fatal(err)
+	}
+	if err := x.observer.learn(ctx); err != nil {
+		x.t.Fatal(err)
+	}
+	x.inviteStrangers()
+	observing, stopObserving := context.WithCancel(ctx)
+	var observer sync.WaitGroup
+	observer.Go(func() { x.observer.run(observing) })
+	defer observer.Wait()
+	defer stopObserving()
+
+	living, die := context.WithCancel(ctx)
+	defer die()
+	var clients sync.WaitGroup
+	for i := range x.options.clients {
+		c := x.newClient(i)
+		x.clients = append(x.clients, c)
+		clients.Go(func() { c.run(living) })
+	}
+	x.trouble(ctx)
+	die()
+	clients.Wait()
+	if ctx.Err() != nil {
+		x.t.Fatal("interrupted")
+	}
+	x.finish(ctx)
+}
+
+func (x *torture) newClient(number int) *client {
+	var addrs []string
+	for _, d := range x.programs.distributors {
+		addrs = append(addrs, d.addr)
+	}
+	return &client{
+		number: number, ledger: x.ledger, addrs: addrs, naps: &x.naps,
+		rng:    rand.New(rand.NewPCG(x.seed, uint64(number)+1)),
+		nudges: make(chan nudge, 1),
+		fresh:  func(token string) bool { return x.observer.fresh(x.t.Context(), token) },
+	}
+}
+
+// inviteStrangers puts containers on every host that look much like ours. The
+// first host has many of its ports taken.
+func (x *torture) inviteStrangers() {
+	const otherDatabase = "0123456789abcdef0123456789abcdef"
+	meet := func(h host, name string, labels map[string]string, port int) {
+		if err := x.observer.meet(h, name, labels, port); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+	for i, h := range x.hosts {
+		meet(h, "wrp_session_1", nil, 0)
+		meet(h, "wrp_01234567_1", map[string]string{labelDatabase: otherDatabase, labelSession: "1", labelNonce: "x"}, 0)
+		meet(h, "somebody", nil, startPort+1)
+		for slot := 3; i == 0 && slot < x.limits[0]; slot += 2 {
+			meet(h, fmt.Sprintf("somebody%d", slot), nil, startPort+slot)
+		}
+	}
+}
+
+// trouble makes the plan's troubles, for as long as it is to last.
+func (x *torture) trouble(ctx context.Context) {
+	end := x.ledger.now() + x.duration
+	said := x.ledger.now()
+	kinds := append(append([]kind{}, serviceKinds...), x.hosts[0].Kinds()...)
+	for _, s := range plan(x.rng, kinds, x.duration) {
+		for next := x.ledger.now() + s.pause; x.ledger.now() < next; time.Sleep(20 * time.Millisecond) {
+			x.mendDue()
+			x.programs.tend()
+		}
+		if ctx.Err() != nil || x.ledger.now() > end || x.ledger.wrong() >= enough && !x.patient {
+			return
+		}
+		if x.ledger.now() > said+progressTime {
+			said = x.ledger.now()
+			fmt.Fprintf(x.out, "%5.0fs to go: answers %s; violations %d\n", (end - said).Seconds(), x.ledger.sum("answers"), x.ledger.wrong())
+		}
+		x.play(ctx, s)
+	}
+}
+
+// report says what was done and whether anything was wrong.
+func (x *torture) report() {
+	if crash := x.programs.crashed(); crash != "" {
+		x.ledger.violation("no crash", about{client: nobody}, "%s", crash)
+	}
+	for _, group := range []string{"answers", "troubles", "visits", "readings", "checks"} {
+		fmt.Fprintf(x.out, "%s: %s\n", group, x.ledger.sum(group))
+	}
+	n := x.ledger.wrong()
+	fmt.Fprintf(x.out, "violations: %d\n", n)
+	if n > 0 {
+		x.t.Errorf("%d violations; the same again: go run ./internal/torture --duration %s --seed %d --clients %d --hosts %d", n, x.duration, x.seed, x.options.clients, x.options.hosts)
+		return
+	}
+	// A torture that hardly did anything proves nothing.
+	for _, c := range []struct {
+		group, what string
+		least       int
+	}{
+		{"answers", "PUT 202", 20}, {"answers", "PUT 204", 20}, {"answers", "DELETE 202", 5},
+		{"visits", "200", 50}, {"readings", "complete", 5}, {"checks", "idle session is gone", 1},
+	} {
+		if got := x.ledger.counted(c.group, c.what); got < c.least {
+			x.t.Errorf("%s %s: only %d, want at least %d", c.group, c.what, got, c.least)
+		}
+	}
+}
