@@ -49,11 +49,22 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	return p
 }
 
-// Kill kills the process and all its descendants, and waits for its end.
+// Kill kills the process and all its descendants, and waits for its end. It is
+// stopped first, so that it has no more children while they are looked for.
 func (p *Process) Kill() {
-	for _, pid := range append(descendants(p.cmd.Process.Pid), p.cmd.Process.Pid) {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+	root := p.cmd.Process.Pid
+	select {
+	case <-p.done:
+		return
+	default:
+		_ = syscall.Kill(root, syscall.SIGSTOP)
 	}
+	for list := descendants(root); len(list) > 0; list = descendants(root) {
+		for _, pid := range list {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	_ = syscall.Kill(root, syscall.SIGKILL)
 	<-p.done
 }
 
@@ -69,17 +80,27 @@ func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
 // Output returns what the process wrote so far.
 func (p *Process) Output() string { return p.output.String() }
 
-// descendants returns the children of a process, their children, and so on.
-func descendants(pid int) []int {
-	var all []int
-	files, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/children")
-	for _, f := range files {
-		text, _ := os.ReadFile(f) // an ended thread has no children
-		for _, field := range strings.Fields(string(text)) {
-			if child, err := strconv.Atoi(field); err == nil {
-				all = append(append(all, child), descendants(child)...)
-			}
+// descendants returns the children of a process, their children, and so on, less
+// those that have ended. The children files in /proc are no good for that: they
+// leave some out while others end.
+func descendants(root int) []int {
+	children := make(map[int][]int)
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, f := range stats {
+		text, _ := os.ReadFile(f) // of a process that may have ended
+		// The name stands in brackets, and may have some in it.
+		_, rest, _ := strings.Cut(string(text[bytes.LastIndexByte(text, ')')+1:]), " ")
+		fields := strings.Fields(rest)
+		if len(fields) < 2 || fields[0] == "Z" {
+			continue
 		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		parent, _ := strconv.Atoi(fields[1])
+		children[parent] = append(children[parent], pid)
+	}
+	all := children[root]
+	for i := 0; i < len(all); i++ {
+		all = append(all, children[all[i]]...)
 	}
 	return all
 }
