@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -35,7 +34,7 @@ type client struct {
 	nudges chan nudge
 
 	held  *record       // the session it was told of last; nil: none, or it cannot know
-	wait  atomic.Int64  // nanoseconds before the next request, at least
+	wait  time.Duration // before the next request, at least
 	loose time.Duration // until then a DELETE that was not answered may still be carried out
 }
 
@@ -84,7 +83,7 @@ func (c *client) pause(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(time.Duration(c.wait.Load()) + time.Duration(c.rng.IntN(300))*time.Millisecond):
+	case <-time.After(c.wait + time.Duration(c.rng.IntN(300))*time.Millisecond):
 		return true
 	case n := <-c.nudges:
 		select {
@@ -107,7 +106,7 @@ func (c *client) without(ctx context.Context) {
 	case n < 80:
 		c.giveUp(ctx, c.start)
 	case n < 85:
-		c.giveUp(ctx, c.startTwice)
+		c.changeMind(ctx)
 	case n < 90:
 		c.extend(ctx)
 	case n < 95:
@@ -148,10 +147,6 @@ func (c *client) request(ctx context.Context, addr, method string) answer {
 	a := answer{begin: c.ledger.now()}
 	a.code, a.body = c.roundTrip(ctx, &a, addr, method)
 	a.end = c.ledger.now()
-	c.wait.Store(int64(shortWait))
-	if a.code == 0 || a.code == http.StatusServiceUnavailable {
-		c.wait.Store(int64(longWait)) // as people do who are told to try again later
-	}
 	c.ledger.count("answers", fmt.Sprintf("%s %d", method, a.code))
 	token := about{client: c.number, token: a.token}
 	c.ledger.add(a.begin, token, "client %d: %s to %s = %s", c.number, method, addr, a)
@@ -233,7 +228,9 @@ func (c *client) judgeStart(a answer, before *record) {
 // take makes a session that a PUT told of the one that is held, and looks
 // whether it is there.
 func (c *client) take(ctx context.Context, a answer) {
+	c.wait = shortWait
 	if a.token == "" {
+		c.wait = longWait // as people do who are told to try again later
 		return
 	}
 	rec := c.ledger.given(c.number, a.url, a.token)
@@ -360,12 +357,21 @@ func (c *client) settle(rec *record, when time.Duration) {
 }
 
 // startTwice asks for a session at all distributors at once.
-func (c *client) startTwice(ctx context.Context) {
+func (c *client) startTwice(ctx context.Context) { c.startMany(ctx, 1+len(c.addrs), 0) }
+
+// startOften asks again and again, as somebody does who does not like to wait.
+func (c *client) startOften(ctx context.Context) { c.startMany(ctx, 8, 15*time.Millisecond) }
+
+// startMany asks for a session n times, each time a little later.
+func (c *client) startMany(ctx context.Context, n int, later time.Duration) {
 	before := c.held
-	answers := make([]answer, 1+len(c.addrs))
+	answers := make([]answer, n)
 	var wg sync.WaitGroup
 	for i := range answers {
-		wg.Go(func() { answers[i] = c.request(ctx, c.addrs[i%len(c.addrs)], http.MethodPut) })
+		wg.Go(func() {
+			time.Sleep(time.Duration(i) * later)
+			answers[i] = c.request(ctx, c.addrs[i%len(c.addrs)], http.MethodPut)
+		})
 	}
 	wg.Wait()
 	var told []answer
@@ -375,16 +381,19 @@ func (c *client) startTwice(ctx context.Context) {
 			told = append(told, a)
 		}
 	}
+	if len(told) == 0 {
+		c.wait = longWait
+		return
+	}
+	first := c.ledger.given(c.number, told[0].url, told[0].token)
 	for _, a := range told {
-		first := c.ledger.given(c.number, told[0].url, told[0].token)
-		if a.token != first.token && c.ledger.excuse(first) == "" && c.ledger.excuse(c.ledger.given(c.number, a.url, a.token)) == "" {
+		other := c.ledger.given(c.number, a.url, a.token)
+		if other != first && c.ledger.excuse(first) == "" && c.ledger.excuse(other) == "" {
 			c.ledger.violation("I2", first.about, "client %d: PUTs at once gave it %s and %s", c.number, told[0], a)
 		}
 	}
-	if len(told) > 0 {
-		c.held = nil
-		c.take(ctx, told[len(told)-1])
-	}
+	c.held = nil
+	c.take(ctx, told[len(told)-1])
 }
 
 // startAndEnd asks for a new session, and for its end a moment later: either may
@@ -414,6 +423,9 @@ func (c *client) startAndEnd(ctx context.Context) {
 		}
 	}
 }
+
+// changeMind stops asking for a session, and wants it all the same.
+func (c *client) changeMind(ctx context.Context) { c.giveUp(ctx, c.startOften) }
 
 // giveUp asks for a session and resets the connection a moment later, as the
 // stop button of a browser may do, and asks again before or after that. What was

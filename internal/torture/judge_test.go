@@ -104,7 +104,7 @@ func (j *judge) table(rows []row) []finding {
 		once("I1", r, fmt.Sprintf("slot %d of %s", r.Slot, r.Host))
 		once("I1", r, fmt.Sprintf("port %d of %s", r.Port, r.Host))
 		if r.Identity != "" {
-			once("I2", r, fmt.Sprintf("client %x", r.Identity))
+			once("I2", r, "client "+r.Identity)
 		} else if r.State == "claimed" || r.State == "starting" || r.State == "running" {
 			found = append(found, finding{"I2", "nobody's " + r.Token, about{nobody, r.Host, r.Token}, fmt.Sprintf("%s is not being stopped, but nobody's", r)})
 		}

@@ -39,7 +39,7 @@ func TestJudge(t *testing.T) {
 		{"nothing could be read", []reading{{}}, nil},
 		{"one slot twice", []reading{same([]row{one, sharedSlot}, of(one, true), of(two, true))}, []string{"slot 0 of a"}},
 		{"one port twice", []reading{same([]row{one, sharedPort}, of(one, true), of(two, true))}, []string{"place of C", "port 9090 of a"}},
-		{"one client twice", []reading{same([]row{one, sharedClient}, of(one, true), of(two, true))}, []string{"client 31"}},
+		{"one client twice", []reading{same([]row{one, sharedClient}, of(one, true), of(two, true))}, []string{"client 1"}},
 		{"nobody's, runs", []reading{same([]row{orphaned}, of(one, true))}, []string{"nobody's B"}},
 		{"nobody's, stopping", []reading{same([]row{in("stopping", orphaned)}, of(one, true))}, nil},
 		{"one container twice", []reading{same([]row{one, sharedBox}, of(one, true))}, []string{"container b"}},

@@ -66,6 +66,7 @@ func (o *observer) run(ctx context.Context) {
 	}
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
+	said := make(map[string]bool)
 	for {
 		select {
 		case <-ctx.Done():
@@ -78,7 +79,10 @@ func (o *observer) run(ctx context.Context) {
 		}
 		o.ledger.count("readings", map[bool]string{true: "complete", false: "without the database"}[r.rows])
 		for _, f := range o.judge.judge(r) {
-			o.ledger.violation(f.rule, f.about, "%s", f.text)
+			if !said[f.key] {
+				said[f.key] = true
+				o.ledger.violation(f.rule, f.about, "%s", f.text)
+			}
 		}
 	}
 }

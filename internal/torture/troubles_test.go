@@ -161,7 +161,9 @@ func (x *torture) provoke(s step, host string, cutsOff bool) {
 		}
 	case s.kind == killAllContainers:
 		for i := range x.clients {
-			x.nudge(i, nudge{rushTime, (*client).start}) // all places are free, all want them
+			// All places are free, and all want them, some at once.
+			do := []func(*client, context.Context){(*client).start, (*client).changeMind}
+			x.nudge(i, nudge{rushTime, do[(i+s.size)%len(do)]})
 		}
 	case host != "" && s.length > 0: // starts, above all, are disturbed
 		for i := range x.clients {
