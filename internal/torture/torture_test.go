@@ -22,7 +22,7 @@ import (
 var settings = func() *settled {
 	s := new(settled)
 	flag.DurationVar(&s.duration, "duration", 12*time.Second, "how long troubles come")
-	flag.Uint64Var(&s.seed, "seed", 0, "what all choices follow from; 0 takes one from the clock")
+	flag.Uint64Var(&s.seed, "seed", 1, "what all choices follow from; 0 takes one from the clock")
 	flag.IntVar(&s.clients, "clients", 40, "how many clients")
 	flag.IntVar(&s.hosts, "hosts", 3, "how many pretend hosts")
 	flag.IntVar(&s.real, "real", 0, "use so many real Docker hosts in containers instead")
