@@ -20,8 +20,8 @@ type host interface {
 	// Look returns all containers, in whatever trouble the host is.
 	Look() ([]box, error)
 
-	// Kill ends a container as if it did so by itself.
-	Kill(id string)
+	// Kill ends containers as if they did so by themselves.
+	Kill(ids ...string)
 
 	// Stranger starts a container that is none of ours, or at least none that
 	// the service knows. With port 0 it publishes none.

@@ -86,8 +86,8 @@ func TestJudge(t *testing.T) {
 // often, and that a short run has none that takes too long for it.
 func TestPlan(t *testing.T) {
 	kinds := append(slices.Clone(serviceKinds), pretendHost{}.Kinds()...)
-	long, again, short := plan(random(1), kinds, longRun), plan(random(1), kinds, longRun), plan(random(1), kinds, longRun/10)
-	if !slices.Equal(long, again) || slices.Equal(long, plan(random(2), kinds, longRun)) {
+	long, again, short := plan(random(1), kinds, longRun, calmEvery), plan(random(1), kinds, longRun, calmEvery), plan(random(1), kinds, longRun/10, calmEvery)
+	if !slices.Equal(long, again) || slices.Equal(long, plan(random(2), kinds, longRun, calmEvery)) {
 		t.Error("the plan does not follow from the seed")
 	}
 	count := make(map[string]int)

@@ -56,6 +56,7 @@ const (
 	shortPause = 250 * time.Millisecond
 	longPause  = 500 * time.Millisecond
 	calmEvery  = 24 // steps
+	calmReal   = 8  // where steps take longer
 	maxSize    = 1000
 	targets    = 60 // divided by any small number of hosts
 )
@@ -63,7 +64,7 @@ const (
 // plan makes the troubles of a run: every kind as often as any other, in any
 // order, now and then a calm. The same seed makes the same plan. It is longer
 // than the run, as making troubles and being calm take time too.
-func plan(rng *rand.Rand, kinds []kind, duration time.Duration) []step {
+func plan(rng *rand.Rand, kinds []kind, duration time.Duration, calmEvery int) []step {
 	long := duration >= longRun
 	pause := shortPause
 	if long {

@@ -41,7 +41,11 @@ func (h pretendHost) Look() ([]box, error) {
 	return list, nil
 }
 
-func (h pretendHost) Kill(id string) { h.KillContainer(id) }
+func (h pretendHost) Kill(ids ...string) {
+	for _, id := range ids {
+		h.KillContainer(id)
+	}
+}
 
 func (h pretendHost) Stranger(name string, labels map[string]string, port int) (string, error) {
 	c, err := h.StrangerContainer(name, labels, port)

@@ -142,8 +142,8 @@ func (h *realHost) Look() ([]box, error) {
 	return list, nil
 }
 
-func (h *realHost) Kill(id string) {
-	_, _ = h.inside("docker", "kill", id) // it may have ended meanwhile
+func (h *realHost) Kill(ids ...string) {
+	_, _ = h.inside(append([]string{"docker", "kill"}, ids...)...) // some may have ended meanwhile
 }
 
 func (h *realHost) Stranger(name string, labels map[string]string, port int) (string, error) {
@@ -160,6 +160,8 @@ func (h *realHost) Stranger(name string, labels map[string]string, port int) (st
 func (h *realHost) Kinds() []kind {
 	return []kind{
 		{name: "cut off", longest: 6 * time.Second, cutsOff: true},
+		{name: "frozen", longest: 6 * time.Second, cutsOff: true},
+		{name: "engine frozen", longest: 4 * time.Second},
 		{name: "connections dropped"},
 		{name: "sshd frozen", longest: 6 * time.Second},
 		{name: "image gone", longest: 2 * time.Second},
@@ -177,9 +179,18 @@ func (h *realHost) Hurt(kind string, _ int) (func(), error) {
 		}
 	}
 	do := func(args ...string) error { _, err := h.inside(args...); return err }
+	outside := func(command string) error { return exec.Command("docker", command, h.id).Run() }
 	switch kind {
 	case "cut off":
 		return undo("iptables", "-D", "INPUT", "-i", "eth0", "-j", "DROP"), do("iptables", "-I", "INPUT", "-i", "eth0", "-j", "DROP")
+	case "frozen":
+		return func() {
+			if err := outside("unpause"); err != nil {
+				panic(fmt.Sprintf("end %s: %v", kind, err))
+			}
+		}, outside("pause")
+	case "engine frozen":
+		return undo("pkill", "-CONT", "dockerd"), do("pkill", "-STOP", "dockerd")
 	case "connections dropped":
 		return nil, do("sh", "-c", "pkill -KILL sshd-session || true")
 	case "sshd frozen":

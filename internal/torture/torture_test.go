@@ -192,8 +192,12 @@ func (x *torture) inviteStrangers() {
 func (x *torture) trouble(ctx context.Context) {
 	end := x.ledger.now() + x.duration
 	said := x.ledger.now()
+	every := calmEvery
+	if x.real > 0 {
+		every = calmReal
+	}
 	kinds := append(append([]kind{}, serviceKinds...), x.hosts[0].Kinds()...)
-	for _, s := range plan(x.rng, kinds, x.duration) {
+	for _, s := range plan(x.rng, kinds, x.duration, every) {
 		for next := x.ledger.now() + s.pause; x.ledger.now() < next; time.Sleep(20 * time.Millisecond) {
 			x.mendDue()
 			x.programs.tend()

@@ -117,15 +117,18 @@ func (x *torture) kill(h host, n int, how string) bool {
 		return false
 	}
 	x.rng.Shuffle(len(boxes), func(i, j int) { boxes[i], boxes[j] = boxes[j], boxes[i] })
-	done := 0
+	var ids []string
 	for _, b := range boxes {
-		if b.Database == x.observer.judge.databaseID && b.Running && b.Token != "" && done < n {
+		if b.Database == x.observer.judge.databaseID && b.Running && b.Token != "" && len(ids) < n {
 			x.ledger.kill(b.Token, h.Entry().SSH, how)
-			h.Kill(b.ID)
-			done++
+			ids = append(ids, b.ID)
 		}
 	}
-	return done > 0
+	if len(ids) == 0 {
+		return false
+	}
+	h.Kill(ids...)
+	return true
 }
 
 // invite puts something in our way that is not a session of ours.
