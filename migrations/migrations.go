@@ -3,9 +3,10 @@
 // There is one folder per dialect. The first step is taken in Go (package
 // database), since it may have to take over the tables of the original, PHP
 // distributor; it makes what is in the folder tables. The original's tables are
-// in the folder original, for the way back.
+// in the folder original, for the way back. Steps that have to look before they
+// change something are in Go too.
 //
-// Later steps are goose files beside those folders, from number 2 on, with an Up
+// The other steps are goose files beside those folders, with an Up
 // section only: the way back replaces all tables. MySQL commits each statement
 // by itself and a step that was interrupted is run again from its start, so a
 // step for MySQL has one statement, or several that can be repeated. Files are

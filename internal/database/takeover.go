@@ -19,7 +19,7 @@ const (
 
 // replaced returns the tables that change places, on the way up and down.
 func replaced() []string {
-	return []string{"sessions", "statistics", "pool", "hosts", versionTable}
+	return []string{"sessions", "statistics", "pool", "hosts", "leases", versionTable}
 }
 
 // The original wrote times in the server's zone.
@@ -113,7 +113,7 @@ func refuseForeign(ctx context.Context, db conn, sessions, statistics []string) 
 			}
 		}
 	}
-	for _, table := range []string{"pool", "hosts"} {
+	for _, table := range []string{"pool", "hosts", "leases"} {
 		got, err := columns(ctx, db, table)
 		if err != nil {
 			return err
