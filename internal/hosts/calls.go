@@ -44,7 +44,7 @@ func (h *host) create(ctx context.Context, s Spec) (string, error) {
 
 // settled reports whether err leaves no doubt about what the engine did.
 func settled(err error) bool {
-	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken} {
+	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -60,7 +60,11 @@ func (h *host) readyForStart(ctx context.Context, s Spec) (string, error) {
 	if s.TLS && h.TLS == nil {
 		return "", fmt.Errorf("%w: none configured", ErrCertificate)
 	}
-	if err := h.alive(ctx); err != nil {
+	err := h.alive(ctx)
+	if err == nil && s.Private {
+		err = h.canForward(ctx)
+	}
+	if err != nil {
 		h.fail(ctx, err)
 		return "", err
 	}
@@ -70,7 +74,7 @@ func (h *host) readyForStart(ctx context.Context, s Spec) (string, error) {
 	if dir != "" {
 		return dir, nil
 	}
-	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)
+	dir, err = h.engine.imageDir(ctx, h.cfg.Container.Image)
 	if err != nil && !settled(err) {
 		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}

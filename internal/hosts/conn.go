@@ -30,6 +30,7 @@ type conn struct {
 	target  SSH
 	keys    *hostKeys
 	timeout time.Duration // for everything from TCP to the end of the login
+	forward forward
 
 	dialing singleflight.Group // callers share one attempt
 	tasks   sync.WaitGroup
@@ -43,6 +44,7 @@ type conn struct {
 type link struct {
 	*ssh.Client
 	stdio  chan struct{} // free sessions for dial-stdio; nil: the socket channel works
+	barred atomic.Int32  // a port on the host's loopback that the key forbids; 0: none is known
 	dead   chan struct{} // closed when the connection has ended
 	socket *socket
 }
@@ -104,7 +106,11 @@ func (c *conn) connect() (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := l.chooseWay(ctx); err != nil {
+	err = l.chooseWay(ctx)
+	if err == nil {
+		err = c.forward.try(ctx, l)
+	}
+	if err != nil {
 		l.Close()
 		return nil, err
 	}
@@ -220,17 +226,6 @@ func (c *conn) close() {
 		l.Close()
 	}
 	c.tasks.Wait()
-}
-
-// dialTCP opens a connection to a port on the host's own loopback.
-func (c *conn) dialTCP(ctx context.Context, port int) (net.Conn, error) {
-	l, err := c.link(ctx)
-	if err != nil {
-		return nil, err
-	}
-	// Exactly 127.0.0.1: a key restricted to permitopen="127.0.0.1:*" does not
-	// match "localhost".
-	return l.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 }
 
 // dialDocker opens a connection to the host's Docker engine.

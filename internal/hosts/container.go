@@ -44,9 +44,13 @@ func (r Ref) String() string {
 // A Spec says what to start.
 type Spec struct {
 	Ref
-	Port  int    // published on all addresses of the host
+	Port  int    // of the host
 	Token string // WRP's secret
 	TLS   bool   // serve TLS, with the host's certificate
+
+	// Private publishes the port on the host's own loopback only, where
+	// [Pool.Dial] finds it; else it is published on all addresses.
+	Private bool
 
 	databaseID string
 }
@@ -75,6 +79,7 @@ type Found struct {
 	Nonce   string
 	Created time.Time // by the engine's clock
 	Running bool      // a paused one counts
+	Paused  bool
 
 	database string
 }

@@ -84,6 +84,9 @@ func newHost(h Host, cfg *Config, engines *engineNames) (*host, error) {
 	dial := dialLocal
 	if h.SSH != nil {
 		m.conn = &conn{target: *h.SSH, keys: &hostKeys{cfg.KnownHosts}, timeout: cfg.ConnectTimeout}
+		if cfg.PrivateFrom > 0 {
+			m.conn.forward.ports = []int{cfg.PrivateFrom, cfg.PrivateFrom + h.Max - 1}
+		}
 		dial = m.conn.dialDocker
 	}
 	var err error
@@ -161,6 +164,13 @@ func (h *host) check(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
 	if err := h.reach(ctx); err != nil {
+		h.fail(ctx, err)
+		return
+	}
+	if err := h.canForward(ctx); err != nil {
+		if h.down() == nil {
+			h.conn.drop() // what the key allows now shows at the next login
+		}
 		h.fail(ctx, err)
 		return
 	}

@@ -47,6 +47,10 @@ var (
 	// ErrUncertain means that a request to start a container got no answer: the
 	// engine may still carry it out.
 	ErrUncertain = errors.New("outcome unknown")
+
+	// ErrForbidden means that the host's SSH key does not allow the way to
+	// containers that are published on the host's own loopback.
+	ErrForbidden = errors.New(`the SSH key forbids the way to containers (its line in authorized_keys needs permitopen="127.0.0.1:*")`)
 )
 
 // A Host is one entry of the pool.
@@ -56,6 +60,10 @@ type Host struct {
 	SSH     *SSH      // how to get there; nil: this machine's own engine
 	Max     int       // most containers at once
 	TLS     *TLSFiles // certificate for clients that want TLS; nil: the host serves none
+
+	// How many containers should wait for clients that are still to come:
+	// plain ones, and ones that serve TLS themselves.
+	Warm, WarmTLS int
 }
 
 // SSH says how to log in to a host.

@@ -19,6 +19,10 @@ type Config struct {
 	Container  Container
 	KnownHosts KnownHosts
 
+	// PrivateFrom is the port of a host's first slot if containers are private:
+	// a host that does not let us through to them takes none. 0: they are not.
+	PrivateFrom int
+
 	ConnectTimeout time.Duration // TCP and SSH login together; 0: 5 s
 	ReadyTimeout   time.Duration // a started container may take this long to answer; 0: 5 s
 	StopTimeout    time.Duration // between SIGTERM and SIGKILL; 0: 2 s
@@ -191,6 +195,28 @@ func (p *Pool) Inspect(ctx context.Context, r Ref) (Found, error) {
 		return Found{}, fmt.Errorf("inspect container %s: %w", r, err)
 	}
 	return f, nil
+}
+
+// Pause takes the processor from a container that keeps its memory.
+func (p *Pool) Pause(ctx context.Context, r Ref) error {
+	return p.freeze(ctx, "pause", r, (*engine).pause)
+}
+
+// Unpause lets a paused container go on; one that is not paused is fine.
+func (p *Pool) Unpause(ctx context.Context, r Ref) error {
+	return p.freeze(ctx, "unpause", r, (*engine).unpause)
+}
+
+func (p *Pool) freeze(ctx context.Context, what string, r Ref, do func(*engine, context.Context, string) error) error {
+	h, err := p.find(r.Host)
+	if err != nil {
+		return err
+	}
+	_, err = ask(ctx, h, func(ctx context.Context) (struct{}, error) { return struct{}{}, do(h.engine, ctx, r.ID) })
+	if err != nil {
+		return fmt.Errorf("%s container %s: %w", what, r, err)
+	}
+	return nil
 }
 
 // Remove ends the container and removes it: SIGTERM, SIGKILL after the stop

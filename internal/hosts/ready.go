@@ -5,13 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"sync"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 )
 
 const (
@@ -45,12 +44,15 @@ func (h *host) ready(ctx context.Context, s Spec) error {
 	}
 	deadline, cancel := context.WithTimeout(ctx, h.cfg.ReadyTimeout)
 	defer cancel()
-	ask := h.asker(s)
+	ask := h.asker(s, "/")
 	for look := time.Now().Add(probeInspect); ; {
 		err := ask(deadline)
 		if err == nil {
 			h.probe.answered()
 			return nil
+		}
+		if errors.Is(err, ErrForbidden) {
+			return err
 		}
 		if time.Now().After(look) || deadline.Err() != nil {
 			if _, err := h.inspect(ctx, s.Ref); err != nil {
@@ -91,11 +93,45 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// asker returns a function that asks WRP's start page once.
-func (h *host) asker(s Spec) func(context.Context) error {
+// Probe asks the running container of s once, as [Pool.Ready] does.
+func (p *Pool) Probe(ctx context.Context, s Spec) error {
+	h, err := p.find(s.Ref.Host)
+	if err != nil {
+		return err
+	}
+	if h.probe.isOff() && !s.Private {
+		_, err = h.inspect(ctx, s.Ref)
+	} else {
+		err = h.asker(s, "/")(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("ask container %s: %w", s.Ref, err)
+	}
+	return nil
+}
+
+// firstPage makes WRP start its browser and draw a page: one that WRP itself
+// answers from within the container.
+const firstPage = "/?url=http%3A%2F%2F127.0.0.1%3A8080%2Ffavicon.ico"
+
+// Heat has the started container of s draw its first page, which takes seconds
+// and which the next page is faster for.
+func (p *Pool) Heat(ctx context.Context, s Spec) error {
+	h, err := p.find(s.Ref.Host)
+	if err != nil {
+		return err
+	}
+	if err := h.asker(s, firstPage)(ctx); err != nil {
+		return fmt.Errorf("heat container %s: %w", s.Ref, err)
+	}
+	return nil
+}
+
+// asker returns a function that asks WRP for a page once.
+func (h *host) asker(s Spec, path string) func(context.Context) error {
 	transport := &http.Transport{
 		DisableKeepAlives: true,
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return h.dial(ctx, s.Port) },
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return h.dial(ctx, s) },
 		// Whether clients trust the certificate is between them and the host.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 	}
@@ -104,7 +140,7 @@ func (h *host) asker(s Spec) func(context.Context) error {
 		scheme = "https"
 	}
 	return func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://wrp.invalid/", http.NoBody)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://wrp.invalid"+path, http.NoBody)
 		if err != nil {
 			return err
 		}
@@ -117,27 +153,30 @@ func (h *host) asker(s Spec) func(context.Context) error {
 		if resp.StatusCode != http.StatusOK {
 			return fmt.Errorf("WRP answers %s", resp.Status)
 		}
-		return nil
+		_, err = io.Copy(io.Discard, resp.Body)
+		return err
 	}
 }
 
-// dial connects to a published port: on the host's own loopback, or from
-// outside if the key does not allow that.
-func (h *host) dial(ctx context.Context, port int) (net.Conn, error) {
-	if h.conn == nil {
-		var d net.Dialer
-		return d.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+// dial connects to the container's port: on the host's own loopback, or from
+// outside if the key does not allow that and the port is public.
+func (h *host) dial(ctx context.Context, s Spec) (net.Conn, error) {
+	if h.conn == nil || s.Private {
+		return h.dialPrivate(ctx, s.Port)
 	}
 	if !h.probe.isPublic() {
-		c, err := h.conn.dialTCP(ctx, port)
-		refused, ok := errors.AsType[*ssh.OpenChannelError](err)
-		if !ok || refused.Reason != ssh.Prohibited {
+		l, err := h.conn.link(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c, err := l.dialTCP(ctx, s.Port)
+		if !errors.Is(err, ErrForbidden) {
 			return c, err
 		}
 		h.probe.goPublic()
 	}
 	d := net.Dialer{Timeout: publicDialTime}
-	return d.DialContext(ctx, "tcp", net.JoinHostPort(h.Address, strconv.Itoa(port)))
+	return d.DialContext(ctx, "tcp", net.JoinHostPort(h.Address, strconv.Itoa(s.Port)))
 }
 
 // A prober remembers how containers of a host can be asked whether they serve.

@@ -1,0 +1,190 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/go-connections/nat"
+)
+
+// create makes a container and returns its id.
+func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles, workDir string) (string, error) {
+	inside := nat.Port("8080/tcp")
+	capAdd := []string{}
+	binds := []string{}
+	if tls != nil {
+		inside = "8081/tcp"
+		// The key file may be readable by its owner only, who is not root's
+		// equal once all capabilities are dropped.
+		capAdd = append(capAdd, "DAC_READ_SEARCH")
+		binds = append(binds,
+			tls.Cert+":"+path.Join(workDir, "cert.crt")+":ro",
+			tls.Key+":"+path.Join(workDir, "private.key")+":ro")
+	}
+	outside := nat.PortBinding{HostPort: strconv.Itoa(s.Port)}
+	if s.Private {
+		outside.HostIP = loopback
+	}
+	pids := c.Pids
+	resp, err := e.api.ContainerCreate(ctx,
+		&container.Config{
+			Image:        c.Image,
+			Cmd:          c.command(s.Token),
+			Labels:       s.labels(),
+			ExposedPorts: nat.PortSet{inside: {}},
+		},
+		&container.HostConfig{
+			PortBindings:   nat.PortMap{inside: {outside}},
+			Binds:          binds,
+			CapDrop:        []string{"ALL"},
+			CapAdd:         capAdd,
+			SecurityOpt:    []string{"no-new-privileges"},
+			ReadonlyRootfs: true,
+			Tmpfs:          map[string]string{"/tmp": ""},
+			LogConfig:      container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "1m", "max-file": "1"}},
+			Resources:      container.Resources{Memory: c.Memory, NanoCPUs: int64(c.CPUs * 1e9), PidsLimit: &pids},
+		}, nil, nil, s.Name)
+	switch {
+	case cerrdefs.IsConflict(err):
+		return "", fmt.Errorf("%w: %s", ErrNameTaken, s.Name)
+	case cerrdefs.IsNotFound(err):
+		return "", fmt.Errorf("%w: %s", ErrImageMissing, c.Image)
+	}
+	return resp.ID, err
+}
+
+func (e *engine) start(ctx context.Context, id string) error {
+	err := e.api.ContainerStart(ctx, id, container.StartOptions{})
+	switch {
+	case err == nil:
+		return nil
+	case cerrdefs.IsNotFound(err):
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	case isPortTaken(err):
+		return fmt.Errorf("%w: %w", ErrPortTaken, err)
+	}
+	return err
+}
+
+// isPortTaken reads the engine's words: it calls a taken port an internal error,
+// like everything that goes wrong in a start.
+func isPortTaken(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "port is already allocated") || strings.Contains(text, "address already in use")
+}
+
+// inspect returns what runs under an id or a name.
+func (e *engine) inspect(ctx context.Context, ref string) (Found, error) {
+	i, err := e.api.ContainerInspect(ctx, ref)
+	if cerrdefs.IsNotFound(err) {
+		return Found{}, fmt.Errorf("%w: %s", ErrGone, ref)
+	}
+	if err != nil {
+		return Found{}, err
+	}
+	created, err := time.Parse(time.RFC3339Nano, i.Created)
+	if err != nil {
+		return Found{}, fmt.Errorf("creation time of %s: %w", ref, err)
+	}
+	f := found(i.ID, i.Name, i.Config.Labels, created)
+	f.Running, f.Paused = i.State.Running || i.State.Paused, i.State.Paused
+	return f, nil
+}
+
+// list returns all containers that carry a label, running or not.
+func (e *engine) list(ctx context.Context, label string) ([]Found, error) {
+	all, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Found, 0, len(all))
+	for _, c := range all {
+		name := ""
+		if len(c.Names) > 0 {
+			name = c.Names[0]
+		}
+		f := found(c.ID, name, c.Labels, time.Unix(c.Created, 0))
+		f.Paused = c.State == "paused"
+		f.Running = f.Paused || c.State == "running"
+		list = append(list, f)
+	}
+	return list, nil
+}
+
+// pause takes the processor from the container, and leaves it its memory.
+// Pausing twice is fine.
+func (e *engine) pause(ctx context.Context, ref string) error {
+	return e.settlePaused(ctx, ref, true, e.api.ContainerPause(ctx, ref))
+}
+
+// unpause lets the container go on. Unpausing twice is fine.
+func (e *engine) unpause(ctx context.Context, ref string) error {
+	return e.settlePaused(ctx, ref, false, e.api.ContainerUnpause(ctx, ref))
+}
+
+// settlePaused forgives the engine's refusal to do what is done already, which
+// old engines word as an internal error.
+func (e *engine) settlePaused(ctx context.Context, ref string, want bool, err error) error {
+	switch {
+	case cerrdefs.IsNotFound(err):
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	case err == nil || !answered(err):
+		return err
+	}
+	f, inspectErr := e.inspect(ctx, ref)
+	switch {
+	case inspectErr != nil:
+		return inspectErr
+	case !f.Running:
+		return fmt.Errorf("%w: it does not run", ErrGone)
+	case f.Paused != want:
+		return err
+	}
+	return nil
+}
+
+// stop asks the container to end, and kills it after the grace.
+func (e *engine) stop(ctx context.Context, ref string, grace time.Duration) error {
+	seconds := int((grace + time.Second - 1) / time.Second)
+	err := e.api.ContainerStop(ctx, ref, container.StopOptions{Timeout: &seconds})
+	if cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// remove kills and removes the container; its name is free when it returns.
+func (e *engine) remove(ctx context.Context, ref string) error {
+	err := e.api.ContainerRemove(ctx, ref, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	if cerrdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress") {
+		return e.awaitAbsence(ctx, ref) // someone else is removing it
+	}
+	return err
+}
+
+func (e *engine) awaitAbsence(ctx context.Context, ref string) error {
+	for {
+		if _, err := e.inspect(ctx, ref); err != nil {
+			if errors.Is(err, ErrGone) {
+				return nil
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the removal of %s: %w", ref, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
