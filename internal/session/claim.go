@@ -1,9 +1,9 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -13,8 +13,10 @@ import (
 
 // A claim asks for a slot.
 type claim struct {
-	client    Client
+	client    *Client // nil: a client still to come
+	enough    int     // without a client: so many of the kind may wait on the host
 	tls       bool
+	gateway   bool
 	token     string
 	nonce     string
 	hosts     []hosts.Load // those that may be chosen; Used is filled in
@@ -23,8 +25,9 @@ type claim struct {
 	avoid     func(host string) func(port int) bool
 }
 
-// Claim reserves a slot for a client on the host that the strategy chooses. It
-// returns errTaken if the client has a session, or a [FullError].
+// Claim reserves a slot on the host that the strategy chooses. It returns errTaken
+// if the client has a session, errEnough if it is for none and enough containers
+// wait already, or a [FullError].
 //
 // One claim at a time: the pool's row is locked, so that the counts are exact
 // when the strategy looks at them. The unique keys refuse what would be wrong
@@ -53,45 +56,69 @@ type row struct {
 	Host     string `db:"containerHost"`
 	Slot     int    `db:"slot"`
 	Port     int    `db:"port"`
+	State    State  `db:"state"`
 	Identity []byte `db:"identity"`
+	TLS      bool   `db:"tls"`
+	Gateway  bool   `db:"gateway"`
+}
+
+func (r row) waits() bool { return r.State == Warm || r.State == Warming }
+
+// places is what rows occupy on one host.
+type places struct {
+	slots, ports map[int]bool
+	waiting      int // slots of containers that wait for a client
 }
 
 // choose returns the place of the next container.
 func (st *Store) choose(ctx context.Context, tx *sqlx.Tx, c claim) (row, error) {
 	var rows []row
-	if err := tx.SelectContext(ctx, &rows, `SELECT containerHost, slot, port, identity FROM sessions`); err != nil {
+	if err := tx.SelectContext(ctx, &rows, `SELECT containerHost, slot, port, state, identity, tls, gateway FROM sessions`); err != nil {
 		return row{}, err
-	}
-	slots, ports := make(map[string]map[int]bool), make(map[string]map[int]bool)
-	for _, h := range c.hosts {
-		slots[h.Host], ports[h.Host] = make(map[int]bool), make(map[int]bool)
 	}
 	draining, err := drained(ctx, tx)
 	if err != nil {
 		return row{}, err
 	}
-	identity := c.client.identity()
+	taken := make(map[string]*places)
+	for _, h := range c.hosts {
+		taken[h.Host] = &places{slots: make(map[int]bool), ports: make(map[int]bool)}
+	}
+	same := 0 // that wait like the one claimed here
 	for _, r := range rows {
-		if string(r.Identity) == string(identity) {
+		if c.client != nil && bytes.Equal(r.Identity, c.client.identity()) {
 			return row{}, errTaken
 		}
-		if slots[r.Host] != nil {
-			slots[r.Host][r.Slot], ports[r.Host][r.Port] = true, true
+		p := taken[r.Host]
+		if p == nil {
+			continue
+		}
+		p.slots[r.Slot], p.ports[r.Port] = true, true
+		if r.waits() {
+			p.waiting++
+			if r.TLS == c.tls && r.Gateway == c.gateway {
+				same++
+			}
 		}
 	}
-	return c.place(identity, slots, ports, draining)
+	if c.client == nil && same >= c.enough {
+		return row{}, errEnough
+	}
+	return c.place(taken, draining)
 }
 
-// place asks the strategy for hosts until one has a free port as well.
-func (c claim) place(identity []byte, slots, ports map[string]map[int]bool, draining map[string]Drained) (row, error) {
+// place asks the strategy for hosts until one has a free port as well. What waits
+// for clients takes slots, but does not count as load.
+func (c claim) place(taken map[string]*places, draining map[string]Drained) (row, error) {
 	full := &FullError{}
 	var loads []hosts.Load
 	for _, h := range c.hosts {
-		h.Used = len(slots[h.Host])
+		h.Used = len(taken[h.Host].slots)
 		if why := occupied(h, draining); why != "" {
 			full.Reasons = append(full.Reasons, Reason{h.Host, why})
 			continue
 		}
+		h.Used -= taken[h.Host].waiting
 		loads = append(loads, h)
 	}
 	for {
@@ -100,9 +127,9 @@ func (c claim) place(identity []byte, slots, ports map[string]map[int]bool, drai
 			return row{}, full
 		}
 		h := loads[i]
-		slot, port, ok := choosePlace(h.Max, c.startPort, slots[h.Host], ports[h.Host], c.avoid(h.Host))
+		slot, port, ok := choosePlace(h.Max, c.startPort, taken[h.Host].slots, taken[h.Host].ports, c.avoid(h.Host))
 		if ok {
-			return row{Host: h.Host, Slot: slot, Port: port, Identity: identity}, nil
+			return row{Host: h.Host, Slot: slot, Port: port}, nil
 		}
 		full.Reasons = append(full.Reasons, Reason{h.Host, "strangers hold all its ports"})
 		loads[i].Max = 0
@@ -121,10 +148,15 @@ func occupied(h hosts.Load, draining map[string]Drained) string {
 }
 
 func (st *Store) insert(ctx context.Context, tx *sqlx.Tx, c claim, at row) (int64, error) {
+	var identity []byte
+	ip, agent, state := "", "", Warming
+	if c.client != nil {
+		identity, ip, agent, state = c.client.identity(), c.client.IP, c.client.readable(), Claimed
+	}
 	res, err := tx.ExecContext(ctx, `
-		INSERT INTO sessions (clientIp, clientUserAgent, identity, containerHost, slot, port, token, nonce, tls, state, started, lastUsed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'claimed', `+st.db.Now()+`, NULL)`,
-		c.client.IP, strings.ToValidUTF8(c.client.UserAgent, "\uFFFD"), at.Identity, at.Host, at.Slot, at.Port, c.token, c.nonce, c.tls)
+		INSERT INTO sessions (clientIp, clientUserAgent, identity, containerHost, slot, port, token, nonce, tls, gateway, state, started, lastUsed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+st.db.Now()+`, NULL)`,
+		ip, agent, identity, at.Host, at.Slot, at.Port, c.token, c.nonce, c.tls, c.gateway, state)
 	if database.IsDuplicate(err) {
 		return 0, errTaken
 	}

@@ -11,8 +11,8 @@ import (
 // Counts is the pool's state as clients may see it.
 type Counts struct {
 	Sessions   int            // rows with a client
-	Containers int            // running
-	Remaining  int            // containers that could still be started
+	Containers int            // running, for a client or waiting for one
+	Remaining  int            // sessions that could still be started
 	PerHost    map[string]int // sessions of each host that has any
 }
 
@@ -25,7 +25,8 @@ func (m *Manager) Counts(ctx context.Context) (Counts, error) {
 	c := Counts{PerHost: make(map[string]int)}
 	for host, u := range rows {
 		c.Sessions += u.Clients
-		c.Containers += u.Running
+		c.Containers += u.Running + u.Warm
+		c.Remaining += u.Warm
 		if u.Clients > 0 {
 			c.PerHost[host] = u.Clients
 		}
@@ -42,13 +43,20 @@ type usage struct {
 	Total   int    `db:"total"`
 	Clients int    `db:"clients"`
 	Running int    `db:"running"`
+	Warm    int    `db:"warm"`
+	Warming int    `db:"warming"`
 }
+
+// demand is how many slots are not there for the next client.
+func (u usage) demand() int { return u.Total - u.Warm - u.Warming }
 
 func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
 	var rows []usage
 	err := st.db.SelectContext(ctx, &rows, `
 		SELECT containerHost, COUNT(*) AS total, COUNT(identity) AS clients,
-			SUM(CASE WHEN state = 'running' THEN 1 ELSE 0 END) AS running
+			SUM(CASE WHEN state = 'running' THEN 1 ELSE 0 END) AS running,
+			SUM(CASE WHEN state = 'warm' THEN 1 ELSE 0 END) AS warm,
+			SUM(CASE WHEN state = 'warming' THEN 1 ELSE 0 END) AS warming
 		FROM sessions GROUP BY containerHost`)
 	if err != nil {
 		return nil, fmt.Errorf("count sessions: %w", err)
@@ -63,7 +71,8 @@ func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
 // A HostState says whether a host takes sessions, and if not why.
 type HostState struct {
 	hosts.Status
-	Used    int      // slots taken, in whatever state
+	Used    int      // slots taken by sessions of clients, in whatever state
+	Warm    int      // containers that wait for one
 	Drained *Drained // nil: it is not
 	Why     string   // it takes none now; empty: it takes one
 }
@@ -80,7 +89,8 @@ func (m *Manager) States(ctx context.Context) ([]HostState, error) {
 	}
 	var list []HostState
 	for _, st := range m.Pool.Status() {
-		s := HostState{Status: st, Used: rows[st.Host.Name].Total}
+		u := rows[st.Host.Name]
+		s := HostState{Status: st, Used: u.demand(), Warm: u.Warm}
 		if d, ok := draining[st.Host.Name]; ok {
 			s.Drained = &d
 		}

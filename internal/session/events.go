@@ -35,7 +35,7 @@ func (m *Manager) unknownContainer(ctx context.Context, e hosts.Event) error {
 func (m *Manager) ownContainer(ctx context.Context, s *Session, action hosts.Action) error {
 	var err error
 	switch {
-	case s.State == Running && (action == hosts.Died || action == hosts.Destroyed):
+	case (s.State == Running || s.State == Warm) && (action == hosts.Died || action == hosts.Destroyed):
 		m.Log.InfoContext(ctx, "container ended by itself", "session", s.ID, "host", s.Host, "client", s.ClientIP)
 		_, err = m.end(ctx, s)
 	case s.State == Stopping && action == hosts.Destroyed:
@@ -47,9 +47,9 @@ func (m *Manager) ownContainer(ctx context.Context, s *Session, action hosts.Act
 // Listed implements [hosts.Watcher]: sessions whose containers are not in the
 // list are looked at one by one, absence from a list proves nothing.
 func (m *Manager) Listed(ctx context.Context, host string, containers []hosts.Found) {
-	alive := make(map[string]bool)
+	found := make(map[string]hosts.Found)
 	for _, c := range containers {
-		alive[c.ID] = c.Running
+		found[c.ID] = c
 	}
 	rows, err := m.Store.OnHost(ctx, host)
 	if err != nil {
@@ -57,7 +57,9 @@ func (m *Manager) Listed(ctx context.Context, host string, containers []hosts.Fo
 		return
 	}
 	for _, s := range rows {
-		if s.State == Starting || s.State == Claimed || s.State == Running && alive[s.ContainerID] {
+		c := found[s.ContainerID]
+		isWell := c.Running && (!c.Paused || s.Frozen)
+		if s.State == Starting || s.State == Claimed || s.State == Warming || s.State != Stopping && isWell {
 			continue
 		}
 		if _, err := m.Repair(ctx, &s); ignorePending(err) != nil && ctx.Err() == nil {

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -20,7 +19,7 @@ const (
 	dockerMargin    = 10 * time.Second // by which Docker calls end before the start timeout
 )
 
-// A Config holds what a [Manager] needs. All fields are required.
+// A Config holds what a [Manager] needs. All fields are required, but the last.
 type Config struct {
 	Store        *Store
 	Pool         *hosts.Pool
@@ -29,12 +28,17 @@ type Config struct {
 	StartPort    int
 	StartTimeout time.Duration // the same as the store's
 	Log          *slog.Logger
+
+	// Gateway makes the containers private: clients reach them through gateways
+	// only, which serve TLS if GatewayTLS is set.
+	Gateway, GatewayTLS bool
 }
 
 // A Manager allocates sessions. It is safe for concurrent use.
 type Manager struct {
 	Config
 	taken takenPorts
+	gate  Gate // nil: there is none
 
 	starts sync.WaitGroup
 	alive  context.Context // done when starts are to be cut off
@@ -102,12 +106,7 @@ func (m *Manager) resume(ctx context.Context, c Client, s *Session) (bool, error
 			return false, ignorePending(err)
 		}
 	}
-	select {
-	case <-ctx.Done():
-		return false, ctx.Err()
-	case <-time.After(pollInterval):
-		return false, nil
-	}
+	return false, pause(ctx, pollInterval)
 }
 
 // ignorePending drops errors that leave the client free of the old session.
@@ -131,74 +130,6 @@ func (m *Manager) stillRuns(ctx context.Context, c Client, s *Session) (bool, er
 	m.Log.InfoContext(ctx, "container of a session is gone, starting another", "session", s.ID, "host", s.Host)
 	_, err = m.end(ctx, s)
 	return false, ignorePending(err)
-}
-
-// startNew claims slots until a container starts on one: the next port after a
-// taken one, the next host after any other failure.
-func (m *Manager) startNew(ctx context.Context, c Client, tls bool) (*Session, error) {
-	failed := make(map[string]error)
-	for {
-		s, err := m.claim(ctx, c, tls, failed)
-		if err != nil {
-			return nil, err
-		}
-		err = m.start(ctx, s)
-		switch {
-		case err == nil:
-			return m.Store.ByID(ctx, s.ID)
-		case errors.Is(err, ErrStopped) || ctx.Err() != nil:
-			return nil, err
-		case errors.Is(err, hosts.ErrPortTaken):
-			m.taken.add(s.Host, s.Port)
-		default:
-			failed[s.Host] = err
-		}
-		m.Log.WarnContext(ctx, "start failed, trying elsewhere", "session", s.ID, "host", s.Host, "port", s.Port, "err", err)
-	}
-}
-
-// claim reserves a slot on a host that can take a container and did not fail
-// this client yet.
-func (m *Manager) claim(ctx context.Context, c Client, tls bool, failed map[string]error) (*Session, error) {
-	m.Pool.Settle(ctx)
-	full := &FullError{}
-	var loads []hosts.Load
-	anyTLS := false
-	for _, st := range m.Pool.Status() {
-		anyTLS = anyTLS || st.Host.TLS != nil
-		if why := refusal(st, tls, failed[st.Host.Name]); why != "" {
-			full.Reasons = append(full.Reasons, Reason{st.Host.Name, why})
-			continue
-		}
-		loads = append(loads, hosts.Load{Host: st.Host.Name, Max: st.Host.Max})
-	}
-	if tls && !anyTLS {
-		return nil, ErrNoTLS
-	}
-	s, err := m.Store.Claim(ctx, claim{
-		client: c, tls: tls, token: randomHex(20), nonce: randomHex(16),
-		hosts: loads, strategy: m.Strategy, startPort: m.StartPort, avoid: m.taken.on,
-	})
-	if more, ok := errors.AsType[*FullError](err); ok {
-		full.Reasons = append(full.Reasons, more.Reasons...)
-		return nil, full
-	}
-	return s, err
-}
-
-// refusal says why a host is not asked, or nothing.
-func refusal(st hosts.Status, tls bool, failed error) string {
-	switch {
-	case failed != nil:
-		return failed.Error()
-	case st.Reachable && !st.Image:
-		return st.Reason
-	case st.State != hosts.Up:
-		return fmt.Sprintf("down since %s: %s", st.Since.UTC().Format(time.TimeOnly), st.Reason)
-	case tls && st.Host.TLS == nil:
-		return "no certificate"
-	}
-	return ""
 }
 
 func randomHex(bytes int) string {

@@ -13,19 +13,22 @@ import (
 // It reports whether the session was ended.
 func (m *Manager) Repair(ctx context.Context, s *Session) (bool, error) {
 	switch s.State {
-	case Claimed, Starting:
+	case Claimed, Starting, Warming:
 		if !s.Overdue {
 			return false, nil
 		}
 		if ok, err := m.Store.StopOverdue(ctx, s.ID); !ok || err != nil {
 			return false, err
 		}
-	case Running:
-		_, err := m.Pool.Inspect(ctx, s.ref(m.DatabaseID))
-		if !errors.Is(err, hosts.ErrGone) {
-			return false, err
+	case Running, Warm:
+		f, err := m.Pool.Inspect(ctx, s.ref(m.DatabaseID))
+		if errors.Is(err, hosts.ErrGone) {
+			return m.end(ctx, s)
 		}
-		return m.end(ctx, s)
+		if err == nil && f.Paused && !s.Frozen {
+			err = m.wake(ctx, s) // whoever froze it died before it saw that it was too late
+		}
+		return false, err
 	}
 	return m.finish(ctx, s)
 }
@@ -64,7 +67,14 @@ func (m *Manager) finish(ctx context.Context, s *Session) (bool, error) {
 		return false, ErrPending
 	}
 	step("stopping")
-	if err := m.Pool.Remove(ctx, s.ref(m.DatabaseID)); err != nil {
+	remove := m.Pool.Remove
+	if s.ClientIP == "" {
+		remove = m.Pool.Discard // nobody has used it
+	}
+	if m.gate != nil && s.Gateway {
+		m.gate.Shut(ctx, s.ID)
+	}
+	if err := remove(ctx, s.ref(m.DatabaseID)); err != nil {
 		return false, fmt.Errorf("end session %d: %w", s.ID, err)
 	}
 	step("removed")

@@ -6,6 +6,10 @@
 // be there. In between the row only moves forward:
 //
 //	claimed → starting → running → stopping → (deleted)
+//	warming → warm → starting → …
+//
+// The second line is for containers that wait for a client. Taking one is an
+// UPDATE as well, which one client wins.
 //
 // Every move is one UPDATE that names the state it expects. Who changes no row
 // has lost a race and undoes its own work. No transaction and no lock is held
@@ -44,6 +48,9 @@ var (
 
 	// errTaken means that the client got a session by another request.
 	errTaken = errors.New("client has a session already")
+
+	// errEnough means that enough containers wait for clients.
+	errEnough = errors.New("enough containers wait")
 )
 
 // A FullError says why no host can take a container.
@@ -73,7 +80,9 @@ type State string
 // The states, in the order of a session's life.
 const (
 	Claimed  State = "claimed"  // the slot is reserved, nothing was asked of the host
-	Starting State = "starting" // the host was, or is about to be, asked for a container
+	Warming  State = "warming"  // the container is being prepared for a client still to come
+	Warm     State = "warm"     // it waits for one
+	Starting State = "starting" // for a client: the host was, or is about to be, asked for a container
 	Running  State = "running"  // the container serves a client
 	Stopping State = "stopping" // the client is free, the container is not proven gone
 )
@@ -87,6 +96,9 @@ type Client struct {
 
 func (c Client) identity() []byte { return database.Identity(c.IP, c.UserAgent) }
 
+// readable is the user agent as it is stored for people.
+func (c Client) readable() string { return strings.ToValidUTF8(c.UserAgent, "\uFFFD") }
+
 // A Session is one row: a claimed slot of a host.
 type Session struct {
 	ID          int64        `db:"id"`
@@ -94,8 +106,10 @@ type Session struct {
 	Host        string       `db:"containerHost"`
 	Slot        int          `db:"slot"`
 	Port        int          `db:"port"`
-	TLS         bool         `db:"tls"`
-	Token       string       `db:"token"` // empty: adopted from the PHP program, not known
+	TLS         bool         `db:"tls"`     // the client connects over TLS
+	Gateway     bool         `db:"gateway"` // to a gateway, which alone reaches the container
+	Frozen      bool         `db:"frozen"`  // the container is paused, or about to be
+	Token       string       `db:"token"`   // empty: adopted from the PHP program, not known
 	ContainerID string       `db:"wrpContainerId"`
 	Nonce       string       `db:"nonce"`
 	ClientIP    string       `db:"clientIp"`
@@ -104,6 +118,11 @@ type Session struct {
 	Started     time.Time    `db:"started"`
 	LastUsed    sql.NullTime `db:"lastUsed"`
 	Overdue     bool         `db:"overdue"` // started longer ago than a start may take
+}
+
+// spec says how the session's container is started.
+func (s *Session) spec(databaseID string) hosts.Spec {
+	return hosts.Spec{Ref: s.ref(databaseID), Port: s.Port, Token: s.Token, TLS: s.TLS && !s.Gateway, Private: s.Gateway}
 }
 
 // ref names the session's container for its host.

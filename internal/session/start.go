@@ -11,10 +11,15 @@ import (
 // start runs the container of a claimed session. If that fails, nothing is left
 // of either, or the row says what may be left.
 func (m *Manager) start(ctx context.Context, s *Session) error {
-	err := m.startContainer(ctx, s)
-	if err == nil {
-		return nil
+	if err := m.startContainer(ctx, s); err != nil {
+		return m.undo(ctx, s, err)
 	}
+	return nil
+}
+
+// undo rolls back a start for a client, and adds to the error what is to be
+// said about it.
+func (m *Manager) undo(ctx context.Context, s *Session, err error) error {
 	if m.wasStopped(ctx, s) {
 		err = fmt.Errorf("%w: %w", ErrStopped, err) // its container may have been taken from under the start
 	}
@@ -30,12 +35,22 @@ func (m *Manager) wasStopped(ctx context.Context, s *Session) bool {
 func (m *Manager) startContainer(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithTimeout(ctx, m.StartTimeout-dockerMargin)
 	defer cancel()
+	if err := m.launch(ctx, s); err != nil {
+		return err
+	}
+	err := stopped(m.Store.Confirm(ctx, s.ID))
+	step("confirmed")
+	return err
+}
+
+// launch creates and starts the container and waits until it answers.
+func (m *Manager) launch(ctx context.Context, s *Session) error {
 	step("claimed")
 	if err := m.advance(ctx, s); err != nil {
 		return err
 	}
 	step("starting")
-	spec := hosts.Spec{Ref: s.ref(m.DatabaseID), Port: s.Port, Token: s.Token, TLS: s.TLS}
+	spec := s.spec(m.DatabaseID)
 	id, err := m.Pool.Create(ctx, spec)
 	if err != nil {
 		return err
@@ -55,9 +70,7 @@ func (m *Manager) startContainer(ctx context.Context, s *Session) error {
 		return err
 	}
 	step("ready")
-	err = stopped(m.Store.Confirm(ctx, s.ID))
-	step("confirmed")
-	return err
+	return nil
 }
 
 // advance says that the start goes on, unless the session was stopped.

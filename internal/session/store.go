@@ -24,7 +24,11 @@ func NewStore(db *database.DB, startTimeout time.Duration) *Store {
 	return &Store{db: db, startTimeout: int(startTimeout / time.Second)}
 }
 
-const columns = `id, state, containerHost, slot, port, tls, COALESCE(token, '') AS token,
+// GatewayDelay is by how many seconds at most a gateway is late to write down that
+// a session is used. A session that a gateway serves is idle so much later.
+const GatewayDelay = 15
+
+const columns = `id, state, containerHost, slot, port, tls, gateway, frozen, COALESCE(token, '') AS token,
 	COALESCE(wrpContainerId, '') AS wrpContainerId, COALESCE(nonce, '') AS nonce,
 	clientIp, clientUserAgent, identity, started, lastUsed`
 
@@ -64,12 +68,14 @@ func (st *Store) OnHost(ctx context.Context, host string) ([]Session, error) {
 // Idle returns the running sessions of clients that were not used for that many
 // seconds.
 func (st *Store) Idle(ctx context.Context, seconds int) ([]Session, error) {
-	return st.find(ctx, idle(st.db), seconds)
+	return st.find(ctx, idle(st.db), seconds+GatewayDelay, seconds)
 }
 
-// idle is the condition under which a session is reaped; it takes one argument.
+// idle is the condition under which a session is reaped. Its arguments are the
+// seconds for those behind a gateway, and for those that clients use directly.
 func idle(db *database.DB) string {
-	return `state = 'running' AND identity IS NOT NULL AND COALESCE(lastUsed, started) <= ` + db.SecondsAgo()
+	return `state = 'running' AND identity IS NOT NULL AND COALESCE(lastUsed, started) <=
+		CASE WHEN gateway THEN ` + db.SecondsAgo() + ` ELSE ` + db.SecondsAgo() + ` END`
 }
 
 // ByID returns the session, or [ErrNotFound].
@@ -104,8 +110,8 @@ func (st *Store) change(ctx context.Context, query string, args ...any) (bool, e
 // known. False: someone stopped the session.
 func (st *Store) Advance(ctx context.Context, id int64, containerID string) (bool, error) {
 	return st.change(ctx, `
-		UPDATE sessions SET state = 'starting', wrpContainerId = ?
-		WHERE id = ? AND state IN ('claimed', 'starting')`, sql.NullString{String: containerID, Valid: containerID != ""}, id)
+		UPDATE sessions SET state = CASE state WHEN 'warming' THEN state ELSE 'starting' END, wrpContainerId = ?
+		WHERE id = ? AND state IN ('claimed', 'starting', 'warming')`, sql.NullString{String: containerID, Valid: containerID != ""}, id)
 }
 
 // Confirm makes a started session the client's, not used yet. False: someone
@@ -121,34 +127,80 @@ func (st *Store) Touch(ctx context.Context, identity []byte) (bool, error) {
 	return st.change(ctx, `UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE identity = ? AND state = 'running'`, identity)
 }
 
+// Waiting returns the containers that wait for a client, or are being prepared to,
+// on hosts that are not drained.
+func (st *Store) Waiting(ctx context.Context) ([]Session, error) {
+	return st.find(ctx, `state IN ('warm', 'warming') AND containerHost NOT IN (SELECT containerHost FROM hosts)`)
+}
+
+// Unused returns the sessions that never had a client, in whatever state, on
+// hosts that are not drained.
+func (st *Store) Unused(ctx context.Context) ([]Session, error) {
+	return st.find(ctx, `clientIp = '' AND containerHost NOT IN (SELECT containerHost FROM hosts)`)
+}
+
+// WaitingOn returns the containers of one host that wait, or are being prepared
+// to, even if it is drained.
+func (st *Store) WaitingOn(ctx context.Context, host string) ([]Session, error) {
+	return st.find(ctx, `state IN ('warm', 'warming') AND containerHost = ?`, host)
+}
+
+// Aged returns the ids of the containers that have waited for that many seconds.
+func (st *Store) Aged(ctx context.Context, seconds int) (map[int64]bool, error) {
+	list, err := st.find(ctx, `state = 'warm' AND started <= `+st.db.SecondsAgo(), seconds)
+	ids := make(map[int64]bool)
+	for _, s := range list {
+		ids[s.ID] = true
+	}
+	return ids, err
+}
+
+// Take gives a waiting container to a client, who has not used it yet. False:
+// someone else got it. It returns errTaken if the client has a session.
+func (st *Store) Take(ctx context.Context, id int64, expected State, c Client, tls bool) (bool, error) {
+	won, err := st.change(ctx, `
+		UPDATE sessions SET identity = ?, clientIp = ?, clientUserAgent = ?, tls = ?, state = 'starting', started = `+st.db.Now()+`, lastUsed = `+st.db.Now()+`
+		WHERE id = ? AND state = ?`, c.identity(), c.IP, c.readable(), tls, id, expected)
+	if database.IsDuplicate(err) {
+		return false, errTaken
+	}
+	return won, err
+}
+
+// ConfirmWarm says that a container waits for a client. False: it was taken or
+// stopped before.
+func (st *Store) ConfirmWarm(ctx context.Context, id int64) (bool, error) {
+	return st.change(ctx, `UPDATE sessions SET state = 'warm', started = `+st.db.Now()+` WHERE id = ? AND state = 'warming'`, id)
+}
+
 // Stop takes the session from its client and marks it as stopping, if it is in
 // the expected state. The slot stays taken.
 func (st *Store) Stop(ctx context.Context, id int64, expected State) (bool, error) {
-	return st.change(ctx, `UPDATE sessions SET state = 'stopping', identity = NULL WHERE id = ? AND state = ?`, id, expected)
+	return st.change(ctx, stop+`id = ? AND state = ?`, id, expected)
 }
+
+const stop = `UPDATE sessions SET state = 'stopping', identity = NULL WHERE `
 
 // StopIdle is [Store.Stop] for a running session that is still unused for that
 // many seconds.
 func (st *Store) StopIdle(ctx context.Context, id int64, seconds int) (bool, error) {
-	return st.change(ctx, `UPDATE sessions SET state = 'stopping', identity = NULL WHERE id = ? AND `+idle(st.db), id, seconds)
+	return st.change(ctx, stop+`id = ? AND `+idle(st.db), id, seconds+GatewayDelay, seconds)
 }
 
 // StopUnused is [Store.Stop] for a running session that its client has not come
 // back to since it was started.
 func (st *Store) StopUnused(ctx context.Context, id int64) (bool, error) {
-	return st.change(ctx, `UPDATE sessions SET state = 'stopping', identity = NULL WHERE id = ? AND state = 'running' AND lastUsed IS NULL`, id)
+	return st.change(ctx, stop+`id = ? AND state = 'running' AND lastUsed IS NULL`, id)
 }
 
 // StopOverdue is [Store.Stop] for a session whose start was given up.
 func (st *Store) StopOverdue(ctx context.Context, id int64) (bool, error) {
-	return st.change(ctx, `
-		UPDATE sessions SET state = 'stopping', identity = NULL
-		WHERE id = ? AND state IN ('claimed', 'starting') AND started <= `+st.db.SecondsAgo(), id, st.startTimeout)
+	return st.change(ctx, stop+`id = ? AND state IN ('claimed', 'starting', 'warming') AND started <= `+st.db.SecondsAgo(), id, st.startTimeout)
 }
 
 // Delete gives the slot of a session back that does not run. False: it is gone.
 func (st *Store) Delete(ctx context.Context, id int64) (bool, error) {
-	return st.change(ctx, `DELETE FROM sessions WHERE id = ? AND state <> 'running'`, id)
+	return st.change(ctx, `DELETE FROM sessions WHERE id = ? AND state NOT IN ('running', 'warm')`, id)
 }
 
 // Forget deletes all rows of a host, and returns how many.

@@ -1,0 +1,130 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"wrpdistributor/internal/hosts"
+)
+
+// A request is one client's want of a container, while it is served.
+type request struct {
+	*Manager
+	client Client
+	tls    bool             // of the client
+	failed map[string]error // hosts that let this client down
+}
+
+// startNew takes what waits for a client, else claims slots until a container
+// starts on one: the next port after a taken one, the next host after any other
+// failure.
+func (m *Manager) startNew(ctx context.Context, c Client, tls bool) (*Session, error) {
+	r := &request{Manager: m, client: c, tls: tls, failed: make(map[string]error)}
+	m.Pool.Settle(ctx)
+	room := time.Now().Add(makeRoomFor)
+	for {
+		s, err := r.takeWaiting(ctx)
+		if errors.Is(err, ErrNotFound) {
+			s, err = r.startCold(ctx)
+		}
+		full, refused := errors.AsType[*FullError](err)
+		switch {
+		case err == nil:
+			return m.opened(ctx, s.ID)
+		case refused && time.Now().Before(room):
+			if making, err := r.makeRoom(ctx, full); err != nil || !making {
+				return nil, errors.Join(full, err)
+			}
+		case refused || s == nil || errors.Is(err, ErrStopped) || ctx.Err() != nil:
+			return nil, err
+		default:
+			r.letDown(ctx, s, err)
+		}
+	}
+}
+
+// opened returns a session that has begun to run.
+func (m *Manager) opened(ctx context.Context, id int64) (*Session, error) {
+	s, err := m.Store.ByID(ctx, id)
+	if err == nil && m.gate != nil && s.Gateway {
+		m.gate.Open(s)
+	}
+	return s, err
+}
+
+// letDown remembers what went wrong with s, so that the next attempt is another.
+func (r *request) letDown(ctx context.Context, s *Session, err error) {
+	switch {
+	case errors.Is(err, hosts.ErrPortTaken):
+		r.taken.add(s.Host, s.Port)
+	case !errors.Is(err, errUnfitWarm):
+		r.failed[s.Host] = err
+	}
+	r.Log.WarnContext(ctx, "start failed, trying elsewhere", "session", s.ID, "host", s.Host, "port", s.Port, "err", err)
+}
+
+// startCold starts a container in a slot of its own. With an error it returns the
+// session that could not be started, if it got that far.
+func (r *request) startCold(ctx context.Context) (*Session, error) {
+	loads, full := r.eligible()
+	if r.tls && !r.servesTLS() {
+		return nil, ErrNoTLS
+	}
+	s, err := r.Store.Claim(ctx, claim{
+		client: &r.client, tls: r.tls, gateway: r.Gateway, token: randomHex(20), nonce: randomHex(16),
+		hosts: loads, strategy: r.Strategy, startPort: r.StartPort, avoid: r.taken.on,
+	})
+	if more, ok := errors.AsType[*FullError](err); ok {
+		full.Reasons = append(full.Reasons, more.Reasons...)
+		return nil, full
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, r.start(ctx, s)
+}
+
+// eligible returns the hosts that can take a container and did not fail this
+// client yet, and of the others why not.
+func (r *request) eligible() ([]hosts.Load, *FullError) {
+	full := &FullError{}
+	var loads []hosts.Load
+	for _, st := range r.Pool.Status() {
+		if why := refusal(st, r.tls && !r.Gateway, r.failed[st.Host.Name]); why != "" {
+			full.Reasons = append(full.Reasons, Reason{st.Host.Name, why})
+			continue
+		}
+		loads = append(loads, hosts.Load{Host: st.Host.Name, Max: st.Host.Max})
+	}
+	return loads, full
+}
+
+// servesTLS reports whether anybody could serve a client over TLS.
+func (m *Manager) servesTLS() bool {
+	if m.Gateway {
+		return m.GatewayTLS
+	}
+	for _, h := range m.Pool.Hosts() {
+		if h.TLS != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// refusal says why a host is not asked, or nothing.
+func refusal(st hosts.Status, tls bool, failed error) string {
+	switch {
+	case failed != nil:
+		return failed.Error()
+	case st.Reachable && !st.Image:
+		return st.Reason
+	case st.State != hosts.Up:
+		return fmt.Sprintf("down since %s: %s", st.Since.UTC().Format(time.TimeOnly), st.Reason)
+	case tls && st.Host.TLS == nil:
+		return "no certificate"
+	}
+	return ""
+}

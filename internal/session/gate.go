@@ -1,0 +1,86 @@
+package session
+
+import (
+	"context"
+	"errors"
+)
+
+// A Gate is what clients reach private containers through. Its methods are
+// called by several goroutines at once.
+type Gate interface {
+	// Open is told of a session that begins to run.
+	Open(s *Session)
+
+	// Shut is told of a session whose container is about to be ended, and
+	// returns when no request for it is under way, or when that takes too long.
+	Shut(ctx context.Context, id int64)
+}
+
+// SetGate names the gate of this process. It must be called before anything
+// else.
+func (m *Manager) SetGate(g Gate) { m.gate = g }
+
+// Use counts as use of a running session and returns it, its container ready to
+// serve: if it was frozen it is woken. [ErrNotFound]: the session does not run.
+func (m *Manager) Use(ctx context.Context, id int64) (*Session, error) {
+	n, err := m.Store.TouchAll(ctx, []int64{id})
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return nil, ErrNotFound
+	}
+	s, err := m.Store.ByID(ctx, id)
+	if err != nil || !s.Frozen {
+		return s, err
+	}
+	return s, m.wake(ctx, s)
+}
+
+// wake lets the container go on before the row says so: whoever dies in between
+// leaves a session that the next request wakes again.
+func (m *Manager) wake(ctx context.Context, s *Session) error {
+	if err := m.Pool.Unpause(ctx, s.ref(m.DatabaseID)); err != nil {
+		return err
+	}
+	step("woken")
+	_, err := m.Store.Thaw(ctx, s.ID)
+	return err
+}
+
+// Freeze pauses the container of a session that a gateway serves and that was
+// not used for that many seconds. False: it was used, or ended, since s was read.
+//
+// The row says frozen before the container is: a request that comes in between
+// finds that, and wakes it. Since that may be too early, the row is looked at
+// again after the container was paused.
+func (m *Manager) Freeze(ctx context.Context, s *Session, seconds int) (bool, error) {
+	if won, err := m.Store.Freeze(ctx, s.ID, seconds); !won || err != nil {
+		return false, err
+	}
+	step("freezing")
+	err := m.Pool.Pause(ctx, s.ref(m.DatabaseID))
+	step("frozen")
+	now, lookErr := m.Store.ByID(context.WithoutCancel(ctx), s.ID)
+	switch {
+	case err != nil:
+		_, thawErr := m.Store.Thaw(context.WithoutCancel(ctx), s.ID)
+		return false, errors.Join(err, thawErr)
+	case lookErr == nil && !now.Frozen:
+		return false, m.Pool.Unpause(context.WithoutCancel(ctx), s.ref(m.DatabaseID))
+	case errors.Is(lookErr, ErrNotFound):
+		return false, nil
+	}
+	return true, lookErr
+}
+
+// Check looks at the container of a running session that does not answer. One
+// that is paused is woken, whatever the row says; if it is gone the session is
+// ended and [ErrNotFound] returned.
+func (m *Manager) Check(ctx context.Context, s *Session) error {
+	ended, err := m.Repair(ctx, s)
+	if err == nil && ended {
+		return ErrNotFound
+	}
+	return err
+}

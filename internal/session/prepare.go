@@ -1,0 +1,73 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"wrpdistributor/internal/hosts"
+)
+
+// Prepare starts a container that waits for a client, and has it draw a page. It
+// returns false if enough of the kind are on the host, or it has no room.
+func (m *Manager) Prepare(ctx context.Context, host string, tls bool, enough int) (bool, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(m.alive, cancel)()
+	m.starts.Add(1)
+	defer m.starts.Done()
+	h, err := m.Pool.Host(host)
+	if err != nil {
+		return false, err
+	}
+	s, err := m.Store.Claim(ctx, claim{
+		enough: enough, tls: tls, gateway: m.Gateway, token: randomHex(20), nonce: randomHex(16),
+		hosts: []hosts.Load{{Host: h.Name, Max: h.Max}}, strategy: hosts.FillHost, startPort: m.StartPort, avoid: m.taken.on,
+	})
+	if _, full := errors.AsType[*FullError](err); full || errors.Is(err, errEnough) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := m.prepare(ctx, s); err != nil {
+		if errors.Is(err, hosts.ErrPortTaken) {
+			m.taken.add(s.Host, s.Port)
+		}
+		return false, errors.Join(err, m.giveUp(ctx, s, err))
+	}
+	return true, nil
+}
+
+func (m *Manager) prepare(ctx context.Context, s *Session) error {
+	ctx, cancel := context.WithTimeout(ctx, m.StartTimeout-dockerMargin)
+	defer cancel()
+	if err := m.launch(ctx, s); err != nil {
+		return err
+	}
+	if err := m.Pool.Heat(ctx, s.spec(m.DatabaseID)); err != nil {
+		return err
+	}
+	step("hot")
+	return stopped(m.Store.ConfirmWarm(ctx, s.ID))
+}
+
+// giveUp undoes a preparation, unless a client has taken it over: then it is
+// that client's.
+func (m *Manager) giveUp(ctx context.Context, s *Session, cause error) error {
+	ctx = context.WithoutCancel(ctx)
+	storing, cancel := context.WithTimeout(ctx, rollbackTimeout)
+	defer cancel()
+	won, err := m.Store.Stop(storing, s.ID, Warming)
+	if err != nil {
+		return err
+	}
+	if !won && !m.wasStopped(ctx, s) {
+		return nil
+	}
+	return m.rollBack(ctx, s, cause)
+}
+
+// Retire ends a container that waits. False: a client has taken it.
+func (m *Manager) Retire(ctx context.Context, s *Session) (bool, error) {
+	return m.end(ctx, s)
+}

@@ -1,0 +1,46 @@
+package session
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Served returns the running sessions that gateways serve.
+func (st *Store) Served(ctx context.Context) ([]Session, error) {
+	return st.find(ctx, served)
+}
+
+const served = `gateway AND state = 'running'`
+
+// TouchAll counts as use of running sessions, and returns how many there are.
+func (st *Store) TouchAll(ctx context.Context, ids []int64) (int64, error) {
+	query, args, err := sqlx.In(`UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE state = 'running' AND id IN (?)`, ids)
+	if err != nil {
+		return 0, err
+	}
+	res, err := st.db.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, fmt.Errorf("count as used: %w", err)
+	}
+	return res.RowsAffected()
+}
+
+// Freezable returns the sessions that gateways serve, that are not frozen, and
+// that were not used for that many seconds.
+func (st *Store) Freezable(ctx context.Context, seconds int) ([]Session, error) {
+	return st.find(ctx, freezable+st.db.SecondsAgo(), seconds)
+}
+
+const freezable = served + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
+
+// Freeze marks a session as frozen that still is freezable.
+func (st *Store) Freeze(ctx context.Context, id int64, seconds int) (bool, error) {
+	return st.change(ctx, `UPDATE sessions SET frozen = TRUE WHERE id = ? AND `+freezable+st.db.SecondsAgo(), id, seconds)
+}
+
+// Thaw marks a session as not frozen. False: it was not.
+func (st *Store) Thaw(ctx context.Context, id int64) (bool, error) {
+	return st.change(ctx, `UPDATE sessions SET frozen = FALSE WHERE id = ? AND frozen`, id)
+}

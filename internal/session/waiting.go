@@ -1,0 +1,197 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"wrpdistributor/internal/hosts"
+)
+
+const (
+	waitingProbe   = time.Second     // for a waiting container to answer its taker
+	creationWait   = 2 * time.Second // for one that was taken over while it was being prepared to be created
+	makeRoomFor    = 10 * time.Second
+	makeRoomPause  = 50 * time.Millisecond
+	preparingPause = 20 * time.Millisecond
+)
+
+// errUnfitWarm means that a waiting container turned out to be of no use, which
+// says nothing against its host.
+var errUnfitWarm = errors.New("waiting container cannot be handed over")
+
+// takeWaiting gives the client one of the containers that wait for one, or else
+// one that is about to. [ErrNotFound]: there is none. With another error it
+// returns the session that could not be handed over, if it got that far.
+func (r *request) takeWaiting(ctx context.Context) (*Session, error) {
+	for {
+		s, err := r.pickWaiting(ctx)
+		if err != nil {
+			return nil, err
+		}
+		before := s.State
+		won, err := r.Store.Take(ctx, s.ID, before, r.client, r.tls)
+		if err != nil {
+			return nil, err
+		}
+		if !won {
+			continue // another client was faster, or it is being ended
+		}
+		step("taken")
+		s.State, s.TLS = Starting, r.tls
+		if err := r.handOver(ctx, s, before); err != nil {
+			return s, r.undo(ctx, s, err)
+		}
+		return s, nil
+	}
+}
+
+// pickWaiting chooses among the containers that fit: those that are ready first,
+// on the host that the strategy would choose.
+func (r *request) pickWaiting(ctx context.Context) (*Session, error) {
+	list, err := r.Store.Waiting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	loads, _ := r.eligible()
+	list = slices.DeleteFunc(list, func(s Session) bool { return !r.fits(&s) || !isAmong(loads, s.Host) })
+	if ready := slices.DeleteFunc(slices.Clone(list), func(s Session) bool { return s.State != Warm }); len(ready) > 0 {
+		list = ready
+	}
+	if len(list) == 0 {
+		return nil, ErrNotFound
+	}
+	host, err := r.bestHost(ctx, loads, list)
+	if err != nil {
+		return nil, err
+	}
+	// The one that is furthest: it has a container, and is the oldest.
+	best := slices.MinFunc(list, func(a, b Session) int {
+		return cmp.Or(-cmp.Compare(rank(&a, host), rank(&b, host)), cmp.Compare(a.ID, b.ID))
+	})
+	return &best, nil
+}
+
+func rank(s *Session, host string) int {
+	n := 0
+	if s.Host == host {
+		n += 2
+	}
+	if s.ContainerID != "" {
+		n++
+	}
+	return n
+}
+
+// fits reports whether a waiting container serves the client. Behind a gateway
+// all do: the gateway is who speaks TLS.
+func (r *request) fits(s *Session) bool {
+	return s.Gateway == r.Gateway && (r.Gateway && (!r.tls || r.GatewayTLS) || !r.Gateway && s.TLS == r.tls)
+}
+
+func isAmong(loads []hosts.Load, host string) bool {
+	return slices.ContainsFunc(loads, func(l hosts.Load) bool { return l.Host == host })
+}
+
+// bestHost asks the strategy for one of the hosts in list.
+func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list []Session) (string, error) {
+	if !slices.ContainsFunc(list, func(s Session) bool { return s.Host != list[0].Host }) {
+		return list[0].Host, nil
+	}
+	rows, err := r.Store.usage(ctx)
+	if err != nil {
+		return "", err
+	}
+	loads = slices.DeleteFunc(loads, func(l hosts.Load) bool {
+		return !slices.ContainsFunc(list, func(s Session) bool { return s.Host == l.Host })
+	})
+	for i := range loads {
+		loads[i].Used = rows[loads[i].Host].demand()
+	}
+	if i, ok := r.Strategy(loads); ok {
+		return loads[i].Host, nil
+	}
+	return list[0].Host, nil // a limit was lowered below what waits
+}
+
+// handOver makes sure that a container which was taken serves, and confirms it.
+// What was still being prepared is waited for, but not its first page.
+func (r *request) handOver(ctx context.Context, s *Session, before State) error {
+	var err error
+	if before == Warm {
+		probing, cancel := context.WithTimeout(ctx, waitingProbe)
+		err = r.Pool.Probe(probing, s.spec(r.DatabaseID))
+		cancel()
+		if err != nil && !errors.Is(err, hosts.ErrUnreachable) {
+			err = fmt.Errorf("%w: %w", errUnfitWarm, err)
+		}
+	} else {
+		err = r.joinPreparing(ctx, s)
+	}
+	if err != nil {
+		return err
+	}
+	return stopped(r.Store.Confirm(ctx, s.ID))
+}
+
+// joinPreparing goes on with a container that another goroutine, maybe of
+// another process, is preparing. Both may start it: the second does no harm.
+func (r *request) joinPreparing(ctx context.Context, s *Session) error {
+	ctx, cancel := context.WithTimeout(ctx, r.StartTimeout-dockerMargin)
+	defer cancel()
+	for begun := time.Now(); s.ContainerID == ""; {
+		if time.Since(begun) > creationWait {
+			return fmt.Errorf("%w: it was not created: %w", errUnfitWarm, hosts.ErrUncertain)
+		}
+		if err := pause(ctx, preparingPause); err != nil {
+			return err
+		}
+		now, err := r.Store.ByID(ctx, s.ID)
+		if errors.Is(err, ErrNotFound) || err == nil && now.State != Starting {
+			return ErrStopped
+		}
+		if err != nil {
+			return err
+		}
+		s.ContainerID = now.ContainerID
+	}
+	if err := r.Pool.Start(ctx, s.ref(r.DatabaseID)); err != nil {
+		return err
+	}
+	return r.Pool.Ready(ctx, s.spec(r.DatabaseID))
+}
+
+// makeRoom sees to it that nobody is refused because of containers that wait for
+// others: it ends one that does not fit, or waits for one that is being ended.
+// It reports whether the client should try again.
+func (r *request) makeRoom(ctx context.Context, full *FullError) (bool, error) {
+	loads, _ := r.eligible()
+	list, err := r.Store.Unused(ctx)
+	if err != nil {
+		return false, err
+	}
+	list = slices.DeleteFunc(list, func(s Session) bool { return !isAmong(loads, s.Host) })
+	if len(list) == 0 {
+		return false, nil
+	}
+	if !slices.ContainsFunc(list, func(s Session) bool { return s.State == Stopping || r.fits(&s) }) {
+		r.Log.InfoContext(ctx, "making room: a waiting container of another kind is ended", "session", list[0].ID, "host", list[0].Host, "because", full)
+		if _, err := r.end(ctx, &list[0]); ignorePending(err) != nil {
+			return false, err
+		}
+		return true, nil
+	}
+	return true, pause(ctx, makeRoomPause)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
