@@ -33,8 +33,8 @@ func (m *Manager) startNew(ctx context.Context, c Client, tls bool) (*Session, e
 		switch {
 		case err == nil:
 			return m.opened(ctx, s.ID)
-		case refused && time.Now().Before(room):
-			if making, err := r.makeRoom(ctx, full); err != nil || !making {
+		case refused && full.yields && time.Now().Before(room):
+			if err := r.makeRoom(ctx, full); err != nil {
 				return nil, errors.Join(full, err)
 			}
 		case refused || s == nil || errors.Is(err, ErrStopped) || ctx.Err() != nil:
@@ -77,7 +77,7 @@ func (r *request) startCold(ctx context.Context) (*Session, error) {
 		hosts: loads, strategy: r.Strategy, startPort: r.StartPort, avoid: r.taken.on,
 	})
 	if more, ok := errors.AsType[*FullError](err); ok {
-		full.Reasons = append(full.Reasons, more.Reasons...)
+		full.Reasons, full.yields = append(full.Reasons, more.Reasons...), more.yields
 		return nil, full
 	}
 	if err != nil {

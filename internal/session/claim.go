@@ -60,6 +60,7 @@ type row struct {
 	Identity []byte `db:"identity"`
 	TLS      bool   `db:"tls"`
 	Gateway  bool   `db:"gateway"`
+	Unused   bool   `db:"unused"` // it never had a client
 }
 
 func (r row) waits() bool { return r.State == Warm || r.State == Warming }
@@ -67,13 +68,14 @@ func (r row) waits() bool { return r.State == Warm || r.State == Warming }
 // places is what rows occupy on one host.
 type places struct {
 	slots, ports map[int]bool
-	waiting      int // slots of containers that wait for a client
+	waiting      int  // slots of containers that wait for a client
+	yields       bool // there is one that waits, or that waited and is being ended
 }
 
 // choose returns the place of the next container.
 func (st *Store) choose(ctx context.Context, tx *sqlx.Tx, c claim) (row, error) {
 	var rows []row
-	if err := tx.SelectContext(ctx, &rows, `SELECT containerHost, slot, port, state, identity, tls, gateway FROM sessions`); err != nil {
+	if err := tx.SelectContext(ctx, &rows, `SELECT containerHost, slot, port, state, identity, tls, gateway, clientIp = '' AS unused FROM sessions`); err != nil {
 		return row{}, err
 	}
 	draining, err := drained(ctx, tx)
@@ -93,7 +95,7 @@ func (st *Store) choose(ctx context.Context, tx *sqlx.Tx, c claim) (row, error) 
 		if p == nil {
 			continue
 		}
-		p.slots[r.Slot], p.ports[r.Port] = true, true
+		p.slots[r.Slot], p.ports[r.Port], p.yields = true, true, p.yields || r.Unused
 		if r.waits() {
 			p.waiting++
 			if r.TLS == c.tls && r.Gateway == c.gateway {
@@ -115,6 +117,8 @@ func (c claim) place(taken map[string]*places, draining map[string]Drained) (row
 	for _, h := range c.hosts {
 		h.Used = len(taken[h.Host].slots)
 		if why := occupied(h, draining); why != "" {
+			_, drained := draining[h.Host]
+			full.yields = full.yields || taken[h.Host].yields && !drained
 			full.Reasons = append(full.Reasons, Reason{h.Host, why})
 			continue
 		}

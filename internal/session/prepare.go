@@ -29,13 +29,14 @@ func (m *Manager) Prepare(ctx context.Context, host string, tls bool, enough int
 	if err != nil {
 		return false, err
 	}
-	if err := m.prepare(ctx, s); err != nil {
-		if errors.Is(err, hosts.ErrPortTaken) {
-			m.taken.add(s.Host, s.Port)
-		}
-		return false, errors.Join(err, m.giveUp(ctx, s, err))
+	err = m.prepare(ctx, s)
+	if errors.Is(err, hosts.ErrPortTaken) {
+		m.taken.add(s.Host, s.Port)
 	}
-	return true, nil
+	if err != nil {
+		err = m.giveUp(ctx, s, err)
+	}
+	return err == nil, err
 }
 
 func (m *Manager) prepare(ctx context.Context, s *Session) error {
@@ -52,22 +53,19 @@ func (m *Manager) prepare(ctx context.Context, s *Session) error {
 }
 
 // giveUp undoes a preparation, unless a client has taken it over: then it is
-// that client's.
+// that client's, and all is well if nothing else was the matter.
 func (m *Manager) giveUp(ctx context.Context, s *Session, cause error) error {
 	ctx = context.WithoutCancel(ctx)
 	storing, cancel := context.WithTimeout(ctx, rollbackTimeout)
 	defer cancel()
 	won, err := m.Store.Stop(storing, s.ID, Warming)
-	if err != nil {
-		return err
-	}
-	if !won && !m.wasStopped(ctx, s) {
+	switch {
+	case err != nil:
+		return errors.Join(cause, err)
+	case won || m.wasStopped(ctx, s):
+		return errors.Join(cause, m.rollBack(ctx, s, cause))
+	case errors.Is(cause, ErrStopped):
 		return nil
 	}
-	return m.rollBack(ctx, s, cause)
-}
-
-// Retire ends a container that waits. False: a client has taken it.
-func (m *Manager) Retire(ctx context.Context, s *Session) (bool, error) {
-	return m.end(ctx, s)
+	return cause
 }

@@ -56,6 +56,8 @@ var (
 // A FullError says why no host can take a container.
 type FullError struct {
 	Reasons []Reason
+
+	yields bool // a slot is taken by a container that never had a client
 }
 
 // A Reason says why one host takes no container.

@@ -68,7 +68,7 @@ func rows(t *testing.T, k *servicetest.Kit) string {
 		count[s.State]++
 	}
 	var parts []string
-	for _, state := range []session.State{session.Claimed, session.Starting, session.Running, session.Stopping} {
+	for _, state := range []session.State{session.Claimed, session.Warming, session.Warm, session.Starting, session.Running, session.Stopping} {
 		if n := count[state]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%s:%d", state, n))
 		}

@@ -212,6 +212,16 @@ func (st *Store) Forget(ctx context.Context, host string) (int64, error) {
 	return res.RowsAffected()
 }
 
+// Lease is [database.DB.Lease].
+func (st *Store) Lease(ctx context.Context, job, holder string, term time.Duration) (bool, error) {
+	return st.db.Lease(ctx, job, holder, term)
+}
+
+// EndLease is [database.DB.EndLease].
+func (st *Store) EndLease(ctx context.Context, job, holder string) error {
+	return st.db.EndLease(ctx, job, holder)
+}
+
 // SwapPool writes down which pool this process works with, and returns what the
 // one before wrote; empty if nobody did.
 func (st *Store) SwapPool(ctx context.Context, description string) (string, error) {

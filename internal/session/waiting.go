@@ -166,25 +166,22 @@ func (r *request) joinPreparing(ctx context.Context, s *Session) error {
 
 // makeRoom sees to it that nobody is refused because of containers that wait for
 // others: it ends one that does not fit, or waits for one that is being ended.
-// It reports whether the client should try again.
-func (r *request) makeRoom(ctx context.Context, full *FullError) (bool, error) {
+func (r *request) makeRoom(ctx context.Context, full *FullError) error {
 	loads, _ := r.eligible()
 	list, err := r.Store.Unused(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	list = slices.DeleteFunc(list, func(s Session) bool { return !isAmong(loads, s.Host) })
 	if len(list) == 0 {
-		return false, nil
+		return nil // it is gone already
 	}
-	if !slices.ContainsFunc(list, func(s Session) bool { return s.State == Stopping || r.fits(&s) }) {
-		r.Log.InfoContext(ctx, "making room: a waiting container of another kind is ended", "session", list[0].ID, "host", list[0].Host, "because", full)
-		if _, err := r.end(ctx, &list[0]); ignorePending(err) != nil {
-			return false, err
-		}
-		return true, nil
+	if slices.ContainsFunc(list, func(s Session) bool { return s.State == Stopping || r.fits(&s) }) {
+		return pause(ctx, makeRoomPause)
 	}
-	return true, pause(ctx, makeRoomPause)
+	r.Log.InfoContext(ctx, "making room: a waiting container of another kind is ended", "session", list[0].ID, "host", list[0].Host, "because", full)
+	_, err = r.end(ctx, &list[0])
+	return ignorePending(err)
 }
 
 func pause(ctx context.Context, d time.Duration) error {
