@@ -45,6 +45,10 @@ type Config struct {
 	AdminToken     Secret         // what operators have to send; empty: there are none
 	Instance       string         // a name for people; may be empty
 
+	WarmMaxAge  time.Duration // after which a waiting container is replaced
+	WarmRelease bool          // WARM_RELEASE_ON_EXIT
+	Gateway     Gateway       // GATEWAY_..., FREEZE_AFTER
+
 	Container hosts.Container // WRP_IMAGE, WRP_ARGS, CONTAINER_...; a limit of 0 is none
 
 	ConnectTimeout  time.Duration
@@ -102,6 +106,7 @@ func parse(v *variables, pretend bool) (*Config, error) {
 	p.access(c, v)
 	c.Database = p.database(v)
 	p.server(c, v)
+	p.gateway(c, v)
 	p.container(c, v)
 	p.timeouts(c, v)
 	p.logging(c, v)
@@ -154,6 +159,8 @@ func (p *parser) timeouts(c *Config, v *variables) {
 	if v.CleanupEvery != "" {
 		c.CleanupEvery = p.duration("CLEANUP_EVERY", v.CleanupEvery)
 	}
+	c.WarmMaxAge = p.duration("WARM_MAX_AGE", v.WarmMaxAge)
+	c.WarmRelease = p.choice("WARM_RELEASE_ON_EXIT", v.WarmReleaseOnExit, "yes", "no") == "yes"
 	c.CleanupTimeout = time.Duration(p.number("CLEANUP_TIMEOUT", v.CleanupTimeout, 1, maxMinutes)) * time.Minute
 
 	if c.StartTimeout > 0 && c.StartTimeout < minStartTimeout {
@@ -176,10 +183,14 @@ func (c *Config) LogValue() slog.Value {
 	names := make([]string, len(c.Hosts))
 	for i, h := range c.Hosts {
 		names[i] = fmt.Sprintf("%s (%d)", h.Name, h.Max)
+		if warm := h.Warm + h.WarmTLS; warm > 0 {
+			names[i] = fmt.Sprintf("%s (%d, %d of them warm)", h.Name, h.Max, warm)
+		}
 	}
 	return slog.GroupValue(
 		slog.String("instance", c.Instance),
 		slog.String("listen", c.Listen),
+		slog.String("gateway", c.Gateway.Listen),
 		slog.Any("hosts", names),
 		slog.String("distribution", c.Distribution),
 		slog.Int("startPort", c.StartPort),

@@ -61,6 +61,18 @@ type variables struct {
 	CleanupEvery    string `envconfig:"CLEANUP_EVERY"`
 	CleanupTimeout  string `envconfig:"CLEANUP_TIMEOUT" default:"10"`
 
+	WarmContainers    string `envconfig:"WARM_CONTAINERS" default:"0"`
+	WarmTLSContainers string `envconfig:"WARM_TLS_CONTAINERS" default:"0"`
+	WarmMaxAge        string `envconfig:"WARM_MAX_AGE" default:"1h"`
+	WarmReleaseOnExit string `envconfig:"WARM_RELEASE_ON_EXIT" default:"no"`
+
+	GatewayListen     string `envconfig:"GATEWAY_LISTEN"`
+	GatewayAddress    string `envconfig:"GATEWAY_ADDRESS"`
+	GatewayTLSListen  string `envconfig:"GATEWAY_TLS_LISTEN"`
+	GatewayTLSAddress string `envconfig:"GATEWAY_TLS_ADDRESS"`
+	GatewayTLSCert    string `envconfig:"GATEWAY_TLS_CERT" default:"self-signed"`
+	FreezeAfter       string `envconfig:"FREEZE_AFTER"`
+
 	LogLevel  string `envconfig:"LOG_LEVEL" default:"info"`
 	LogFormat string `envconfig:"LOG_FORMAT" default:"text"`
 }

@@ -29,6 +29,7 @@ func (p *parser) pool(c *Config, v *variables) {
 	p.ports(c.Hosts, v.StartPort, c.StartPort)
 	p.logins(c.Hosts, v)
 	p.certs(c.Hosts, v.ContainerHostsTLSCerts)
+	p.warm(c.Hosts, v)
 }
 
 // pretend parses the lists that mean something for pretend hosts, which are
@@ -45,6 +46,11 @@ func (p *parser) pretend(c *Config, v *variables) {
 		p.wrong("CONTAINER_HOSTS_TLS_CERTS", v.ContainerHostsTLSCerts, "want one cert~key for all pretend hosts, or none")
 	} else {
 		p.certs(pool, v.ContainerHostsTLSCerts)
+	}
+	if strings.Contains(v.WarmContainers+v.WarmTLSContainers, ",") {
+		p.wrong("WARM_CONTAINERS", v.WarmContainers, "want one number for all pretend hosts, and so for WARM_TLS_CONTAINERS")
+	} else {
+		p.warm(pool, v)
 	}
 	c.Pretend = pool[0]
 }
@@ -78,22 +84,31 @@ func (p *parser) hosts(list, localAddress string) []hosts.Host {
 
 // limits parses MAX_CONTAINERS_RUNNING: one number for all, or one for each.
 func (p *parser) limits(pool []hosts.Host, list string) {
-	var limits []int
+	for i, n := range p.perHost("MAX_CONTAINERS_RUNNING", list, 1, len(pool)) {
+		pool[i].Max = n
+	}
+}
+
+// perHost parses a list of numbers, one for all hosts or one for each.
+func (p *parser) perHost(name, list string, least, hosts int) []int {
+	var given []int
 	for _, entry := range entries(list) {
 		n, err := strconv.Atoi(entry)
-		if err != nil || n < 1 || n > maxLimit {
-			p.wrong("MAX_CONTAINERS_RUNNING", list, "entry %q: want a whole number from 1 to %d", entry, maxLimit)
+		if err != nil || n < least || n > maxLimit {
+			p.wrong(name, list, "entry %q: want a whole number from %d to %d", entry, least, maxLimit)
 			n = 0
 		}
-		limits = append(limits, n)
+		given = append(given, n)
 	}
-	if len(limits) != 1 && len(limits) != len(pool) {
-		p.mismatch("MAX_CONTAINERS_RUNNING", list, len(limits), len(pool))
-		return
+	if len(given) != 1 && len(given) != hosts {
+		p.mismatch(name, list, len(given), hosts)
+		return nil
 	}
-	for i := range pool {
-		pool[i].Max = limits[min(i, len(limits)-1)]
+	numbers := make([]int, hosts)
+	for i := range numbers {
+		numbers[i] = given[min(i, len(given)-1)]
 	}
+	return numbers
 }
 
 // ports sees that every host's ports are there.
@@ -173,16 +188,23 @@ func (p *parser) certs(pool []hosts.Host, list string) {
 		return
 	}
 	for i, entry := range certs {
-		cert, key, ok := strings.Cut(entry, "~")
-		if entry == "" || ok && cert == noFile && key == noFile {
+		if entry == "" || entry == noFile+"~"+noFile {
 			continue
 		}
-		if !isHostFile(cert) || !isHostFile(key) {
+		pool[i].TLS = tlsFiles(entry)
+		if pool[i].TLS == nil {
 			p.wrong(name, list, "entry %q: want cert~key, both absolute paths on the host, or %s~%s for none", entry, noFile, noFile)
-			continue
 		}
-		pool[i].TLS = &hosts.TLSFiles{Cert: path.Clean(cert), Key: path.Clean(key)}
 	}
+}
+
+// tlsFiles parses cert~key; nil: that is not what it is.
+func tlsFiles(entry string) *hosts.TLSFiles {
+	cert, key, _ := strings.Cut(entry, "~")
+	if !isHostFile(cert) || !isHostFile(key) {
+		return nil
+	}
+	return &hosts.TLSFiles{Cert: path.Clean(cert), Key: path.Clean(key)}
 }
 
 func (p *parser) mismatch(name, value string, got, want int) {
