@@ -21,6 +21,7 @@ func TestLayering(t *testing.T) {
 		"internal/database":              {"migrations"},
 		"internal/session":               {"internal/hosts", "internal/database"},
 		"internal/reaper":                {"internal/hosts", "internal/session"},
+		"internal/warm":                  {"internal/hosts", "internal/session"},
 		"internal/config":                {"internal/hosts"},
 		"internal/httpapi":               {"internal/hosts", "internal/session"},
 		"internal/service":               {"internal/config", "internal/database", "internal/hosts", "internal/hosts/pretend", "internal/reaper", "internal/session"},

@@ -27,7 +27,10 @@ type Options struct {
 	Pretend  pretend.Config // how the hosts are
 	Strategy hosts.Strategy // nil: FillHost
 	TLS      *hosts.TLSFiles
+	Warm     int // containers that should wait on each host; 0: none
+	WarmTLS  int
 	Watch    bool // run the pool, as the distributor does
+	Gateway  bool // containers are private
 
 	StartTimeout time.Duration // 0: 15 s
 	ReadyTimeout time.Duration // 0: 5 s
@@ -89,6 +92,9 @@ func Configure(t testing.TB, list []*pretend.Host, opt Options) *config.Config {
 		OrphanGrace:     time.Minute,
 		ShutdownTimeout: 5 * time.Second,
 	}
+	if opt.Gateway {
+		cfg.Gateway = config.Gateway{Listen: "127.0.0.1:0", Address: "127.0.0.1:0"}
+	}
 	if cfg.Strategy == nil {
 		cfg.Strategy = hosts.FillHost
 	}
@@ -100,7 +106,7 @@ func Configure(t testing.TB, list []*pretend.Host, opt Options) *config.Config {
 		}
 		lines += h.KnownHostsLine() + "\n"
 		cfg.Hosts = append(cfg.Hosts, hosts.Host{
-			Name: fmt.Sprintf("host%d", i), Address: name, Max: cmp.Or(opt.Max, 2), TLS: opt.TLS,
+			Name: fmt.Sprintf("host%d", i), Address: name, Max: cmp.Or(opt.Max, 2), TLS: opt.TLS, Warm: opt.Warm, WarmTLS: opt.WarmTLS,
 			SSH: &hosts.SSH{Addr: h.SSHAddr(), User: h.User(), Signer: h.Signer()},
 		})
 	}
