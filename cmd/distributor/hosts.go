@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/service"
+	"wrpdistributor/internal/session"
 )
 
 func hostsCommand(opt *options, code *int) *cobra.Command {
@@ -91,6 +93,7 @@ func drainHost(cmd *cobra.Command, svc *service.Service, host, reason string) er
 	if err != nil {
 		return err
 	}
+	rows = slices.DeleteFunc(rows, func(s session.Session) bool { return s.ClientIP == "" })
 	fmt.Fprintf(cmd.OutOrStdout(), "%s takes no new sessions. It has %d.\n", host, len(rows))
 	return nil
 }
@@ -122,7 +125,7 @@ func listHosts(cmd *cobra.Command, svc *service.Service, _ []string) error {
 		return err
 	}
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "HOST\tSESSIONS\tTLS\tDRAINED\tTAKES SESSIONS")
+	fmt.Fprintln(w, "HOST\tSESSIONS\tWARM\tTLS\tDRAINED\tTAKES SESSIONS")
 	for _, s := range states {
 		tls, drained, takes := "no", "no", "yes"
 		if s.Host.TLS != nil {
@@ -134,7 +137,7 @@ func listHosts(cmd *cobra.Command, svc *service.Service, _ []string) error {
 		if s.Why != "" {
 			takes = "no, " + s.Why
 		}
-		fmt.Fprintf(w, "%s\t%d/%d\t%s\t%s\t%s\n", s.Host.Name, s.Used, s.Host.Max, tls, drained, takes)
+		fmt.Fprintf(w, "%s\t%d/%d\t%d\t%s\t%s\t%s\n", s.Host.Name, s.Used, s.Host.Max, s.Warm, tls, drained, takes)
 	}
 	return w.Flush()
 }

@@ -17,6 +17,7 @@ import (
 	"wrpdistributor/internal/httpapi"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/service"
+	"wrpdistributor/internal/warm"
 )
 
 const (
@@ -79,6 +80,9 @@ func serveOn(ctx context.Context, ln net.Listener, cfg *config.Config, svc *serv
 		AdminToken:     string(cfg.AdminToken),
 		TrustedProxies: cfg.TrustedProxies,
 		Log:            log,
+
+		GatewayAddress:    cfg.Gateway.Address,
+		GatewayTLSAddress: cfg.Gateway.TLSAddress,
 	})
 	srv := &http.Server{
 		Handler:           api,
@@ -88,8 +92,11 @@ func serveOn(ctx context.Context, ln net.Listener, cfg *config.Config, svc *serv
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	keeper := &warm.Keeper{Sessions: svc.Sessions, Pool: svc.Pool, MaxAge: cfg.WarmMaxAge, Release: cfg.WarmRelease, Log: log}
+	kept := make(chan struct{})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return svc.Pool.Run(ctx, svc.Sessions) })
+	g.Go(func() error { defer close(kept); return keeper.Run(ctx) })
 	if cfg.CleanupEvery > 0 {
 		g.Go(func() error { return svc.Reaper.Run(ctx, cfg.CleanupEvery, reaper.Options{Idle: cfg.CleanupTimeout}) })
 	}
@@ -105,6 +112,7 @@ func serveOn(ctx context.Context, ln net.Listener, cfg *config.Config, svc *serv
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownTimeout)
 		defer cancel()
 		api.Drain(ctx)
+		<-kept               // no start begins any more
 		svc.Sessions.Close() // what has not started by now is rolled back
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()

@@ -22,13 +22,17 @@ import (
 )
 
 // Config holds what the interface needs. All fields are required, but for
-// AdminToken.
+// AdminToken and the gateway's.
 type Config struct {
-	Sessions       *session.Manager
-	Pool           *hosts.Pool
-	Ping           func(context.Context) error // asks the database
-	AuthToken      string
-	AdminToken     string         // shows host names on the status page; empty: nobody sees them
+	Sessions   *session.Manager
+	Pool       *hosts.Pool
+	Ping       func(context.Context) error // asks the database
+	AuthToken  string
+	AdminToken string // shows host names on the status page; empty: nobody sees them
+	// What clients of private sessions are told, host:port; without a host it is
+	// the one they reached us by.
+	GatewayAddress, GatewayTLSAddress string
+
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	Log            *slog.Logger
 }

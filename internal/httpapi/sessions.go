@@ -33,7 +33,9 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 	}
 	address := s.address(sess, r)
 	if !fresh {
-		w.Header().Set("X-Wrp-Url", address)
+		if address != "" {
+			w.Header().Set("X-Wrp-Url", address)
+		}
 		if sess.Token != "" {
 			w.Header().Set("X-Wrp-Token", sess.Token)
 		}
@@ -134,8 +136,12 @@ func isTrue(value string) bool {
 	return true
 }
 
-// address returns where the client finds its WRP.
+// address returns where the client finds its WRP; empty: only a gateway of
+// another process knows.
 func (s *Server) address(sess *session.Session, r *http.Request) string {
+	if sess.Gateway {
+		return s.gatewayAddress(sess.TLS, r)
+	}
 	host := sess.Host
 	if h, err := s.Pool.Host(sess.Host); err == nil {
 		host = h.Address
@@ -146,6 +152,17 @@ func (s *Server) address(sess *session.Session, r *http.Request) string {
 		host = reachedAt(r)
 	}
 	return net.JoinHostPort(host, fmt.Sprint(sess.Port))
+}
+
+func (s *Server) gatewayAddress(tls bool, r *http.Request) string {
+	address := s.GatewayAddress
+	if tls {
+		address = s.GatewayTLSAddress
+	}
+	if host, port, _ := net.SplitHostPort(address); host == "" && port != "" {
+		return net.JoinHostPort(reachedAt(r), port)
+	}
+	return address
 }
 
 // reachedAt returns the name by which the client reached this service; a

@@ -53,6 +53,7 @@ type hostState struct {
 	Host   string `json:"host"`
 	Used   int    `json:"used"`
 	Max    int    `json:"max"`
+	Warm   int    `json:"warm"`
 	TLS    bool   `json:"tls"`
 	Takes  bool   `json:"takesSessions"`
 	Why    string `json:"why,omitempty"` // it takes none
@@ -69,7 +70,7 @@ func (s *Server) hostStates(r *http.Request) ([]hostState, error) {
 	operator := equal(r.Header.Get("X-Admin-Token"), s.AdminToken)
 	list := make([]hostState, len(states))
 	for i, st := range states {
-		h := hostState{Host: alias(st.Host.Name), Used: st.Used, Max: st.Host.Max, TLS: st.Host.TLS != nil, Takes: st.Why == "", Why: briefly(st)}
+		h := hostState{Host: alias(st.Host.Name), Used: st.Used, Warm: st.Warm, Max: st.Host.Max, TLS: st.Host.TLS != nil, Takes: st.Why == "", Why: briefly(st)}
 		if operator {
 			h.Host, h.Detail = st.Host.Name, st.Why
 		}

@@ -37,11 +37,16 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the database is not set up (distributor migrate does it): %w", err), db.Close())
 	}
+	private := 0
+	if cfg.Gateway.Listen != "" {
+		private = cfg.StartPort
+	}
 	pool, err := hosts.New(hosts.Config{
 		Hosts:          cfg.Hosts,
 		DatabaseID:     id,
 		Container:      cfg.Container,
 		KnownHosts:     cfg.KnownHosts,
+		PrivateFrom:    private,
 		ConnectTimeout: cfg.ConnectTimeout,
 		ReadyTimeout:   cfg.ReadyTimeout,
 		StopTimeout:    cfg.StopTimeout,
@@ -58,6 +63,8 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 		StartPort:    cfg.StartPort,
 		StartTimeout: cfg.StartTimeout,
 		Log:          log,
+		Gateway:      cfg.Gateway.Listen != "",
+		GatewayTLS:   cfg.Gateway.TLSListen != "",
 	})
 	return &Service{
 		DB:       db,
