@@ -1,0 +1,180 @@
+package gateway
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	lookInterval = 10 * time.Second // at the certificate's files
+
+	selfSignedFile = "gateway.pem" // key and certificate, so that they always fit
+	selfSignedFor  = 10 * 365 * 24 * time.Hour
+	renewBefore    = 30 * 24 * time.Hour
+
+	// Old browsers do not know elliptic curves.
+	keyBits = 2048
+)
+
+// A Certificate is what TLS clients are shown. It is read anew when its files
+// change. It is safe for concurrent use.
+type Certificate struct {
+	cert, key string
+	log       *slog.Logger
+
+	mu      sync.Mutex
+	current *tls.Certificate
+	stamp   string    // of the files that current was read from
+	looked  time.Time // last
+}
+
+// LoadCertificate reads a certificate from PEM files.
+func LoadCertificate(cert, key string, log *slog.Logger) (*Certificate, error) {
+	c := &Certificate{cert: cert, key: key, log: log}
+	if err := c.read(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// SelfSigned returns the certificate that is kept in dir, for the given names or
+// addresses. It is made if it is not there, is not for all of the names, or ends
+// soon.
+func SelfSigned(dir string, names []string, log *slog.Logger) (*Certificate, error) {
+	file := filepath.Join(dir, selfSignedFile)
+	c, err := LoadCertificate(file, file, log)
+	if err == nil && c.covers(names) {
+		return c, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("the self-signed certificate cannot be used, another is made", "err", err)
+	}
+	if err := makeSelfSigned(file, names); err != nil {
+		return nil, fmt.Errorf("make a self-signed certificate: %w", err)
+	}
+	log.Info("a self-signed certificate was made", "file", file, "names", names)
+	return LoadCertificate(file, file, log)
+}
+
+// Config returns the TLS settings of a server that shows the certificate.
+func (c *Certificate) Config() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+}
+
+// get returns the certificate as it is now. One that cannot be read does not take
+// the place of one that could.
+func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.looked) > lookInterval {
+		if err := c.read(); err != nil {
+			c.log.Warn("the gateway's certificate has changed and cannot be read, the one before is shown", "err", err)
+		}
+	}
+	return c.current, nil
+}
+
+// read reads the files if they are not those that were read last.
+func (c *Certificate) read() error {
+	c.looked = time.Now()
+	stamp, err := stampOf(c.cert, c.key)
+	if err != nil || stamp == c.stamp {
+		return err
+	}
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		return fmt.Errorf("certificate %s with key %s: %w", c.cert, c.key, err)
+	}
+	c.current, c.stamp = &pair, stamp
+	return nil
+}
+
+func stampOf(files ...string) (string, error) {
+	var stamp string
+	for _, f := range files {
+		info, err := os.Stat(f)
+		if err != nil {
+			return "", err
+		}
+		stamp += fmt.Sprintf("%s %d;", info.ModTime().Format(time.RFC3339Nano), info.Size())
+	}
+	return stamp, nil
+}
+
+func (c *Certificate) covers(names []string) bool {
+	leaf := c.current.Leaf
+	return time.Until(leaf.NotAfter) > renewBefore &&
+		!slices.ContainsFunc(names, func(name string) bool { return leaf.VerifyHostname(name) != nil })
+}
+
+func makeSelfSigned(file string, names []string) error {
+	key, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: names[0]},
+		NotBefore:    time.Now().Add(-24 * time.Hour), // clocks of old machines may be slow
+		NotAfter:     time.Now().Add(selfSignedFor),
+		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	for _, block := range []pem.Block{{Type: "PRIVATE KEY", Bytes: private}, {Type: "CERTIFICATE", Bytes: cert}} {
+		if err := pem.Encode(&text, &block); err != nil {
+			return err
+		}
+	}
+	return replace(file, text.Bytes())
+}
+
+// replace writes a file that only its owner can read; others see all of it or
+// none.
+func replace(file string, text []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(file), selfSignedFile+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // nothing is there after the rename
+	_, err = tmp.Write(text)
+	if err := errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), file)
+}

@@ -1,0 +1,117 @@
+package gateway_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/gateway"
+	"wrpdistributor/internal/hosts/hoststest"
+)
+
+// shown returns the certificate that a client sees.
+func shown(t *testing.T, c *gateway.Certificate) *x509.Certificate {
+	t.Helper()
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", c.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		conn, err := ln.Accept()
+		if err == nil {
+			_ = conn.(*tls.Conn).Handshake() // the client says what came of it
+			conn.Close()
+		}
+	}()
+	conn, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.ConnectionState().PeerCertificates[0]
+}
+
+func mustSelfSigned(t *testing.T, dir string, names ...string) *x509.Certificate {
+	t.Helper()
+	c, err := gateway.SelfSigned(dir, names, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shown(t, c)
+}
+
+// TestSelfSigned: it is made once, and again for other names or when it is no
+// certificate.
+func TestSelfSigned(t *testing.T) {
+	dir := t.TempDir()
+	first := mustSelfSigned(t, dir, "wrp.example", "127.0.0.1")
+	for _, name := range []string{"wrp.example", "127.0.0.1"} {
+		if err := first.VerifyHostname(name); err != nil {
+			t.Errorf("certificate for %s: %v", name, err)
+		}
+	}
+	if left := time.Until(first.NotAfter); left < 9*365*24*time.Hour {
+		t.Errorf("it is good for %v only", left)
+	}
+	if again := mustSelfSigned(t, dir, "127.0.0.1"); !again.Equal(first) {
+		t.Error("another one was made, want the one that is kept")
+	}
+	if other := mustSelfSigned(t, dir, "other.example"); other.VerifyHostname("other.example") != nil {
+		t.Error("it is not for the new name")
+	}
+	file := filepath.Join(dir, "gateway.pem")
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("file is %v, %v; want only its owner to read it", info.Mode(), err)
+	}
+	if err := os.WriteFile(file, []byte("rubbish"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustSelfSigned(t, dir, "other.example")
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("%d files are left, %v; want one", len(files), err)
+	}
+	if _, err := gateway.SelfSigned(filepath.Join(dir, "missing"), []string{"a"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "missing") {
+		t.Errorf("SelfSigned in a folder that is not there = %v", err)
+	}
+}
+
+// TestCertificateChanges: new files are shown, rubbish is not.
+func TestCertificateChanges(t *testing.T) {
+	cert, key := hoststest.Certificate(t)
+	c, err := gateway.LoadCertificate(cert, key, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := shown(t, c)
+	put := func(newCert, newKey string) {
+		for from, to := range map[string]string{newCert: cert, newKey: key} {
+			text, err := os.ReadFile(from)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(to, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gateway.LookNow(c)
+	}
+	put(cert, cert)
+	if got := shown(t, c); !got.Equal(first) {
+		t.Error("a key that does not fit changed what is shown")
+	}
+	otherCert, otherKey := hoststest.Certificate(t)
+	put(otherCert, otherKey)
+	if got := shown(t, c); got.Equal(first) {
+		t.Error("the old certificate is shown, want the new one")
+	}
+	if _, err := gateway.LoadCertificate(cert, otherCert, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), cert) {
+		t.Errorf("LoadCertificate of files that do not fit = %v, want their names", err)
+	}
+}
