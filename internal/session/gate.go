@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+
+	"wrpdistributor/internal/hosts"
 )
 
 // A Gate is what clients reach private containers through. Its methods are
@@ -78,9 +80,13 @@ func (m *Manager) Freeze(ctx context.Context, s *Session, seconds int) (bool, er
 // that is paused is woken, whatever the row says; if it is gone the session is
 // ended and [ErrNotFound] returned.
 func (m *Manager) Check(ctx context.Context, s *Session) error {
-	ended, err := m.Repair(ctx, s)
-	if err == nil && ended {
-		return ErrNotFound
+	f, err := m.Pool.Inspect(ctx, s.ref(m.DatabaseID))
+	switch {
+	case errors.Is(err, hosts.ErrGone):
+		_, err := m.end(ctx, s)
+		return errors.Join(ErrNotFound, err)
+	case err == nil && f.Paused:
+		return m.wake(ctx, s)
 	}
 	return err
 }
