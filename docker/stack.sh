@@ -14,26 +14,39 @@ project=$(setting COMPOSE_PROJECT_NAME wrp)
 
 compose() {
 	if docker compose version >/dev/null 2>&1; then
-		set -- docker compose --env-file "$PWD/.env" -f "$file" -p "$project" "$@"
+		set -- docker compose --env-file "$PWD/.env" -f "$file" $more -p "$project" "$@"
 	elif command -v docker-compose >/dev/null; then
-		set -- docker-compose --env-file "$PWD/.env" -f "$file" -p "$project" "$@"
+		set -- docker-compose --env-file "$PWD/.env" -f "$file" $more -p "$project" "$@"
 	else
 		die "Compose is missing (Debian: apt-get install docker-compose)."
 	fi
 	"$@"
 }
 
-# choose_file: the host "local" needs Docker's socket in the container.
+# choose_file: the host "local" needs Docker's socket in the container, a gateway
+# needs its ports outside of it.
 choose_file() {
 	file=docker/compose.yaml
+	more=
+	GATEWAY_PORT=$(setting GATEWAY_LISTEN)
+	GATEWAY_TLS_PORT=$(setting GATEWAY_TLS_LISTEN)
 	case ,$(setting CONTAINER_HOSTS local | tr -d ' '), in
 	*,local,*)
 		file=docker/compose.local.yaml
 		[ -S /var/run/docker.sock ] || die 'CONTAINER_HOSTS has "local" in it, and there is no /var/run/docker.sock.'
 		DOCKER_GID=$(stat -L -c %g /var/run/docker.sock)
 		export DOCKER_GID
+		return
 		;;
 	esac
+	if [ -n "$GATEWAY_PORT" ]; then
+		export GATEWAY_PORT="${GATEWAY_PORT##*:}"
+		more="-f docker/compose.gateway.yaml"
+	fi
+	if [ -n "$GATEWAY_PORT" ] && [ -n "$GATEWAY_TLS_PORT" ]; then
+		export GATEWAY_TLS_PORT="${GATEWAY_TLS_PORT##*:}"
+		more="$more -f docker/compose.gateway-tls.yaml"
+	fi
 }
 
 make_image() {
@@ -97,7 +110,7 @@ up() {
 	prepare
 	make_image
 	compose up -d --no-build --remove-orphans
-	say "The stack is up, with $file. Get a session with:"
+	say "The stack is up, with $file${more:+ and $more}. Get a session with:"
 	say_curl "127.0.0.1:$(setting DISTRIBUTOR_PORT 7777)"
 }
 
