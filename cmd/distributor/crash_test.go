@@ -53,7 +53,7 @@ func TestCrashPoints(t *testing.T) {
 	s, h := newPretendStack(t)
 	for _, tt := range []struct {
 		step string
-		dies string // "PUT": the distributor while it starts a session; "cleanup": a cleanup while it ends one
+		dies string // "PUT": the distributor while it starts a session; "cleanup": a cleanup while it ends one; "keeper": the distributor while it prepares a container; "taker": while it hands one over
 	}{
 		{"claimed", "PUT"},
 		{"starting", "PUT"},
@@ -70,6 +70,14 @@ func TestCrashPoints(t *testing.T) {
 		{"stopping", "cleanup"},
 		{"removed", "cleanup"},
 		{"deleted", "cleanup"},
+		{"claimed", "keeper"},
+		{"starting", "keeper"},
+		{"created", "keeper"},
+		{"recorded", "keeper"},
+		{"started", "keeper"},
+		{"ready", "keeper"},
+		{"hot", "keeper"},
+		{"taken", "taker"},
 	} {
 		t.Run(tt.dies+" at "+tt.step, func(t *testing.T) {
 			s := *s
@@ -78,6 +86,7 @@ func TestCrashPoints(t *testing.T) {
 				h.FailNext("start", 500, "something is wrong", 1)
 			}
 			s.crash(tt.dies, tt.step)
+			s.sql("DELETE FROM leases")
 			s.sql("UPDATE sessions SET started = started - INTERVAL 1 MINUTE WHERE state <> 'running'")
 			s.run(0, "cleanup", "--timeout", "10")
 			s.consistent(h)
@@ -97,19 +106,37 @@ func TestCrashPoints(t *testing.T) {
 func (s *stack) crash(who, step string) {
 	s.t.Helper()
 	s.set("CRASH_AT", "")
-	if who != "PUT" {
+	s.set("WARM_CONTAINERS", "0")
+	switch who {
+	case "DELETE", "cleanup":
 		s.start()
 		s.put("AmiFox")
 		s.proc.Kill()
+	case "keeper":
+		s.set("WARM_CONTAINERS", "1")
+	case "taker":
+		s.set("WARM_CONTAINERS", "1")
+		s.start()
+		s.await("a container waits", func() bool { return s.count("SELECT COUNT(*) FROM sessions WHERE state = 'warm'") == 1 })
+		s.proc.Kill()
+		s.sql("DELETE FROM leases")
 	}
 	s.set("CRASH_AT", step)
+	defer s.set("WARM_CONTAINERS", "0")
 	defer s.set("CRASH_AT", "")
 	if who == "cleanup" {
 		s.run(-1, "cleanup", "--all")
 		return
 	}
-	s.start()
-	go s.tryRequest(who)
+	s.launch()
+	switch who {
+	case "PUT", "DELETE":
+		s.awaitReady()
+		go s.tryRequest(who)
+	case "taker":
+		s.awaitReady()
+		go s.tryRequest("PUT")
+	}
 	select {
 	case <-s.proc.Done():
 	case <-time.After(20 * time.Second):
@@ -143,7 +170,7 @@ func (s *stack) consistent(h *pretend.Host) {
 	s.t.Helper()
 	running := 0
 	for _, c := range h.Containers() {
-		if !c.Running || s.count("SELECT COUNT(*) FROM sessions WHERE state = 'running' AND wrpContainerId = '"+c.ID+"'") != 1 {
+		if !c.Running || s.count("SELECT COUNT(*) FROM sessions WHERE state IN ('running', 'warm') AND wrpContainerId = '"+c.ID+"'") != 1 {
 			s.t.Errorf("container %s (running: %t) has no row", c.Name, c.Running)
 		}
 		running++

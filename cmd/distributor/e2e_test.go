@@ -155,10 +155,25 @@ func (s *stack) removeContainers() {
 // start starts the distributor and waits until it can hand out sessions.
 func (s *stack) start() {
 	s.t.Helper()
+	s.launch()
+	s.awaitReady()
+}
+
+func (s *stack) launch() {
+	s.t.Helper()
 	cmd := exec.Command(filepath.Join(s.bin, "distributor"))
 	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.env...)
 	s.proc = proctest.Start(s.t, cmd)
-	s.awaitReady()
+}
+
+// await waits for something to come true.
+func (s *stack) await(what string, ok func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("never: %s\n%s", what, s.proc.Output())
+		}
+	}
 }
 
 func (s *stack) awaitReady() {

@@ -15,6 +15,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,9 +29,10 @@ import (
 const (
 	job = "warm"
 
-	interval     = time.Second // between passes
-	idleInterval = time.Minute // when nothing is to wait anywhere
-	leaseFactor  = 15          // of the interval; the lease is renewed three times in it
+	interval    = time.Second // between passes
+	offInterval = time.Minute // when nothing is to wait anywhere
+	term        = 6 * time.Second
+	renewal     = term / 3
 
 	parallel = 2 // containers prepared at once on one host; clients have the other places
 
@@ -54,20 +56,18 @@ type Keeper struct {
 
 // Run keeps containers waiting until ctx is done.
 func (k *Keeper) Run(ctx context.Context) error {
-	every := k.interval()
 	holder := rand.Text()
-	k.lease(ctx, holder, every)
+	if !slices.ContainsFunc(k.Pool.Hosts(), func(h hosts.Host) bool { return h.Warm+h.WarmTLS > 0 }) {
+		k.runOff(ctx, holder)
+		return nil
+	}
 	var wg sync.WaitGroup
 	for _, h := range k.Pool.Hosts() {
-		wg.Go(func() { k.keep(ctx, h, every) })
+		wg.Go(func() { k.keep(ctx, h) })
 	}
-	for tick := time.NewTicker(leaseFactor / 3 * every); ctx.Err() == nil; {
-		select {
-		case <-ctx.Done():
-			tick.Stop()
-		case <-tick.C:
-			k.lease(ctx, holder, every)
-		}
+	for ctx.Err() == nil {
+		k.lease(ctx, holder)
+		pause(ctx, renewal)
 	}
 	wg.Wait()
 	if k.mine.Load() {
@@ -76,22 +76,22 @@ func (k *Keeper) Run(ctx context.Context) error {
 	return nil
 }
 
-func (k *Keeper) interval() time.Duration {
-	for _, h := range k.Pool.Hosts() {
-		if h.Warm+h.WarmTLS > 0 {
-			return interval
+// runOff ends what waits since it was to, unless others keep it. It does not keep
+// the lease: a process that is started to keep containers begins at once.
+func (k *Keeper) runOff(ctx context.Context, holder string) {
+	for k.Pool.Settle(ctx); ctx.Err() == nil; pause(ctx, offInterval) {
+		k.lease(ctx, holder)
+		if k.mine.Swap(false) {
+			k.endAll(ctx)
+			k.endLease(holder)
 		}
 	}
-	return idleInterval
 }
 
-func (k *Keeper) lease(ctx context.Context, holder string, every time.Duration) {
-	got, err := k.Sessions.Store.Lease(ctx, job, holder, leaseFactor*every)
+func (k *Keeper) lease(ctx context.Context, holder string) {
+	got, err := k.Sessions.Store.Lease(ctx, job, holder, term)
 	if err != nil && ctx.Err() == nil {
 		k.Log.WarnContext(ctx, "nothing is kept warm for now", "err", err)
-	}
-	if got && !k.mine.Swap(got) {
-		k.Log.DebugContext(ctx, "keeping containers warm from now on")
 	}
 	k.mine.Store(got)
 }
@@ -101,43 +101,60 @@ func (k *Keeper) leave(holder string) {
 	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 	defer cancel()
 	if k.Release {
-		var wg sync.WaitGroup
-		for _, h := range k.Pool.Hosts() {
-			h.Warm, h.WarmTLS = 0, 0
-			wg.Go(func() {
-				if _, err := k.Pass(ctx, h); err != nil {
-					k.Log.Warn("containers that wait are left to cleanup --all", "host", h.Name, "err", err)
-				}
-			})
-		}
-		wg.Wait()
+		k.endAll(ctx)
 	}
+	k.endLease(holder)
+}
+
+// endAll ends what waits on all hosts that can be asked.
+func (k *Keeper) endAll(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, h := range k.Pool.Hosts() {
+		if h.Warm, h.WarmTLS = 0, 0; !k.isUp(h) {
+			continue
+		}
+		wg.Go(func() {
+			if _, err := k.Pass(ctx, h); err != nil {
+				k.Log.Warn("containers that wait cannot be ended", "host", h.Name, "err", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (k *Keeper) endLease(holder string) {
+	ctx, cancel := context.WithTimeout(context.Background(), term)
+	defer cancel()
 	if err := k.Sessions.Store.EndLease(ctx, job, holder); err != nil {
 		k.Log.Warn("others keep containers warm only when the lease expires", "err", err)
 	}
 }
 
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
 // keep makes passes over one host. They go on as long as there is more to do.
-func (k *Keeper) keep(ctx context.Context, h hosts.Host, every time.Duration) {
+func (k *Keeper) keep(ctx context.Context, h hosts.Host) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = minPause, maxPause
 	for ctx.Err() == nil {
-		wait := every
-		if k.mine.Load() {
+		wait := interval
+		if k.mine.Load() && k.isUp(h) {
 			more, err := k.Pass(ctx, h)
 			switch {
 			case err != nil && ctx.Err() == nil:
-				wait = max(every, pauses.NextBackOff())
+				wait = max(wait, pauses.NextBackOff())
 				k.Log.WarnContext(ctx, "containers cannot be kept warm", "host", h.Name, "again in", wait.Round(time.Millisecond), "err", err)
 			case more:
 				pauses.Reset()
 				wait = 0
 			}
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
+		pause(ctx, wait)
 	}
 }
 
@@ -146,7 +163,7 @@ func (k *Keeper) keep(ctx context.Context, h hosts.Host, every time.Duration) {
 // whether it prepared any, so that there may be more to do.
 func (k *Keeper) Pass(ctx context.Context, h hosts.Host) (more bool, err error) {
 	wanted, err := k.wanted(ctx, h)
-	if err != nil || wanted == nil {
+	if err != nil {
 		return false, err
 	}
 	list, err := k.Sessions.Store.WaitingOn(ctx, h.Name)
@@ -196,14 +213,15 @@ func (k *Keeper) end(ctx context.Context, s *session.Session) error {
 	return err
 }
 
+// isUp reports whether a host can be asked and has the image. On one that is not
+// nothing is changed.
+func (k *Keeper) isUp(h hosts.Host) bool {
+	return slices.ContainsFunc(k.Pool.Status(), func(st hosts.Status) bool { return st.Host.Name == h.Name && st.State == hosts.Up })
+}
+
 // wanted returns how many containers should wait on a host, by whether they serve
-// TLS; nil: it cannot be asked, or has no image, so that nothing is changed.
+// TLS.
 func (k *Keeper) wanted(ctx context.Context, h hosts.Host) (map[bool]int, error) {
-	for _, st := range k.Pool.Status() {
-		if st.Host.Name == h.Name && st.State != hosts.Up {
-			return nil, nil
-		}
-	}
 	drained, err := k.Sessions.Store.Drained(ctx)
 	if err != nil {
 		return nil, err

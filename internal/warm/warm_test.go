@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -284,4 +285,25 @@ func TestFailingHost(t *testing.T) {
 	if len(list(t, k)) > 2 {
 		t.Errorf("rows are left: %+v", list(t, k))
 	}
+}
+
+// TestOff: what waits when nothing is to is ended, but for what another process
+// keeps; one that is to keep some begins at once.
+func TestOff(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Warm: 2, Watch: true})
+	stop := keep(t, keeper(t, k.Service))
+	eventually(t, "two wait", func() bool { return count(t, k, "host0", session.Warm) == 2 })
+	off := *k.Config
+	off.Hosts = slices.Clone(off.Hosts)
+	off.Hosts[0].Warm = 0
+	other := servicetest.Open(t, k.DB, &off)
+	keep(t, keeper(t, other))()
+	if n := count(t, k, "host0", session.Warm); n != 2 {
+		t.Errorf("%d wait after a process without any came and went, want 2", n)
+	}
+	stop()
+	keep(t, keeper(t, other))
+	eventually(t, "none waits", func() bool { return len(list(t, k)) == 0 && k.Running() == 0 })
+	keep(t, keeper(t, k.Service))
+	eventually(t, "two wait again", func() bool { return count(t, k, "host0", session.Warm) == 2 })
 }
