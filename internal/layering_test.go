@@ -23,7 +23,10 @@ func TestLayering(t *testing.T) {
 		"internal/reaper":                {"internal/hosts", "internal/session"},
 		"internal/warm":                  {"internal/hosts", "internal/session"},
 		"internal/config":                {"internal/hosts"},
-		"internal/httpapi":               {"internal/hosts", "internal/session"},
+		"internal/auth":                  {},
+		"internal/inflight":              {},
+		"internal/httpapi":               {"internal/auth", "internal/hosts", "internal/inflight", "internal/session"},
+		"internal/gateway":               {"internal/auth", "internal/hosts", "internal/inflight", "internal/session"},
 		"internal/service":               {"internal/config", "internal/database", "internal/hosts", "internal/hosts/pretend", "internal/reaper", "internal/session"},
 		"docker/wrp-standin":             {"internal/hosts/pretend/standin"},
 	}

@@ -2,30 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
-	"wrpdistributor/internal/httpapi"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/service"
 	"wrpdistributor/internal/warm"
-)
-
-const (
-	headerTimeout = 10 * time.Second
-	readTimeout   = 30 * time.Second // of a whole request, over a slow modem too
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 32 << 10
-	closeTimeout  = 3 * time.Second
 )
 
 // serve runs the service until ctx is done.
@@ -62,61 +48,35 @@ func serve(ctx context.Context, opt *options, stderr io.Writer, code *int) error
 		return err
 	}
 
-	ln, err := net.Listen("tcp", cfg.Listen)
+	doors, err := openDoors(cfg, log)
 	if err != nil {
-		return fmt.Errorf("listen on LISTEN=%s: %w", cfg.Listen, err)
+		return err
 	}
-	log.Info("serving", "address", ln.Addr().String(), "config", cfg)
-	return serveOn(ctx, ln, cfg, svc, log)
+	log.Info("serving", "address", doors.list[0].ln.Addr().String(), "config", cfg)
+	return serveOn(ctx, doors, cfg, svc, log)
 }
 
 // serveOn runs all parts and returns when all have stopped.
-func serveOn(ctx context.Context, ln net.Listener, cfg *config.Config, svc *service.Service, log *slog.Logger) error {
-	api := httpapi.New(httpapi.Config{
-		Sessions:       svc.Sessions,
-		Pool:           svc.Pool,
-		Ping:           svc.DB.PingContext,
-		AuthToken:      string(cfg.AuthToken),
-		AdminToken:     string(cfg.AdminToken),
-		TrustedProxies: cfg.TrustedProxies,
-		Log:            log,
-
-		GatewayAddress:    cfg.Gateway.Address,
-		GatewayTLSAddress: cfg.Gateway.TLSAddress,
-	})
-	srv := &http.Server{
-		Handler:           api,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+func serveOn(ctx context.Context, doors *doors, cfg *config.Config, svc *service.Service, log *slog.Logger) error {
 	keeper := &warm.Keeper{Sessions: svc.Sessions, Pool: svc.Pool, MaxAge: cfg.WarmMaxAge, Release: cfg.WarmRelease, Log: log}
 	kept := make(chan struct{})
+	doors.serve(cfg, svc, log)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return svc.Pool.Run(ctx, svc.Sessions) })
 	g.Go(func() error { defer close(kept); return keeper.Run(ctx) })
 	if cfg.CleanupEvery > 0 {
 		g.Go(func() error { return svc.Reaper.Run(ctx, cfg.CleanupEvery, reaper.Options{Idle: cfg.CleanupTimeout}) })
 	}
-	g.Go(func() error {
-		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
+	doors.run(ctx, g)
 	g.Go(func() error {
 		<-ctx.Done()
 		log.Info("shutting down, requests under way may finish", "within", cfg.ShutdownTimeout)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownTimeout)
 		defer cancel()
-		api.Drain(ctx)
+		doors.drain(ctx)
 		<-kept               // no start begins any more
 		svc.Sessions.Close() // what has not started by now is rolled back
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		return errors.Join(srv.Shutdown(ctx), srv.Close())
+		return doors.close(ctx)
 	})
 	return g.Wait()
 }

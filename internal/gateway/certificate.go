@@ -165,8 +165,11 @@ func makeSelfSigned(file string, names []string) error {
 }
 
 // replace writes a file that only its owner can read; others see all of it or
-// none.
+// none. The folder is made if need be.
 func replace(file string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+		return err
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(file), selfSignedFile+".*")
 	if err != nil {
 		return err

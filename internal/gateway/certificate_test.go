@@ -77,8 +77,9 @@ func TestSelfSigned(t *testing.T) {
 	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
 		t.Errorf("%d files are left, %v; want one", len(files), err)
 	}
-	if _, err := gateway.SelfSigned(filepath.Join(dir, "missing"), []string{"a"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "missing") {
-		t.Errorf("SelfSigned in a folder that is not there = %v", err)
+	mustSelfSigned(t, filepath.Join(dir, "new"), "a")
+	if _, err := gateway.SelfSigned(filepath.Join(file, "x"), []string{"a"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("SelfSigned in a folder that cannot be = %v, want the path", err)
 	}
 }
 

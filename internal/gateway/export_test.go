@@ -8,3 +8,10 @@ func LookNow(c *Certificate) {
 	defer c.mu.Unlock()
 	c.looked = time.Time{}
 }
+
+// Refreshes returns how often the database was asked for all sessions.
+func (g *Gateway) Refreshes() uint64 {
+	g.routes.mu.RLock()
+	defer g.routes.mu.RUnlock()
+	return g.routes.refresh
+}

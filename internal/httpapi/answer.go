@@ -9,19 +9,19 @@ import (
 	"net/http"
 	"strconv"
 
+	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
 )
 
 var (
-	errNoSuchPage   = errors.New("there is nothing here")
-	errMethod       = errors.New("this method is not supported")
-	errClosing      = errors.New("the service is shutting down")
-	errNoHost       = errors.New("no host with the image is up")
-	errNoUserAgent  = errors.New("the User-Agent header is missing or blank")
-	errForwardedFor = errors.New("the X-Forwarded-For header holds something that is no address")
-	errTooLarge     = errors.New("the request body is larger than 64 KiB")
-	errBody         = errors.New("the request body is neither a form nor JSON that can be read")
+	errNoSuchPage  = errors.New("there is nothing here")
+	errMethod      = errors.New("this method is not supported")
+	errClosing     = errors.New("the service is shutting down")
+	errNoHost      = errors.New("no host with the image is up")
+	errNoUserAgent = errors.New("the User-Agent header is missing or blank")
+	errTooLarge    = errors.New("the request body is larger than 64 KiB")
+	errBody        = errors.New("the request body is neither a form nor JSON that can be read")
 )
 
 const (
@@ -49,7 +49,7 @@ func answerTo(err error, method string) answer {
 		{errNoSuchPage, http.StatusNotFound},
 		{errMethod, http.StatusMethodNotAllowed},
 		{errNoUserAgent, http.StatusBadRequest},
-		{errForwardedFor, http.StatusBadRequest},
+		{auth.ErrForwardedFor, http.StatusBadRequest},
 		{errBody, http.StatusBadRequest},
 		{errTooLarge, http.StatusRequestEntityTooLarge},
 	} {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/httpapi"
@@ -32,13 +33,14 @@ type bench struct {
 func newBench(t *testing.T, db *database.DB, opt servicetest.Options) *bench {
 	t.Helper()
 	k := servicetest.New(t, db, opt)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	api := httpapi.New(httpapi.Config{
-		Sessions:       k.Sessions,
-		Pool:           k.Pool,
-		Ping:           k.DB.PingContext,
-		AuthToken:      token,
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		Log:            slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Sessions:  k.Sessions,
+		Pool:      k.Pool,
+		Ping:      k.DB.PingContext,
+		Guard:     auth.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, log),
+		AuthToken: token,
+		Log:       log,
 	})
 	srv := httptest.NewServer(api)
 	t.Cleanup(srv.Close)

@@ -11,13 +11,12 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"sync"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/httprate"
 
+	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/inflight"
 	"wrpdistributor/internal/session"
 )
 
@@ -27,28 +26,26 @@ type Config struct {
 	Sessions   *session.Manager
 	Pool       *hosts.Pool
 	Ping       func(context.Context) error // asks the database
+	Guard      *auth.Guard
 	AuthToken  string
 	AdminToken string // shows host names on the status page; empty: nobody sees them
+	Log        *slog.Logger
+
 	// What clients of private sessions are told, host:port; without a host it is
 	// the one they reached us by.
 	GatewayAddress, GatewayTLSAddress string
-
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
-	Log            *slog.Logger
 }
 
 // A Server is the HTTP interface. It is safe for concurrent use.
 type Server struct {
 	Config
-	routes   http.Handler
-	failures *httprate.RateLimiter
-	work     inFlight
-	proxied  sync.Once // the hint at an undeclared proxy
+	routes http.Handler
+	work   inflight.Counter
 }
 
 // New returns the server. All routes are listed here.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg, failures: newFailureLimit()}
+	s := &Server{Config: cfg}
 	main := s.requireToken(s.methods(map[string]handler{
 		http.MethodGet:    s.status,
 		http.MethodHead:   s.extend,
@@ -68,17 +65,17 @@ func New(cfg Config) *Server {
 
 // Drain makes every further request be answered 503, so that the process can
 // end, and waits for those under way, or for ctx.
-func (s *Server) Drain(ctx context.Context) { s.work.drain(ctx) }
+func (s *Server) Drain(ctx context.Context) { _ = s.work.Drain(ctx) }
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = withRequestID(w, r)
-	if !s.work.begin() {
+	if !s.work.Begin() {
 		w.Header().Set("Connection", "close")
 		s.fail(w, r, errClosing)
 		return
 	}
-	defer s.work.end()
+	defer s.work.End()
 	s.routes.ServeHTTP(w, r)
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
 )
@@ -53,7 +54,7 @@ type hostState struct {
 	Host   string `json:"host"`
 	Used   int    `json:"used"`
 	Max    int    `json:"max"`
-	Warm   int    `json:"warm"`
+	Warm   int    `json:"warm,omitempty"`
 	TLS    bool   `json:"tls"`
 	Takes  bool   `json:"takesSessions"`
 	Why    string `json:"why,omitempty"` // it takes none
@@ -67,7 +68,7 @@ func (s *Server) hostStates(r *http.Request) ([]hostState, error) {
 	if err != nil {
 		return nil, err
 	}
-	operator := equal(r.Header.Get("X-Admin-Token"), s.AdminToken)
+	operator := auth.Equal(r.Header.Get("X-Admin-Token"), s.AdminToken)
 	list := make([]hostState, len(states))
 	for i, st := range states {
 		h := hostState{Host: alias(st.Host.Name), Used: st.Used, Warm: st.Warm, Max: st.Host.Max, TLS: st.Host.TLS != nil, Takes: st.Why == "", Why: briefly(st)}

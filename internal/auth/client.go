@@ -1,35 +1,25 @@
-package httpapi
+package auth
 
 import (
+	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
-
-	"wrpdistributor/internal/session"
 )
 
-// client returns who asks.
-func (s *Server) client(r *http.Request) (session.Client, error) {
-	addr, err := s.clientAddr(r)
-	if err != nil {
-		return session.Client{}, err
-	}
-	agent := strings.TrimSpace(r.UserAgent())
-	if agent == "" {
-		return session.Client{}, errNoUserAgent
-	}
-	return session.Client{IP: addr.String(), UserAgent: agent}, nil
-}
+// ErrForwardedFor means that a trusted proxy said something else than who stands
+// behind it.
+var ErrForwardedFor = errors.New("the X-Forwarded-For header holds something that is no address")
 
-// clientAddr returns the client's address: the peer's, or the one that trusted
-// proxies say stands behind them.
-func (s *Server) clientAddr(r *http.Request) (netip.Addr, error) {
+// Client returns the client's address: the peer's, or the one that trusted
+// proxies say stands behind them. It may return [ErrForwardedFor].
+func (g *Guard) Client(r *http.Request) (netip.Addr, error) {
 	from := peer(r)
 	forwarded := forwardedFor(r)
-	if !s.trusted(from) {
+	if !g.isTrusted(from) {
 		if len(forwarded) > 0 && from.IsPrivate() {
-			s.proxied.Do(func() {
-				s.Log.WarnContext(r.Context(), "X-Forwarded-For of a private peer is ignored, all clients behind it count as one; if it is your proxy, add it to TRUSTED_PROXIES", "peer", from.String())
+			g.proxied.Do(func() {
+				g.log.WarnContext(r.Context(), "X-Forwarded-For of a private peer is ignored, all clients behind it count as one; if it is your proxy, add it to TRUSTED_PROXIES", "peer", from.String())
 			})
 		}
 		return from, nil
@@ -39,17 +29,17 @@ func (s *Server) clientAddr(r *http.Request) (netip.Addr, error) {
 	for i := len(forwarded) - 1; i >= 0; i-- {
 		addr, err := parseAddr(forwarded[i])
 		if err != nil {
-			return netip.Addr{}, errForwardedFor
+			return netip.Addr{}, ErrForwardedFor
 		}
-		if from = addr; !s.trusted(addr) {
+		if from = addr; !g.isTrusted(addr) {
 			break
 		}
 	}
 	return from, nil
 }
 
-func (s *Server) trusted(addr netip.Addr) bool {
-	for _, p := range s.TrustedProxies {
+func (g *Guard) isTrusted(addr netip.Addr) bool {
+	for _, p := range g.trusted {
 		if p.Contains(addr) {
 			return true
 		}
@@ -71,16 +61,17 @@ func forwardedFor(r *http.Request) []string {
 // parseAddr reads an address, with or without a port.
 func parseAddr(text string) (netip.Addr, error) {
 	if withPort, err := netip.ParseAddrPort(text); err == nil {
-		return canonical(withPort.Addr()), nil
+		return Canonical(withPort.Addr()), nil
 	}
 	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
-	return canonical(addr), err
+	return Canonical(addr), err
 }
 
-func canonical(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
+// Canonical returns the one form of an address that all its spellings have.
+func Canonical(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
 // peer returns the address that the request came from.
 func peer(r *http.Request) netip.Addr {
 	p, _ := netip.ParseAddrPort(r.RemoteAddr) // net/http wrote it
-	return canonical(p.Addr())
+	return Canonical(p.Addr())
 }

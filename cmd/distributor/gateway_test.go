@@ -1,0 +1,257 @@
+package main
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/hosts/hoststest"
+)
+
+// withGateway switches the gateway on, and returns its address.
+func (s *stack) withGateway() string {
+	s.t.Helper()
+	address := freeAddr(s.t)
+	s.set("GATEWAY_LISTEN", address)
+	s.set("GATEWAY_ADDRESS", address)
+	return address
+}
+
+// waiting waits until so many containers are warm.
+func (s *stack) waiting(n int) {
+	s.t.Helper()
+	s.await(fmt.Sprintf("%d containers wait", n), func() bool {
+		return s.count("SELECT COUNT(*) FROM sessions WHERE state = 'warm'") == n
+	})
+}
+
+// elsewhere returns an address of this machine that is not on the loopback.
+func elsewhere(t *testing.T) string {
+	t.Helper()
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range list {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() {
+			return n.IP.String()
+		}
+	}
+	t.Fatal("this machine has no address but the loopback's, want that of docker0 at least")
+	return ""
+}
+
+// TestGateway: one port for everybody, containers that only their host reaches,
+// a key that allows no more than that, and a restart in between.
+func TestGateway(t *testing.T) {
+	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: lockedToSocket}))
+	address := s.withGateway()
+	s.set("WARM_CONTAINERS", "1")
+	s.start()
+	s.waiting(1)
+	first, second := s.put("one"), s.put("two")
+	if first.URL != address || second.URL != address || first.Token == second.Token {
+		t.Errorf("sessions are %+v and %+v, want both at %s with tokens of their own", first, second, address)
+	}
+	port := s.count("SELECT MIN(port) FROM sessions WHERE state = 'running'")
+	for host, open := range map[string]bool{"127.0.0.1": true, elsewhere(t): false} {
+		c, err := net.Dial("tcp", net.JoinHostPort(host, fmt.Sprint(port)))
+		if err == nil {
+			c.Close()
+		}
+		if (err == nil) != open {
+			t.Errorf("the container's port on %s: %v, want open: %t", host, err, open)
+		}
+	}
+	if code, _, body := s.request("GET", "http://"+address+"/?url=http://example.com/", first.Token, "one"); code != 200 || !strings.Contains(body, "<img") {
+		t.Errorf("a page through the gateway = %d %q", code, body)
+	}
+	for _, path := range []string{"/shutdown/", "/shutdown", "//shutdown/", "/%73hutdown/"} {
+		if code, _, _ := s.request("GET", "http://"+address+path, first.Token, "one"); code != 403 {
+			t.Errorf("%s through the gateway = %d, want 403", path, code)
+		}
+	}
+	s.plainBrowser(address, second.Token)
+
+	s.proc.Kill()
+	s.start()
+	for _, session := range []handedOver{first, second} {
+		if code, _, _ := s.request("GET", "http://"+address+"/", session.Token, "any"); code != 200 {
+			t.Errorf("after a restart the session answers %d, want 200", code)
+		}
+	}
+	if header, _ := s.do("PUT", "one", 204); header.Get("X-Wrp-Url") != address {
+		t.Errorf("second PUT says %q, want %s", header.Get("X-Wrp-Url"), address)
+	}
+	s.do("DELETE", "one", 202)
+	if code, _, body := s.request("GET", "http://"+address+"/", first.Token, "one"); code != 410 || !strings.Contains(body, "<p>") {
+		t.Errorf("an ended session answers %d %q, want 410 and a sentence", code, body)
+	}
+	if out := s.proc.Output(); strings.Contains(out, second.Token) || strings.Contains(out, first.Token) {
+		t.Errorf("the log tells a token:\n%s", out)
+	}
+}
+
+// plainBrowser opens a session as a browser does that cannot send headers.
+func (s *stack) plainBrowser(address, token string) {
+	s.t.Helper()
+	code, header, _ := s.request("GET", "http://"+address+"/s/"+token+"/", "", "Mozilla/2.0")
+	if code != 302 || header.Get("Location") != "http://"+address+"/" {
+		s.t.Fatalf("/s/TOKEN/ = %d to %q", code, header.Get("Location"))
+	}
+	cookie, _, _ := strings.Cut(header.Get("Set-Cookie"), ";")
+	for value, want := range map[string]int{cookie: 200, "": 401, cookie + "x": 401} {
+		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+address+"/", http.NoBody)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		req.Header.Set("Cookie", value)
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			s.t.Errorf("with cookie %.12q...: %d, want %d", value, resp.StatusCode, want)
+		}
+	}
+}
+
+// TestGatewayTLS: clients that want TLS get the gateway's, with a certificate that
+// is made once, though no host has any.
+func TestGatewayTLS(t *testing.T) {
+	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
+	s.withGateway()
+	secure := freeAddr(t)
+	s.set("GATEWAY_TLS_LISTEN", secure)
+	s.set("WARM_CONTAINERS", "1")
+	s.start()
+	s.waiting(1)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.base, strings.NewReader("ssl=1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Bearer": {authToken}, "User-Agent": {"AmiFox"}}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var got handedOver
+	if err := xml.NewDecoder(resp.Body).Decode(&got); err != nil || resp.StatusCode != 202 || got.URL != secure {
+		t.Fatalf("PUT = %d %+v, %v; want %s\n%s", resp.StatusCode, got, err, secure, s.proc.Output())
+	}
+	serial := s.page(got)
+	s.proc.Kill()
+	s.start()
+	if again := s.page(got); again != serial {
+		t.Error("another certificate was made after a restart")
+	}
+}
+
+// page gets the session's page over TLS and returns the certificate's number.
+func (s *stack) page(session handedOver) string {
+	s.t.Helper()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "https://"+session.URL+"/", http.NoBody)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Bearer", session.Token)
+	resp, err := client.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 200 {
+		s.t.Errorf("WRP over TLS = %d, want 200", resp.StatusCode)
+	}
+	cert := resp.TLS.PeerCertificates[0]
+	if err := cert.VerifyHostname("127.0.0.1"); err != nil {
+		s.t.Error(err)
+	}
+	return cert.SerialNumber.String()
+}
+
+// TestGatewayForbidden: a host whose key does not let the gateway through is
+// reported and left out, and others take its place.
+func TestGatewayForbidden(t *testing.T) {
+	locked := hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: lockedToStdio})
+	s := newStack(t, locked, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
+	s.set("CONTAINER_DISTRIBUTION_METHOD", "fillhost")
+	s.withGateway()
+	s.set("ADMIN_TOKEN", "operator")
+	s.start()
+	s.put("one")
+	if n := s.count("SELECT COUNT(*) FROM sessions WHERE containerHost = '" + locked.Addr + "'"); n != 0 {
+		t.Errorf("%d sessions are on the host that cannot be used", n)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/?format=json", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Bearer": {authToken}, "User-Agent": {"operator"}, "X-Admin-Token": {"operator"}}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var status struct {
+		Hosts []struct{ Host, Detail string }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&status); err != nil {
+		t.Fatal(err)
+	}
+	if len(status.Hosts) != 2 || !strings.Contains(status.Hosts[0].Detail, `permitopen="127.0.0.1:*"`) {
+		t.Errorf("status says %+v, want what the key lacks", status.Hosts)
+	}
+	if out := s.run(0, "distributor", "hosts", "list"); !strings.Contains(out, "permitopen") {
+		t.Errorf("hosts list says %q", out)
+	}
+}
+
+// TestWarm: a session is there at once, another container takes its place, and a
+// restart leaves what waits for the next distributor.
+func TestWarm(t *testing.T) {
+	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
+	s.set("WARM_CONTAINERS", "1")
+	s.start()
+	s.waiting(1)
+	id := s.count("SELECT id FROM sessions")
+	s.put("one")
+	if got := s.count("SELECT id FROM sessions WHERE clientUserAgent = 'one'"); got != id {
+		t.Errorf("the session is number %d, want the one that waited, %d", got, id)
+	}
+	s.waiting(1)
+	s.end()
+	if n := s.count("SELECT COUNT(*) FROM sessions WHERE state = 'warm'"); n != 1 {
+		t.Errorf("%d containers wait after the distributor ended, want 1", n)
+	}
+	s.set("WARM_RELEASE_ON_EXIT", "yes")
+	s.start()
+	s.put("two")
+	s.waiting(1)
+	s.end()
+	if n := s.count("SELECT COUNT(*) FROM sessions WHERE state <> 'running'"); n != 0 {
+		t.Errorf("%d containers wait after a distributor that was to end them, want none", n)
+	}
+	s.run(0, "cleanup", "--all")
+}
+
+// end ends the distributor as its operators do.
+func (s *stack) end() {
+	s.t.Helper()
+	s.proc.Signal(syscall.SIGTERM)
+	select {
+	case <-s.proc.Done():
+	case <-time.After(20 * time.Second):
+		s.t.Fatalf("the distributor does not end:\n%s", s.proc.Output())
+	}
+}

@@ -1,0 +1,191 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A flight is one request on its way, and the writer of its answer. The reading
+// of the request's body, which goes on at the same time, is its cargo.
+type flight struct {
+	http.ResponseWriter
+	g       *Gateway
+	in      *http.Request
+	client  *http.ResponseController // the connection
+	started time.Time
+
+	route *route // nil: not known
+	began bool   // counted as work of the route
+
+	cancel   context.CancelCauseFunc // ends what is asked of the container
+	watchdog *time.Timer             // does that if nothing moves; nil: nothing is asked
+	calmed   atomic.Int64            // when it was told that bytes move, in nanoseconds after started
+	extended time.Duration           // when the client was given more time, after started
+	cargo    *cargo                  // nil: no body
+
+	status   int
+	bytes    int64
+	writeErr error
+	err      error  // what the client was refused for
+	id       string // under which it finds that in the log
+}
+
+func newFlight(g *Gateway, w http.ResponseWriter, r *http.Request) *flight {
+	f := &flight{ResponseWriter: w, g: g, in: r, client: http.NewResponseController(w), started: time.Now()}
+	f.extend()
+	return f
+}
+
+func (f *flight) took() time.Duration { return time.Since(f.started) }
+
+// extend gives the client more time to take what is written. A deadline that
+// cannot be set belongs to a writer that has none.
+func (f *flight) extend() {
+	f.extended = f.took()
+	_ = f.client.SetWriteDeadline(time.Now().Add(f.g.StallTimeout))
+}
+
+// moved says that bytes move. It is called for each piece of a body, so it does
+// nothing most of the time.
+func (f *flight) moved() {
+	now := f.took()
+	if f.lately(time.Duration(f.calmed.Load()), now) {
+		return
+	}
+	f.calmed.Store(int64(now))
+	if f.watchdog != nil {
+		f.watchdog.Reset(f.g.StallTimeout)
+	}
+}
+
+func (f *flight) lately(then, now time.Duration) bool { return now-then < f.g.StallTimeout/60 }
+
+// WriteHeader implements [http.ResponseWriter].
+func (f *flight) WriteHeader(code int) {
+	if f.status == 0 && code >= http.StatusOK {
+		f.status = code
+	}
+	f.ResponseWriter.WriteHeader(code)
+}
+
+// Write implements [http.ResponseWriter].
+func (f *flight) Write(b []byte) (int, error) {
+	f.moved()
+	if !f.lately(f.extended, f.took()) {
+		f.extend()
+	}
+	n, err := f.ResponseWriter.Write(b)
+	f.bytes += int64(n)
+	if err != nil {
+		f.writeErr = err
+	}
+	return n, err
+}
+
+// FlushError sends what was written.
+func (f *flight) FlushError() error {
+	err := f.client.Flush()
+	if err != nil {
+		f.writeErr = err
+	}
+	return err
+}
+
+// Unwrap is for [http.ResponseController].
+func (f *flight) Unwrap() http.ResponseWriter { return f.ResponseWriter }
+
+// takeOff begins the work for the route. False: it takes no more.
+func (f *flight) takeOff() bool {
+	f.began = f.route.work.Begin()
+	if f.began {
+		f.route.activity.note(time.Now())
+	}
+	return f.began
+}
+
+// land ends the work for the route. What the client may still be told, or the
+// log, is no reason for the route to wait.
+func (f *flight) land() {
+	if f.began {
+		f.began = false
+		f.route.activity.note(time.Now())
+		f.route.work.End()
+	}
+}
+
+// finish ends the request.
+func (f *flight) finish() {
+	if f.cargo != nil {
+		f.cargo.unload()
+	}
+	f.log()
+}
+
+// outcome is what became of the request, as the log has it.
+func (f *flight) outcome() (int, error) {
+	switch {
+	case errors.Is(f.err, errClientLeft):
+		return statusClientLeft, nil
+	case f.writeErr != nil:
+		return statusClientLeft, f.writeErr
+	}
+	return f.status, f.err
+}
+
+// A cargo is the body of a request. It has a deadline only while it is read: one
+// that passes later would look as if the client had left.
+type cargo struct {
+	io.ReadCloser
+	f *flight
+
+	mu   sync.Mutex
+	err  error // of reading; io.EOF at the end
+	done bool  // nobody reads any more
+}
+
+// Read implements [io.Reader].
+func (c *cargo) Read(b []byte) (int, error) {
+	c.f.moved()
+	c.deadline(time.Now().Add(c.f.g.StallTimeout))
+	n, err := c.ReadCloser.Read(b)
+	if err != nil {
+		c.mu.Lock()
+		c.err = err
+		c.mu.Unlock()
+		c.deadline(time.Time{})
+	}
+	return n, err
+}
+
+// deadline sets that of the client's connection, unless that may already serve
+// another request.
+func (c *cargo) deadline(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.done {
+		_ = c.f.client.SetReadDeadline(t)
+	}
+}
+
+// unload ends the reading. What is left of the body has a moment to come, after
+// that the connection ends.
+func (c *cargo) unload() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done = true
+	if c.err == nil {
+		_ = c.f.client.SetReadDeadline(time.Now().Add(time.Second))
+	}
+}
+
+// failed reports whether the client broke off its body.
+func (c *cargo) failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err != nil && !errors.Is(c.err, io.EOF)
+}

@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
+)
+
+const (
+	freezePause    = 5 * time.Second // at most, between two looks for what is not used
+	freezeTimeout  = 10 * time.Second
+	parallelFreeze = 8
+)
+
+// keepFreezing pauses the containers of sessions that nobody uses.
+func (g *Gateway) keepFreezing(ctx context.Context) {
+	every := min(freezePause, g.FreezeAfter/10)
+	for pause(ctx, every); ctx.Err() == nil; pause(ctx, every) {
+		if err := g.freezeIdle(ctx); err != nil && ctx.Err() == nil {
+			g.Log.WarnContext(ctx, "sessions are not looked through for idle ones", "err", err)
+		}
+	}
+}
+
+func (g *Gateway) freezeIdle(ctx context.Context) error {
+	// Rounded up: never sooner than configured.
+	seconds := int((g.FreezeAfter + time.Second - 1) / time.Second)
+	list, err := g.Sessions.Store.Freezable(ctx, seconds)
+	if err != nil {
+		return err
+	}
+	down := make(map[string]bool)
+	for _, st := range g.Sessions.Pool.Status() {
+		down[st.Host.Name] = st.State == hosts.Down && !st.Reachable
+	}
+	var parallel errgroup.Group
+	parallel.SetLimit(parallelFreeze)
+	for i := range list {
+		if s := &list[i]; !down[s.Host] {
+			parallel.Go(func() error { g.freeze(ctx, s, seconds); return nil })
+		}
+	}
+	return parallel.Wait()
+}
+
+// freeze pauses the container of one session. Its requests that come meanwhile
+// wait for the turn, and wake it.
+func (g *Gateway) freeze(ctx context.Context, s *session.Session, seconds int) {
+	r := g.routes.get(s.ID)
+	if r == nil || !r.activity.tryTake() {
+		return // not known here yet, or just being used
+	}
+	defer r.activity.give()
+	if r.work.Busy() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, freezeTimeout)
+	defer cancel()
+	r.activity.sleep()
+	frozen, err := g.Sessions.Freeze(ctx, s, seconds)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		g.Log.WarnContext(ctx, "idle session is not frozen", "session", s.ID, "host", s.Host, "err", err)
+	case frozen:
+		g.Log.DebugContext(ctx, "idle session is frozen", "session", s.ID, "host", s.Host)
+	}
+}

@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
+)
+
+const lookTimeout = 10 * time.Second
+
+// Open implements [session.Gate].
+func (g *Gateway) Open(s *session.Session) { g.routes.add(s, g.newRoute) }
+
+// Shut implements [session.Gate]. Requests for the session that come from now on
+// are told that it is gone. Those under way may finish, for a while.
+func (g *Gateway) Shut(ctx context.Context, id int64) {
+	r := g.routes.remove(id)
+	if r == nil {
+		return
+	}
+	// The container may have been found gone by a look of ours: its requests
+	// have nothing to wait for, and one of them waits for the look.
+	if found, _ := ctx.Value(foundGone{}).(bool); !found {
+		ctx, cancel := context.WithTimeout(ctx, g.DrainTimeout)
+		defer cancel()
+		if err := r.work.Drain(ctx); err != nil {
+			g.Log.InfoContext(ctx, "requests are cut off, their session ends", "session", id)
+		}
+	}
+	g.retire(r)
+}
+
+type foundGone struct{}
+
+// retire ends what is left of a route.
+func (g *Gateway) retire(r *route) {
+	r.cut(errEnded)
+	r.transport.CloseIdleConnections()
+}
+
+// A look at a container.
+type look struct {
+	done chan struct{}
+	err  error
+}
+
+// lookAt looks at the container of a session that does not answer. All who want
+// that at a time share one look.
+func (g *Gateway) lookAt(r *route) *look {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.look != nil {
+		return r.look
+	}
+	l := &look{done: make(chan struct{})}
+	if !g.tasks.Begin() {
+		l.err = errClosing
+		close(l.done)
+		return l
+	}
+	r.look = l
+	go g.runLook(r, l)
+	return l
+}
+
+func (g *Gateway) runLook(r *route, l *look) {
+	defer g.tasks.End()
+	defer close(l.done)
+	ctx, cancel := context.WithTimeout(context.WithValue(g.alive, foundGone{}, true), lookTimeout)
+	defer cancel()
+	s := *r.session
+	s.Frozen = false // if it is paused it is to be woken
+	l.err = g.Sessions.Check(ctx, &s)
+	if errors.Is(l.err, session.ErrNotFound) {
+		g.routes.remove(s.ID)
+		g.retire(r)
+	}
+	r.mu.Lock()
+	r.look = nil
+	r.mu.Unlock()
+}
+
+// whyNoAnswer finds out why a container did not answer.
+func (g *Gateway) whyNoAnswer(ctx context.Context, r *route, err error) error {
+	if g.routes.get(r.session.ID) == nil {
+		return errEnded
+	}
+	l := g.lookAt(r)
+	select {
+	case <-l.done:
+	case <-ctx.Done():
+		return errClientLeft
+	}
+	switch {
+	case g.routes.get(r.session.ID) == nil:
+		return errEnded
+	case errors.Is(l.err, hosts.ErrUnreachable), errors.Is(l.err, hosts.ErrUnknownHost):
+		return fmt.Errorf("%w: %w", errHostDown, err)
+	}
+	return fmt.Errorf("%w: %w", errNoAnswer, errors.Join(err, l.err))
+}

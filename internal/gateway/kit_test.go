@@ -1,0 +1,226 @@
+package gateway_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/gateway"
+	"wrpdistributor/internal/service/servicetest"
+	"wrpdistributor/internal/session"
+)
+
+var amiga = session.Client{IP: "192.0.2.1", UserAgent: "AmiFox"}
+
+// A bench is a gateway over a service whose containers are private.
+type bench struct {
+	*servicetest.Kit
+	gw  *gateway.Gateway
+	url string
+	log *logged
+
+	client *http.Client // that knows the gateway's certificate
+}
+
+// options say what a bench is like.
+type options struct {
+	servicetest.Options
+	gateway.Config
+	idle bool // nobody runs the gateway
+	tls  bool
+}
+
+func newBench(t *testing.T, db *database.DB, opt options) *bench {
+	t.Helper()
+	return openBench(t, servicetest.New(t, db, opt.Options), opt)
+}
+
+// openBench puts a gateway before a service.
+func openBench(t *testing.T, k *servicetest.Kit, opt options) *bench {
+	t.Helper()
+	b := &bench{Kit: k, log: &logged{t: t}}
+	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	opt.Sessions, opt.Log, opt.Guard = k.Sessions, log, auth.New(nil, log)
+	b.gw = gateway.New(opt.Config)
+	k.Sessions.Gateway = true
+	k.Sessions.SetGate(b.gw)
+	srv := httptest.NewUnstartedServer(b.gw)
+	srv.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	if opt.tls {
+		srv.StartTLS()
+	} else {
+		srv.Start()
+	}
+	b.url, b.client = srv.URL, srv.Client()
+	t.Cleanup(func() {
+		srv.CloseClientConnections()
+		srv.Close()
+		b.gw.Close()
+	})
+	if !opt.idle {
+		run(t, b.gw)
+	}
+	return b
+}
+
+// run runs a gateway until the test ends.
+func run(t *testing.T, g *gateway.Gateway) {
+	t.Helper()
+	done := make(chan error)
+	go func() { done <- g.Run(t.Context()) }()
+	t.Cleanup(func() {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// logged is a log that can be looked at.
+type logged struct {
+	t  testing.TB
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.t.Output().Write(p)
+	return l.b.Write(p)
+}
+
+func (l *logged) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.b.String(), text)
+}
+
+// allocate starts a session for a client.
+func allocate(t *testing.T, k *servicetest.Kit, c session.Client) *session.Session {
+	t.Helper()
+	s, _, err := k.Sessions.Allocate(t.Context(), c, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.Gateway {
+		t.Fatal("the session is not for a gateway")
+	}
+	return s
+}
+
+// An answer is what came back.
+type answer struct {
+	*http.Response
+	body string
+}
+
+// ask sends a request with headers as "Name: value|Name: value".
+func ask(t *testing.T, method, url, headers string) answer {
+	t.Helper()
+	a, err := try(t, method, url, headers)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, url, err)
+	}
+	return a
+}
+
+func try(t *testing.T, method, url, headers string) (answer, error) {
+	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
+	if err != nil {
+		return answer{}, err
+	}
+	for line := range strings.SplitSeq(headers, "|") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			req.Header.Add(name, value)
+		}
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return answer{resp, string(body)}, err
+}
+
+// get asks for a path with a token, and returns the status.
+func (b *bench) get(t *testing.T, path, token string) int {
+	t.Helper()
+	return ask(t, http.MethodGet, b.url+path, "Bearer: "+token).StatusCode
+}
+
+// wants checks a status.
+func wants(t *testing.T, what string, got, want int) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: status = %d, want %d", what, got, want)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(15 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// raw sends what it is given over a connection of its own.
+func (b *bench) raw(t *testing.T, text string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	nc, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	must(t, err)
+	t.Cleanup(func() { nc.Close() })
+	must(t, nc.SetDeadline(time.Now().Add(30*time.Second)))
+	_, err = io.WriteString(nc, text)
+	must(t, err)
+	return nc, bufio.NewReader(nc)
+}
+
+// newUpstream returns a bench and the only session on it, whose WRP is a server of
+// the test. The session's container runs, and is asked nothing.
+func newUpstream(t *testing.T, opt options, wrp http.HandlerFunc) (*bench, *session.Session) {
+	t.Helper()
+	k := servicetest.New(t, databasetest.New(t), opt.Options)
+	k.Sessions.Gateway = true
+	s := allocate(t, k, amiga)
+	ln, err := net.Listen("tcp", net.JoinHostPort(k.Hosts[0].Addr(), "0"))
+	must(t, err)
+	srv := &httptest.Server{Listener: ln, Config: &http.Server{Handler: wrp}}
+	srv.Start()
+	t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
+	_, err = k.DB.ExecContext(t.Context(), "UPDATE sessions SET port = ? WHERE id = ?", ln.Addr().(*net.TCPAddr).Port, s.ID)
+	must(t, err)
+	return openBench(t, k, opt), s
+}
+
+// state returns what the table says of a session; empty: nothing any more.
+func state(t *testing.T, k *servicetest.Kit, id int64) string {
+	t.Helper()
+	s, err := k.Sessions.Store.ByID(t.Context(), id)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s frozen=%t", s.State, s.Frozen)
+}

@@ -1,0 +1,167 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/inflight"
+	"wrpdistributor/internal/session"
+)
+
+const (
+	maxIdleConns = 4 // to one container, as many as a browser of old opens
+	idleTimeout  = 30 * time.Second
+	dialTimeout  = 15 * time.Second
+)
+
+// A key is the hash of a token. How long a look for it takes says nothing of the
+// token.
+type key [sha256.Size]byte
+
+func keyOf(token string) key { return sha256.Sum256([]byte(token)) }
+
+// A route is a session that the gateway passes requests on to.
+type route struct {
+	session   *session.Session // as it was first seen; what the route needs of it never changes
+	key       key
+	since     uint64 // the refresh that was the latest to begin when the route was made
+	transport *http.Transport
+	work      inflight.Counter // requests for it
+	activity  *activity
+
+	// cut ends the requests under way. ended is done from then on.
+	ended context.Context
+	cut   context.CancelCauseFunc
+
+	mu   sync.Mutex
+	look *look // under way
+}
+
+func (g *Gateway) newRoute(s *session.Session) *route {
+	r := &route{session: s, key: keyOf(s.Token), activity: newActivity()}
+	r.ended, r.cut = context.WithCancelCause(context.Background())
+	r.transport = &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+			defer cancel()
+			return g.Sessions.Pool.Dial(ctx, s.Host, s.Port)
+		},
+		DisableCompression:  true,
+		MaxIdleConnsPerHost: maxIdleConns,
+		IdleConnTimeout:     idleTimeout,
+	}
+	return r
+}
+
+// A table holds the routes, and remembers those that ended. It is safe for
+// concurrent use.
+type table struct {
+	mu      sync.RWMutex
+	byKey   map[key]*route
+	byID    map[int64]*route
+	gone    graveyard
+	refresh uint64 // counts how many have begun
+}
+
+func (t *table) init() {
+	t.byKey, t.byID, t.gone = make(map[key]*route), make(map[int64]*route), newGraveyard()
+}
+
+// find returns the route that a token opens, nil if it is not known, or errGone.
+func (t *table) find(token string) (*route, error) {
+	k := keyOf(token)
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if r := t.byKey[k]; r != nil && auth.Equal(token, r.session.Token) {
+		return r, nil
+	}
+	if t.gone.knows(k, time.Now()) {
+		return nil, errGone
+	}
+	return nil, nil
+}
+
+func (t *table) get(id int64) *route {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.byID[id]
+}
+
+func (t *table) all() []*route {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.Collect(maps.Values(t.byID))
+}
+
+// add puts a session in, unless it ended before we were told that it began.
+func (t *table) add(s *session.Session, create func(*session.Session) *route) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.put(s, create)
+}
+
+func (t *table) put(s *session.Session, create func(*session.Session) *route) {
+	if s.Token == "" || !s.Gateway || t.byID[s.ID] != nil {
+		return
+	}
+	if t.gone.ended(s.ID) {
+		t.gone.bury(s.ID, keyOf(s.Token), time.Now())
+		return
+	}
+	r := create(s)
+	r.since = t.refresh
+	t.byKey[r.key], t.byID[s.ID] = r, r
+}
+
+// remove takes a session out for good, whether it is known or not, and returns
+// the route that it has or had.
+func (t *table) remove(id int64) *route {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.drop(id)
+}
+
+func (t *table) drop(id int64) *route {
+	r := t.byID[id]
+	if r == nil {
+		return t.gone.bury(id, key{}, time.Now()).route
+	}
+	delete(t.byID, id)
+	delete(t.byKey, r.key)
+	t.gone.bury(id, r.key, time.Now()).route = r
+	return r
+}
+
+// begin says that the database is about to be asked for all sessions.
+func (t *table) begin() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refresh++
+	return t.refresh
+}
+
+// replace makes the table what the database said, and returns the routes that
+// ended. What was put in after it was asked stays.
+func (t *table) replace(list []session.Session, asked uint64, create func(*session.Session) *route) []*route {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	there := make(map[int64]bool, len(list))
+	for i := range list {
+		there[list[i].ID] = true
+		t.put(&list[i], create)
+	}
+	var ended []*route
+	for id, r := range t.byID {
+		if !there[id] && r.since < asked {
+			ended = append(ended, t.drop(id))
+		}
+	}
+	return ended
+}

@@ -1,0 +1,324 @@
+package gateway_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/gateway"
+	"wrpdistributor/internal/session"
+)
+
+// TestBigDownload: what is sent is what comes, by a fast way and by a slow one.
+func TestBigDownload(t *testing.T) {
+	const size = 20 << 20
+	b := newBench(t, databasetest.New(t), options{})
+	s := allocate(t, b.Kit, amiga)
+	want := sha256.New()
+	block := make([]byte, 64<<10)
+	for i := range block {
+		block[i] = byte(i * 31)
+	}
+	for range size / len(block) {
+		want.Write(block)
+	}
+	for _, version := range []string{"1.0", "1.1"} {
+		_, r := b.raw(t, fmt.Sprintf("GET /img/big?bytes=%d HTTP/%s\r\nHost: x\r\nBearer: %s\r\n\r\n", size, version, s.Token))
+		resp, err := http.ReadResponse(r, nil)
+		must(t, err)
+		got := sha256.New()
+		n, err := io.Copy(got, resp.Body)
+		if err != nil || n != size || !bytes.Equal(got.Sum(nil), want.Sum(nil)) || resp.ContentLength != size {
+			t.Errorf("HTTP/%s: %d bytes of %d (%d announced), %v; the same: %t", version, n, size, resp.ContentLength, err, bytes.Equal(got.Sum(nil), want.Sum(nil)))
+		}
+	}
+}
+
+// TestNothingWaits: each piece of either body arrives before the next is sent.
+func TestNothingWaits(t *testing.T) {
+	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, r *http.Request) {
+		rc := http.NewResponseController(w)
+		_ = rc.EnableFullDuplex()
+		buf := make([]byte, 100)
+		for {
+			n, err := r.Body.Read(buf)
+			_, _ = w.Write(bytes.ToUpper(buf[:n]))
+			_ = rc.Flush()
+			if err != nil {
+				return
+			}
+		}
+	})
+	pr, pw := io.Pipe()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/", pr)
+	must(t, err)
+	req.Header.Set("Bearer", s.Token)
+	go pw.Write([]byte("begin "))
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	must(t, err)
+	defer resp.Body.Close()
+	buf := make([]byte, 100)
+	for _, word := range []string{"begin ", "more ", "end"} {
+		if word != "begin " {
+			_, err := pw.Write([]byte(word))
+			must(t, err)
+		}
+		n, err := io.ReadFull(resp.Body, buf[:len(word)])
+		if err != nil || string(buf[:n]) != strings.ToUpper(word) {
+			t.Fatalf("after %q came %q, %v", word, buf[:n], err)
+		}
+	}
+	must(t, pw.Close())
+	if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) > 0 {
+		t.Errorf("at the end came %q, %v", rest, err)
+	}
+}
+
+// TestMethodsAndStatuses: what the answer to one request must look like so that
+// the next on the same connection is understood.
+func TestMethodsAndStatuses(t *testing.T) {
+	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/304":
+			w.Header().Set("ETag", `"x"`)
+			w.WriteHeader(http.StatusNotModified)
+		case "/204":
+			w.WriteHeader(http.StatusNoContent)
+		case "/302":
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		case "/chunks":
+			_, _ = io.WriteString(w, "one ")
+			_ = http.NewResponseController(w).Flush()
+			_, _ = io.WriteString(w, "two")
+		case "/close":
+			w.Header().Set("Connection", "close")
+			_, _ = io.WriteString(w, "bye")
+		default:
+			body, _ := io.ReadAll(r.Body)
+			_, _ = fmt.Fprintf(w, "%s %s %d %v", r.Method, body, r.ContentLength, r.TransferEncoding)
+		}
+	})
+	for _, keep := range []string{"HTTP/1.1\r\nHost: x\r\n", "HTTP/1.0\r\nConnection: keep-alive\r\n"} {
+		nc, r := b.raw(t, "")
+		for _, tt := range []struct {
+			method, path, body string
+			code               int
+			want               string
+		}{
+			{"GET", "/", "", 200, "GET  0 []"},
+			{"HEAD", "/", "", 200, ""},
+			{"POST", "/", "a=b", 200, "POST a=b 3 []"},
+			{"PUT", "/", "x", 200, "PUT x 1 []"},
+			{"GET", "/304", "", 304, ""},
+			{"GET", "/204", "", 204, ""},
+			{"GET", "/302", "", 302, "<a href=\"/elsewhere\">Found</a>.\n\n"},
+			{"GET", "/close", "", 200, "bye"},
+			{"HEAD", "/shutdown/", "", 403, ""},
+			{"GET", "/", "", 200, "GET  0 []"},
+			{"GET", "/chunks", "", 200, "one two"},
+		} {
+			what := fmt.Sprintf("%s %s %.8s", tt.method, tt.path, keep)
+			fmt.Fprintf(nc, "%s %s %sBearer: %s\r\nContent-Length: %d\r\n\r\n%s", tt.method, tt.path, keep, s.Token, len(tt.body), tt.body)
+			resp, err := http.ReadResponse(r, &http.Request{Method: tt.method})
+			if err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			if err != nil || resp.StatusCode != tt.code || string(body) != tt.want {
+				t.Errorf("%s = %d %q, %v; want %d %q", what, resp.StatusCode, body, err, tt.code, tt.want)
+			}
+			if strings.Contains(keep, "1.0") && len(resp.TransferEncoding) > 0 {
+				t.Errorf("%s: answered in chunks", what)
+			}
+			if tt.method == "HEAD" && tt.code == 200 && resp.ContentLength != 10 {
+				t.Errorf("%s: Content-Length %d, want that of a GET", what, resp.ContentLength)
+			}
+		}
+	}
+	_, r := b.raw(t, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\nBearer: "+s.Token+"\r\n\r\n")
+	if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
+		t.Errorf("who asks first is told %q, %v", line, err)
+	}
+}
+
+// TestSlowIsFine: a client may take long, as long as it takes something, and an
+// upload too.
+func TestSlowIsFine(t *testing.T) {
+	const stall = time.Second
+	b, s := newUpstream(t, options{Config: gateway.Config{StallTimeout: stall}}, func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		for range 12 {
+			fmt.Fprintf(w, "%d %v\n", n, err)
+			_ = http.NewResponseController(w).Flush()
+			pause(stall / 5)
+		}
+	})
+	nc, r := b.raw(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nBearer: "+s.Token+"\r\n\r\n")
+	for range 12 {
+		pause(stall / 5)
+		_, err := io.WriteString(nc, "x")
+		must(t, err)
+	}
+	resp, err := http.ReadResponse(r, nil)
+	must(t, err)
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || string(body) != strings.Repeat("12 <nil>\n", 12) {
+		t.Errorf("a slow client got %q, %v", body, err)
+	}
+	// The deadlines of this request are none of the next one's.
+	pause(stall + stall/2)
+	fmt.Fprintf(nc, "GET / HTTP/1.1\r\nHost: x\r\nBearer: %s\r\n\r\n", s.Token)
+	if resp, err := http.ReadResponse(r, nil); err != nil || resp.StatusCode != 200 {
+		t.Errorf("the next request = %v, %v", resp, err)
+	}
+}
+
+// pause is how slow somebody is.
+func pause(d time.Duration) { <-time.After(d) }
+
+// TestStalledIsCut: who takes nothing, sends nothing or answers nothing is cut,
+// and the log says whose fault it was.
+func TestStalledIsCut(t *testing.T) {
+	const stall = 300 * time.Millisecond
+	ended := make(chan string, 10)
+	b, s := newUpstream(t, options{Config: gateway.Config{StallTimeout: stall}}, func(w http.ResponseWriter, r *http.Request) {
+		defer func() { ended <- r.URL.Path }()
+		switch r.URL.Path {
+		case "/flood":
+			for block := make([]byte, 1<<20); ; {
+				if _, err := w.Write(block); err != nil {
+					return
+				}
+			}
+		case "/upload":
+			_, _ = io.Copy(io.Discard, r.Body)
+		case "/half":
+			_, _ = io.WriteString(w, "half an ans")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		case "/silent":
+			<-r.Context().Done()
+		}
+	})
+	for _, tt := range []struct{ request, path, log, answer string }{
+		{"GET /flood HTTP/1.1\r\nHost: x\r\n", "/flood", "status=499", ""},
+		{"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n", "/upload", "status=499", ""},
+		{"GET /half HTTP/1.1\r\nHost: x\r\n", "/half", "status=502", "half an ans"},
+		{"GET /silent HTTP/1.1\r\nHost: x\r\n", "/silent", "status=504", "HTTP/1.1 504 "},
+	} {
+		before := b.log.count(tt.log)
+		nc, r := b.raw(t, tt.request+"Bearer: "+s.Token+"\r\n\r\n")
+		if path := <-ended; path != tt.path {
+			t.Errorf("%s ended, want %s", path, tt.path)
+		}
+		eventually(t, tt.path+" logged as "+tt.log, func() bool { return b.log.count(tt.log) == before+1 })
+		if tt.answer != "" {
+			must(t, nc.SetReadDeadline(time.Now().Add(time.Second)))
+			if text, _ := io.ReadAll(r); !strings.Contains(string(text), tt.answer) {
+				t.Errorf("%s is answered %q, want %q", tt.path, text, tt.answer)
+			}
+		}
+		nc.Close()
+	}
+}
+
+// TestClientLeaves: nothing goes on for a client that left, and it is no failure
+// of the container.
+func TestClientLeaves(t *testing.T) {
+	ended, begun := make(chan string, 3), make(chan string, 3)
+	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, r *http.Request) {
+		begun <- r.URL.Path
+		if r.URL.Path == "/half" {
+			_ = http.NewResponseController(w).Flush()
+		}
+		if r.Method == "POST" {
+			_, _ = io.Copy(io.Discard, r.Body)
+		}
+		<-r.Context().Done()
+		ended <- r.URL.Path
+	})
+	for i, request := range []string{"GET /page HTTP/1.1\r\n", "GET /half HTTP/1.1\r\n", "POST /upload HTTP/1.1\r\nContent-Length: 5\r\n"} {
+		nc, _ := b.raw(t, request+"Host: x\r\nBearer: "+s.Token+"\r\n\r\n")
+		<-begun
+		nc.Close()
+		<-ended
+		eventually(t, request+"logged", func() bool { return b.log.count("level=INFO msg=\"gateway request\"") == i+1 })
+	}
+	if b.log.count("status=499") != 3 || b.log.count("status=50") > 0 {
+		t.Error("want 499 three times")
+	}
+	if got := state(t, b.Kit, s.ID); got != "running frozen=false" {
+		t.Errorf("the session is %q", got)
+	}
+}
+
+// TestAnswerBeforeTheBody: a container that refuses a body is heard, and the
+// client is not waited for.
+func TestAnswerBeforeTheBody(t *testing.T) {
+	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+	})
+	_, r := b.raw(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\nBearer: "+s.Token+"\r\n\r\nbegin")
+	resp, err := http.ReadResponse(r, nil)
+	must(t, err)
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != 413 || string(body) != "too large\n" {
+		t.Errorf("answer = %d %q, %v", resp.StatusCode, body, err)
+	}
+	if _, err := r.ReadByte(); err == nil {
+		t.Error("the connection goes on, with an unread body")
+	}
+}
+
+// TestManyAtOnce: requests of several sessions do not get into each other's way,
+// or answers.
+func TestManyAtOnce(t *testing.T) {
+	b := newBench(t, databasetest.New(t), options{})
+	other := session.Client{IP: "192.0.2.2", UserAgent: "x"}
+	sessions := []*session.Session{allocate(t, b.Kit, amiga), allocate(t, b.Kit, other)}
+	errs := make(chan error)
+	for i := range 40 {
+		go func() {
+			s := sessions[i%2]
+			var err error
+			for range 20 {
+				var a answer
+				a, err = try(t, "GET", b.url+"/img/big?bytes=100000", "Bearer: "+s.Token)
+				if err == nil && (a.StatusCode != 200 || len(a.body) != 100000 || !strings.HasPrefix(s.ContainerID, a.Header.Get("X-Standin"))) {
+					err = fmt.Errorf("session %d is answered %d by %q, %d bytes", s.ID, a.StatusCode, a.Header.Get("X-Standin"), len(a.body))
+				}
+				if err != nil {
+					break
+				}
+			}
+			errs <- err
+		}()
+	}
+	for range 40 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if got := b.Hosts[0].OpenChannels(); got > 2*8 {
+		t.Errorf("%d channels are open afterwards", got)
+	}
+}
+
+// TestHalfClosed: a client that says that it will say no more has left, as far
+// as can be known; the connection ends without an answer.
+func TestHalfClosed(t *testing.T) {
+	b, s := newUpstream(t, options{}, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	nc, r := b.raw(t, "GET / HTTP/1.0\r\nBearer: "+s.Token+"\r\n\r\n")
+	must(t, nc.(*net.TCPConn).CloseWrite())
+	if text, err := io.ReadAll(r); len(text) > 0 || err != nil && !errors.Is(err, io.EOF) {
+		t.Errorf("got %q, %v", text, err)
+	}
+}

@@ -1,0 +1,40 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/session"
+)
+
+// requireToken refuses requests without the shared token, before anything else
+// is looked at. Guessing is slowed down per address; a right token never is.
+func (s *Server) requireToken(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if token, _ := auth.Token(r); auth.Equal(token, s.AuthToken) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		code := s.Guard.Failed(w, r)
+		s.Log.InfoContext(r.Context(), "wrong or missing token", "request", requestID(r), "method", r.Method, "peer", r.RemoteAddr, "status", code)
+		w.Header().Set("Content-Length", "0")
+		w.WriteHeader(code)
+	})
+}
+
+// client returns who asks.
+func (s *Server) client(r *http.Request) (session.Client, error) {
+	addr, err := s.Guard.Client(r)
+	if err != nil {
+		return session.Client{}, err
+	}
+	agent := strings.TrimSpace(r.UserAgent())
+	if agent == "" {
+		return session.Client{}, errNoUserAgent
+	}
+	return session.Client{IP: addr.String(), UserAgent: agent}, nil
+}
+
+func canonical(a netip.Addr) netip.Addr { return auth.Canonical(a) }
