@@ -60,6 +60,9 @@ func migrateDown(cmd *cobra.Command, cfg *config.Config, db *database.DB, log *s
 		return err
 	}
 	defer closeAll(svc, log)
+	if err := db.Migrate(ctx); err != nil {
+		return err // an older schema of ours may lack what is looked for below
+	}
 	unfit, err := database.Unfit(ctx, db)
 	if err != nil {
 		return err

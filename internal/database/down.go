@@ -94,7 +94,7 @@ func giveBack(ctx context.Context, pool *sql.DB) error {
 }
 
 // Unfit returns the ids of the sessions that the original's tables cannot hold:
-// those that do not run for a client, and all but the one used last of those
+// those that do not run for a client, those that only a gateway reaches, and all but the one used last of those
 // that its unique keys take for the same. Stop them before [Down].
 func Unfit(ctx context.Context, db *DB) ([]int64, error) {
 	if !db.isMySQL() {
@@ -115,7 +115,7 @@ func unfit(ctx context.Context, db conn) ([]int64, error) {
 						PARTITION BY containerHost COLLATE utf8mb4_unicode_ci, port
 						ORDER BY COALESCE(lastUsed, started) DESC, id DESC) AS ofPort
 				FROM sessions
-				WHERE state = 'running' AND wrpContainerId IS NOT NULL AND identity IS NOT NULL AND CHAR_LENGTH(clientIp) <= 39
+				WHERE state = 'running' AND wrpContainerId IS NOT NULL AND identity IS NOT NULL AND NOT gateway AND CHAR_LENGTH(clientIp) <= 39
 			) AS ranked
 			WHERE ofClient = 1 AND ofPort = 1)
 		ORDER BY id`)

@@ -239,6 +239,7 @@ func TestUnfit(t *testing.T) {
 		{"starting", `state = 'starting'`, "[2]"},
 		{"stopping", `state = 'stopping'`, "[2]"},
 		{"nobody's", `state = 'warm', identity = NULL`, "[2]"},
+		{"behind a gateway", `gateway = TRUE`, "[2]"},
 		{"without container", `wrpContainerId = NULL`, "[2]"},
 		{"a text too long for an address", `clientIp = REPEAT('x', 40)`, "[2]"},
 		{"same client but for case", `clientUserAgent = 'AMIFOX'`, "[1]"},
