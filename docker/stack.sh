@@ -28,8 +28,6 @@ compose() {
 choose_file() {
 	file=docker/compose.yaml
 	more=
-	GATEWAY_PORT=$(setting GATEWAY_LISTEN)
-	GATEWAY_TLS_PORT=$(setting GATEWAY_TLS_LISTEN)
 	case ,$(setting CONTAINER_HOSTS local | tr -d ' '), in
 	*,local,*)
 		file=docker/compose.local.yaml
@@ -39,14 +37,14 @@ choose_file() {
 		return
 		;;
 	esac
-	if [ -n "$GATEWAY_PORT" ]; then
-		export GATEWAY_PORT="${GATEWAY_PORT##*:}"
-		more="-f docker/compose.gateway.yaml"
-	fi
-	if [ -n "$GATEWAY_PORT" ] && [ -n "$GATEWAY_TLS_PORT" ]; then
-		export GATEWAY_TLS_PORT="${GATEWAY_TLS_PORT##*:}"
-		more="$more -f docker/compose.gateway-tls.yaml"
-	fi
+	listen=$(setting GATEWAY_LISTEN)
+	[ -n "$listen" ] || return 0
+	export GATEWAY_PORT="${listen##*:}" GATEWAY_PUBLISH="${listen#:}:${listen##*:}"
+	more="-f docker/compose.gateway.yaml"
+	listen=$(setting GATEWAY_TLS_LISTEN)
+	[ -n "$listen" ] || return 0
+	export GATEWAY_TLS_PORT="${listen##*:}" GATEWAY_TLS_PUBLISH="${listen#:}:${listen##*:}"
+	more="$more -f docker/compose.gateway-tls.yaml"
 }
 
 make_image() {
@@ -110,7 +108,7 @@ up() {
 	prepare
 	make_image
 	compose up -d --no-build --remove-orphans
-	say "The stack is up, with $file${more:+ and $more}. Get a session with:"
+	say "The stack is up, with $file$(echo " $more" | sed "s, -f , and ,g"). Get a session with:"
 	say_curl "127.0.0.1:$(setting DISTRIBUTOR_PORT 7777)"
 }
 
