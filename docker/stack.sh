@@ -108,7 +108,7 @@ up() {
 	prepare
 	make_image
 	compose up -d --no-build --remove-orphans
-	say "The stack is up, with $file$(echo " $more" | sed "s, -f , and ,g"). Get a session with:"
+	say "The stack is up, with $file$(echo "$more" | sed 's, *-f , and ,g'). Get a session with:"
 	say_curl "127.0.0.1:$(setting DISTRIBUTOR_PORT 7777)"
 }
 
