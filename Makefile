@@ -31,6 +31,9 @@ check: ## formatting, go vet, staticcheck
 torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts
 	$(GO) run ./internal/torture --duration $(or $(DURATION),120)s --seed $(or $(SEED),0) --real $(or $(REAL),0)
 
+bench: ## what the service adds to Docker, and the gateway to a connection; ROUNDS=20, ONLY=put or gateway
+	$(GO) run ./internal/bench --rounds $(or $(ROUNDS),20) --only "$(ONLY)"
+
 test-images: ## images for tests: MySQL, a container host (cached; not needed for run)
 	@docker/test-images/make.sh
 
@@ -60,4 +63,4 @@ destroy: ## the same, and remove the database
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help run build test check torture test-images image up stop logs cleanup_session down destroy clean
+.PHONY: help run build test check torture bench test-images image up stop logs cleanup_session down destroy clean

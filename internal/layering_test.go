@@ -12,7 +12,7 @@ const module = "wrpdistributor/"
 // TestLayering keeps the import graph as docs/architecture.md draws it.
 func TestLayering(t *testing.T) {
 	// What each package may import of ours. Commands may import everything, and
-	// so may test kits, whose names end in "test", and the torture program.
+	// so may test kits, whose names end in "test", and the programs torture and bench.
 	allowed := map[string][]string{
 		"migrations":                     {},
 		"internal/hosts":                 {},
@@ -37,7 +37,7 @@ func TestLayering(t *testing.T) {
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Fields(line)
 		pkg := strings.TrimPrefix(fields[0], module)
-		if strings.HasPrefix(pkg, "cmd/") || strings.HasSuffix(pkg, "test") || pkg == "internal" || pkg == "internal/torture" {
+		if strings.HasPrefix(pkg, "cmd/") || strings.HasSuffix(pkg, "test") || pkg == "internal" || pkg == "internal/torture" || pkg == "internal/bench" {
 			continue
 		}
 		may, known := allowed[pkg]

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	maxIdleConns = 4 // to one container, as many as a browser of old opens
+	maxIdleConns = 64 // to one container; a new one costs an SSH channel and a connection behind it
 	idleTimeout  = 30 * time.Second
 	dialTimeout  = 15 * time.Second
 )
