@@ -43,10 +43,14 @@ func newFlight(g *Gateway, w http.ResponseWriter, r *http.Request) *flight {
 
 func (f *flight) took() time.Duration { return time.Since(f.started) }
 
-// extend gives the client more time to take what is written. A deadline that
-// cannot be set belongs to a writer that has none.
+// extend gives the client more time to take what is about to be written. A
+// deadline that cannot be set belongs to a writer that has none.
 func (f *flight) extend() {
-	f.extended = f.took()
+	now := f.took()
+	if f.extended > 0 && f.lately(f.extended, now) {
+		return
+	}
+	f.extended = now
 	_ = f.client.SetWriteDeadline(time.Now().Add(f.g.StallTimeout))
 }
 
@@ -76,9 +80,7 @@ func (f *flight) WriteHeader(code int) {
 // Write implements [http.ResponseWriter].
 func (f *flight) Write(b []byte) (int, error) {
 	f.moved()
-	if !f.lately(f.extended, f.took()) {
-		f.extend()
-	}
+	f.extend()
 	n, err := f.ResponseWriter.Write(b)
 	f.bytes += int64(n)
 	if err != nil {
@@ -87,8 +89,10 @@ func (f *flight) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// FlushError sends what was written.
+// FlushError sends what was written. The proxy calls it before anything was, too,
+// and never at the same time as Write.
 func (f *flight) FlushError() error {
+	f.extend()
 	err := f.client.Flush()
 	if err != nil {
 		f.writeErr = err

@@ -27,8 +27,8 @@ func (g *Gateway) keepFreezing(ctx context.Context) {
 }
 
 func (g *Gateway) freezeIdle(ctx context.Context) error {
-	// Rounded up: never sooner than configured.
-	seconds := int((g.FreezeAfter + time.Second - 1) / time.Second)
+	// The database counts whole seconds: never sooner than configured.
+	seconds := int((g.FreezeAfter+time.Second-1)/time.Second) + 1
 	list, err := g.Sessions.Store.Freezable(ctx, seconds)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ const unknown = "0123456789012345678901234567890123456789"
 // TestWhoseSession: which of the tokens of a request counts, and what WRP gets of
 // the request.
 func TestWhoseSession(t *testing.T) {
+	t.Parallel() // it mostly waits
 	b, s := newUpstream(t, options{Config: gateway.Config{Address: "gateway.example:8080"}}, describe)
 	const bearer, basic, cookie = "Bearer: TOKEN|", "Authorization: Basic abc|", "Cookie: a=1; wrp_session=TOKEN; b=\"2\"|"
 	for _, tt := range []struct {

@@ -152,7 +152,8 @@ func TestMethodsAndStatuses(t *testing.T) {
 // TestSlowIsFine: a client may take long, as long as it takes something, and an
 // upload too.
 func TestSlowIsFine(t *testing.T) {
-	const stall = time.Second
+	t.Parallel() // it mostly waits
+	const stall = 600 * time.Millisecond
 	b, s := newUpstream(t, options{Config: gateway.Config{StallTimeout: stall}}, func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
 		for range 12 {
@@ -307,7 +308,7 @@ func TestManyAtOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := b.Hosts[0].OpenChannels(); got > 2*8 {
+	if got := b.Hosts[0].OpenChannels(); got > 40+8 {
 		t.Errorf("%d channels are open afterwards", got)
 	}
 }

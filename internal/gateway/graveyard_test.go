@@ -1,0 +1,61 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/session"
+)
+
+// TestGraveyardIsBounded: the oldest go first, all after an hour.
+func TestGraveyardIsBounded(t *testing.T) {
+	y, start := newGraveyard(), time.Now()
+	keyFor := func(i int) (k key) {
+		binary.BigEndian.PutUint64(k[:], uint64(i)+1)
+		return k
+	}
+	for i := range maxGone + 10 {
+		y.bury(int64(i), keyFor(i), start)
+		y.bury(int64(i), key{}, start) // told twice
+	}
+	if len(y.byID) != maxGone || len(y.byKey) != maxGone || len(y.order) != maxGone {
+		t.Errorf("%d ids, %d keys, %d in order; want %d of each", len(y.byID), len(y.byKey), len(y.order), maxGone)
+	}
+	for i, want := range map[int]bool{0: false, 9: false, 10: true, maxGone + 9: true} {
+		if got := y.knows(keyFor(i), start); got != want || y.ended(int64(i)) != want {
+			t.Errorf("number %d is known: %t, want %t", i, got, want)
+		}
+	}
+	if y.knows(keyFor(10), start.Add(goneFor)) {
+		t.Error("known after an hour")
+	}
+	y.bury(-1, key{}, start.Add(goneFor))
+	if len(y.byID) != 1 || len(y.byKey) != 0 || len(y.order) != 1 {
+		t.Errorf("%d ids, %d keys, %d in order after an hour; want 1, 0, 1", len(y.byID), len(y.byKey), len(y.order))
+	}
+}
+
+// TestRefreshAndOpen: an answer of the database that is older than a session does
+// not end it; a younger one does.
+func TestRefreshAndOpen(t *testing.T) {
+	g := &Gateway{}
+	g.routes.init()
+	s := &session.Session{ID: 1, Token: "t", Gateway: true}
+	asked := g.routes.begin()
+	g.Open(s)
+	if ended := g.routes.replace(nil, asked, g.newRoute); len(ended) > 0 || g.routes.get(1) == nil {
+		t.Error("a session ended because the database had not heard of it yet")
+	}
+	asked = g.routes.begin()
+	if ended := g.routes.replace([]session.Session{*s}, asked, g.newRoute); len(ended) > 0 || g.routes.get(1) == nil {
+		t.Error("a session ended that the database has")
+	}
+	if ended := g.routes.replace(nil, asked, g.newRoute); len(ended) != 1 || g.routes.get(1) != nil {
+		t.Error("a session goes on that the database does not have")
+	}
+	g.routes.replace([]session.Session{*s}, asked, g.newRoute)
+	if g.routes.get(1) != nil {
+		t.Error("an old answer brings a session back")
+	}
+}
