@@ -58,6 +58,10 @@ func (x *torture) calm(ctx context.Context) {
 	}
 	x.idleAreGone(ctx, recs)
 	x.orphansAreGone(ctx, orphans)
+	x.noneSleeps(ctx)
+	if x.duration >= longRun {
+		x.refill(ctx, false)
+	}
 }
 
 const (
@@ -127,7 +131,10 @@ func (x *torture) orphansAreGone(ctx context.Context, before map[string]box) {
 	}
 }
 
-const parallel = 8 // clients that are asked at the end
+const (
+	parallel = 8 // clients that are asked at the end
+	leavers  = 3 // one of so many ends its session then
+)
 
 // finish mends everything for good, looks whether the service recovers, kills
 // its programs, and lets one cleanup put in order what they leave.
@@ -144,7 +151,12 @@ func (x *torture) finish(ctx context.Context) {
 		if c.held != nil {
 			c.look(ctx)
 		}
+		if c.held != nil && x.warm > 0 && c.number%leavers == 0 {
+			c.end(ctx) // so that there is room for containers that wait
+		}
 	})
+	x.refill(ctx, true)
+	x.usesAreWritten(ctx)
 	x.programs.killAll()
 	time.Sleep(max(orphanGrace+recordGrace, x.late-x.ledger.now()))
 	if err := again(func() error { return x.observer.expire(ctx) }); err != nil {
@@ -154,15 +166,35 @@ func (x *torture) finish(ctx context.Context) {
 		x.ledger.violation("the last cleanup", about{client: nobody}, "it ends with %d and says:\n%s", code, out)
 	}
 	x.inOrder(ctx)
+	x.noneSleeps(ctx)
+	x.restart()
 	x.each(func(c *client) {
 		if c.held != nil {
 			c.mustServe(ctx, "I4", x.ledger.now())
 		}
 	})
+	x.programs.killAll()
 	if code, out := x.programs.cleanup("--all"); code != 0 {
 		x.ledger.violation("cleanup --all", about{client: nobody}, "it ends with %d and says:\n%s", code, out)
 	}
 	x.empty(ctx)
+}
+
+// restart starts the distributors once more where sessions cannot be reached
+// without. They keep no containers waiting then, also none that wait already.
+func (x *torture) restart() {
+	if !x.gateway {
+		return
+	}
+	tr := x.ledger.begin(killDistributor, "", false)
+	for _, d := range x.programs.distributors {
+		d.hurt, d.respawn = false, time.Now()
+		d.env = append(d.env, "WARM_CONTAINERS=0")
+	}
+	if err := x.programs.awaitReady(); err != nil {
+		x.ledger.violation("recovery", about{client: nobody}, "%v", err)
+	}
+	x.ledger.finish(tr)
 }
 
 func (x *torture) each(do func(*client)) {
@@ -201,7 +233,7 @@ func (x *torture) inOrder(ctx context.Context) {
 		}
 	}
 	for _, s := range rows {
-		if s.State != "running" || !running[s.Host+s.Container] {
+		if s.State != "running" && s.State != "warm" || !running[s.Host+s.Container] {
 			leftover++
 			x.ledger.violation("I5", about{nobody, s.Host, s.Token}, "after the last cleanup there is %s, container runs: %t", s, running[s.Host+s.Container])
 		}

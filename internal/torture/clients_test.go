@@ -25,13 +25,15 @@ const (
 // A client is one retro computer: it asks for a session, uses it, and ends it,
 // at any of the distributors. It knows at all times what it may expect.
 type client struct {
-	number int
-	ledger *ledger
-	addrs  []string // of the distributors
-	rng    *rand.Rand
-	naps   *naps
-	fresh  func(token string) bool // the table says that the session was used just now
-	nudges chan nudge
+	number   int
+	ledger   *ledger
+	addrs    []string // of the distributors
+	gateways []string // of the distributors; none: it connects to the hosts
+	visitor  bool     // keeps its session by visits alone
+	rng      *rand.Rand
+	naps     *naps
+	fresh    func(token string) bool // the table says that the session was used just now
+	nudges   chan nudge
 
 	held  *record       // the session it was told of last; nil: none, or it cannot know
 	wait  time.Duration // before the next request, at least
@@ -118,6 +120,10 @@ func (c *client) without(ctx context.Context) {
 
 // with is what a client does that has a session.
 func (c *client) with(ctx context.Context) {
+	if c.visitor {
+		c.withVisits(ctx)
+		return
+	}
 	switch n := c.rng.IntN(100); {
 	case n < 25:
 		c.extend(ctx)
@@ -204,6 +210,9 @@ func (c *client) judgeStart(a answer, before *record) {
 			wrong("I3", "nobody stopped it, a start under way is its starter's")
 		}
 		return
+	case a.code == http.StatusServiceUnavailable && strings.Contains(a.body, "Could not find an available containerHost"):
+		c.ledger.refuse(refusal{c.number, a})
+		return
 	case a.code == 0, a.code == http.StatusServiceUnavailable:
 		return
 	case a.code != http.StatusAccepted && a.code != http.StatusNoContent:
@@ -215,6 +224,8 @@ func (c *client) judgeStart(a answer, before *record) {
 	}
 	if rec := c.ledger.given(c.number, a.url, a.token); rec.client != c.number {
 		wrong("I2", "it is the session of client %d", rec.client)
+	} else if a.code == http.StatusAccepted && c.ledger.deadBefore(rec, a.begin) {
+		wrong("I3", "its container was dead before it was asked for")
 	}
 	if before == nil || before.token == a.token {
 		return
@@ -254,6 +265,10 @@ func (c *client) look(ctx context.Context) { c.mustServe(ctx, "I4", c.ledger.now
 
 // mustServe checks that the session's WRP answers, or that it is known why not.
 func (c *client) mustServe(ctx context.Context, rule string, since time.Duration) {
+	if len(c.gateways) > 0 {
+		c.mustPass(ctx, since)
+		return
+	}
 	rec := c.held
 	code, err := visit(ctx, rec)
 	if code != http.StatusOK {
@@ -274,10 +289,19 @@ func (c *client) mustServe(ctx context.Context, rule string, since time.Duration
 	case code == http.StatusOK:
 	case excuse != "":
 		c.held = nil
-	case !c.ledger.cutOff(rec.host, since, c.ledger.now()):
+	case !c.ledger.cutOff(rec.host, since, c.ledger.now()) && !c.ledger.isStunned(rec):
 		c.ledger.violation(rule, rec.about, "client %d: WRP on %s, token %.8s = %d %v, and nobody ended it", c.number, rec.url, rec.token, code, err)
 		c.held = nil
 	}
+}
+
+// visit asks a session's WRP for its page, through any gateway if there are some.
+func (c *client) visit(ctx context.Context, rec *record) int {
+	if len(c.gateways) > 0 {
+		return c.pass(ctx, c.gateways[c.rng.IntN(len(c.gateways))], "/", rec).code
+	}
+	code, _ := visit(ctx, rec)
+	return code
 }
 
 // visit asks a session's WRP for its page.
@@ -344,7 +368,7 @@ func (c *client) end(ctx context.Context) {
 		c.ledger.violation("I4 and I6", rec.about, "client %d: DELETE = %s, but it has session %.8s on %s, which nobody ended", c.number, a, rec.token, rec.url)
 		return
 	}
-	if code, _ := visit(ctx, rec); code == http.StatusOK {
+	if code := c.visit(ctx, rec); code == http.StatusOK {
 		c.ledger.violation("I1", rec.about, "client %d: its WRP on %s still answers after DELETE = 202", c.number, rec.url)
 	}
 }
@@ -455,6 +479,10 @@ func (c *client) giveUp(ctx context.Context, again func(context.Context)) {
 
 // shutDown ends the session by way of WRP itself, which anybody may.
 func (c *client) shutDown(ctx context.Context) {
+	if len(c.gateways) > 0 {
+		c.tryToShutDown(ctx)
+		return
+	}
 	if code, _ := visit(ctx, c.held); code != http.StatusOK {
 		return // it would be another's
 	}

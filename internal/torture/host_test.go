@@ -23,6 +23,9 @@ type host interface {
 	// Kill ends containers as if they did so by themselves.
 	Kill(ids ...string)
 
+	// Pause takes the processor from containers.
+	Pause(ids ...string)
+
 	// Stranger starts a container that is none of ours, or at least none that
 	// the service knows. With port 0 it publishes none.
 	Stranger(name string, labels map[string]string, port int) (id string, err error)
@@ -52,7 +55,8 @@ type box struct {
 	Session  int64  // the label; 0: none
 	Token    string // of WRP
 	Created  time.Time
-	Running  bool
+	Running  bool // paused ones too
+	Paused   bool
 }
 
 // A kind is a trouble that a host can be in.

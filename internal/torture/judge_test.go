@@ -19,10 +19,18 @@ type row struct {
 	Container string    `db:"wrpContainerId"`
 	Identity  string    `db:"identity"` // empty: nobody's
 	Started   time.Time `db:"started"`
+	Frozen    bool      `db:"frozen"`
 }
 
+// waits reports whether it is for a client still to come.
+func (r row) waits() bool { return r.State == "warming" || r.State == "warm" }
+
 func (r row) String() string {
-	return fmt.Sprintf("session %d (%s, slot %d and port %d of %s, token %.8s)", r.ID, r.State, r.Slot, r.Port, r.Host, r.Token)
+	state := r.State
+	if r.Frozen {
+		state += ", frozen"
+	}
+	return fmt.Sprintf("session %d (%s, slot %d and port %d of %s, token %.8s)", r.ID, state, r.Slot, r.Port, r.Host, r.Token)
 }
 
 // A reading is what the database and the hosts said, in this order: rows,
@@ -47,6 +55,7 @@ type finding struct {
 type judge struct {
 	databaseID string
 	limits     map[string]int // by CONTAINER_HOSTS entry
+	warm       int            // containers that may wait on each host
 	exact      bool           // what a host shows is all of one moment
 
 	killed func(token string) bool    // behind the service's back
@@ -56,7 +65,10 @@ type judge struct {
 }
 
 // A stranger is a container that must never be touched.
-type stranger struct{ host, id, name string }
+type stranger struct {
+	host, id, name string
+	port           int // 0: none
+}
 
 // judge returns what a reading proves to be wrong: at once what no order of
 // events explains, the rest if it was shown for half a second.
@@ -93,7 +105,7 @@ func (j *judge) judge(r reading) []finding {
 func (j *judge) table(rows []row) []finding {
 	var found []finding
 	seen := make(map[string]row)
-	count := make(map[string]int)
+	count, waiting := make(map[string]int), make(map[string]int)
 	once := func(rule string, r row, what string) {
 		if other, ok := seen[what]; ok {
 			found = append(found, finding{rule, what, about{nobody, r.Host, r.Token}, fmt.Sprintf("%s is in the table twice: %s and %s", what, other, r)})
@@ -103,7 +115,14 @@ func (j *judge) table(rows []row) []finding {
 	for _, r := range rows {
 		once("I1", r, fmt.Sprintf("slot %d of %s", r.Slot, r.Host))
 		once("I1", r, fmt.Sprintf("port %d of %s", r.Port, r.Host))
-		if r.Identity != "" {
+		if r.waits() {
+			if waiting[r.Host]++; waiting[r.Host] == j.warm+1 {
+				found = append(found, finding{"I1", "waiting on " + r.Host, about{nobody, r.Host, r.Token}, fmt.Sprintf("more than %d containers wait on %s", j.warm, r.Host)})
+			}
+		}
+		if r.Identity != "" && r.waits() {
+			found = append(found, finding{"I2", "somebody's " + r.Token, about{nobody, r.Host, r.Token}, fmt.Sprintf("%s waits for a client, and has one", r)})
+		} else if r.Identity != "" {
 			once("I2", r, "client "+r.Identity)
 		} else if r.State == "claimed" || r.State == "starting" || r.State == "running" {
 			found = append(found, finding{"I2", "nobody's " + r.Token, about{nobody, r.Host, r.Token}, fmt.Sprintf("%s is not being stopped, but nobody's", r)})
@@ -122,17 +141,17 @@ func (j *judge) table(rows []row) []finding {
 	return found
 }
 
-// running looks whether sessions that the table calls running do run. A row
-// that is running before and after was so in between.
+// running looks whether sessions that the table calls running do run, and
+// containers that wait. A row that is running before and after was so in between.
 func (j *judge) running(r reading) []finding {
 	still := make(map[int64]bool)
 	for _, s := range r.after {
-		still[s.ID] = s.State == "running"
+		still[s.ID] = s.State == "running" || s.State == "warm"
 	}
 	var found []finding
 	for _, s := range r.before {
 		boxes, looked := r.boxes[s.Host]
-		if s.State != "running" || !still[s.ID] || !looked {
+		if s.State != "running" && s.State != "warm" || !still[s.ID] || !looked {
 			continue
 		}
 		state := "is not there"

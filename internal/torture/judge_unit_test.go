@@ -21,6 +21,8 @@ func TestJudge(t *testing.T) {
 	same := func(rows []row, boxes ...box) reading {
 		return reading{before: rows, after: rows, rows: true, boxes: map[string][]box{"a": boxes}}
 	}
+	waiting := func(s row) row { s.State, s.Identity = "warm", ""; return s }
+	taken := in("warm", one)
 	orphaned := one
 	orphaned.Identity = ""
 	sharedSlot, sharedPort, sharedClient, moved, sharedBox := two, two, two, two, two
@@ -29,7 +31,7 @@ func TestJudge(t *testing.T) {
 	sharedClient.Identity = one.Identity
 	moved.Slot, moved.Port = 2, startPort+2
 	sharedBox.Container = one.Container
-	alien := stranger{"a", "s", "s"}
+	alien := stranger{"a", "s", "s", 0}
 	for _, tt := range []struct {
 		name     string
 		readings []reading
@@ -55,6 +57,11 @@ func TestJudge(t *testing.T) {
 		{"runs without a row", []reading{same(nil, of(one, true)), same(nil, of(one, true))}, []string{"unknown b"}},
 		{"runs without a row, then another", []reading{same(nil, of(one, true)), same(nil, of(two, true))}, nil},
 		{"created without a row", []reading{same(nil, of(one, false)), same(nil, of(one, false))}, nil},
+		{"as many wait as may", []reading{same([]row{waiting(one)}, of(one, true))}, nil},
+		{"too many wait", []reading{same([]row{waiting(one), in("warming", waiting(two))}, of(one, true), of(two, true))}, []string{"waiting on a"}},
+		{"waits, and has a client", []reading{same([]row{taken}, of(one, true))}, []string{"somebody's B"}},
+		{"waits and does not run", []reading{same([]row{waiting(one)}, of(one, false))}, []string{"running B"}},
+		{"waited and was taken, does not run", []reading{{before: []row{waiting(one)}, after: []row{in("starting", one)}, rows: true, boxes: map[string][]box{"a": nil}}}, nil},
 		{"another database's", []reading{same(nil, box{ID: "x", Database: "other", Token: "x", Session: 1, Running: true}), same(nil, box{ID: "x", Database: "other", Token: "x", Session: 1, Running: true})}, nil},
 		{"one session, two containers", []reading{same([]row{one}, of(one, true), box{ID: "z", Database: ours, Session: 1, Token: "z"})}, []string{"twice 1"}},
 		{"above the limit", []reading{same([]row{in("stopping", one), in("stopping", two)}, of(one, true), of(two, true), of(three, true))}, []string{"limit of a"}},
@@ -64,7 +71,7 @@ func TestJudge(t *testing.T) {
 		{"stranger not seen", []reading{{strangers: []stranger{alien}}}, nil},
 	} {
 		j := &judge{
-			databaseID: ours, limits: map[string]int{"a": 2}, exact: true,
+			databaseID: ours, limits: map[string]int{"a": 2}, warm: 1, exact: true,
 			killed: func(token string) bool { return token == running(9, 0).Token },
 			shaken: func(time.Time) bool { return false },
 		}
@@ -85,7 +92,7 @@ func TestJudge(t *testing.T) {
 // TestPlan checks that a seed makes one plan, that all troubles come equally
 // often, and that a short run has none that takes too long for it.
 func TestPlan(t *testing.T) {
-	kinds := append(slices.Clone(serviceKinds), pretendHost{}.Kinds()...)
+	kinds := append(kindsOf(options{warm: 1, gateway: true}), pretendHost{}.Kinds()...)
 	long, again, short := plan(random(1), kinds, longRun, calmEvery), plan(random(1), kinds, longRun, calmEvery), plan(random(1), kinds, longRun/10, calmEvery)
 	if !slices.Equal(long, again) || slices.Equal(long, plan(random(2), kinds, longRun, calmEvery)) {
 		t.Error("the plan does not follow from the seed")

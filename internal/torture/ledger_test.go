@@ -18,20 +18,27 @@ type ledger struct {
 	began time.Time
 	out   io.Writer
 	logs  func(session int64) []string // what the programs said of a session
+	said  func(request string) string  // what they said of a refused request
+
+	private bool // sessions are reached through gateways: an address says nothing of the host
 
 	mu         sync.Mutex // guards what follows, and the records
 	events     []event
 	troubles   []*trouble
-	records    map[string]*record // by token
-	rows       map[string]row     // as they were seen last, by token
+	records    map[string]*record       // by token
+	rows       map[string]row           // as they were seen last, by token
+	waiting    map[string]time.Duration // since when containers were seen to wait, by token
+	refusals   []refusal                // that were not looked at yet
+	faces      map[string]string        // which container answered for a token, and the other way round
 	counts     map[string]map[string]int
 	violations int
 }
 
 func newLedger(out io.Writer) *ledger {
 	return &ledger{
-		began: time.Now(), out: out, logs: func(int64) []string { return nil },
+		began: time.Now(), out: out, logs: func(int64) []string { return nil }, said: func(string) string { return "" },
 		records: make(map[string]*record), rows: make(map[string]row),
+		waiting: make(map[string]time.Duration), faces: make(map[string]string),
 		counts: make(map[string]map[string]int),
 	}
 }
@@ -74,6 +81,8 @@ type record struct {
 	about
 	url     string        // empty: no client was told of it
 	killed  bool          // its container was ended behind the service's back
+	dead    time.Duration // when that was done; zero: not yet
+	stunned bool          // its container was paused behind the service's back
 	aged    time.Duration // since when it counts as idle; zero: it does not
 	deleted bool          // its client asked for its end
 	settled time.Duration // when all its client's requests for that were answered; zero: not all were
@@ -92,6 +101,11 @@ func (l *ledger) add(begin time.Duration, a about, format string, args ...any) {
 func (l *ledger) count(group, what string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.tally(group, what)
+}
+
+// tally is count. The mutex is held.
+func (l *ledger) tally(group, what string) {
 	if l.counts[group] == nil {
 		l.counts[group] = make(map[string]int)
 	}
@@ -155,8 +169,9 @@ func (l *ledger) troubled(from, to time.Duration, matches func(*trouble) bool) b
 }
 
 // cutOff reports whether a host's containers could not be reached for a while.
+// A host that is not known may be any.
 func (l *ledger) cutOff(host string, from, to time.Duration) bool {
-	return l.troubled(from, to, func(tr *trouble) bool { return tr.cutsOff && tr.host == address(host) })
+	return l.troubled(from, to, func(tr *trouble) bool { return tr.cutsOff && (host == "" || tr.host == address(host)) })
 }
 
 // shaken reports whether a distributor or the database was disturbed between two
@@ -173,7 +188,13 @@ func (l *ledger) given(client int, url, token string) *record {
 	defer l.mu.Unlock()
 	rec := l.record(token)
 	if rec.url == "" {
-		rec.client, rec.host, rec.url = client, address(url), url
+		rec.client, rec.url = client, url
+		if !l.private {
+			rec.host = address(url)
+		}
+		if _, waited := l.waiting[token]; waited {
+			l.tally("seen", "waiting container taken")
+		}
 	}
 	return rec
 }
@@ -182,7 +203,7 @@ func (l *ledger) given(client int, url, token string) *record {
 func (l *ledger) record(token string) *record {
 	rec := l.records[token]
 	if rec == nil {
-		rec = &record{about: about{nobody, "", token}}
+		rec = &record{about: about{nobody, address(l.rows[token].Host), token}}
 		l.records[token] = rec
 	}
 	return rec
@@ -295,9 +316,29 @@ func (l *ledger) endedBefore(rec *record, when time.Duration) bool {
 func (l *ledger) saw(s row) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if before := l.rows[s.Token]; before.String() != s.String() {
+	before := l.rows[s.Token]
+	if before.String() != s.String() {
 		l.rows[s.Token] = s
+		l.sawChange(before, s)
 		l.events = append(l.events, event{l.now(), l.now(), about{nobody, "", s.Token}, fmt.Sprintf("seen: %s, container %.12s", s, s.Container)})
+	}
+}
+
+// sawChange notes what follows from a change of a row. The mutex is held.
+func (l *ledger) sawChange(before, now row) {
+	if rec := l.records[now.Token]; rec != nil {
+		rec.host = address(now.Host)
+	}
+	if _, known := l.waiting[now.Token]; !known && now.waits() {
+		l.waiting[now.Token] = l.now()
+	}
+	switch {
+	case now.State == "warm" && before.State != "warm":
+		l.tally("seen", "waiting")
+	case now.Frozen && !before.Frozen:
+		l.tally("seen", "frozen")
+	case before.Frozen && !now.Frozen:
+		l.tally("seen", "woken")
 	}
 }
 

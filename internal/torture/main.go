@@ -14,6 +14,12 @@
 //	I4  a session in use is never reaped, an idle one is gone after one cleanup
 //	I5  a container of ours has a row or is gone soon, a stranger's is let be
 //	I6  a host that cannot be asked loses nothing
+//	W1  nobody is refused while a container waits on a host that is well
+//	W2  where there is room as many containers wait as should, soon after trouble
+//	G1  a gateway, any of them, serves a session that runs, and nobody else's
+//	G2  a session that is used is not left frozen, and its use is written down
+//
+// Containers that wait for clients are held to I1 to I5 as well.
 //
 // The work is done by the package's test, for which the test kits are made;
 // this program builds and runs it. "go test" itself runs a short form.
@@ -43,8 +49,9 @@ func main() {
 }
 
 const (
-	exitUsage = 2
-	slack     = 5 * time.Minute // for the preparations and the end
+	exitUsage   = 2
+	defaultWarm = 2
+	slack       = 5 * time.Minute // for the preparations and the end
 )
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -67,6 +74,8 @@ type options struct {
 	clients  int
 	hosts    int
 	real     int
+	warm     int
+	gateway  bool
 	race     bool
 	patient  bool
 }
@@ -83,6 +92,7 @@ come at the same times, and the clients make the same choices.
 Exit status: 0 nothing was wrong, 1 something was, 2 wrong usage.`,
 		Example: `  go run ./internal/torture --duration 120s
   go run ./internal/torture --duration 120s --seed 7 --race     the same troubles again, with the race detector
+  go run ./internal/torture --warm 0 --gateway=false            without waiting containers, clients connect to the hosts
   go run ./internal/torture --duration 60s --real 2             two real Docker hosts (made by: make test-images)`,
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
@@ -98,6 +108,8 @@ Exit status: 0 nothing was wrong, 1 something was, 2 wrong usage.`,
 	f.IntVar(&o.clients, "clients", 60, "how many clients")
 	f.IntVar(&o.hosts, "hosts", 3, "how many pretend hosts")
 	f.IntVar(&o.real, "real", 0, "use so many real Docker hosts in containers instead")
+	f.IntVar(&o.warm, "warm", defaultWarm, "how many containers wait on each host; 0: none")
+	f.BoolVar(&o.gateway, "gateway", true, "reach sessions through gateways")
 	f.BoolVar(&o.race, "race", false, "build the distributor and cleanup with the race detector")
 	f.BoolVar(&o.patient, "patient", false, "go on after the first violations")
 	return cmd
@@ -118,7 +130,8 @@ func (o options) torture(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	cmd := exec.CommandContext(ctx, binary, "-test.run=^TestTorture$", "-test.timeout="+(o.duration+slack).String(), "-talk",
 		"-duration="+o.duration.String(), "-seed="+strconv.FormatUint(o.seed, 10), "-clients="+strconv.Itoa(o.clients),
-		"-hosts="+strconv.Itoa(o.hosts), "-real="+strconv.Itoa(o.real), fmt.Sprintf("-race=%t", o.race), fmt.Sprintf("-patient=%t", o.patient))
+		"-hosts="+strconv.Itoa(o.hosts), "-real="+strconv.Itoa(o.real), "-warm="+strconv.Itoa(o.warm),
+		fmt.Sprintf("-gateway=%t", o.gateway), fmt.Sprintf("-race=%t", o.race), fmt.Sprintf("-patient=%t", o.patient))
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	err = cmd.Run()

@@ -114,12 +114,16 @@ func (o *observer) rows(ctx context.Context) ([]row, error) {
 	ctx, cancel := context.WithTimeout(ctx, patienceSQL)
 	defer cancel()
 	var list []row
+	asked := o.ledger.now()
 	err := o.db.SelectContext(ctx, &list, `
 		SELECT id, state, containerHost, slot, port, COALESCE(token, '') AS token,
-			COALESCE(wrpContainerId, '') AS wrpContainerId, COALESCE(HEX(identity), '') AS identity, started
+			COALESCE(wrpContainerId, '') AS wrpContainerId, COALESCE(HEX(identity), '') AS identity, started, frozen
 		FROM sessions ORDER BY id`)
 	for _, s := range list {
 		o.ledger.saw(s)
+	}
+	if err == nil {
+		o.ledger.settle(asked, list)
 	}
 	return list, err
 }
@@ -139,7 +143,7 @@ func (o *observer) meet(h host, name string, labels map[string]string, port int)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.strangers = append(o.strangers, stranger{h.Entry().SSH, id, name})
+	o.strangers = append(o.strangers, stranger{h.Entry().SSH, id, name, port})
 	return nil
 }
 
@@ -222,6 +226,6 @@ func (o *observer) age(ctx context.Context, recs ...*record) (int64, error) {
 
 // expire lets the start timeout pass for sessions that nobody starts any more.
 func (o *observer) expire(ctx context.Context) error {
-	_, err := o.db.ExecContext(ctx, `UPDATE sessions SET started = started - INTERVAL ? SECOND WHERE state <> 'running'`, int(startTimeout/time.Second))
+	_, err := o.db.ExecContext(ctx, `UPDATE sessions SET started = started - INTERVAL ? SECOND WHERE state NOT IN ('running', 'warm')`, int(startTimeout/time.Second))
 	return err
 }

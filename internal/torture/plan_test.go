@@ -32,6 +32,10 @@ const (
 	strangerWithName  = "stranger with our next name"
 	strayContainer    = "container of ours without a session"
 	idleCrowd         = "many sessions look idle"
+	killWaiting       = "waiting containers die"
+	pauseWaiting      = "waiting containers are paused"
+	endLease          = "lease is lost"
+	sleepyCrowd       = "many sessions look long unused"
 	calm              = "calm" // not a trouble: all is mended and looked at
 )
 
@@ -49,6 +53,24 @@ var serviceKinds = []kind{
 	{name: killContainers}, {name: killContainers}, {name: killAllContainers},
 	{name: strangerOnPort}, {name: strangerWithName}, {name: strayContainer},
 	{name: idleCrowd, longest: 3 * time.Second}, {name: idleCrowd, longest: 3 * time.Second},
+}
+
+// warmKinds are the troubles of containers that wait for clients.
+var warmKinds = []kind{{name: killWaiting}, {name: killWaiting}, {name: pauseWaiting}, {name: endLease}}
+
+// gatewayKinds are the troubles of sessions behind gateways.
+var gatewayKinds = []kind{{name: sleepyCrowd}, {name: sleepyCrowd}}
+
+// kindsOf returns the troubles of what is switched on.
+func kindsOf(o options) []kind {
+	kinds := append([]kind{}, serviceKinds...)
+	if o.warm > 0 {
+		kinds = append(kinds, warmKinds...)
+	}
+	if o.gateway {
+		kinds = append(kinds, gatewayKinds...)
+	}
+	return kinds
 }
 
 const (

@@ -35,7 +35,7 @@ func (h pretendHost) Look() ([]box, error) {
 		session, _ := strconv.ParseInt(c.Labels[labelSession], 10, 64) // strangers' may be anything
 		list = append(list, box{
 			ID: c.ID, Name: c.Name, Database: c.Labels[labelDatabase], Session: session,
-			Token: tokenOf(c.Cmd), Created: c.Created, Running: c.Running,
+			Token: tokenOf(c.Cmd), Created: c.Created, Running: c.Running, Paused: c.Paused,
 		})
 	}
 	return list, nil
@@ -44,6 +44,12 @@ func (h pretendHost) Look() ([]box, error) {
 func (h pretendHost) Kill(ids ...string) {
 	for _, id := range ids {
 		h.KillContainer(id)
+	}
+}
+
+func (h pretendHost) Pause(ids ...string) {
+	for _, id := range ids {
+		h.PauseContainer(id)
 	}
 }
 

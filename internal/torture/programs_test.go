@@ -28,6 +28,7 @@ const (
 	respawnPause = 200 * time.Millisecond
 	readyWait    = 60 * time.Second
 	cleanupWait  = 60 * time.Second
+	freezeAfter  = 30 * time.Second // the least
 )
 
 // programs are the service: its commands, configured as operators do it.
@@ -47,10 +48,11 @@ type programs struct {
 
 // A daemon is a program that is started again whenever it ends.
 type daemon struct {
-	name string
-	args []string
-	env  []string
-	addr string // host:port of a distributor
+	name    string
+	args    []string
+	env     []string
+	addr    string // host:port of a distributor
+	gateway string // host:port of its gateway; empty: it has none
 
 	proc    *proctest.Process // nil: not running
 	hurt    bool              // someone is at it
@@ -78,17 +80,23 @@ func newPrograms(t *testing.T, l *ledger, o options, db *mysql.Config, hosts []h
 		"READY_TIMEOUT=3s", "CONNECT_TIMEOUT=2s", "STOP_TIMEOUT=1s", "SHUTDOWN_TIMEOUT=2s",
 		"WRP_IMAGE=" + imageOf(o),
 		"CONTAINER_DISTRIBUTION_METHOD=" + []string{"equal", "fillhost"}[o.seed%2],
+		"WARM_CONTAINERS=" + strconv.Itoa(o.warm),
 	}
 	p.useHosts(hosts, limits)
 	for i := range 2 {
 		addr := freeAddr(t)
-		p.distributors = append(p.distributors, &daemon{
+		d := &daemon{
 			name: fmt.Sprintf("distributor %d", i), args: []string{"distributor"}, addr: addr,
 			env: []string{"LISTEN=" + addr, fmt.Sprintf("INSTANCE=d%d", i), "DATA_DIR=" + t.TempDir()},
-		})
+		}
+		if o.gateway {
+			d.gateway = freeAddr(t)
+			d.env = append(d.env, "GATEWAY_LISTEN="+d.gateway, "FREEZE_AFTER="+freezeAfter.String())
+		}
+		p.distributors = append(p.distributors, d)
 	}
 	p.sweeper = &daemon{name: "cleanup that stays", args: []string{"cleanup", "--every", "2s"}, env: []string{"DATA_DIR=" + t.TempDir()}}
-	l.logs = p.logsOf
+	l.logs, l.said = p.logsOf, p.saidOf
 	return p
 }
 
@@ -256,6 +264,17 @@ func (p *programs) logsOf(session int64) []string {
 	}
 	slices.Sort(lines) // they begin with the time
 	return lines
+}
+
+// saidOf returns what a program said of a request that it refused.
+func (p *programs) saidOf(request string) string {
+	for _, text := range p.outputs() {
+		if at := strings.Index(text, "request="+request+" "); request != "" && at >= 0 {
+			line, _, _ := strings.Cut(text[at:], "\n")
+			return line
+		}
+	}
+	return ""
 }
 
 // crashed returns the first crash that a program reported of itself.

@@ -122,7 +122,7 @@ func (h *realHost) Look() ([]box, error) {
 		ID      string `json:"Id"`
 		Name    string
 		Created time.Time
-		State   struct{ Running bool }
+		State   struct{ Running, Paused bool }
 		Config  struct {
 			Labels map[string]string
 			Cmd    []string
@@ -136,7 +136,7 @@ func (h *realHost) Look() ([]box, error) {
 		session, _ := strconv.ParseInt(c.Config.Labels[labelSession], 10, 64) // strangers' may be anything
 		list = append(list, box{
 			ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Database: c.Config.Labels[labelDatabase], Session: session,
-			Token: tokenOf(c.Config.Cmd), Created: c.Created, Running: c.State.Running,
+			Token: tokenOf(c.Config.Cmd), Created: c.Created, Running: c.State.Running, Paused: c.State.Paused,
 		})
 	}
 	return list, nil
@@ -144,6 +144,10 @@ func (h *realHost) Look() ([]box, error) {
 
 func (h *realHost) Kill(ids ...string) {
 	_, _ = h.inside(append([]string{"docker", "kill"}, ids...)...) // some may have ended meanwhile
+}
+
+func (h *realHost) Pause(ids ...string) {
+	_, _ = h.inside(append([]string{"docker", "pause"}, ids...)...) // as above
 }
 
 func (h *realHost) Stranger(name string, labels map[string]string, port int) (string, error) {

@@ -26,6 +26,8 @@ var settings = func() *settled {
 	flag.IntVar(&s.clients, "clients", 40, "how many clients")
 	flag.IntVar(&s.hosts, "hosts", 3, "how many pretend hosts")
 	flag.IntVar(&s.real, "real", 0, "use so many real Docker hosts in containers instead")
+	flag.IntVar(&s.warm, "warm", defaultWarm, "how many containers wait on each host; 0: none")
+	flag.BoolVar(&s.gateway, "gateway", true, "reach sessions through gateways")
 	flag.BoolVar(&s.race, "race", false, "build the programs with the race detector")
 	flag.BoolVar(&s.patient, "patient", false, "go on after the first violations")
 	flag.BoolVar(&s.talk, "talk", false, "say how it goes")
@@ -84,8 +86,9 @@ func prepare(t *testing.T, o options, out io.Writer) *torture {
 	if o.seed == 0 {
 		o.seed = uint64(time.Now().UnixNano()) % 1e6
 	}
-	fmt.Fprintf(out, "torture: seed %d, %s, %d clients\n", o.seed, o.duration, o.clients)
+	fmt.Fprintf(out, "torture: seed %d, %s, %d clients, %d containers wait on each host, gateway: %t\n", o.seed, o.duration, o.clients, o.warm, o.gateway)
 	x := &torture{options: o, t: t, out: out, rng: random(o.seed), ledger: newLedger(out)}
+	x.ledger.private = o.gateway
 	x.server = databasetest.Server(t)
 	db := x.server.Config(t).MySQL
 	if o.real > 0 {
@@ -93,12 +96,14 @@ func prepare(t *testing.T, o options, out io.Writer) *torture {
 	} else {
 		x.hosts = startPretendHosts(t, o.hosts)
 	}
-	// A fifth of the clients finds no place. The first host is the largest.
-	total, places := 0, o.clients*4/5
+	// A fifth of the clients finds no place, or fewer where containers are to wait
+	// for them. The first host is the largest.
+	least := max(2, o.warm)
+	total, places := 0, o.clients*4/5+o.warm*len(x.hosts)
 	for i := range x.hosts {
-		limit := max(2, (places-total)/2)
+		limit := max(least, (places-total)/2)
 		if i == len(x.hosts)-1 {
-			limit = max(2, places-total)
+			limit = max(least, places-total)
 		}
 		x.limits = append(x.limits, limit)
 		total += limit
@@ -108,6 +113,7 @@ func prepare(t *testing.T, o options, out io.Writer) *torture {
 	if x.observer, err = newObserver(x.ledger, db, x.hosts, x.limits, o.real == 0); err != nil {
 		t.Fatal(err)
 	}
+	x.observer.judge.warm = o.warm
 	t.Cleanup(func() { x.observer.db.Close() })
 	fmt.Fprintf(out, "torture: %d hosts with %d places, 2 distributors, 2 cleanups and more\n", len(x.hosts), total)
 	return x
@@ -139,6 +145,7 @@ func (x *torture) run(ctx context.Context) {
 	defer observer.Wait()
 	defer stopObserving()
 
+	x.refill(ctx, true) // so that the first clients are served by what waits
 	living, die := context.WithCancel(ctx)
 	defer die()
 	var clients sync.WaitGroup
@@ -157,15 +164,19 @@ func (x *torture) run(ctx context.Context) {
 }
 
 func (x *torture) newClient(number int) *client {
-	var addrs []string
+	var addrs, gateways []string
 	for _, d := range x.programs.distributors {
 		addrs = append(addrs, d.addr)
+		if d.gateway != "" {
+			gateways = append(gateways, d.gateway)
+		}
 	}
 	return &client{
-		number: number, ledger: x.ledger, addrs: addrs, naps: &x.naps,
-		rng:    rand.New(rand.NewPCG(x.seed, uint64(number)+1)),
-		nudges: make(chan nudge, 1),
-		fresh:  func(token string) bool { return x.observer.fresh(x.t.Context(), token) },
+		number: number, ledger: x.ledger, addrs: addrs, gateways: gateways, naps: &x.naps,
+		visitor: len(gateways) > 0 && number%visitors == 0,
+		rng:     rand.New(rand.NewPCG(x.seed, uint64(number)+1)),
+		nudges:  make(chan nudge, 1),
+		fresh:   func(token string) bool { return x.observer.fresh(x.t.Context(), token) },
 	}
 }
 
@@ -196,7 +207,7 @@ func (x *torture) trouble(ctx context.Context) {
 	if x.real > 0 {
 		every = calmReal
 	}
-	kinds := append(append([]kind{}, serviceKinds...), x.hosts[0].Kinds()...)
+	kinds := append(kindsOf(x.options), x.hosts[0].Kinds()...)
 	for _, s := range plan(x.rng, kinds, x.duration, every) {
 		for next := x.ledger.now() + s.pause; x.ledger.now() < next; time.Sleep(20 * time.Millisecond) {
 			x.mendDue()
@@ -218,25 +229,43 @@ func (x *torture) report() {
 	if crash := x.programs.crashed(); crash != "" {
 		x.ledger.violation("no crash", about{client: nobody}, "%s", crash)
 	}
-	for _, group := range []string{"answers", "troubles", "visits", "readings", "checks"} {
+	for _, group := range []string{"answers", "troubles", "visits", "seen", "readings", "checks"} {
 		fmt.Fprintf(x.out, "%s: %s\n", group, x.ledger.sum(group))
 	}
 	n := x.ledger.wrong()
 	fmt.Fprintf(x.out, "violations: %d\n", n)
 	if n > 0 {
-		x.t.Errorf("%d violations; the same again: go run ./internal/torture --duration %s --seed %d --clients %d --hosts %d", n, x.duration, x.seed, x.options.clients, x.options.hosts)
+		x.t.Errorf("%d violations; the same again: go run ./internal/torture --duration %s --seed %d --clients %d --hosts %d --warm %d --gateway=%t",
+			n, x.duration, x.seed, x.options.clients, x.options.hosts, x.warm, x.gateway)
 		return
 	}
 	// A torture that hardly did anything proves nothing.
-	for _, c := range []struct {
-		group, what string
-		least       int
-	}{
-		{"answers", "PUT 202", 20}, {"answers", "PUT 204", 20}, {"answers", "DELETE 202", 5},
-		{"visits", "200", 50}, {"readings", "complete", 5}, {"checks", "idle session is gone", 1},
-	} {
+	for _, c := range x.leasts() {
 		if got := x.ledger.counted(c.group, c.what); got < c.least {
 			x.t.Errorf("%s %s: only %d, want at least %d", c.group, c.what, got, c.least)
 		}
 	}
+}
+
+// A least is how often something must have happened.
+type least struct {
+	group, what string
+	least       int
+}
+
+func (x *torture) leasts() []least {
+	list := []least{
+		{"answers", "PUT 202", 20}, {"answers", "PUT 204", 20}, {"answers", "DELETE 202", 5},
+		{"visits", "200", 50}, {"readings", "complete", 5}, {"checks", "idle session is gone", 1},
+	}
+	if x.warm > 0 {
+		list = append(list, least{"seen", "waiting container taken", 5}, least{"checks", "as many wait as should", 1})
+	}
+	if x.gateway {
+		list = append(list, least{"checks", "use is written down", 5})
+	}
+	if x.gateway && x.duration >= longRun {
+		list = append(list, least{"seen", "woken", 5})
+	}
+	return list
 }

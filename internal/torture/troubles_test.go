@@ -72,6 +72,10 @@ func (x *torture) make(ctx context.Context, s step, h host) (mend func(), ok boo
 		return nil, x.kill(h, 1+s.size%3, s.kind)
 	case killAllContainers:
 		return nil, x.kill(h, len(x.limits)*1000, s.kind)
+	case killWaiting, pauseWaiting, endLease:
+		return nil, x.hurtWaiting(ctx, s, h)
+	case sleepyCrowd:
+		return nil, x.letDoze(ctx, s)
 	case strangerOnPort, strangerWithName, strayContainer:
 		return nil, x.invite(ctx, s, h)
 	case idleCrowd:
@@ -117,17 +121,18 @@ func (x *torture) kill(h host, n int, how string) bool {
 		return false
 	}
 	x.rng.Shuffle(len(boxes), func(i, j int) { boxes[i], boxes[j] = boxes[j], boxes[i] })
-	var ids []string
+	var ids, tokens []string
 	for _, b := range boxes {
 		if b.Database == x.observer.judge.databaseID && b.Running && b.Token != "" && len(ids) < n {
 			x.ledger.kill(b.Token, h.Entry().SSH, how)
-			ids = append(ids, b.ID)
+			ids, tokens = append(ids, b.ID), append(tokens, b.Token)
 		}
 	}
 	if len(ids) == 0 {
 		return false
 	}
 	h.Kill(ids...)
+	x.ledger.died(tokens...)
 	return true
 }
 
@@ -209,7 +214,7 @@ func (x *torture) ageCrowd(ctx context.Context, s step) (func(), bool) {
 	_, err := x.observer.age(ctx, recs...)
 	cleanup := x.programs.spawn(x.programs.sweeper.env, "cleanup", "--timeout", "10")
 	for _, rec := range recs {
-		x.nudge(rec.client, nudge{crowdTime, (*client).start})
+		x.nudge(rec.client, nudge{crowdTime, (*client).use})
 	}
 	time.Sleep(time.Duration(s.size) * freezeTime / maxSize)
 	cleanup.Signal(syscall.SIGSTOP)

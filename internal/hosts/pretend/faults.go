@@ -165,6 +165,10 @@ func (h *Host) IgnoreStopSignals(ignore bool) {
 // code 1. It says false if no such container runs.
 func (h *Host) KillContainer(ref string) bool { return h.engine.crash(ref, 1) }
 
+// PauseContainer makes a container, named by id or name, stand still as if an
+// operator had paused it. It says false if none runs that is not paused already.
+func (h *Host) PauseContainer(ref string) bool { return h.engine.setPaused(ref, true) == nil }
+
 // TakePort makes something that is no container listen on a port, until release
 // is called or the host is closed. What connects there is hung up on.
 func (h *Host) TakePort(port int) (release func(), err error) {
