@@ -122,33 +122,38 @@ func (e *engine) list(ctx context.Context, label string) ([]Found, error) {
 // pause takes the processor from the container, and leaves it its memory.
 // Pausing twice is fine.
 func (e *engine) pause(ctx context.Context, ref string) error {
-	return e.settlePaused(ctx, ref, true, e.api.ContainerPause(ctx, ref))
+	return e.settlePaused(ctx, ref, true, e.api.ContainerPause)
 }
 
 // unpause lets the container go on. Unpausing twice is fine.
 func (e *engine) unpause(ctx context.Context, ref string) error {
-	return e.settlePaused(ctx, ref, false, e.api.ContainerUnpause(ctx, ref))
+	return e.settlePaused(ctx, ref, false, e.api.ContainerUnpause)
 }
 
 // settlePaused forgives the engine's refusal to do what is done already, which
-// old engines word as an internal error.
-func (e *engine) settlePaused(ctx context.Context, ref string, want bool, err error) error {
-	switch {
-	case cerrdefs.IsNotFound(err):
-		return fmt.Errorf("%w: %w", ErrGone, err)
-	case err == nil || !answered(err):
-		return err
+// old engines word as an internal error. If the container is not as it should be
+// after that, somebody else did the opposite in between, and it is tried again.
+func (e *engine) settlePaused(ctx context.Context, ref string, want bool, do func(context.Context, string) error) error {
+	var err error
+	for range 3 {
+		err = do(ctx, ref)
+		switch {
+		case cerrdefs.IsNotFound(err):
+			return fmt.Errorf("%w: %w", ErrGone, err)
+		case err == nil || !answered(err):
+			return err
+		}
+		f, inspectErr := e.inspect(ctx, ref)
+		switch {
+		case inspectErr != nil:
+			return inspectErr
+		case !f.Running:
+			return fmt.Errorf("%w: it does not run", ErrGone)
+		case f.Paused == want:
+			return nil
+		}
 	}
-	f, inspectErr := e.inspect(ctx, ref)
-	switch {
-	case inspectErr != nil:
-		return inspectErr
-	case !f.Running:
-		return fmt.Errorf("%w: it does not run", ErrGone)
-	case f.Paused != want:
-		return err
-	}
-	return nil
+	return err
 }
 
 // stop asks the container to end, and kills it after the grace.

@@ -39,15 +39,16 @@ func (m *Manager) Use(ctx context.Context, id int64) (*Session, error) {
 	return s, m.wake(ctx, s)
 }
 
-// wake lets the container go on before the row says so: whoever dies in between
-// leaves a session that the next request wakes again.
+// wake says so in the row before it lets the container go on: who freezes it at
+// the same time pauses it before he looks at the row again, so that one of both
+// comes last and finds what the other did. Whoever dies in between leaves a
+// container that the next request has to wait for, see [Manager.Check].
 func (m *Manager) wake(ctx context.Context, s *Session) error {
-	if err := m.Pool.Unpause(ctx, s.ref(m.DatabaseID)); err != nil {
+	if _, err := m.Store.Thaw(ctx, s.ID); err != nil {
 		return err
 	}
 	step("woken")
-	_, err := m.Store.Thaw(ctx, s.ID)
-	return err
+	return m.Pool.Unpause(ctx, s.ref(m.DatabaseID))
 }
 
 // Freeze pauses the container of a session that a gateway serves and that was

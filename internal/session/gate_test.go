@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
@@ -75,7 +76,8 @@ func TestFreeze(t *testing.T) {
 func TestFreezeRaces(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Gateway: true})
 	s := mustAllocate(t, k, amiga, true)
-	for range 30 {
+	k.Hosts[0].SetDelay("pause", 10*time.Millisecond) // so that some wake it too early
+	for round := range 30 {
 		unused(t, k, 60)
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -83,6 +85,9 @@ func TestFreezeRaces(t *testing.T) {
 				t.Error(err)
 			}
 		})
+		if round%2 == 0 {
+			eventually(t, "the row says frozen", func() bool { return reload(t, k, s.ID).Frozen })
+		}
 		for range 2 {
 			wg.Go(func() {
 				if _, err := k.Sessions.Use(t.Context(), s.ID); err != nil {

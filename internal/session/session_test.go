@@ -30,7 +30,9 @@ func get(t *testing.T, k *servicetest.Kit, s *session.Session, token string) int
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s:%d/", h.Address, s.Port), http.NoBody)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s:%d/", h.Address, s.Port), http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -194,7 +194,10 @@ func (x *torture) refill(ctx context.Context, atOnce bool) {
 	}
 	// Whoever had the lease may have been killed: let its time pass. Who did not
 	// takes it again.
-	if err := again(func() error { _, err := x.observer.db.ExecContext(ctx, `UPDATE leases SET expires = UTC_TIMESTAMP()`); return err }); err != nil {
+	if err := again(func() error {
+		_, err := x.observer.db.ExecContext(ctx, `UPDATE leases SET expires = UTC_TIMESTAMP()`)
+		return err
+	}); err != nil {
 		x.t.Errorf("end a lease while all is well: %v", err)
 		return
 	}
