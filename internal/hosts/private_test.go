@@ -1,0 +1,104 @@
+package hosts
+
+import (
+	"errors"
+	"strconv"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/hosts/hoststest"
+)
+
+// TestRealPrivate: a private container is reached through the host's connection,
+// stands still while it is paused, goes on after that, and ends like any other
+// even if it is paused.
+func TestRealPrivate(t *testing.T) {
+	p, id := realPool(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
+	ctx := t.Context()
+	s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret", Private: true}
+	var err error
+	if s.ID, err = p.Create(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(p.Start(ctx, s.Ref), p.Ready(ctx, s), p.Heat(ctx, s), p.Probe(ctx, s)); err != nil {
+		t.Fatal(err)
+	}
+	if bound := hoststest.Docker(t, "port", s.ID); bound != "8080/tcp -> 127.0.0.1:"+strconv.Itoa(s.Port) {
+		t.Errorf("the container is published on %q, want 127.0.0.1 only", bound)
+	}
+	paused := func(want bool) {
+		t.Helper()
+		f, err := p.Inspect(ctx, s.Ref)
+		list, _, listErr := p.List(ctx, "host0")
+		if err != nil || f.Paused != want || listErr != nil || len(list) != 1 || list[0].Paused != want || !list[0].Running {
+			t.Errorf("inspected %+v, %v; listed %+v, %v; want paused %t, and running", f, err, list, listErr, want)
+		}
+	}
+	for range 2 { // twice is fine
+		if err := p.Pause(ctx, s.Ref); err != nil {
+			t.Fatal(err)
+		}
+	}
+	paused(true)
+	answered := make(chan error, 1)
+	go func() { answered <- p.Probe(ctx, s) }()
+	for range 2 {
+		if err := p.Unpause(ctx, s.Ref); err != nil {
+			t.Fatal(err)
+		}
+	}
+	paused(false)
+	if err := <-answered; err != nil {
+		t.Errorf("a request that waited for the container: %v", err)
+	}
+	if err := p.Pause(ctx, s.Ref); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := p.Remove(ctx, s.Ref); err != nil {
+		t.Errorf("Remove of a paused container: %v", err)
+	}
+	t.Logf("a paused container was removed in %v", time.Since(began))
+	for _, do := range []error{p.Pause(ctx, s.Ref), p.Unpause(ctx, s.Ref)} {
+		if !errors.Is(do, ErrGone) {
+			t.Errorf("pausing what is gone = %v, want ErrGone", do)
+		}
+	}
+	if c, err := p.Dial(ctx, "host0", s.Port); err == nil {
+		_ = c.Close()
+		t.Error("something still listens on the port")
+	}
+	if _, err := p.Dial(ctx, "nowhere", s.Port); !errors.Is(err, ErrUnknownHost) {
+		t.Errorf("Dial of an unknown host = %v, want ErrUnknownHost", err)
+	}
+}
+
+// TestRealPrivateForbidden: whatever keeps us from private containers, the host
+// takes none, says why, and can still be asked.
+func TestRealPrivateForbidden(t *testing.T) {
+	for name, opt := range map[string]hoststest.SSHDOptions{
+		"no port":         {KeyOptions: `restrict,port-forwarding,permitopen="[/var/run/docker.sock]:*"`},
+		"some ports":      {KeyOptions: `restrict,port-forwarding,permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:9090"`},
+		"dial-stdio only": {KeyOptions: `restrict,command="docker system dial-stdio"`},
+		"sshd's own rule": {Config: "AllowTcpForwarding no"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, id := realPool(t, hoststest.StartSSHD(t, opt))
+			p.hosts[0].conn.forward.ports = []int{9090, 9093}
+			p.Check(t.Context())
+			if st := p.Status()[0]; st.State != Down {
+				t.Errorf("status = %+v, want the host put aside", st)
+			}
+			s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: 9090, Token: "secret", Private: true}
+			if _, err := p.Create(t.Context(), s); err == nil {
+				t.Error("Create on a host that does not let us through succeeded")
+			}
+			if _, err := p.hosts[0].readyForStart(t.Context(), s); !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrUnreachable) {
+				t.Errorf("readyForStart = %v, want ErrForbidden or put aside", err)
+			}
+			if list, _, err := p.List(t.Context(), "host0"); err != nil || len(list) != 0 {
+				t.Errorf("List = %+v, %v; want it to work", list, err)
+			}
+		})
+	}
+}
