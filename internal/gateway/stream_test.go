@@ -279,6 +279,22 @@ func TestAnswerBeforeTheBody(t *testing.T) {
 	}
 }
 
+// TestRefusedBody: a client without a token cannot hold a connection with a body
+// that does not come.
+func TestRefusedBody(t *testing.T) {
+	b := newBench(t, databasetest.New(t), options{})
+	nc, r := b.raw(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nbegin")
+	must(t, nc.SetDeadline(time.Now().Add(20*time.Second)))
+	resp, err := http.ReadResponse(r, nil)
+	must(t, err)
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != 401 {
+		t.Errorf("answer = %d, %v; want 401", resp.StatusCode, err)
+	}
+	if _, err := r.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("after the answer: %v, want the end of the connection", err)
+	}
+}
+
 // TestManyAtOnce: requests of several sessions do not get into each other's way,
 // or answers.
 func TestManyAtOnce(t *testing.T) {
