@@ -142,26 +142,38 @@ func (r *request) handOver(ctx context.Context, s *Session, before State) error 
 func (r *request) joinPreparing(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithTimeout(ctx, r.StartTimeout-dockerMargin)
 	defer cancel()
+	if err := r.awaitCreation(ctx, s); err != nil {
+		// It may still come, so that nothing is known to be absent.
+		return fmt.Errorf("%w: %w", err, hosts.ErrUncertain)
+	}
+	if err := r.Pool.Start(ctx, s.ref(r.DatabaseID)); err != nil {
+		return err
+	}
+	return r.Pool.Ready(ctx, s.spec(r.DatabaseID))
+}
+
+// awaitCreation waits until the container of s is created by whoever prepares it.
+func (r *request) awaitCreation(ctx context.Context, s *Session) error {
 	for begun := time.Now(); s.ContainerID == ""; {
 		if time.Since(begun) > creationWait {
-			return fmt.Errorf("%w: it was not created: %w", errUnfitWarm, hosts.ErrUncertain)
+			return fmt.Errorf("%w: it was not created", errUnfitWarm)
 		}
 		if err := pause(ctx, preparingPause); err != nil {
 			return err
 		}
 		now, err := r.Store.ByID(ctx, s.ID)
-		if errors.Is(err, ErrNotFound) || err == nil && now.State != Starting {
+		if errors.Is(err, ErrNotFound) {
 			return ErrStopped
 		}
 		if err != nil {
 			return err
 		}
 		s.ContainerID = now.ContainerID
+		if now.State != Starting {
+			return ErrStopped
+		}
 	}
-	if err := r.Pool.Start(ctx, s.ref(r.DatabaseID)); err != nil {
-		return err
-	}
-	return r.Pool.Ready(ctx, s.spec(r.DatabaseID))
+	return nil
 }
 
 // makeRoom sees to it that nobody is refused because of containers that wait for

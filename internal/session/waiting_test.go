@@ -269,6 +269,45 @@ func TestDecision35JoinedEarly(t *testing.T) {
 	}
 }
 
+// TestDecision35JoinedInVain: a client that took over what is still to be created
+// does not get so far. The slot is taken until whoever prepares it has ended it.
+func TestDecision35JoinedInVain(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  func(k *servicetest.Kit, other *session.Manager) error
+	}{
+		{"stopped", func(k *servicetest.Kit, _ *session.Manager) error { return k.Sessions.Release(t.Context(), amiga) }},
+		{"shut down", func(_ *servicetest.Kit, other *session.Manager) error { other.Close(); return nil }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			db := databasetest.New(t)
+			k := watching(t, db, servicetest.Options{})
+			other := servicetest.Open(t, db, servicetest.Configure(t, k.Hosts, servicetest.Options{}))
+			k.Pool.Settle(t.Context())
+			other.Pool.Settle(t.Context())
+			k.Hosts[0].SetDelay("create", time.Second)
+			prepared := preparing(t.Context(), k)
+			eventually(t, "it is being prepared", func() bool { return rows(t, k) == "warming:1" })
+			joined := make(chan error)
+			go func() {
+				_, _, err := other.Sessions.Allocate(t.Context(), amiga, false)
+				joined <- err
+			}()
+			eventually(t, "it is taken over", func() bool { return rows(t, k) == "starting:1" })
+			must(t, tt.end(k, other.Sessions))
+			if err := <-joined; err == nil {
+				t.Error("the client has a session")
+			}
+			wantRows(t, k, "stopping:1")
+			<-prepared
+			if n := len(containers(k)); n != 0 {
+				t.Errorf("%d containers are left, want none", n)
+			}
+			wantRows(t, k, "")
+		})
+	}
+}
+
 // TestPrepareLimits: never more than enough, whoever races, and none where there
 // is no room or the host is drained.
 func TestPrepareLimits(t *testing.T) {
