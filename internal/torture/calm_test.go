@@ -155,8 +155,9 @@ func (x *torture) finish(ctx context.Context) {
 			c.end(ctx) // so that there is room for containers that wait
 		}
 	})
+	since := x.lookUnused(ctx)
 	x.refill(ctx, true)
-	x.usesAreWritten(ctx)
+	x.usesAreWritten(ctx, since)
 	x.programs.killAll()
 	time.Sleep(max(orphanGrace+recordGrace, x.late-x.ledger.now()))
 	if err := again(func() error { return x.observer.expire(ctx) }); err != nil {

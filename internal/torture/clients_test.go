@@ -289,7 +289,7 @@ func (c *client) mustServe(ctx context.Context, rule string, since time.Duration
 	case code == http.StatusOK:
 	case excuse != "":
 		c.held = nil
-	case !c.ledger.cutOff(rec.host, since, c.ledger.now()) && !c.ledger.isStunned(rec):
+	case !c.ledger.cutOff(c.ledger.hostOf(rec), since, c.ledger.now()) && !c.ledger.isStunned(rec):
 		c.ledger.violation(rule, rec.about, "client %d: WRP on %s, token %.8s = %d %v, and nobody ended it", c.number, rec.url, rec.token, code, err)
 		c.held = nil
 	}

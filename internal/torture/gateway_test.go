@@ -23,6 +23,8 @@ const (
 	quietTime = 6 * time.Second  // after which nothing of a trouble is left
 	sleepy    = 40               // seconds, more than FREEZE_AFTER, less than a session may be idle
 	unused    = 300              // seconds, less than a session may be idle
+
+	anotherUse = 2 * time.Second // after the one before
 )
 
 // A passage is what came of a request through a gateway.
@@ -119,10 +121,10 @@ func (c *client) mustPass(ctx context.Context, since time.Duration) {
 			c.ledger.violation("G1", rec.about, "client %d: token %.8s at %s, and nobody ended it", c.number, rec.token, p)
 			c.held = nil
 			return
-		case c.ledger.cutOff(rec.host, since, p.end), p.end > since+passTime:
+		case c.ledger.cutOff(c.ledger.hostOf(rec), since, p.end), p.end > since+passTime:
 			c.ledger.count("visits", "given up")
 			return
-		case !c.ledger.quiet(rec.host, p):
+		case !c.ledger.quiet(c.ledger.hostOf(rec), p):
 			delete(wrong, p.gateway)
 		case wrong[p.gateway] == 0:
 			wrong[p.gateway] = p.begin
@@ -276,18 +278,25 @@ func asleep(r reading) map[string]row {
 	return found
 }
 
-// usesAreWritten visits all sessions through one gateway and stops it, after
-// which the table must know.
-func (x *torture) usesAreWritten(ctx context.Context) {
+// lookUnused makes all sessions look as if they had not been used for long, and
+// returns when.
+func (x *torture) lookUnused(ctx context.Context) time.Duration {
+	if recs := x.ledger.alive(); x.gateway && len(recs) > 0 {
+		if err := again(func() error { return x.observer.setUnused(ctx, unused, recs) }); err != nil {
+			x.t.Errorf("make sessions look unused while all is well: %v", err)
+		}
+	}
+	return x.ledger.now()
+}
+
+// usesAreWritten visits all sessions, which look unused since then, through one
+// gateway and stops it, after which the table must know.
+func (x *torture) usesAreWritten(ctx context.Context, since time.Duration) {
 	if !x.gateway {
 		return
 	}
-	recs := x.ledger.alive()
-	if err := again(func() error { return x.observer.setUnused(ctx, unused, recs) }); err != nil || len(recs) == 0 {
-		x.t.Errorf("make %d sessions look unused while all is well: %v", len(recs), err)
-		return
-	}
-	time.Sleep(2 * time.Second) // what follows is another use for the gateway, and another second for the table
+	// For the gateway it must be another use, and for the table another second.
+	time.Sleep(since + anotherUse - x.ledger.now())
 	d := x.programs.distributors[0]
 	begin := x.ledger.now()
 	visited := make([]bool, len(x.clients))

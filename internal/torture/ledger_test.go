@@ -304,6 +304,14 @@ func (l *ledger) alive() []*record {
 	return list
 }
 
+// hostOf returns where a session is, as far as is known: behind a gateway only
+// the table tells.
+func (l *ledger) hostOf(rec *record) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return rec.host
+}
+
 // endedBefore reports whether a session's client was told of its end before a
 // time.
 func (l *ledger) endedBefore(rec *record, when time.Duration) bool {

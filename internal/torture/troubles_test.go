@@ -163,7 +163,7 @@ func (x *torture) provoke(s step, host string, cutsOff bool) {
 	case cutsOff:
 		for i, rec := range x.ledger.alive() {
 			do := []func(*client, context.Context){(*client).end, (*client).start, (*client).startTwice}
-			if rec.host == host {
+			if x.ledger.hostOf(rec) == host {
 				x.nudge(rec.client, nudge{s.length, do[(i+s.size)%len(do)]})
 			}
 		}

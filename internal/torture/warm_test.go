@@ -119,7 +119,7 @@ func (x *torture) hurtWaiting(ctx context.Context, s step, h host) bool {
 		return err == nil
 	}
 	for i := range x.clients {
-		if (i+s.size)%leavers == 0 {
+		if (i+s.size)%leavers != 0 {
 			x.nudge(i, nudge{rushTime, (*client).goAway})
 		}
 	}
