@@ -160,6 +160,9 @@ func (p *parser) timeouts(c *Config, v *variables) {
 		c.CleanupEvery = p.duration("CLEANUP_EVERY", v.CleanupEvery)
 	}
 	c.WarmMaxAge = p.duration("WARM_MAX_AGE", v.WarmMaxAge)
+	if c.WarmMaxAge > 0 && c.WarmMaxAge < minWarmAge {
+		p.wrong("WARM_MAX_AGE", v.WarmMaxAge, "want at least %s", minWarmAge)
+	}
 	c.WarmRelease = p.choice("WARM_RELEASE_ON_EXIT", v.WarmReleaseOnExit, "yes", "no") == "yes"
 	c.CleanupTimeout = time.Duration(p.number("CLEANUP_TIMEOUT", v.CleanupTimeout, 1, maxMinutes)) * time.Minute
 

@@ -13,6 +13,9 @@ const (
 	// A gateway writes down up to 15 s late that a session is used; what is
 	// frozen sooner than that may be in use.
 	minFreeze = 30 * time.Second
+
+	// Preparing a container takes seconds; one that waits for less is never had.
+	minWarmAge = time.Minute
 )
 
 // A Gateway says where clients reach all sessions, if Listen is set. An address

@@ -61,6 +61,7 @@ func TestGatewayProblem(t *testing.T) {
 		{"WARM_TLS_CONTAINERS=1 GATEWAY_LISTEN=:1 CONTAINER_HOSTS_TLS_CERTS=/c~/k", `WARM_TLS_CONTAINERS="1": behind a gateway`},
 		{"WARM_CONTAINERS=6 WARM_TLS_CONTAINERS=5 CONTAINER_HOSTS_TLS_CERTS=/c~/k", `WARM_CONTAINERS="6": host "local": want, together`},
 		{"WARM_RELEASE_ON_EXIT=maybe", `WARM_RELEASE_ON_EXIT="maybe": want yes or no`},
+		{"WARM_MAX_AGE=59s", `WARM_MAX_AGE="59s": want at least 1m0s`},
 		{"WARM_MAX_AGE=0s", `WARM_MAX_AGE="0s": want a time`},
 	} {
 		variables := map[string]string{"AUTH_TOKEN": "k"}
