@@ -145,14 +145,10 @@ func (st *Store) WaitingOn(ctx context.Context, host string) ([]Session, error) 
 	return st.find(ctx, `state IN ('warm', 'warming') AND containerHost = ?`, host)
 }
 
-// Aged returns the ids of the containers that have waited for that many seconds.
-func (st *Store) Aged(ctx context.Context, seconds int) (map[int64]bool, error) {
-	list, err := st.find(ctx, `state = 'warm' AND started <= `+st.db.SecondsAgo(), seconds)
-	ids := make(map[int64]bool)
-	for _, s := range list {
-		ids[s.ID] = true
-	}
-	return ids, err
+// Aged returns the containers of one host that have waited for that many seconds,
+// oldest first.
+func (st *Store) Aged(ctx context.Context, host string, seconds int) ([]Session, error) {
+	return st.find(ctx, `state = 'warm' AND containerHost = ? AND started <= `+st.db.SecondsAgo(), host, seconds)
 }
 
 // Take gives a waiting container to a client, who has not used it yet. False:

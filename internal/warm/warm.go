@@ -15,6 +15,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -46,7 +47,6 @@ const (
 // fields are required, but Release.
 type Keeper struct {
 	Sessions *session.Manager
-	Pool     *hosts.Pool
 	MaxAge   time.Duration // a container that has waited for longer is replaced
 	Release  bool          // end what waits when Run ends
 	Log      *slog.Logger
@@ -57,12 +57,12 @@ type Keeper struct {
 // Run keeps containers waiting until ctx is done.
 func (k *Keeper) Run(ctx context.Context) error {
 	holder := rand.Text()
-	if !slices.ContainsFunc(k.Pool.Hosts(), func(h hosts.Host) bool { return h.Warm+h.WarmTLS > 0 }) {
+	if !slices.ContainsFunc(k.Sessions.Pool.Hosts(), func(h hosts.Host) bool { return h.Warm+h.WarmTLS > 0 }) {
 		k.runOff(ctx, holder)
 		return nil
 	}
 	var wg sync.WaitGroup
-	for _, h := range k.Pool.Hosts() {
+	for _, h := range k.Sessions.Pool.Hosts() {
 		wg.Go(func() { k.keep(ctx, h) })
 	}
 	for ctx.Err() == nil {
@@ -79,7 +79,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 // runOff ends what waits since it was to, unless others keep it. It does not keep
 // the lease: a process that is started to keep containers begins at once.
 func (k *Keeper) runOff(ctx context.Context, holder string) {
-	for k.Pool.Settle(ctx); ctx.Err() == nil; pause(ctx, offInterval) {
+	for k.Sessions.Pool.Settle(ctx); ctx.Err() == nil; pause(ctx, offInterval) {
 		k.lease(ctx, holder)
 		if k.mine.Swap(false) {
 			k.endAll(ctx)
@@ -109,7 +109,7 @@ func (k *Keeper) leave(holder string) {
 // endAll ends what waits on all hosts that can be asked.
 func (k *Keeper) endAll(ctx context.Context) {
 	var wg sync.WaitGroup
-	for _, h := range k.Pool.Hosts() {
+	for _, h := range k.Sessions.Pool.Hosts() {
 		if h.Warm, h.WarmTLS = 0, 0; !k.isUp(h) {
 			continue
 		}
@@ -145,12 +145,13 @@ func (k *Keeper) keep(ctx context.Context, h hosts.Host) {
 		wait := interval
 		if k.mine.Load() && k.isUp(h) {
 			more, err := k.Pass(ctx, h)
-			switch {
-			case err != nil && ctx.Err() == nil:
+			if err == nil {
+				pauses.Reset()
+			} else if ctx.Err() == nil {
 				wait = max(wait, pauses.NextBackOff())
 				k.Log.WarnContext(ctx, "containers cannot be kept warm", "host", h.Name, "again in", wait.Round(time.Millisecond), "err", err)
-			case more:
-				pauses.Reset()
+			}
+			if more && err == nil {
 				wait = 0
 			}
 		}
@@ -170,12 +171,7 @@ func (k *Keeper) Pass(ctx context.Context, h hosts.Host) (more bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	aged, err := k.Sessions.Store.Aged(ctx, int(k.MaxAge/time.Second))
-	if err != nil {
-		return false, err
-	}
-	missing := map[bool]int{false: wanted[false], true: wanted[true]}
-	var old *session.Session
+	missing := maps.Clone(wanted)
 	for i := len(list) - 1; i >= 0; i-- { // the youngest stay
 		s := &list[i]
 		useless := s.Gateway != k.Sessions.Gateway || missing[s.TLS] == 0 || s.Overdue && s.State == session.Warming
@@ -186,17 +182,16 @@ func (k *Keeper) Pass(ctx context.Context, h hosts.Host) (more bool, err error) 
 			continue
 		}
 		missing[s.TLS]--
-		if aged[s.ID] {
-			old = s
-		}
 	}
 	if missing[false]+missing[true] > 0 {
 		return k.prepare(ctx, h, wanted, missing)
 	}
-	if old == nil {
-		return false, nil
+	// One at a time is replaced, so that the others can be had.
+	aged, err := k.Sessions.Store.Aged(ctx, h.Name, int(k.MaxAge/time.Second))
+	if err != nil || len(aged) == 0 {
+		return false, err
 	}
-	return true, k.end(ctx, old) // one at a time, so that the others can be had
+	return true, k.end(ctx, &aged[0])
 }
 
 // end ends a container that waits. One that is still being prepared is ended by
@@ -216,7 +211,7 @@ func (k *Keeper) end(ctx context.Context, s *session.Session) error {
 // isUp reports whether a host can be asked and has the image. On one that is not
 // nothing is changed.
 func (k *Keeper) isUp(h hosts.Host) bool {
-	return slices.ContainsFunc(k.Pool.Status(), func(st hosts.Status) bool { return st.Host.Name == h.Name && st.State == hosts.Up })
+	return slices.ContainsFunc(k.Sessions.Pool.Status(), func(st hosts.Status) bool { return st.Host.Name == h.Name && st.State == hosts.Up })
 }
 
 // wanted returns how many containers should wait on a host, by whether they serve

@@ -22,7 +22,7 @@ import (
 
 func keeper(t *testing.T, svc *service.Service) *warm.Keeper {
 	t.Helper()
-	return &warm.Keeper{Sessions: svc.Sessions, Pool: svc.Pool, MaxAge: time.Hour, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	return &warm.Keeper{Sessions: svc.Sessions, MaxAge: time.Hour, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
 
 // keep runs a keeper until the returned function is called.
