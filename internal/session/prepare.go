@@ -7,8 +7,8 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-// Prepare starts a container that waits for a client, and has it draw a page. It
-// returns false if enough of the kind are on the host, or it has no room.
+// Prepare starts a container that waits for a client, and has it draw a page. A
+// port that a stranger holds is stepped around. It returns false if enough of the kind are on the host, or it has no room.
 func (m *Manager) Prepare(ctx context.Context, host string, tls bool, enough int) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -19,24 +19,25 @@ func (m *Manager) Prepare(ctx context.Context, host string, tls bool, enough int
 	if err != nil {
 		return false, err
 	}
-	s, err := m.Store.Claim(ctx, claim{
-		enough: enough, tls: tls, gateway: m.Gateway, token: randomHex(20), nonce: randomHex(16),
-		hosts: []hosts.Load{{Host: h.Name, Max: h.Max}}, strategy: hosts.FillHost, startPort: m.StartPort, avoid: m.taken.on,
-	})
-	if _, full := errors.AsType[*FullError](err); full || errors.Is(err, errEnough) {
-		return false, nil
+	for {
+		s, err := m.Store.Claim(ctx, claim{
+			enough: enough, tls: tls, gateway: m.Gateway, token: randomHex(20), nonce: randomHex(16),
+			hosts: []hosts.Load{{Host: h.Name, Max: h.Max}}, strategy: hosts.FillHost, startPort: m.StartPort, avoid: m.taken.on,
+		})
+		if _, full := errors.AsType[*FullError](err); full || errors.Is(err, errEnough) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if err = m.prepare(ctx, s); err != nil {
+			err = m.giveUp(ctx, s, err)
+		}
+		if !errors.Is(err, hosts.ErrPortTaken) || ctx.Err() != nil {
+			return err == nil, err
+		}
+		m.taken.add(s.Host, s.Port) // the next port, then
 	}
-	if err != nil {
-		return false, err
-	}
-	err = m.prepare(ctx, s)
-	if errors.Is(err, hosts.ErrPortTaken) {
-		m.taken.add(s.Host, s.Port)
-	}
-	if err != nil {
-		err = m.giveUp(ctx, s, err)
-	}
-	return err == nil, err
 }
 
 func (m *Manager) prepare(ctx context.Context, s *Session) error {

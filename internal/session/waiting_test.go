@@ -359,6 +359,15 @@ func TestPrepareFails(t *testing.T) {
 		}
 		wantRows(t, k, "")
 	})
+	t.Run("ports taken", func(t *testing.T) {
+		k := servicetest.New(t, databasetest.New(t), servicetest.Options{Max: 4})
+		takePorts(t, k, 9090, 9091)
+		mustPrepare(t, k, false, 1)
+		if s := mustAllocate(t, k, amiga, true); s.Port != 9092 {
+			t.Errorf("the container waited on port %d, want 9092", s.Port)
+		}
+		wantRows(t, k, "running:1")
+	})
 	t.Run("closed", func(t *testing.T) {
 		k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
 		k.Pool.Settle(t.Context())
