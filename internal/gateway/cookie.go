@@ -6,14 +6,10 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // cookieName is the cookie that holds the token of a plain browser.
 const cookieName = "wrp_session"
-
-// refusedBody is how long the body of a request that is not passed on may take.
-const refusedBody = time.Second
 
 // enter lets a plain browser in, which cannot send headers: the token in the path
 // becomes a cookie.
@@ -89,8 +85,7 @@ func (f *flight) page(code int, body string) {
 	f.Header().Set("Content-Type", "text/html;charset=UTF-8")
 	f.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	if f.cargo == nil && f.in.ContentLength != 0 {
-		// The server reads what is left of a body before it answers.
-		_ = f.client.SetReadDeadline(time.Now().Add(refusedBody))
+		f.hurry()
 	}
 	f.WriteHeader(code)
 	_, _ = f.Write([]byte(body)) // a client that left is not waiting for it

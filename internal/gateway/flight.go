@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -9,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 )
+
+const restOfBody = time.Second
 
 // A flight is one request on its way, and the writer of its answer. The reading
 // of the request's body, which goes on at the same time, is its cargo.
@@ -22,11 +23,10 @@ type flight struct {
 	route *route // nil: not known
 	began bool   // counted as work of the route
 
-	cancel   context.CancelCauseFunc // ends what is asked of the container
-	watchdog *time.Timer             // does that if nothing moves; nil: nothing is asked
-	calmed   atomic.Int64            // when it was told that bytes move, in nanoseconds after started
-	extended time.Duration           // when the client was given more time, after started
-	cargo    *cargo                  // nil: no body
+	watchdog *time.Timer   // does that if nothing moves; nil: nothing is asked
+	calmed   atomic.Int64  // when it was told that bytes move, in nanoseconds after started
+	extended time.Duration // when the client was given more time, after started
+	cargo    *cargo        // nil: no body
 
 	status   int
 	bytes    int64
@@ -176,6 +176,10 @@ func (c *cargo) deadline(t time.Time) {
 	}
 }
 
+// hurry gives the client a moment for what is left of its body: the server reads
+// it before it answers, or takes another request.
+func (f *flight) hurry() { _ = f.client.SetReadDeadline(time.Now().Add(restOfBody)) }
+
 // unload ends the reading. What is left of the body has a moment to come, after
 // that the connection ends.
 func (c *cargo) unload() {
@@ -183,7 +187,7 @@ func (c *cargo) unload() {
 	defer c.mu.Unlock()
 	c.done = true
 	if c.err == nil {
-		_ = c.f.client.SetReadDeadline(time.Now().Add(time.Second))
+		c.f.hurry()
 	}
 }
 

@@ -33,14 +33,14 @@ func (g *Gateway) freezeIdle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	down := make(map[string]bool)
+	answers := make(map[string]bool) // not those of other processes' hosts
 	for _, st := range g.Sessions.Pool.Status() {
-		down[st.Host.Name] = st.State == hosts.Down && !st.Reachable
+		answers[st.Host.Name] = st.State != hosts.Down || st.Reachable
 	}
 	var parallel errgroup.Group
 	parallel.SetLimit(parallelFreeze)
 	for i := range list {
-		if s := &list[i]; !down[s.Host] {
+		if s := &list[i]; answers[s.Host] {
 			parallel.Go(func() error { g.freeze(ctx, s, seconds); return nil })
 		}
 	}

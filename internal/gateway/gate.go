@@ -72,11 +72,9 @@ func (g *Gateway) runLook(r *route, l *look) {
 	defer close(l.done)
 	ctx, cancel := context.WithTimeout(context.WithValue(g.alive, foundGone{}, true), lookTimeout)
 	defer cancel()
-	s := *r.session
-	s.Frozen = false // if it is paused it is to be woken
-	l.err = g.Sessions.Check(ctx, &s)
+	l.err = g.Sessions.Check(ctx, r.session)
 	if errors.Is(l.err, session.ErrNotFound) {
-		g.routes.remove(s.ID)
+		g.routes.remove(r.session.ID)
 		g.retire(r)
 	}
 	r.mu.Lock()

@@ -39,7 +39,6 @@ func flightOf(ctx context.Context) *flight { return ctx.Value(flightKey{}).(*fli
 func (g *Gateway) pass(f *flight, header string) {
 	ctx, cancel := context.WithCancelCause(context.WithValue(f.in.Context(), flightKey{}, f))
 	defer cancel(nil)
-	f.cancel = cancel
 	f.watchdog = time.AfterFunc(g.StallTimeout, func() { cancel(errStalled) })
 	defer f.watchdog.Stop()
 	defer context.AfterFunc(f.route.ended, func() { cancel(context.Cause(f.route.ended)) })()
