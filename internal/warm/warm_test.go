@@ -297,10 +297,16 @@ func TestOff(t *testing.T) {
 	off.Hosts = slices.Clone(off.Hosts)
 	off.Hosts[0].Warm = 0
 	other := servicetest.Open(t, k.DB, &off)
-	keep(t, keeper(t, other))()
-	if n := count(t, k, "host0", session.Warm); n != 2 {
-		t.Errorf("%d wait after a process without any came and went, want 2", n)
+	before := list(t, k)
+	leave := keep(t, keeper(t, other))
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	for ctx.Err() == nil { // it must not do anything at any time
+		if now := list(t, k); len(now) != 2 || now[0].ID != before[0].ID || now[1].ID != before[1].ID {
+			t.Fatalf("beside a process without any %+v wait, want the same two", now)
+		}
 	}
+	leave()
 	stop()
 	keep(t, keeper(t, other))
 	eventually(t, "none waits", func() bool { return len(list(t, k)) == 0 && k.Running() == 0 })
