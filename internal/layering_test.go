@@ -28,6 +28,7 @@ func TestLayering(t *testing.T) {
 		"internal/httpapi":               {"internal/auth", "internal/hosts", "internal/inflight", "internal/session"},
 		"internal/gateway":               {"internal/auth", "internal/hosts", "internal/inflight", "internal/session"},
 		"internal/service":               {"internal/config", "internal/database", "internal/hosts", "internal/hosts/pretend", "internal/reaper", "internal/session"},
+		"internal/selftest":              {},
 		"docker/wrp-standin":             {"internal/hosts/pretend/standin"},
 	}
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()

@@ -56,13 +56,13 @@ func newStack(t *testing.T, hosts ...*hoststest.SSHD) *stack {
 func (s *stack) configure(image string) {
 	s.t.Helper()
 	s.db = databasetest.Config(s.t, "mysql").MySQL
-	listen := freeAddr(s.t)
+	listen := proctest.FreeAddr(s.t)
 	s.base = "http://" + listen
 	s.set("AUTH_TOKEN", authToken)
 	s.set("LISTEN", listen)
 	s.set("SESSION_DATABASE_DSN", s.db.FormatDSN())
 	s.set("WRP_IMAGE", image)
-	s.set("START_PORT", strconv.Itoa(freeRange(s.t, 8)))
+	s.set("START_PORT", strconv.Itoa(proctest.FreeRange(s.t, 8)))
 	s.set("MAX_CONTAINERS_RUNNING", "4")
 }
 
@@ -103,35 +103,6 @@ func copyFile(t *testing.T, from, to string) {
 	if err := os.WriteFile(to, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
-// freeRange returns the first of n free ports in a row.
-func freeRange(t *testing.T, n int) int {
-	t.Helper()
-	for start := 20000; start < 30000; start += n {
-		free := true
-		for port := start; port < start+n && free; port++ {
-			ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-			if free = err == nil; free {
-				ln.Close()
-			}
-		}
-		if free {
-			return start
-		}
-	}
-	t.Fatal("no free ports")
-	return 0
 }
 
 // removeContainers removes what a failed test leaves.
@@ -371,26 +342,33 @@ func TestWrongHostKey(t *testing.T) {
 	}
 }
 
+// putTLS starts a session for a client that asks for TLS with this body.
+func (s *stack) putTLS(body string) handedOver {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPut, s.base, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header = http.Header{"Bearer": {authToken}, "User-Agent": {"AmiFox"}}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var got handedOver
+	if err := xml.NewDecoder(resp.Body).Decode(&got); err != nil || resp.StatusCode != http.StatusAccepted {
+		s.t.Fatalf("PUT = %d, %v\n%s", resp.StatusCode, err, s.proc.Output())
+	}
+	return got
+}
+
 // TestTLS starts a session that speaks TLS, with the host's certificate.
 func TestTLS(t *testing.T) {
 	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
 	cert, key := hoststest.Certificate(t)
 	s.set("CONTAINER_HOSTS_TLS_CERTS", cert+"~"+key)
 	s.start()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.base, strings.NewReader("ssl=true"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header = http.Header{"Bearer": {authToken}, "User-Agent": {"AmiFox"}}
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var got handedOver
-	if err := xml.NewDecoder(resp.Body).Decode(&got); err != nil || resp.StatusCode != http.StatusAccepted {
-		t.Fatalf("PUT = %d, %v\n%s", resp.StatusCode, err, s.proc.Output())
-	}
+	got := s.putTLS("ssl=true")
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	wrp, err := client.Get("https://" + got.URL + "/")
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"net"
 	"net/http"
@@ -13,12 +12,13 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/proctest"
 )
 
 // withGateway switches the gateway on, and returns its address.
 func (s *stack) withGateway() string {
 	s.t.Helper()
-	address := freeAddr(s.t)
+	address := proctest.FreeAddr(s.t)
 	s.set("GATEWAY_LISTEN", address)
 	s.set("GATEWAY_ADDRESS", address)
 	return address
@@ -129,24 +129,14 @@ func (s *stack) plainBrowser(address, token string) {
 func TestGatewayTLS(t *testing.T) {
 	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
 	s.withGateway()
-	secure := freeAddr(t)
+	secure := proctest.FreeAddr(t)
 	s.set("GATEWAY_TLS_LISTEN", secure)
 	s.set("WARM_CONTAINERS", "1")
 	s.start()
 	s.waiting(1)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.base, strings.NewReader("ssl=1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header = http.Header{"Bearer": {authToken}, "User-Agent": {"AmiFox"}}
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var got handedOver
-	if err := xml.NewDecoder(resp.Body).Decode(&got); err != nil || resp.StatusCode != 202 || got.URL != secure {
-		t.Fatalf("PUT = %d %+v, %v; want %s\n%s", resp.StatusCode, got, err, secure, s.proc.Output())
+	got := s.putTLS("ssl=1")
+	if got.URL != secure {
+		t.Errorf("the session is at %s, want %s", got.URL, secure)
 	}
 	serial := s.page(got)
 	s.proc.Kill()

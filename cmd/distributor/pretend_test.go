@@ -21,10 +21,10 @@ func TestDecision38Pretend(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", s.bin, "wrpdistributor/cmd/...").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	listen := freeAddr(t)
+	listen := proctest.FreeAddr(t)
 	s.base = "http://" + listen
 	s.set("LISTEN", listen)
-	s.set("START_PORT", fmt.Sprint(freeRange(t, 16)))
+	s.set("START_PORT", fmt.Sprint(proctest.FreeRange(t, 16)))
 	pretend := func() {
 		t.Helper()
 		cmd := exec.Command(filepath.Join(s.bin, "distributor"), "--pretend", "2")
@@ -108,7 +108,7 @@ func TestLimits(t *testing.T) {
 func TestCleanupMany(t *testing.T) {
 	s, h := newPretendStack(t)
 	s.set("MAX_CONTAINERS_RUNNING", "60")
-	s.set("START_PORT", fmt.Sprint(freeRange(t, 80)))
+	s.set("START_PORT", fmt.Sprint(proctest.FreeRange(t, 80)))
 	s.start()
 	for i := range 55 {
 		s.do("PUT", fmt.Sprintf("client %d", i), http.StatusAccepted)

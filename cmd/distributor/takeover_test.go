@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/proctest"
 )
 
 // TestTakeOver switches from the PHP program in place, with a session running,
@@ -24,7 +25,7 @@ func TestTakeOver(t *testing.T) {
 			s.sql(statement)
 		}
 	}
-	port := freeRange(t, 1)
+	port := proctest.FreeRange(t, 1)
 	id := hoststest.Docker(t, "run", "--rm", "-d", "-p", strconv.Itoa(port)+":8080", hoststest.Image, "-O", "-n", "-token", "old", "-log", "/dev/null")
 	t.Cleanup(func() {
 		if hoststest.Docker(t, "ps", "-q", "--no-trunc", "--filter", "id="+id) != "" {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"wrpdistributor/internal/proctest"
 )
 
 const (
@@ -45,8 +47,8 @@ func newWay(name, address, token string) *way {
 
 // measureGateway uses one container by both ways, in turn.
 func (b *bench) measureGateway(t *testing.T) {
-	listen := freeAddr(t)
-	ports := freeRange(t, 2*portsEach)
+	listen := proctest.FreeAddr(t)
+	ports := proctest.FreeRange(t, 2*portsEach)
 	raw := connectRaw(t, b.sshd, ports, b.wrpFields())
 	s := b.startService(t, "gateway", ports+portsEach, 0, "GATEWAY_LISTEN="+listen)
 	got, _ := s.put(b.ctx)

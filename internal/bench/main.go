@@ -15,18 +15,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"wrpdistributor/internal/selftest"
 )
 
 func main() {
@@ -109,26 +108,13 @@ func (o options) check() error {
 
 // bench builds the test and runs it.
 func (o options) bench(ctx context.Context, stdout, stderr io.Writer) error {
-	dir, err := os.MkdirTemp("", "wrp-bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "bench.test")
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "wrpdistributor/internal/bench")
-	build.Stdout, build.Stderr = stderr, stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("build the test: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, binary, "-test.run=^TestBench$", "-test.timeout="+(time.Duration(o.rounds+2)*perRound).String(), "-talk",
-		"-rounds="+strconv.Itoa(o.rounds), "-only="+o.only, "-browser="+browserStart.String())
-	// With it a part that is missing is a failure, and not a reason to skip.
-	cmd.Env = append(os.Environ(), "CI=1")
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	err = cmd.Run()
-	if _, failed := errors.AsType[*exec.ExitError](err); failed {
-		return errors.New("see above")
-	}
-	return err
+	return selftest.Test{
+		Package: "wrpdistributor/internal/bench",
+		Name:    "TestBench",
+		Timeout: time.Duration(o.rounds+2) * perRound,
+		Flags:   []string{"-talk", "-rounds=" + strconv.Itoa(o.rounds), "-only=" + o.only, "-browser=" + browserStart.String()},
+		Env:     []string{"CI=1"}, // a part that is missing is a failure, and not a reason to skip
+		Stdout:  stdout,
+		Stderr:  stderr,
+	}.Run(ctx)
 }

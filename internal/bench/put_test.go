@@ -9,6 +9,8 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
+
+	"wrpdistributor/internal/proctest"
 )
 
 // What is to be reached.
@@ -27,7 +29,7 @@ type puts struct {
 // measurePuts starts containers without us, sessions, and sessions for which a
 // container waits, in turn.
 func (b *bench) measurePuts(t *testing.T) {
-	ports := freeRange(t, 3*portsEach)
+	ports := proctest.FreeRange(t, 3*portsEach)
 	raw := connectRaw(t, b.sshd, ports, b.wrpFields())
 	cold := b.startService(t, "cold", ports+portsEach, 0)
 	warm := b.startService(t, "warm", ports+2*portsEach, 1)

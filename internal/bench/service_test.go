@@ -7,7 +7,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -33,7 +32,6 @@ const (
 	lookPause  = 20 * time.Millisecond
 	patience   = 20 * time.Second // with a distributor that starts
 	firstPage  = "/?url=http://example.com/"
-	firstPort  = 26000
 )
 
 // A service is one distributor, with a database and ports of its own.
@@ -52,7 +50,7 @@ type service struct {
 // do its containers.
 func (b *bench) startService(t *testing.T, name string, port, warm int, env ...string) *service {
 	t.Helper()
-	listen := freeAddr(t)
+	listen := proctest.FreeAddr(t)
 	s := &service{t: t, name: name, base: "http://" + listen, db: databasetest.Config(t, "mysql").MySQL, warm: warm}
 	s.cmd = exec.Command(filepath.Join(b.bin, "distributor"))
 	s.cmd.Dir = t.TempDir()
@@ -92,35 +90,6 @@ func (b *bench) writeKeys(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
-// freeRange returns the first of n free ports in a row.
-func freeRange(t *testing.T, n int) int {
-	t.Helper()
-	for start := firstPort; start < firstPort+5000; start += n {
-		free := true
-		for port := start; port < start+n && free; port++ {
-			ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-			if free = err == nil; free {
-				ln.Close()
-			}
-		}
-		if free {
-			return start
-		}
-	}
-	t.Fatal("no free ports")
-	return 0
 }
 
 // removeContainers runs after the distributor was killed.

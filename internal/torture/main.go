@@ -27,18 +27,17 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"wrpdistributor/internal/selftest"
 )
 
 func main() {
@@ -117,26 +116,16 @@ Exit status: 0 nothing was wrong, 1 something was, 2 wrong usage.`,
 
 // torture builds the test and runs it.
 func (o options) torture(ctx context.Context, stdout, stderr io.Writer) error {
-	dir, err := os.MkdirTemp("", "wrp-torture")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "torture.test")
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "wrpdistributor/internal/torture")
-	build.Stdout, build.Stderr = stderr, stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("build the test: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, binary, "-test.run=^TestTorture$", "-test.timeout="+(o.duration+slack).String(), "-talk",
-		"-duration="+o.duration.String(), "-seed="+strconv.FormatUint(o.seed, 10), "-clients="+strconv.Itoa(o.clients),
-		"-hosts="+strconv.Itoa(o.hosts), "-real="+strconv.Itoa(o.real), "-warm="+strconv.Itoa(o.warm),
-		fmt.Sprintf("-gateway=%t", o.gateway), fmt.Sprintf("-race=%t", o.race), fmt.Sprintf("-patient=%t", o.patient))
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	err = cmd.Run()
-	if _, failed := errors.AsType[*exec.ExitError](err); failed {
-		return errors.New("see above")
-	}
-	return err
+	return selftest.Test{
+		Package: "wrpdistributor/internal/torture",
+		Name:    "TestTorture",
+		Timeout: o.duration + slack,
+		Flags: []string{
+			"-talk", "-duration=" + o.duration.String(), "-seed=" + strconv.FormatUint(o.seed, 10), "-clients=" + strconv.Itoa(o.clients),
+			"-hosts=" + strconv.Itoa(o.hosts), "-real=" + strconv.Itoa(o.real), "-warm=" + strconv.Itoa(o.warm),
+			fmt.Sprintf("-gateway=%t", o.gateway), fmt.Sprintf("-race=%t", o.race), fmt.Sprintf("-patient=%t", o.patient),
+		},
+		Stdout: stdout,
+		Stderr: stderr,
+	}.Run(ctx)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -84,13 +83,13 @@ func newPrograms(t *testing.T, l *ledger, o options, db *mysql.Config, hosts []h
 	}
 	p.useHosts(hosts, limits)
 	for i := range 2 {
-		addr := freeAddr(t)
+		addr := proctest.FreeAddr(t)
 		d := &daemon{
 			name: fmt.Sprintf("distributor %d", i), args: []string{"distributor"}, addr: addr,
 			env: []string{"LISTEN=" + addr, fmt.Sprintf("INSTANCE=d%d", i), "DATA_DIR=" + t.TempDir()},
 		}
 		if o.gateway {
-			d.gateway = freeAddr(t)
+			d.gateway = proctest.FreeAddr(t)
 			d.env = append(d.env, "GATEWAY_LISTEN="+d.gateway, "FREEZE_AFTER="+freezeAfter.String())
 		}
 		p.distributors = append(p.distributors, d)
@@ -123,16 +122,6 @@ func (p *programs) useHosts(hosts []host, limits []int) {
 	write("known_hosts", []byte(known))
 	p.env = append(p.env, "CONTAINER_HOSTS="+strings.Join(names, ","), "CONTAINER_HOSTS_KEYS="+strings.Join(keys, ","),
 		"MAX_CONTAINERS_RUNNING="+strings.Join(max, ","))
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 // spawn starts a program. It is only called by the test's own goroutine.

@@ -57,7 +57,7 @@ func StartSSHD(t testing.TB, opt SSHDOptions) *SSHD {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	s := &SSHD{t: t, dir: dir, sshd: path, User: me.Username, Addr: freeAddr(t), Passphrase: opt.Passphrase,
+	s := &SSHD{t: t, dir: dir, sshd: path, User: me.Username, Addr: proctest.FreeAddr(t), Passphrase: opt.Passphrase,
 		KeyFile: filepath.Join(dir, "id"), KnownHosts: filepath.Join(dir, "known_hosts")}
 	hostKey := writeKey(t, filepath.Join(dir, "host_key"), "")
 	clientKey := writeKey(t, s.KeyFile, opt.Passphrase)
@@ -112,16 +112,6 @@ func (s *SSHD) awaitPort() {
 // Kill ends the server and cuts all its connections, which are processes of
 // their own.
 func (s *SSHD) Kill() { s.process.Kill() }
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
 
 // writeKey makes a key pair and returns its public half.
 func writeKey(t testing.TB, path, passphrase string) ssh.PublicKey {
