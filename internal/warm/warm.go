@@ -51,7 +51,8 @@ type Keeper struct {
 	Release  bool          // end what waits when Run ends
 	Log      *slog.Logger
 
-	mine atomic.Bool // this keeper has the lease
+	mine  atomic.Bool // this keeper has the lease
+	blind bool        // nobody could say who has it, the last time; used by Run only
 }
 
 // Run keeps containers waiting until ctx is done.
@@ -88,12 +89,18 @@ func (k *Keeper) runOff(ctx context.Context, holder string) {
 	}
 }
 
+// lease asks for the lease. That the database is away is said once.
 func (k *Keeper) lease(ctx context.Context, holder string) {
 	got, err := k.Sessions.Store.Lease(ctx, job, holder, term)
-	if err != nil && ctx.Err() == nil {
-		k.Log.WarnContext(ctx, "nothing is kept warm for now", "err", err)
-	}
 	k.mine.Store(got)
+	if blind := err != nil; blind != k.blind && ctx.Err() == nil {
+		k.blind = blind
+		if blind {
+			k.Log.WarnContext(ctx, "nothing is kept warm until the database answers", "err", err)
+		} else {
+			k.Log.InfoContext(ctx, "the database answers, containers are kept warm again")
+		}
+	}
 }
 
 // leave lets another replica go on at once, or ends what waits.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -312,4 +313,43 @@ func TestOff(t *testing.T) {
 	eventually(t, "none waits", func() bool { return len(list(t, k)) == 0 && k.Running() == 0 })
 	keep(t, keeper(t, k.Service))
 	eventually(t, "two wait again", func() bool { return count(t, k, "host0", session.Warm) == 2 })
+}
+
+// TestDatabaseAway: it is said once, however long it lasts, and so is the end.
+func TestDatabaseAway(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Warm: 1, Watch: true})
+	keeper := keeper(t, k.Service)
+	said := &journal{}
+	keeper.Log = slog.New(slog.NewTextHandler(said, nil))
+	keep(t, keeper)
+	eventually(t, "one waits", func() bool { return count(t, k, "host0", session.Warm) == 1 })
+	exec(t, k, `ALTER TABLE leases RENAME TO leases_away`)
+	eventually(t, "it is said", func() bool { return said.count("until the database answers") > 0 })
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // two more attempts
+	defer cancel()
+	<-ctx.Done()
+	if n := said.count("until the database answers"); n != 1 {
+		t.Errorf("it is said %d times, want once", n)
+	}
+	exec(t, k, `ALTER TABLE leases_away RENAME TO leases`)
+	eventually(t, "the end is said", func() bool { return said.count("kept warm again") == 1 })
+}
+
+// A journal is a log that can be searched. It is safe for concurrent use.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements [io.Writer].
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) count(words string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Count(j.text.String(), words)
 }
