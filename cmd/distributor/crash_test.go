@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -182,14 +183,24 @@ func (s *stack) consistent(h *pretend.Host) {
 
 func (s *stack) count(query string) int {
 	s.t.Helper()
+	n, err := strconv.Atoi(s.text(query))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return n
+}
+
+// text asks for one value.
+func (s *stack) text(query string) string {
+	s.t.Helper()
 	db, err := sql.Open("mysql", s.db.FormatDSN())
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer db.Close()
-	var n int
-	if err := db.QueryRow(query).Scan(&n); err != nil {
+	var value string
+	if err := db.QueryRow(query).Scan(&value); err != nil {
 		s.t.Fatal(err)
 	}
-	return n
+	return value
 }

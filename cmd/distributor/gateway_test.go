@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -243,5 +244,65 @@ func (s *stack) end() {
 	case <-s.proc.Done():
 	case <-time.After(20 * time.Second):
 		s.t.Fatalf("the distributor does not end:\n%s", s.proc.Output())
+	}
+}
+
+// TestGatewayFreezes: on a real engine, a session without traffic is paused, wakes
+// with the next request, and ends like any other while it is paused.
+func TestGatewayFreezes(t *testing.T) {
+	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: lockedToSocket}))
+	address := s.withGateway()
+	s.set("FREEZE_AFTER", "30s")
+	s.start()
+	session := s.put("one")
+	id := s.text("SELECT wrpContainerId FROM sessions")
+	state := func() string { return hoststest.Docker(t, "inspect", "-f", "{{.State.Status}}", id) }
+	freeze := func() {
+		t.Helper()
+		s.sql("UPDATE sessions SET started = UTC_TIMESTAMP() - INTERVAL 1 MINUTE, lastUsed = UTC_TIMESTAMP() - INTERVAL 1 MINUTE")
+		s.await("the container is paused", func() bool { return state() == "paused" })
+	}
+	freeze()
+	if code, _, _ := s.request("GET", "http://"+address+"/", session.Token, "one"); code != 200 || state() != "running" {
+		t.Errorf("a request to a frozen session = %d, its container is %s; want 200 and running", code, state())
+	}
+	freeze()
+	s.sql("UPDATE sessions SET started = UTC_TIMESTAMP() - INTERVAL 1 HOUR, lastUsed = UTC_TIMESTAMP() - INTERVAL 1 HOUR")
+	if out := s.run(0, "cleanup", "--timeout", "10"); !strings.Contains(out, "1 sessions terminated successfully") {
+		t.Errorf("cleanup of a frozen session says %q", out)
+	}
+	if n := s.count("SELECT COUNT(*) FROM sessions"); n != 0 {
+		t.Errorf("%d sessions are left, want none", n)
+	}
+}
+
+// TestGatewayReplicas: any of two distributors serves a session that the other
+// has started, and learns that the other has ended it.
+func TestGatewayReplicas(t *testing.T) {
+	one := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: lockedToSocket}))
+	first := one.withGateway()
+	one.start()
+	two := *one
+	two.env = slices.Clone(one.env)
+	listen := proctest.FreeAddr(t)
+	two.base = "http://" + listen
+	two.set("LISTEN", listen)
+	second := two.withGateway()
+	two.start()
+	session := one.put("one")
+	for _, gateway := range []string{first, second} {
+		if code, _, _ := one.request("GET", "http://"+gateway+"/", session.Token, "one"); code != 200 {
+			t.Errorf("the session at %s = %d, want 200", gateway, code)
+		}
+	}
+	two.do("DELETE", "one", 202)
+	if code, _, _ := one.request("GET", "http://"+second+"/", session.Token, "one"); code != 410 {
+		t.Errorf("an ended session where it was ended = %d, want 410", code)
+	}
+	if code, _, _ := one.request("GET", "http://"+first+"/", session.Token, "one"); code != 410 && code != 502 {
+		t.Errorf("an ended session elsewhere = %d, want 410 or, once, 502", code)
+	}
+	if code, _, _ := one.request("GET", "http://"+first+"/", session.Token, "one"); code != 410 {
+		t.Errorf("an ended session elsewhere, again = %d, want 410", code)
 	}
 }
