@@ -14,22 +14,22 @@ func TestLayering(t *testing.T) {
 	// What each package may import of ours. Commands may import everything, and
 	// so may test kits, whose names end in "test", and the programs torture and bench.
 	allowed := map[string][]string{
-		"migrations":                     {},
-		"internal/hosts":                 {},
-		"internal/hosts/pretend":         {"internal/hosts/pretend/standin"},
-		"internal/hosts/pretend/standin": {},
-		"internal/database":              {"migrations"},
-		"internal/session":               {"internal/hosts", "internal/database"},
-		"internal/reaper":                {"internal/hosts", "internal/session"},
-		"internal/warm":                  {"internal/hosts", "internal/session"},
-		"internal/config":                {"internal/hosts"},
-		"internal/auth":                  {},
-		"internal/inflight":              {},
-		"internal/httpapi":               {"internal/auth", "internal/hosts", "internal/inflight", "internal/session"},
-		"internal/gateway":               {"internal/auth", "internal/hosts", "internal/inflight", "internal/session"},
-		"internal/service":               {"internal/config", "internal/database", "internal/hosts", "internal/hosts/pretend", "internal/reaper", "internal/session"},
-		"internal/selftest":              {},
-		"docker/wrp-standin":             {"internal/hosts/pretend/standin"},
+		"migrations":               {},
+		"internal/hosts":           {},
+		"internal/pretend":         {"internal/pretend/standin"},
+		"internal/pretend/standin": {},
+		"internal/database":        {"migrations"},
+		"internal/session":         {"internal/hosts", "internal/database"},
+		"internal/reaper":          {"internal/hosts", "internal/session"},
+		"internal/warm":            {"internal/hosts", "internal/session"},
+		"internal/config":          {"internal/hosts"},
+		"internal/auth":            {},
+		"internal/inflight":        {},
+		"internal/httpapi":         {"internal/auth", "internal/hosts", "internal/inflight", "internal/session"},
+		"internal/gateway":         {"internal/auth", "internal/hosts", "internal/inflight", "internal/session"},
+		"internal/service":         {"internal/config", "internal/database", "internal/hosts", "internal/pretend", "internal/reaper", "internal/session"},
+		"internal/selftest":        {},
+		"docker/wrp-standin":       {"internal/pretend/standin"},
 	}
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
 	if err != nil {

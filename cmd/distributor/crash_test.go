@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"wrpdistributor/internal/hosts/pretend"
+	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/service/servicetest"
 )
 

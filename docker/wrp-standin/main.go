@@ -21,7 +21,7 @@ import (
 	"syscall"
 	"time"
 
-	"wrpdistributor/internal/hosts/pretend/standin"
+	"wrpdistributor/internal/pretend/standin"
 )
 
 var (

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"wrpdistributor/internal/hosts/pretend/standin"
+	"wrpdistributor/internal/pretend/standin"
 )
 
 // start runs the command in dir and returns the addresses that it logs, and

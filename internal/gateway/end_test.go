@@ -13,7 +13,7 @@ import (
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/gateway"
 	"wrpdistributor/internal/hosts"
-	"wrpdistributor/internal/hosts/pretend"
+	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/service/servicetest"
 )
 

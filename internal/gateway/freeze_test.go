@@ -12,7 +12,7 @@ import (
 
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/gateway"
-	"wrpdistributor/internal/hosts/pretend"
+	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/service/servicetest"
 	"wrpdistributor/internal/session"
 )

@@ -13,7 +13,7 @@ import (
 
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/hosts/hoststest"
-	"wrpdistributor/internal/hosts/pretend"
+	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/service/servicetest"
 )
 

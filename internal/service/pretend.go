@@ -12,7 +12,7 @@ import (
 
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/hosts"
-	"wrpdistributor/internal/hosts/pretend"
+	"wrpdistributor/internal/pretend"
 )
 
 // Pretending is a pool of pretend hosts in this process, for client authors and

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/database/databasetest"
-	"wrpdistributor/internal/hosts/pretend"
+	"wrpdistributor/internal/pretend"
 )
 
 // settings are the flags, which the program passes on. Without any this is the

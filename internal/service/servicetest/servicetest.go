@@ -15,7 +15,7 @@ import (
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
-	"wrpdistributor/internal/hosts/pretend"
+	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/service"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 
-	"wrpdistributor/internal/hosts/pretend/standin"
+	"wrpdistributor/internal/pretend/standin"
 )
 
 // start runs a container and opens its ports.

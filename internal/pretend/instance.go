@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/go-connections/nat"
 
-	"wrpdistributor/internal/hosts/pretend/standin"
+	"wrpdistributor/internal/pretend/standin"
 )
 
 // An instance is one container. What stands below the line changes, and is
