@@ -58,7 +58,7 @@ func clean(cmd *cobra.Command, opt *options, code *int) error {
 // once makes one pass and reports it.
 func once(cmd *cobra.Command, opt *options, svc *service.Service) error {
 	bar := newBar(cmd.ErrOrStderr())
-	report, err := svc.Reaper.Pass(cmd.Context(), reaper.Options{
+	report, err := svc.Reaper.Reconcile(cmd.Context(), reaper.Options{
 		Idle:      time.Duration(opt.timeout) * time.Minute,
 		All:       opt.all,
 		NoOrphans: opt.noOrphans,

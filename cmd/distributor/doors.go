@@ -125,7 +125,7 @@ func (d *doors) serve(cfg *config.Config, svc *service.Service, log *slog.Logger
 		DrainTimeout: cfg.StopTimeout,
 		Log:          log,
 	})
-	svc.Sessions.SetGate(d.gateway)
+	svc.Sessions.SetObserver(d.gateway)
 	for _, o := range d.list[1:] {
 		// No time limit for requests: the gateway has its own.
 		o.srv = &http.Server{

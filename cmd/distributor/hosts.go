@@ -119,8 +119,8 @@ func undrainHost(cmd *cobra.Command, svc *service.Service, args []string) error 
 }
 
 func listHosts(cmd *cobra.Command, svc *service.Service, _ []string) error {
-	svc.Pool.Check(cmd.Context())
-	states, err := svc.Sessions.States(cmd.Context())
+	svc.Pool.CheckHealth(cmd.Context())
+	states, err := svc.Sessions.HostStates(cmd.Context())
 	if err != nil {
 		return err
 	}

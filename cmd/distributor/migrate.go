@@ -88,7 +88,7 @@ func stopUnfit(cmd *cobra.Command, svc *service.Service, id int64, out io.Writer
 		return err
 	}
 	fmt.Fprintf(out, "Stopping session %d on %s:%d (%s), which the old tables cannot hold.\n", s.ID, s.Host, s.Port, s.State)
-	if err := svc.Reaper.EndNow(cmd.Context(), s); err != nil {
+	if err := svc.Reaper.StopNow(cmd.Context(), s); err != nil {
 		return fmt.Errorf("%w (the database is unchanged)", err)
 	}
 	return nil

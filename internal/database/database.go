@@ -71,7 +71,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	return &DB{DB: db, cfg: cfg, lockWait: time.Minute}, nil
 }
 
-// OpenAndMigrate is [Open] and [DB.Migrate].
+// OpenAndMigrate is [Started] and [DB.Migrate].
 func OpenAndMigrate(ctx context.Context, cfg Config) (*DB, error) {
 	db, err := Open(ctx, cfg)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"wrpdistributor/internal/clock"
 )
 
 // lockedMySQL runs fn on the very connection that holds the lock, and on no
@@ -96,11 +98,9 @@ func lockFile(ctx context.Context, path string, wait time.Duration) (unlock func
 			f.Close()
 			return nil, errLocked(path, wait)
 		}
-		select {
-		case <-ctx.Done():
+		if err := clock.Sleep(ctx, 20*time.Millisecond); err != nil {
 			f.Close()
-			return nil, ctx.Err()
-		case <-time.After(20 * time.Millisecond):
+			return nil, err
 		}
 	}
 }

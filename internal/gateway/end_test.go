@@ -132,7 +132,7 @@ func TestReleaseDrains(t *testing.T) {
 	s := allocate(t, b.Kit, amiga)
 	under := b.download(t, s.Token, size)
 	released := make(chan error, 2)
-	go func() { released <- b.Sessions.Release(t.Context(), amiga) }()
+	go func() { released <- b.Sessions.Stop(t.Context(), amiga) }()
 	eventually(t, "410 for new requests", func() bool { return b.get(t, "/favicon.ico", s.Token) == 410 })
 	row, err := b.Sessions.Store.ByID(t.Context(), s.ID)
 	must(t, err)
@@ -162,7 +162,7 @@ func TestReleaseDoesNotWaitForEver(t *testing.T) {
 	s := allocate(t, b.Kit, amiga)
 	under := b.download(t, s.Token, 1<<30)
 	start := time.Now()
-	must(t, b.Sessions.Release(t.Context(), amiga))
+	must(t, b.Sessions.Stop(t.Context(), amiga))
 	if took := time.Since(start); took < 300*time.Millisecond || took > 5*time.Second {
 		t.Errorf("it took %v", took)
 	}

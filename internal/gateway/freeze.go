@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
 )
@@ -19,7 +20,7 @@ const (
 // keepFreezing pauses the containers of sessions that nobody uses.
 func (g *Gateway) keepFreezing(ctx context.Context) {
 	every := min(freezePause, g.FreezeAfter/10)
-	for pause(ctx, every); ctx.Err() == nil; pause(ctx, every) {
+	for clock.Sleep(ctx, every) == nil {
 		if err := g.freezeIdle(ctx); err != nil && ctx.Err() == nil {
 			g.Log.WarnContext(ctx, "sessions are not looked through for idle ones", "err", err)
 		}

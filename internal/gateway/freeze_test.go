@@ -44,7 +44,7 @@ func TestFrozenAndWoken(t *testing.T) {
 		}
 	}
 	eventually(t, "frozen", func() bool { return state(t, b.Kit, s.ID) == "running frozen=true" })
-	must(t, b.Sessions.Release(t.Context(), amiga))
+	must(t, b.Sessions.Stop(t.Context(), amiga))
 	wants(t, "released while it was frozen", b.get(t, "/", s.Token), 410)
 	if b.Running() != 0 {
 		t.Error("the container goes on")

@@ -12,12 +12,12 @@ import (
 
 const lookTimeout = 10 * time.Second
 
-// Open implements [session.Gate].
-func (g *Gateway) Open(s *session.Session) { g.routes.add(s, g.newRoute) }
+// Started implements [session.Observer].
+func (g *Gateway) Started(s *session.Session) { g.routes.add(s, g.newRoute) }
 
-// Shut implements [session.Gate]. Requests for the session that come from now on
+// Stopping implements [session.Observer]. Requests for the session that come from now on
 // are told that it is gone. Those under way may finish, for a while.
-func (g *Gateway) Shut(ctx context.Context, id int64) {
+func (g *Gateway) Stopping(ctx context.Context, id int64) {
 	r := g.routes.remove(id)
 	if r == nil {
 		return
@@ -72,7 +72,7 @@ func (g *Gateway) runLook(r *route, l *look) {
 	defer close(l.done)
 	ctx, cancel := context.WithTimeout(context.WithValue(g.alive, foundGone{}, true), lookTimeout)
 	defer cancel()
-	l.err = g.Sessions.Check(ctx, r.session)
+	l.err = g.Sessions.RepairUnresponsive(ctx, r.session)
 	if errors.Is(l.err, session.ErrNotFound) {
 		g.routes.remove(r.session.ID)
 		g.retire(r)

@@ -52,7 +52,7 @@ type Config struct {
 	StallTimeout time.Duration // after which a request that does not move is cut; 0: 5 min
 }
 
-// A Gateway is an [http.Handler] and a [session.Gate]. It is safe for concurrent
+// A Gateway is an [http.Handler] and a [session.Observer]. It is safe for concurrent
 // use.
 type Gateway struct {
 	Config

@@ -43,7 +43,7 @@ func TestRefreshAndOpen(t *testing.T) {
 	g.routes.init()
 	s := &session.Session{ID: 1, Token: "t", Gateway: true}
 	asked := g.routes.begin()
-	g.Open(s)
+	g.Started(s)
 	if ended := g.routes.replace(nil, asked, g.newRoute); len(ended) > 0 || g.routes.get(1) == nil {
 		t.Error("a session ended because the database had not heard of it yet")
 	}

@@ -55,7 +55,7 @@ func openBench(t *testing.T, k *servicetest.Kit, opt options) *bench {
 	opt.Sessions, opt.Log, opt.Guard = k.Sessions, log, auth.New(nil, log)
 	b.gw = gateway.New(opt.Config)
 	k.Sessions.Gateway = true
-	k.Sessions.SetGate(b.gw)
+	k.Sessions.SetObserver(b.gw)
 	srv := httptest.NewUnstartedServer(b.gw)
 	srv.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	if opt.tls {

@@ -23,12 +23,12 @@ import (
 func TestNothingIsLeft(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
 	k.Sessions.Gateway = true
-	k.Pool.Check(t.Context())
+	k.Pool.CheckHealth(t.Context())
 	before, channels := goleak.IgnoreCurrent(), k.Hosts[0].OpenChannels()
 
 	log := slog.New(slog.DiscardHandler)
 	g := gateway.New(gateway.Config{Sessions: k.Sessions, Guard: auth.New(nil, log), Log: log, Interval: 100 * time.Millisecond, FreezeAfter: time.Minute})
-	k.Sessions.SetGate(g)
+	k.Sessions.SetObserver(g)
 	srv := httptest.NewServer(g)
 	ctx, stop := context.WithCancel(t.Context())
 	ran := make(chan error)
@@ -51,7 +51,7 @@ func TestNothingIsLeft(t *testing.T) {
 		}
 		leave()
 		if i == 25 {
-			must(t, k.Sessions.Release(t.Context(), released))
+			must(t, k.Sessions.Stop(t.Context(), released))
 		}
 	}
 	k.Hosts[0].KillContainer(list[0].ContainerID)

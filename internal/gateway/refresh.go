@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"wrpdistributor/internal/clock"
 )
 
 const (
@@ -52,7 +54,7 @@ func (g *Gateway) update(ctx context.Context) error {
 func (g *Gateway) runRefresh(next *refresh, wait time.Duration) {
 	defer g.tasks.End()
 	defer close(next.done)
-	pause(g.alive, wait)
+	_ = clock.Sleep(g.alive, wait)
 	u := &g.refresh
 	u.one.Lock()
 	defer u.one.Unlock()
@@ -69,7 +71,7 @@ func (g *Gateway) askAll() error {
 	ctx, cancel := context.WithTimeout(g.alive, refreshTimeout)
 	defer cancel()
 	asked := g.routes.begin()
-	list, err := g.Sessions.Store.Served(ctx)
+	list, err := g.Sessions.Store.GatewaySessions(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,7 +81,7 @@ func (g *Gateway) askAll() error {
 	for i := range list {
 		if r := g.routes.get(list[i].ID); list[i].Frozen && r != nil && r.work.Busy() {
 			// Another process froze what is used here.
-			if _, err := g.Sessions.Use(ctx, list[i].ID); err != nil {
+			if _, err := g.Sessions.TouchByID(ctx, list[i].ID); err != nil {
 				g.Log.WarnContext(ctx, "frozen session is not woken", "session", list[i].ID, "err", err)
 			}
 		}
@@ -93,16 +95,6 @@ func (g *Gateway) keepUp(ctx context.Context) {
 		if err := g.update(ctx); err != nil && ctx.Err() == nil {
 			g.Log.WarnContext(ctx, "sessions are not up to date, those that are known go on", "err", err)
 		}
-		pause(ctx, g.Interval)
-	}
-}
-
-// pause waits, or less if ctx is done before.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
+		_ = clock.Sleep(ctx, g.Interval)
 	}
 }

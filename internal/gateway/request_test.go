@@ -145,7 +145,7 @@ func TestEntrance(t *testing.T) {
 	b := newBench(t, databasetest.New(t), options{Config: gateway.Config{Address: "gateway.example:8080"}})
 	s := allocate(t, b.Kit, amiga)
 	gone := allocate(t, b.Kit, session.Client{IP: "192.0.2.2", UserAgent: "x"})
-	must(t, b.Sessions.Release(t.Context(), session.Client{IP: "192.0.2.2", UserAgent: "x"}))
+	must(t, b.Sessions.Stop(t.Context(), session.Client{IP: "192.0.2.2", UserAgent: "x"}))
 	for _, tt := range []struct {
 		request, code, location string
 	}{
@@ -207,7 +207,7 @@ func TestEntranceTLS(t *testing.T) {
 func TestAnswersSayLittle(t *testing.T) {
 	b := newBench(t, databasetest.New(t), options{})
 	s := allocate(t, b.Kit, amiga)
-	must(t, b.Sessions.Release(t.Context(), amiga))
+	must(t, b.Sessions.Stop(t.Context(), amiga))
 	page := regexp.MustCompile(`^<h1>[^<]+</h1><p>[^<]+\.</p><p>Request ([A-Z2-7]{10})</p>$`)
 	for _, tt := range []struct {
 		path, token string

@@ -66,7 +66,7 @@ func TestDecision36Replicas(t *testing.T) {
 			s := allocate(t, one.Kit, amiga)
 			wants(t, "here", one.get(t, "/", s.Token), 200)
 			wants(t, "there", two.get(t, "/", s.Token), 200)
-			must(t, two.Sessions.Release(t.Context(), amiga))
+			must(t, two.Sessions.Stop(t.Context(), amiga))
 			wants(t, "there, ended", two.get(t, "/", s.Token), 410)
 			eventually(t, "here, ended", func() bool { return one.get(t, "/", s.Token) == 410 })
 			if a := ask(t, "GET", one.url+"/s/"+s.Token+"/", ""); a.StatusCode != 410 {
@@ -83,7 +83,7 @@ func TestEndedElsewhere(t *testing.T) {
 	other := servicetest.Open(t, b.DB, b.Config)
 	s := allocate(t, b.Kit, amiga)
 	wants(t, "a page", b.get(t, "/favicon.ico", s.Token), 404)
-	must(t, other.Sessions.Release(t.Context(), amiga))
+	must(t, other.Sessions.Stop(t.Context(), amiga))
 	pause(300 * time.Millisecond)
 	wants(t, "a page of a session that ended elsewhere", b.get(t, "/favicon.ico", s.Token), 410)
 }
@@ -110,15 +110,15 @@ func TestDatabaseDown(t *testing.T) {
 func TestNewsThatAreLate(t *testing.T) {
 	b := newBench(t, databasetest.New(t), options{})
 	s := allocate(t, b.Kit, amiga)
-	b.gw.Shut(t.Context(), s.ID)
-	b.gw.Open(s)
+	b.gw.Stopping(t.Context(), s.ID)
+	b.gw.Started(s)
 	wants(t, "a session that was shut", b.get(t, "/", s.Token), 410)
 	next := *s
 	next.ID, next.Token = s.ID+1, unknown
-	b.gw.Shut(t.Context(), next.ID)
-	b.gw.Open(&next)
+	b.gw.Stopping(t.Context(), next.ID)
+	b.gw.Started(&next)
 	wants(t, "a session that was shut before it was opened", b.get(t, "/", next.Token), 410)
 	direct := session.Session{ID: 77, Token: "direct", Host: s.Host, Port: s.Port}
-	b.gw.Open(&direct)
+	b.gw.Started(&direct)
 	wants(t, "a session that is not for a gateway", b.get(t, "/", direct.Token), 401)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/session"
 )
 
@@ -121,7 +122,7 @@ func (g *Gateway) use(ctx context.Context, r *route) error {
 	if began.Before(a.due(g.Interval)) {
 		return nil // another request did it
 	}
-	_, err := g.Sessions.Use(waiting, r.session.ID)
+	_, err := g.Sessions.TouchByID(waiting, r.session.ID)
 	if errors.Is(err, session.ErrNotFound) {
 		g.routes.remove(r.session.ID)
 		r.transport.CloseIdleConnections()
@@ -144,7 +145,7 @@ func (g *Gateway) keepWriting(ctx context.Context) {
 				next = due
 			}
 		}
-		pause(ctx, time.Until(next))
+		_ = clock.Sleep(ctx, time.Until(next))
 		g.write(ctx, func(r *route) bool { return !time.Now().Before(r.activity.due(g.Interval)) })
 	}
 }

@@ -61,7 +61,7 @@ func (h *host) readyForStart(ctx context.Context, s Spec) (string, error) {
 		return "", fmt.Errorf("%w: none configured", ErrCertificate)
 	}
 	err := h.alive(ctx)
-	if err == nil && s.Private {
+	if err == nil && s.Gateway {
 		err = h.canForward(ctx)
 	}
 	if err != nil {

@@ -48,9 +48,9 @@ type Spec struct {
 	Token string // WRP's secret
 	TLS   bool   // serve TLS, with the host's certificate
 
-	// Private publishes the port on the host's own loopback only, where
+	// Gateway publishes the port on the host's own loopback only, where
 	// [Pool.Dial] finds it; else it is published on all addresses.
-	Private bool
+	Gateway bool
 
 	databaseID string
 }

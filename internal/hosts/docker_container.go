@@ -13,6 +13,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/go-connections/nat"
+
+	"wrpdistributor/internal/clock"
 )
 
 // create makes a container and returns its id.
@@ -30,7 +32,7 @@ func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles,
 			tls.Key+":"+path.Join(workDir, "private.key")+":ro")
 	}
 	outside := nat.PortBinding{HostPort: strconv.Itoa(s.Port)}
-	if s.Private {
+	if s.Gateway {
 		outside.HostIP = loopback
 	}
 	pids := c.Pids
@@ -186,10 +188,8 @@ func (e *engine) awaitAbsence(ctx context.Context, ref string) error {
 			}
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the removal of %s: %w", ref, ctx.Err())
-		case <-time.After(20 * time.Millisecond):
+		if err := clock.Sleep(ctx, 20*time.Millisecond); err != nil {
+			return fmt.Errorf("wait for the removal of %s: %w", ref, err)
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"wrpdistributor/internal/clock"
 )
 
 // A State says what is known of a host.
@@ -84,8 +86,8 @@ func newHost(h Host, cfg *Config, engines *engineNames) (*host, error) {
 	dial := dialLocal
 	if h.SSH != nil {
 		m.conn = &conn{target: *h.SSH, keys: &hostKeys{cfg.KnownHosts}, timeout: cfg.ConnectTimeout}
-		if cfg.PrivateFrom > 0 {
-			m.conn.forward.ports = []int{cfg.PrivateFrom, cfg.PrivateFrom + h.Max - 1}
+		if cfg.GatewayStartPort > 0 {
+			m.conn.forward.ports = []int{cfg.GatewayStartPort, cfg.GatewayStartPort + h.Max - 1}
 		}
 		dial = m.conn.dialDocker
 	}
@@ -138,7 +140,7 @@ func (h *host) run(ctx context.Context) {
 			timer.Stop()
 		case <-h.failed:
 			timer.Stop()
-			_ = pause(ctx, h.untilNextCheck()) // the loop looks at ctx itself
+			_ = clock.Sleep(ctx, h.untilNextCheck()) // the loop looks at ctx itself
 		case <-timer.C:
 		}
 	}

@@ -19,9 +19,9 @@ type Config struct {
 	Container  Container
 	KnownHosts KnownHosts
 
-	// PrivateFrom is the port of a host's first slot if containers are private:
+	// GatewayStartPort is the port of a host's first slot if containers are private:
 	// a host that does not let us through to them takes none. 0: they are not.
-	PrivateFrom int
+	GatewayStartPort int
 
 	ConnectTimeout time.Duration // TCP and SSH login together; 0: 5 s
 	ReadyTimeout   time.Duration // a started container may take this long to answer; 0: 5 s
@@ -97,9 +97,9 @@ func (p *Pool) Close() error {
 	return errors.Join(errs...)
 }
 
-// Check asks every host once, in parallel, whether it can take containers. The
+// CheckHealth asks every host once, in parallel, whether it can take containers. The
 // answers are in [Pool.Status].
-func (p *Pool) Check(ctx context.Context) {
+func (p *Pool) CheckHealth(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, h := range p.hosts {
 		wg.Go(func() { h.check(ctx) })
@@ -142,9 +142,9 @@ func (p *Pool) Status() []Status {
 	return list
 }
 
-// Settle waits until every host has been asked once, which a host that says
+// AwaitFirstCheck waits until every host has been asked once, which a host that says
 // nothing delays by one connect timeout, and never again.
-func (p *Pool) Settle(ctx context.Context) {
+func (p *Pool) AwaitFirstCheck(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, h := range p.hosts {
 		if h.status().State == Unknown {
@@ -225,8 +225,8 @@ func (p *Pool) Remove(ctx context.Context, r Ref) error {
 	return p.remove(ctx, r, true)
 }
 
-// Discard is [Pool.Remove] for a container that served nobody: it is killed.
-func (p *Pool) Discard(ctx context.Context, r Ref) error {
+// RemoveNow is [Pool.Remove] for a container that served nobody: it is killed.
+func (p *Pool) RemoveNow(ctx context.Context, r Ref) error {
 	return p.remove(ctx, r, false)
 }
 

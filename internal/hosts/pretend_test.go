@@ -96,8 +96,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // quiet is told of events and does nothing.
 type quiet struct{}
 
-func (quiet) Happened(context.Context, hosts.Event)         {}
-func (quiet) Listed(context.Context, string, []hosts.Found) {}
+func (quiet) HandleEvent(context.Context, hosts.Event)         {}
+func (quiet) HandleListing(context.Context, string, []hosts.Found) {}
 
 func run(t *testing.T, p *hosts.Pool) {
 	t.Helper()
@@ -156,7 +156,7 @@ func TestDecision21SharedEngine(t *testing.T) {
 	one := servicetest.StartHosts(t, 1, pretend.Config{EngineID: "SAME"})[0]
 	two := servicetest.StartHosts(t, 1, pretend.Config{EngineID: "SAME"})[0]
 	p, log := newPool(t, []*pretend.Host{one, two}, nil)
-	p.Check(t.Context())
+	p.CheckHealth(t.Context())
 	if !log.has("two hosts are one engine") {
 		t.Error("the log does not say that two hosts are one engine")
 	}
@@ -287,7 +287,7 @@ func TestMissingImage(t *testing.T) {
 	if _, err := p.Create(t.Context(), spec(1, 9090)); !errors.Is(err, hosts.ErrImageMissing) {
 		t.Errorf("Create without image = %v, want ErrImageMissing", err)
 	}
-	p.Check(t.Context())
+	p.CheckHealth(t.Context())
 	if st := p.Status()[0]; st.State == hosts.Up || !strings.Contains(st.Reason, "image missing") {
 		t.Errorf("status = %+v, want down for want of the image", st)
 	}

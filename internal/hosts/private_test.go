@@ -15,12 +15,12 @@ import (
 func TestRealPrivate(t *testing.T) {
 	p, id := realPool(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
 	ctx := t.Context()
-	s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret", Private: true}
+	s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret", Gateway: true}
 	var err error
 	if s.ID, err = p.Create(ctx, s); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(p.Start(ctx, s.Ref), p.Ready(ctx, s), p.Heat(ctx, s), p.Probe(ctx, s)); err != nil {
+	if err := errors.Join(p.Start(ctx, s.Ref), p.Ready(ctx, s), p.WarmUp(ctx, s), p.Probe(ctx, s)); err != nil {
 		t.Fatal(err)
 	}
 	if bound := hoststest.Docker(t, "port", s.ID); bound != "8080/tcp -> 127.0.0.1:"+strconv.Itoa(s.Port) {
@@ -85,11 +85,11 @@ func TestRealPrivateForbidden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, id := realPool(t, hoststest.StartSSHD(t, opt))
 			p.hosts[0].conn.forward.ports = []int{9090, 9093}
-			p.Check(t.Context())
+			p.CheckHealth(t.Context())
 			if st := p.Status()[0]; st.State != Down {
 				t.Errorf("status = %+v, want the host put aside", st)
 			}
-			s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: 9090, Token: "secret", Private: true}
+			s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: 9090, Token: "secret", Gateway: true}
 			if _, err := p.Create(t.Context(), s); err == nil {
 				t.Error("Create on a host that does not let us through succeeded")
 			}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"wrpdistributor/internal/clock"
 )
 
 const (
@@ -40,7 +42,7 @@ func (p *Pool) Ready(ctx context.Context, s Spec) error {
 func (h *host) ready(ctx context.Context, s Spec) error {
 	if h.probe.isOff() {
 		_, err := h.inspect(ctx, s.Ref)
-		return errors.Join(err, pause(ctx, blindPause))
+		return errors.Join(err, clock.Sleep(ctx, blindPause))
 	}
 	deadline, cancel := context.WithTimeout(ctx, h.cfg.ReadyTimeout)
 	defer cancel()
@@ -60,7 +62,7 @@ func (h *host) ready(ctx context.Context, s Spec) error {
 			}
 			look = time.Now().Add(probeInspect)
 		}
-		if pause(deadline, probePause) != nil {
+		if clock.Sleep(deadline, probePause) != nil {
 			return h.neverAnswered(ctx, s, err)
 		}
 	}
@@ -84,22 +86,13 @@ func (h *host) neverAnswered(ctx context.Context, s Spec, last error) error {
 	return nil
 }
 
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
-}
-
 // Probe asks the running container of s once, as [Pool.Ready] does.
 func (p *Pool) Probe(ctx context.Context, s Spec) error {
 	h, err := p.find(s.Ref.Host)
 	if err != nil {
 		return err
 	}
-	if h.probe.isOff() && !s.Private {
+	if h.probe.isOff() && !s.Gateway {
 		_, err = h.inspect(ctx, s.Ref)
 	} else {
 		err = h.asker(s, "/")(ctx)
@@ -114,9 +107,9 @@ func (p *Pool) Probe(ctx context.Context, s Spec) error {
 // answers from within the container.
 const firstPage = "/?url=http%3A%2F%2F127.0.0.1%3A8080%2Ffavicon.ico"
 
-// Heat has the started container of s draw its first page, which takes seconds
+// WarmUp has the started container of s draw its first page, which takes seconds
 // and which the next page is faster for.
-func (p *Pool) Heat(ctx context.Context, s Spec) error {
+func (p *Pool) WarmUp(ctx context.Context, s Spec) error {
 	h, err := p.find(s.Ref.Host)
 	if err != nil {
 		return err
@@ -161,7 +154,7 @@ func (h *host) asker(s Spec, path string) func(context.Context) error {
 // dial connects to the container's port: on the host's own loopback, or from
 // outside if the key does not allow that and the port is public.
 func (h *host) dial(ctx context.Context, s Spec) (net.Conn, error) {
-	if h.conn == nil || s.Private {
+	if h.conn == nil || s.Gateway {
 		return h.dialPrivate(ctx, s.Port)
 	}
 	if !h.probe.isPublic() {

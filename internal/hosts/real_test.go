@@ -126,7 +126,7 @@ func lifecycle(t *testing.T, p *Pool, databaseID, host string) {
 
 func TestRealLocal(t *testing.T) {
 	p, id := realPool(t)
-	p.Check(t.Context())
+	p.CheckHealth(t.Context())
 	if st := p.Status()[0]; st.State != Up || !st.Image {
 		t.Fatalf("status = %+v", st)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"golang.org/x/sync/errgroup"
+
+	"wrpdistributor/internal/clock"
 )
 
 // An Event is something that happened to a container of ours.
@@ -27,12 +29,12 @@ const (
 // A Watcher is told what happens to containers of ours. Its methods are called
 // by several goroutines at once.
 type Watcher interface {
-	// Happened is told of one event. Events may come late, and more than once.
-	Happened(ctx context.Context, e Event)
+	// HandleEvent is told of one event. Events may come late, and more than once.
+	HandleEvent(ctx context.Context, e Event)
 
-	// Listed is told which containers a host has, whenever the stream of its
+	// HandleListing is told which containers a host has, whenever the stream of its
 	// events begins anew: whatever happened before is in the list.
-	Listed(ctx context.Context, host string, containers []Found)
+	HandleListing(ctx context.Context, host string, containers []Found)
 }
 
 const parallelEvents = 4 // of one host that are dealt with at once
@@ -54,12 +56,12 @@ func (h *host) watch(ctx context.Context, w Watcher) error {
 	var work errgroup.Group
 	work.SetLimit(parallelEvents)
 	defer work.Wait() // its functions return no errors
-	work.Go(func() error { w.Listed(ctx, h.Name, list); return nil })
+	work.Go(func() error { w.HandleListing(ctx, h.Name, list); return nil })
 	for {
 		select {
 		case e := <-events:
 			e.Host = h.Name
-			work.Go(func() error { w.Happened(ctx, e); return nil })
+			work.Go(func() error { w.HandleEvent(ctx, e); return nil })
 		case err := <-broken:
 			return err
 		}
@@ -75,6 +77,6 @@ func (h *host) follow(ctx context.Context, w Watcher) {
 			h.log.DebugContext(ctx, "event stream ended", "err", err)
 			h.check(ctx)
 		}
-		_ = pause(ctx, minPause) // the loop looks at ctx itself
+		_ = clock.Sleep(ctx, minPause) // the loop looks at ctx itself
 	}
 }

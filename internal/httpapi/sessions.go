@@ -46,7 +46,7 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 	write(w, http.StatusAccepted, "text/xml;charset=UTF-8", fmt.Sprintf("<xml><wrpUrl>%s</wrpUrl><token>%s</token></xml>", address, sess.Token))
 	if err := http.NewResponseController(w).Flush(); err != nil {
 		s.Log.InfoContext(r.Context(), "client left before it got its session, which is stopped", "request", requestID(r), "session", sess.ID)
-		if err := s.Sessions.Abandon(r.Context(), sess); err != nil {
+		if err := s.Sessions.StopUnused(r.Context(), sess); err != nil {
 			s.Log.WarnContext(r.Context(), "abandoned session is left to cleanup", "request", requestID(r), "session", sess.ID, "err", err)
 		}
 	}
@@ -72,7 +72,7 @@ func (s *Server) stop(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = s.Sessions.Release(r.Context(), client)
+	err = s.Sessions.Stop(r.Context(), client)
 	if errors.Is(err, session.ErrNotFound) {
 		w.WriteHeader(http.StatusNoContent)
 		return nil

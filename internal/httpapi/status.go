@@ -64,7 +64,7 @@ type hostState struct {
 // hostStates says of every host whether it takes sessions, and why not. Names,
 // and errors that may hold them, are for operators only.
 func (s *Server) hostStates(r *http.Request) ([]hostState, error) {
-	states, err := s.Sessions.States(r.Context())
+	states, err := s.Sessions.HostStates(r.Context())
 	if err != nil {
 		return nil, err
 	}

@@ -125,9 +125,9 @@ func (p *pass) session(ctx context.Context, s *session.Session, idle bool) {
 	var err error
 	switch {
 	case p.opt.All:
-		ended, err = true, p.EndNow(ctx, s)
+		ended, err = true, p.StopNow(ctx, s)
 	case idle:
-		ended, err = p.Sessions.Expire(ctx, s, int(p.opt.Idle/time.Second))
+		ended, err = p.Sessions.StopIdle(ctx, s, int(p.opt.Idle/time.Second))
 	default:
 		ended, err = p.Sessions.Repair(ctx, s)
 	}
@@ -140,7 +140,7 @@ func (p *pass) count(s *session.Session, ended bool, err error) {
 	defer p.mu.Unlock()
 	switch {
 	case err == nil && ended:
-		p.report.Ended++
+		p.report.Stopped++
 	case err == nil || errors.Is(err, session.ErrPending):
 		return
 	default:

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"time"
 
+	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
 )
@@ -43,7 +44,7 @@ type Options struct {
 // A Report says what a pass did.
 type Report struct {
 	Sessions int      `json:"sessions"` // were to be ended
-	Ended    int      `json:"ended"`
+	Stopped    int      `json:"ended"`
 	Failed   int      `json:"failed"`
 	Orphans  int      `json:"orphans"` // containers without a session that were removed
 	Planned  []string `json:"planned,omitempty"`
@@ -53,7 +54,7 @@ type Report struct {
 // Summary is the line that operators' scripts know from the PHP program.
 func (r *Report) Summary() string {
 	return fmt.Sprintf("Cleanup of %d sessions finished, %d sessions terminated successfully - %d sessions failed to terminate.",
-		r.Sessions, r.Ended, r.Failed)
+		r.Sessions, r.Stopped, r.Failed)
 }
 
 // Run makes a pass every interval until ctx is done, never two at once.
@@ -71,7 +72,7 @@ func (r *Reaper) Run(ctx context.Context, every time.Duration, opt Options) erro
 }
 
 func (r *Reaper) logPass(ctx context.Context, opt Options) {
-	report, err := r.Pass(ctx, opt)
+	report, err := r.Reconcile(ctx, opt)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.Log.ErrorContext(ctx, "cleanup could not be made, the next one tries again", "err", err)
@@ -79,13 +80,13 @@ func (r *Reaper) logPass(ctx context.Context, opt Options) {
 		return
 	}
 	if report.Sessions+report.Orphans+len(report.Problems) > 0 {
-		r.Log.InfoContext(ctx, "cleanup", "ended", report.Ended, "failed", report.Failed, "orphans", report.Orphans, "problems", report.Problems)
+		r.Log.InfoContext(ctx, "cleanup", "ended", report.Stopped, "failed", report.Failed, "orphans", report.Orphans, "problems", report.Problems)
 	}
 }
 
-// Pass corrects all differences once. What could not be corrected is in the
+// Reconcile corrects all differences once. What could not be corrected is in the
 // report; an error means that the pass could not be made at all.
-func (r *Reaper) Pass(ctx context.Context, opt Options) (*Report, error) {
+func (r *Reaper) Reconcile(ctx context.Context, opt Options) (*Report, error) {
 	p := &pass{Reaper: r, opt: opt, report: &Report{}, reachable: make(map[string]bool)}
 	// Containers are listed before the rows are read: one that is created in
 	// between has a row by then, not the other way round.
@@ -114,18 +115,16 @@ func (r *Reaper) Pass(ctx context.Context, opt Options) (*Report, error) {
 // pendingPause is how often a start that is being given up is looked at.
 const pendingPause = 200 * time.Millisecond
 
-// EndNow ends a session on purpose. One that is starting just now is marked and
+// StopNow ends a session on purpose. One that is starting just now is marked and
 // waited for: its starter ends it, or its time running out does.
-func (r *Reaper) EndNow(ctx context.Context, s *session.Session) error {
+func (r *Reaper) StopNow(ctx context.Context, s *session.Session) error {
 	for {
-		ended, err := r.Sessions.End(ctx, s)
+		ended, err := r.Sessions.StopSession(ctx, s)
 		if ended || (err != nil && !errors.Is(err, session.ErrPending)) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pendingPause):
+		if err := clock.Sleep(ctx, pendingPause); err != nil {
+			return err
 		}
 		s, err = r.Sessions.Store.ByID(ctx, s.ID)
 		if errors.Is(err, session.ErrNotFound) {

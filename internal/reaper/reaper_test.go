@@ -57,7 +57,7 @@ func age(t *testing.T, k *servicetest.Kit, minutes int, sessions ...*session.Ses
 
 func pass(t *testing.T, k *servicetest.Kit, opt reaper.Options) *reaper.Report {
 	t.Helper()
-	r, err := k.Reaper.Pass(t.Context(), opt)
+	r, err := k.Reaper.Reconcile(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func pass(t *testing.T, k *servicetest.Kit, opt reaper.Options) *reaper.Report {
 
 func want(t *testing.T, k *servicetest.Kit, r *reaper.Report, ended, failed, orphans, rows, running int) {
 	t.Helper()
-	if r.Ended != ended || r.Failed != failed || r.Orphans != orphans || r.Sessions != ended+failed {
+	if r.Stopped != ended || r.Failed != failed || r.Orphans != orphans || r.Sessions != ended+failed {
 		t.Errorf("report = %+v; want %d ended, %d failed, %d orphans", r, ended, failed, orphans)
 	}
 	all, err := k.Sessions.Store.All(t.Context())
@@ -107,7 +107,7 @@ func TestDecision06SeveralPasses(t *testing.T) {
 				r := pass(t, k, reaper.Options{Idle: idle})
 				mu.Lock()
 				defer mu.Unlock()
-				ended += r.Ended
+				ended += r.Stopped
 				if len(r.Problems) > 0 {
 					t.Errorf("problems: %q", r.Problems)
 				}
@@ -133,7 +133,7 @@ func TestDecision11UsedMeanwhile(t *testing.T) {
 	if err := k.Sessions.Touch(t.Context(), clientNo(0)); err != nil {
 		t.Fatal(err)
 	}
-	if ended, err := k.Sessions.Expire(t.Context(), &list[0], 600); ended || err != nil {
+	if ended, err := k.Sessions.StopIdle(t.Context(), &list[0], 600); ended || err != nil {
 		t.Errorf("Expire = %t, %v; want it to stay", ended, err)
 	}
 	want(t, k, &reaper.Report{}, 0, 0, 0, 1, 1)

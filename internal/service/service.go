@@ -46,7 +46,7 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 		DatabaseID:     id,
 		Container:      cfg.Container,
 		KnownHosts:     cfg.KnownHosts,
-		PrivateFrom:    private,
+		GatewayStartPort:    private,
 		ConnectTimeout: cfg.ConnectTimeout,
 		ReadyTimeout:   cfg.ReadyTimeout,
 		StopTimeout:    cfg.StopTimeout,

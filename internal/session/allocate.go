@@ -22,7 +22,7 @@ type request struct {
 // failure.
 func (m *Manager) startNew(ctx context.Context, c Client, tls bool) (*Session, error) {
 	r := &request{Manager: m, client: c, tls: tls, failed: make(map[string]error)}
-	m.Pool.Settle(ctx)
+	m.Pool.AwaitFirstCheck(ctx)
 	room := time.Now().Add(makeRoomFor)
 	for {
 		s, err := r.takeWaiting(ctx)
@@ -49,7 +49,7 @@ func (m *Manager) startNew(ctx context.Context, c Client, tls bool) (*Session, e
 func (m *Manager) opened(ctx context.Context, id int64) (*Session, error) {
 	s, err := m.Store.ByID(ctx, id)
 	if err == nil && m.gate != nil && s.Gateway {
-		m.gate.Open(s)
+		m.gate.Started(s)
 	}
 	return s, err
 }

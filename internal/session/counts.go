@@ -77,8 +77,8 @@ type HostState struct {
 	Why     string   // it takes none now; empty: it takes one
 }
 
-// States returns the state of every host, in the configured order.
-func (m *Manager) States(ctx context.Context) ([]HostState, error) {
+// HostStates returns the state of every host, in the configured order.
+func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
 	rows, err := m.Store.usage(ctx)
 	if err != nil {
 		return nil, err

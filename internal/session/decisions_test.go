@@ -44,15 +44,15 @@ func TestDecision09StoppingKeepsSlot(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Max: 1})
 	mustAllocate(t, k, amiga, true)
 	must(t, k.Hosts[0].SetDown(true))
-	if err := k.Sessions.Release(t.Context(), amiga); !errors.Is(err, hosts.ErrUnreachable) {
+	if err := k.Sessions.Stop(t.Context(), amiga); !errors.Is(err, hosts.ErrUnreachable) {
 		t.Fatalf("Release = %v, want ErrUnreachable", err)
 	}
 	must(t, k.Hosts[0].SetDown(false))
-	k.Pool.Check(t.Context())
+	k.Pool.CheckHealth(t.Context())
 	if _, _, err := k.Sessions.Allocate(t.Context(), amiga, false); !isFull(err, "full 1/1") {
 		t.Errorf("Allocate = %v, want full: the old container may still run", err)
 	}
-	if _, err := k.Reaper.Pass(t.Context(), reaper.Options{}); err != nil {
+	if _, err := k.Reaper.Reconcile(t.Context(), reaper.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	mustAllocate(t, k, amiga, true)
@@ -66,13 +66,13 @@ func TestDecision12DatabaseClock(t *testing.T) {
 	cfg.MySQL.Params = map[string]string{"timestamp": fmt.Sprint(time.Now().Add(-time.Hour).Unix())}
 	k := servicetest.New(t, databasetest.Open(t, cfg), servicetest.Options{})
 	mustAllocate(t, k, amiga, true)
-	r, err := k.Reaper.Pass(t.Context(), reaper.Options{Idle: 10 * time.Minute})
-	if err != nil || r.Ended != 0 {
+	r, err := k.Reaper.Reconcile(t.Context(), reaper.Options{Idle: 10 * time.Minute})
+	if err != nil || r.Stopped != 0 {
 		t.Errorf("a session of this minute was reaped: %+v, %v", r, err)
 	}
 	exec(t, k, `UPDATE sessions SET lastUsed = `+k.DB.SecondsAgo(), 601)
-	r, err = k.Reaper.Pass(t.Context(), reaper.Options{Idle: 10 * time.Minute})
-	if err != nil || r.Ended != 1 {
+	r, err = k.Reaper.Reconcile(t.Context(), reaper.Options{Idle: 10 * time.Minute})
+	if err != nil || r.Stopped != 1 {
 		t.Errorf("an idle session was not reaped: %+v, %v", r, err)
 	}
 }
@@ -118,10 +118,10 @@ func TestDecision16Abandon(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
 	lost := mustAllocate(t, k, amiga, true)
 	mustAllocate(t, k, amiga, false)
-	must(t, k.Sessions.Abandon(t.Context(), lost))
+	must(t, k.Sessions.StopUnused(t.Context(), lost))
 	wantRows(t, k, "running:1")
-	must(t, k.Sessions.Release(t.Context(), amiga))
-	must(t, k.Sessions.Abandon(t.Context(), mustAllocate(t, k, amiga, true)))
+	must(t, k.Sessions.Stop(t.Context(), amiga))
+	must(t, k.Sessions.StopUnused(t.Context(), mustAllocate(t, k, amiga, true)))
 	wantRows(t, k, "")
 }
 
@@ -155,10 +155,10 @@ func TestDecision33TakenOver(t *testing.T) {
 	if s := takeOver(); s.Token != "" || s.Port != 9090 {
 		t.Errorf("session = %+v, want no token and port 9090", s)
 	}
-	if r, err := k.Reaper.Pass(t.Context(), reaper.Options{Idle: time.Hour}); err != nil || r.Ended != 0 {
+	if r, err := k.Reaper.Reconcile(t.Context(), reaper.Options{Idle: time.Hour}); err != nil || r.Stopped != 0 {
 		t.Errorf("a pass ended it: %+v, %v", r, err)
 	}
-	must(t, k.Sessions.Release(t.Context(), amiga))
+	must(t, k.Sessions.Stop(t.Context(), amiga))
 	if n := len(k.Hosts[0].Containers()); n != 0 {
 		t.Errorf("%d containers are left after Release", n)
 	}

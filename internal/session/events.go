@@ -7,9 +7,9 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-// Happened implements [hosts.Watcher]: what a pass of the reaper would correct
+// HandleEvent implements [hosts.Watcher]: what a pass of the reaper would correct
 // later is corrected at once. Starts under way are left to their starters.
-func (m *Manager) Happened(ctx context.Context, e hosts.Event) {
+func (m *Manager) HandleEvent(ctx context.Context, e hosts.Event) {
 	s, err := m.Store.ByID(ctx, e.Container.Session)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -29,7 +29,7 @@ func (m *Manager) unknownContainer(ctx context.Context, e hosts.Event) error {
 		return nil
 	}
 	m.Log.InfoContext(ctx, "removing a container that came too late", "host", e.Host, "container", e.Container.Name)
-	return m.Pool.Discard(ctx, hosts.Ref{Host: e.Host, ID: e.Container.ID, Name: e.Container.Name})
+	return m.Pool.RemoveNow(ctx, hosts.Ref{Host: e.Host, ID: e.Container.ID, Name: e.Container.Name})
 }
 
 func (m *Manager) ownContainer(ctx context.Context, s *Session, action hosts.Action) error {
@@ -44,9 +44,9 @@ func (m *Manager) ownContainer(ctx context.Context, s *Session, action hosts.Act
 	return err
 }
 
-// Listed implements [hosts.Watcher]: sessions whose containers are not in the
+// HandleListing implements [hosts.Watcher]: sessions whose containers are not in the
 // list are looked at one by one, absence from a list proves nothing.
-func (m *Manager) Listed(ctx context.Context, host string, containers []hosts.Found) {
+func (m *Manager) HandleListing(ctx context.Context, host string, containers []hosts.Found) {
 	found := make(map[string]hosts.Found)
 	for _, c := range containers {
 		found[c.ID] = c

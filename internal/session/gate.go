@@ -7,24 +7,24 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-// A Gate is what clients reach private containers through. Its methods are
+// A Observer is what clients reach private containers through. Its methods are
 // called by several goroutines at once.
-type Gate interface {
-	// Open is told of a session that begins to run.
-	Open(s *Session)
+type Observer interface {
+	// Started is told of a session that begins to run.
+	Started(s *Session)
 
-	// Shut is told of a session whose container is about to be ended, and
+	// Stopping is told of a session whose container is about to be ended, and
 	// returns when no request for it is under way, or when that takes too long.
-	Shut(ctx context.Context, id int64)
+	Stopping(ctx context.Context, id int64)
 }
 
-// SetGate names the gate of this process. It must be called before anything
+// SetObserver names the gate of this process. It must be called before anything
 // else.
-func (m *Manager) SetGate(g Gate) { m.gate = g }
+func (m *Manager) SetObserver(g Observer) { m.gate = g }
 
-// Use counts as use of a running session and returns it, its container ready to
+// TouchByID counts as use of a running session and returns it, its container ready to
 // serve: if it was frozen it is woken. [ErrNotFound]: the session does not run.
-func (m *Manager) Use(ctx context.Context, id int64) (*Session, error) {
+func (m *Manager) TouchByID(ctx context.Context, id int64) (*Session, error) {
 	n, err := m.Store.TouchAll(ctx, []int64{id})
 	if err != nil {
 		return nil, err
@@ -42,9 +42,9 @@ func (m *Manager) Use(ctx context.Context, id int64) (*Session, error) {
 // wake says so in the row before it lets the container go on: who freezes it at
 // the same time pauses it before he looks at the row again, so that one of both
 // comes last and finds what the other did. Whoever dies in between leaves a
-// container that the next request has to wait for, see [Manager.Check].
+// container that the next request has to wait for, see [Manager.RepairUnresponsive].
 func (m *Manager) wake(ctx context.Context, s *Session) error {
-	if _, err := m.Store.Thaw(ctx, s.ID); err != nil {
+	if _, err := m.Store.Unfreeze(ctx, s.ID); err != nil {
 		return err
 	}
 	step("woken")
@@ -67,7 +67,7 @@ func (m *Manager) Freeze(ctx context.Context, s *Session, seconds int) (bool, er
 	now, lookErr := m.Store.ByID(context.WithoutCancel(ctx), s.ID)
 	switch {
 	case err != nil:
-		_, thawErr := m.Store.Thaw(context.WithoutCancel(ctx), s.ID)
+		_, thawErr := m.Store.Unfreeze(context.WithoutCancel(ctx), s.ID)
 		return false, errors.Join(err, thawErr)
 	case lookErr == nil && !now.Frozen:
 		return false, m.Pool.Unpause(context.WithoutCancel(ctx), s.ref(m.DatabaseID))
@@ -77,10 +77,10 @@ func (m *Manager) Freeze(ctx context.Context, s *Session, seconds int) (bool, er
 	return true, lookErr
 }
 
-// Check looks at the container of a running session that does not answer. One
+// RepairUnresponsive looks at the container of a running session that does not answer. One
 // that is paused is woken, whatever the row says; if it is gone the session is
 // ended and [ErrNotFound] returned.
-func (m *Manager) Check(ctx context.Context, s *Session) error {
+func (m *Manager) RepairUnresponsive(ctx context.Context, s *Session) error {
 	f, err := m.Pool.Inspect(ctx, s.ref(m.DatabaseID))
 	switch {
 	case errors.Is(err, hosts.ErrGone):

@@ -61,7 +61,7 @@ func TestFreeze(t *testing.T) {
 		if again := mustAllocate(t, k, amiga, false); again.ID != s.ID {
 			t.Error("a frozen session was taken for a dead one")
 		}
-		used, err := k.Sessions.Use(t.Context(), s.ID)
+		used, err := k.Sessions.TouchByID(t.Context(), s.ID)
 		if err != nil || used.ID != s.ID || paused(t, k) || reload(t, k, s.ID).Frozen {
 			t.Errorf("Use = %+v, %v; paused %t, frozen %t; want it awake", used, err, paused(t, k), reload(t, k, s.ID).Frozen)
 		}
@@ -90,7 +90,7 @@ func TestFreezeRaces(t *testing.T) {
 		}
 		for range 2 {
 			wg.Go(func() {
-				if _, err := k.Sessions.Use(t.Context(), s.ID); err != nil {
+				if _, err := k.Sessions.TouchByID(t.Context(), s.ID); err != nil {
 					t.Error(err)
 				}
 			})
@@ -111,7 +111,7 @@ func TestFreezeInterrupted(t *testing.T) {
 		mend func(t *testing.T, k *servicetest.Kit, s *session.Session) error
 	}{
 		{"a request that waits", true, func(t *testing.T, k *servicetest.Kit, s *session.Session) error {
-			return k.Sessions.Check(t.Context(), s)
+			return k.Sessions.RepairUnresponsive(t.Context(), s)
 		}},
 		{"a pass", false, func(t *testing.T, k *servicetest.Kit, s *session.Session) error {
 			_, err := k.Sessions.Repair(t.Context(), s)
@@ -119,7 +119,7 @@ func TestFreezeInterrupted(t *testing.T) {
 		}},
 		{"a new stream of events", false, func(t *testing.T, k *servicetest.Kit, _ *session.Session) error {
 			list, _, err := k.Pool.List(t.Context(), "host0")
-			k.Sessions.Listed(t.Context(), "host0", list)
+			k.Sessions.HandleListing(t.Context(), "host0", list)
 			return err
 		}},
 	} {
@@ -168,18 +168,18 @@ func TestDecision37Late(t *testing.T) {
 		}
 		exec(t, k, `UPDATE sessions SET gateway = TRUE`)
 		unused(t, k, 610)
-		if ended, err := k.Sessions.Expire(t.Context(), s, 600); ended || err != nil {
+		if ended, err := k.Sessions.StopIdle(t.Context(), s, 600); ended || err != nil {
 			t.Errorf("Expire = %t, %v; want it to stay for 5 s more", ended, err)
 		}
 		if _, err := k.Sessions.Freeze(t.Context(), s, 60); err != nil || !paused(t, k) {
 			t.Fatalf("Freeze: %v, paused %t", err, paused(t, k))
 		}
 		unused(t, k, 620)
-		if ended, err := k.Sessions.Expire(t.Context(), s, 600); !ended || err != nil {
+		if ended, err := k.Sessions.StopIdle(t.Context(), s, 600); !ended || err != nil {
 			t.Errorf("Expire of a frozen session = %t, %v; want it ended", ended, err)
 		}
 		wantRows(t, k, "")
-		if _, err := k.Sessions.Use(t.Context(), s.ID); !errors.Is(err, session.ErrNotFound) {
+		if _, err := k.Sessions.TouchByID(t.Context(), s.ID); !errors.Is(err, session.ErrNotFound) {
 			t.Errorf("Use of an ended session = %v, want ErrNotFound", err)
 		}
 	})

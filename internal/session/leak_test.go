@@ -24,9 +24,9 @@ func TestFailoverLeaks(t *testing.T) {
 		if s := mustAllocate(t, k, amiga, true); s.Host != "host1" {
 			t.Fatalf("session is on %s, want host1", s.Host)
 		}
-		must(t, k.Sessions.Release(t.Context(), amiga))
+		must(t, k.Sessions.Stop(t.Context(), amiga))
 		must(t, k.Hosts[0].SetDown(false))
-		k.Pool.Check(t.Context())
+		k.Pool.CheckHealth(t.Context())
 	}
 	for range 10 {
 		failOver() // until all pools of connections have their size

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/hosts"
 )
 
@@ -38,7 +39,7 @@ type Config struct {
 type Manager struct {
 	Config
 	taken takenPorts
-	gate  Gate // nil: there is none
+	gate  Observer // nil: there is none
 
 	starts sync.WaitGroup
 	alive  context.Context // done when starts are to be cut off
@@ -106,7 +107,7 @@ func (m *Manager) resume(ctx context.Context, c Client, s *Session) (bool, error
 			return false, ignorePending(err)
 		}
 	}
-	return false, pause(ctx, pollInterval)
+	return false, clock.Sleep(ctx, pollInterval)
 }
 
 // ignorePending drops errors that leave the client free of the old session.
@@ -148,10 +149,10 @@ func (m *Manager) Touch(ctx context.Context, c Client) error {
 	return err
 }
 
-// Release ends the client's session. The client is free at once; the slot is,
+// Stop ends the client's session. The client is free at once; the slot is,
 // when the host confirms that the container is gone. [ErrNotFound] means that
 // there is none, hosts.ErrUnreachable that the container waits to be reaped.
-func (m *Manager) Release(ctx context.Context, c Client) error {
+func (m *Manager) Stop(ctx context.Context, c Client) error {
 	ctx, cancel := m.detach(ctx)
 	defer cancel()
 	for {
@@ -169,9 +170,9 @@ func (m *Manager) Release(ctx context.Context, c Client) error {
 	}
 }
 
-// Abandon ends a session that could not be handed over, unless its client has
+// StopUnused ends a session that could not be handed over, unless its client has
 // got it by another request meanwhile.
-func (m *Manager) Abandon(ctx context.Context, s *Session) error {
+func (m *Manager) StopUnused(ctx context.Context, s *Session) error {
 	ctx, cancel := m.detach(ctx)
 	defer cancel()
 	if ok, err := m.Store.StopUnused(ctx, s.ID); !ok || err != nil {

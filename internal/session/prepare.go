@@ -7,9 +7,9 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-// Prepare starts a container that waits for a client, and has it draw a page. A
+// StartWarm starts a container that waits for a client, and has it draw a page. A
 // port that a stranger holds is stepped around. It returns false if enough of the kind are on the host, or it has no room.
-func (m *Manager) Prepare(ctx context.Context, host string, tls bool, enough int) (bool, error) {
+func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough int) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(m.alive, cancel)()
@@ -46,7 +46,7 @@ func (m *Manager) prepare(ctx context.Context, s *Session) error {
 	if err := m.launch(ctx, s); err != nil {
 		return err
 	}
-	if err := m.Pool.Heat(ctx, s.spec(m.DatabaseID)); err != nil {
+	if err := m.Pool.WarmUp(ctx, s.spec(m.DatabaseID)); err != nil {
 		return err
 	}
 	step("hot")

@@ -33,17 +33,17 @@ func (m *Manager) Repair(ctx context.Context, s *Session) (bool, error) {
 	return m.finish(ctx, s)
 }
 
-// Expire ends a session that has not been used for that many seconds. False: it
+// StopIdle ends a session that has not been used for that many seconds. False: it
 // was used, or ended, since s was read.
-func (m *Manager) Expire(ctx context.Context, s *Session, seconds int) (bool, error) {
+func (m *Manager) StopIdle(ctx context.Context, s *Session, seconds int) (bool, error) {
 	if ok, err := m.Store.StopIdle(ctx, s.ID, seconds); !ok || err != nil {
 		return false, err
 	}
 	return m.finish(ctx, s)
 }
 
-// End ends a session on purpose, whoever uses it.
-func (m *Manager) End(ctx context.Context, s *Session) (bool, error) {
+// StopSession ends a session on purpose, whoever uses it.
+func (m *Manager) StopSession(ctx context.Context, s *Session) (bool, error) {
 	if s.State == Stopping {
 		return m.finish(ctx, s)
 	}
@@ -69,10 +69,10 @@ func (m *Manager) finish(ctx context.Context, s *Session) (bool, error) {
 	step("stopping")
 	remove := m.Pool.Remove
 	if s.ClientIP == "" {
-		remove = m.Pool.Discard // nobody has used it
+		remove = m.Pool.RemoveNow // nobody has used it
 	}
 	if m.gate != nil && s.Gateway {
-		m.gate.Shut(ctx, s.ID)
+		m.gate.Stopping(ctx, s.ID)
 	}
 	if err := remove(ctx, s.ref(m.DatabaseID)); err != nil {
 		return false, fmt.Errorf("end session %d: %w", s.ID, err)

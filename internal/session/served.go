@@ -7,8 +7,8 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Served returns the running sessions that gateways serve.
-func (st *Store) Served(ctx context.Context) ([]Session, error) {
+// GatewaySessions returns the running sessions that gateways serve.
+func (st *Store) GatewaySessions(ctx context.Context) ([]Session, error) {
 	return st.find(ctx, served)
 }
 
@@ -40,7 +40,7 @@ func (st *Store) Freeze(ctx context.Context, id int64, seconds int) (bool, error
 	return st.change(ctx, `UPDATE sessions SET frozen = TRUE WHERE id = ? AND `+freezable+st.db.SecondsAgo(), id, seconds)
 }
 
-// Thaw marks a session as not frozen. False: it was not.
-func (st *Store) Thaw(ctx context.Context, id int64) (bool, error) {
+// Unfreeze marks a session as not frozen. False: it was not.
+func (st *Store) Unfreeze(ctx context.Context, id int64) (bool, error) {
 	return st.change(ctx, `UPDATE sessions SET frozen = FALSE WHERE id = ? AND frozen`, id)
 }

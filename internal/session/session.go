@@ -124,7 +124,7 @@ type Session struct {
 
 // spec says how the session's container is started.
 func (s *Session) spec(databaseID string) hosts.Spec {
-	return hosts.Spec{Ref: s.ref(databaseID), Port: s.Port, Token: s.Token, TLS: s.TLS && !s.Gateway, Private: s.Gateway}
+	return hosts.Spec{Ref: s.ref(databaseID), Port: s.Port, Token: s.Token, TLS: s.TLS && !s.Gateway, Gateway: s.Gateway}
 }
 
 // ref names the session's container for its host.

@@ -107,11 +107,11 @@ func TestLife(t *testing.T) {
 		if err := k.Sessions.Touch(t.Context(), amiga); err != nil {
 			t.Error(err)
 		}
-		if err := k.Sessions.Release(t.Context(), amiga); err != nil {
+		if err := k.Sessions.Stop(t.Context(), amiga); err != nil {
 			t.Error(err)
 		}
 		for name, err := range map[string]error{
-			"Release": k.Sessions.Release(t.Context(), amiga), "Touch": k.Sessions.Touch(t.Context(), amiga),
+			"Release": k.Sessions.Stop(t.Context(), amiga), "Touch": k.Sessions.Touch(t.Context(), amiga),
 		} {
 			if !errors.Is(err, session.ErrNotFound) {
 				t.Errorf("%s of a session that ended = %v, want ErrNotFound", name, err)
@@ -268,11 +268,11 @@ func TestDecision14Unreachable(t *testing.T) {
 	if took := time.Since(start); took > 3*time.Second {
 		t.Errorf("Allocate while the host is down took %v", took)
 	}
-	if err := k.Sessions.Release(t.Context(), amiga); !errors.Is(err, hosts.ErrUnreachable) {
+	if err := k.Sessions.Stop(t.Context(), amiga); !errors.Is(err, hosts.ErrUnreachable) {
 		t.Errorf("Release while the host is down = %v, want ErrUnreachable", err)
 	}
 	wantRows(t, k, "stopping:1")
-	if err := k.Sessions.Release(t.Context(), amiga); !errors.Is(err, session.ErrNotFound) {
+	if err := k.Sessions.Stop(t.Context(), amiga); !errors.Is(err, session.ErrNotFound) {
 		t.Errorf("second Release = %v, want ErrNotFound", err)
 	}
 	if fresh := mustAllocate(t, k, amiga, true); fresh.Host != "host1" {
@@ -292,7 +292,7 @@ func TestDecision15StopWhileStarting(t *testing.T) {
 	for rows(t, k) != "starting:1" {
 		time.Sleep(time.Millisecond) // until the request has come so far
 	}
-	if err := k.Sessions.Release(t.Context(), amiga); err != nil {
+	if err := k.Sessions.Stop(t.Context(), amiga); err != nil {
 		t.Errorf("Release of a starting session = %v", err)
 	}
 	if err := <-result; !errors.Is(err, session.ErrStopped) {

@@ -110,7 +110,7 @@ func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) error {
 func (m *Manager) removeFailed(ctx context.Context, s *Session, cause error) error {
 	switch {
 	case s.ContainerID != "":
-		return m.Pool.Discard(ctx, s.ref(m.DatabaseID))
+		return m.Pool.RemoveNow(ctx, s.ref(m.DatabaseID))
 	case errors.Is(cause, hosts.ErrUncertain):
 		return ErrPending
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/hosts"
 )
 
@@ -158,7 +159,7 @@ func (r *request) awaitCreation(ctx context.Context, s *Session) error {
 		if time.Since(begun) > creationWait {
 			return fmt.Errorf("%w: it was not created", errUnfitWarm)
 		}
-		if err := pause(ctx, preparingPause); err != nil {
+		if err := clock.Sleep(ctx, preparingPause); err != nil {
 			return err
 		}
 		now, err := r.Store.ByID(ctx, s.ID)
@@ -189,18 +190,9 @@ func (r *request) makeRoom(ctx context.Context, full *FullError) error {
 		return nil // it is gone already
 	}
 	if slices.ContainsFunc(list, func(s Session) bool { return s.State == Stopping || r.fits(&s) }) {
-		return pause(ctx, makeRoomPause)
+		return clock.Sleep(ctx, makeRoomPause)
 	}
 	r.Log.InfoContext(ctx, "making room: a waiting container of another kind is ended", "session", list[0].ID, "host", list[0].Host, "because", full)
 	_, err = r.end(ctx, &list[0])
 	return ignorePending(err)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

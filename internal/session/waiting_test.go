@@ -21,8 +21,8 @@ import (
 // mustPrepare prepares a container that waits on host0.
 func mustPrepare(t *testing.T, k *servicetest.Kit, tls bool, enough int) {
 	t.Helper()
-	k.Pool.Settle(t.Context())
-	if done, err := k.Sessions.Prepare(t.Context(), "host0", tls, enough); err != nil || !done {
+	k.Pool.AwaitFirstCheck(t.Context())
+	if done, err := k.Sessions.StartWarm(t.Context(), "host0", tls, enough); err != nil || !done {
 		t.Fatalf("Prepare = %t, %v; want a container", done, err)
 	}
 }
@@ -181,14 +181,14 @@ func TestDecision35RealDemandFirst(t *testing.T) {
 	if _, _, err := k.Sessions.Allocate(t.Context(), st, false); !isFull(err, "full 2/2") {
 		t.Errorf("Allocate on a full host = %v, want a FullError", err)
 	}
-	must(t, k.Sessions.Release(t.Context(), amiga))
+	must(t, k.Sessions.Stop(t.Context(), amiga))
 	mustPrepare(t, k, false, 1)
 	k.Hosts[0].SetDelay("remove", 300*time.Millisecond)
 	ending := make(chan error)
 	go func() {
 		waiting, err := k.Sessions.Store.Waiting(t.Context())
 		if err == nil {
-			_, err = k.Sessions.End(t.Context(), &waiting[0])
+			_, err = k.Sessions.StopSession(t.Context(), &waiting[0])
 		}
 		ending <- err
 	}()
@@ -202,7 +202,7 @@ func TestDecision35RealDemandFirst(t *testing.T) {
 func preparing(ctx context.Context, k *servicetest.Kit) <-chan error {
 	result := make(chan error, 1)
 	go func() {
-		_, err := k.Sessions.Prepare(ctx, "host0", false, 1)
+		_, err := k.Sessions.StartWarm(ctx, "host0", false, 1)
 		result <- err
 	}()
 	return result
@@ -212,7 +212,7 @@ func preparing(ctx context.Context, k *servicetest.Kit) <-chan error {
 // waits for the container but not for its first page.
 func TestDecision35Joined(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Max: 1, Pretend: pretend.Config{BrowserStart: time.Hour}})
-	k.Pool.Settle(t.Context())
+	k.Pool.AwaitFirstCheck(t.Context())
 	ctx, cancel := context.WithCancel(t.Context())
 	result := preparing(ctx, k)
 	eventually(t, "it is heated", func() bool { return k.Running() == 1 && rows(t, k) == "warming:1" })
@@ -244,7 +244,7 @@ func TestDecision35JoinedEarly(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			k := watching(t, databasetest.New(t), servicetest.Options{})
-			k.Pool.Settle(t.Context())
+			k.Pool.AwaitFirstCheck(t.Context())
 			tt.harm(k.Hosts[0])
 			result := preparing(t.Context(), k)
 			eventually(t, "it is being prepared", func() bool { return rows(t, k) == "warming:1" })
@@ -276,15 +276,15 @@ func TestDecision35JoinedInVain(t *testing.T) {
 		name string
 		end  func(k *servicetest.Kit, other *session.Manager) error
 	}{
-		{"stopped", func(k *servicetest.Kit, _ *session.Manager) error { return k.Sessions.Release(t.Context(), amiga) }},
+		{"stopped", func(k *servicetest.Kit, _ *session.Manager) error { return k.Sessions.Stop(t.Context(), amiga) }},
 		{"shut down", func(_ *servicetest.Kit, other *session.Manager) error { other.Close(); return nil }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			db := databasetest.New(t)
 			k := watching(t, db, servicetest.Options{})
 			other := servicetest.Open(t, db, servicetest.Configure(t, k.Hosts, servicetest.Options{}))
-			k.Pool.Settle(t.Context())
-			other.Pool.Settle(t.Context())
+			k.Pool.AwaitFirstCheck(t.Context())
+			other.Pool.AwaitFirstCheck(t.Context())
 			k.Hosts[0].SetDelay("create", time.Second)
 			prepared := preparing(t.Context(), k)
 			eventually(t, "it is being prepared", func() bool { return rows(t, k) == "warming:1" })
@@ -313,12 +313,12 @@ func TestDecision35JoinedInVain(t *testing.T) {
 func TestPrepareLimits(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		k := servicetest.New(t, db, servicetest.Options{Max: 4})
-		k.Pool.Settle(t.Context())
+		k.Pool.AwaitFirstCheck(t.Context())
 		race := func(enough int) {
 			var wg sync.WaitGroup
 			for range 6 {
 				wg.Go(func() {
-					if _, err := k.Sessions.Prepare(t.Context(), "host0", false, enough); err != nil {
+					if _, err := k.Sessions.StartWarm(t.Context(), "host0", false, enough); err != nil {
 						t.Error(err)
 					}
 				})
@@ -341,7 +341,7 @@ func TestPrepareLimits(t *testing.T) {
 		if err != nil || counts.Sessions != 0 || counts.Containers != 4 || counts.Remaining != 4 {
 			t.Errorf("Counts = %+v, %v; want no sessions, 4 containers, 4 to be had", counts, err)
 		}
-		states, err := k.Sessions.States(t.Context())
+		states, err := k.Sessions.HostStates(t.Context())
 		if err != nil || states[0].Used != 0 || states[0].Warm != 4 || states[0].Why != "" {
 			t.Errorf("States = %+v, %v; want a host that takes sessions", states, err)
 		}
@@ -352,9 +352,9 @@ func TestPrepareLimits(t *testing.T) {
 func TestPrepareFails(t *testing.T) {
 	t.Run("start", func(t *testing.T) {
 		k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
-		k.Pool.Settle(t.Context())
+		k.Pool.AwaitFirstCheck(t.Context())
 		k.Hosts[0].FailNext("start", 500, "out of memory", 1)
-		if done, err := k.Sessions.Prepare(t.Context(), "host0", false, 1); done || err == nil {
+		if done, err := k.Sessions.StartWarm(t.Context(), "host0", false, 1); done || err == nil {
 			t.Errorf("Prepare = %t, %v; want an error", done, err)
 		}
 		wantRows(t, k, "")
@@ -370,7 +370,7 @@ func TestPrepareFails(t *testing.T) {
 	})
 	t.Run("closed", func(t *testing.T) {
 		k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
-		k.Pool.Settle(t.Context())
+		k.Pool.AwaitFirstCheck(t.Context())
 		k.Hosts[0].SetDelay("start", time.Minute)
 		result := preparing(t.Context(), k)
 		eventually(t, "it is being started", func() bool { return k.Hosts[0].Requests("start") > 0 })
@@ -385,7 +385,7 @@ func TestPrepareFails(t *testing.T) {
 	})
 	t.Run("unknown host", func(t *testing.T) {
 		k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
-		if _, err := k.Sessions.Prepare(t.Context(), "nowhere", false, 1); !errors.Is(err, hosts.ErrUnknownHost) {
+		if _, err := k.Sessions.StartWarm(t.Context(), "nowhere", false, 1); !errors.Is(err, hosts.ErrUnknownHost) {
 			t.Errorf("Prepare = %v, want ErrUnknownHost", err)
 		}
 	})

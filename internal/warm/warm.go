@@ -23,6 +23,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
 )
@@ -43,9 +44,9 @@ const (
 	releaseTimeout = 10 * time.Second
 )
 
-// A Keeper keeps containers waiting, as many as each host of the pool says. All
+// A Warmer keeps containers waiting, as many as each host of the pool says. All
 // fields are required, but Release.
-type Keeper struct {
+type Warmer struct {
 	Sessions *session.Manager
 	MaxAge   time.Duration // a container that has waited for longer is replaced
 	Release  bool          // end what waits when Run ends
@@ -56,7 +57,7 @@ type Keeper struct {
 }
 
 // Run keeps containers waiting until ctx is done.
-func (k *Keeper) Run(ctx context.Context) error {
+func (k *Warmer) Run(ctx context.Context) error {
 	holder := rand.Text()
 	if !slices.ContainsFunc(k.Sessions.Pool.Hosts(), func(h hosts.Host) bool { return h.Warm+h.WarmTLS > 0 }) {
 		k.runOff(ctx, holder)
@@ -68,7 +69,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 	for ctx.Err() == nil {
 		k.lease(ctx, holder)
-		pause(ctx, renewal)
+		_ = clock.Sleep(ctx, renewal)
 	}
 	wg.Wait()
 	if k.mine.Load() {
@@ -79,8 +80,8 @@ func (k *Keeper) Run(ctx context.Context) error {
 
 // runOff ends what waits since it was to, unless others keep it. It does not keep
 // the lease: a process that is started to keep containers begins at once.
-func (k *Keeper) runOff(ctx context.Context, holder string) {
-	for k.Sessions.Pool.Settle(ctx); ctx.Err() == nil; pause(ctx, offInterval) {
+func (k *Warmer) runOff(ctx context.Context, holder string) {
+	for k.Sessions.Pool.AwaitFirstCheck(ctx); ctx.Err() == nil; _ = clock.Sleep(ctx, offInterval) {
 		k.lease(ctx, holder)
 		if k.mine.Swap(false) {
 			k.endAll(ctx)
@@ -90,7 +91,7 @@ func (k *Keeper) runOff(ctx context.Context, holder string) {
 }
 
 // lease asks for the lease. That the database is away is said once.
-func (k *Keeper) lease(ctx context.Context, holder string) {
+func (k *Warmer) lease(ctx context.Context, holder string) {
 	got, err := k.Sessions.Store.Lease(ctx, job, holder, term)
 	k.mine.Store(got)
 	if blind := err != nil; blind != k.blind && ctx.Err() == nil {
@@ -104,7 +105,7 @@ func (k *Keeper) lease(ctx context.Context, holder string) {
 }
 
 // leave lets another replica go on at once, or ends what waits.
-func (k *Keeper) leave(holder string) {
+func (k *Warmer) leave(holder string) {
 	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 	defer cancel()
 	if k.Release {
@@ -114,14 +115,14 @@ func (k *Keeper) leave(holder string) {
 }
 
 // endAll ends what waits on all hosts that can be asked.
-func (k *Keeper) endAll(ctx context.Context) {
+func (k *Warmer) endAll(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, h := range k.Sessions.Pool.Hosts() {
 		if h.Warm, h.WarmTLS = 0, 0; !k.isUp(h) {
 			continue
 		}
 		wg.Go(func() {
-			if _, err := k.Pass(ctx, h); err != nil {
+			if _, err := k.Reconcile(ctx, h); err != nil {
 				k.Log.Warn("containers that wait cannot be ended", "host", h.Name, "err", err)
 			}
 		})
@@ -129,7 +130,7 @@ func (k *Keeper) endAll(ctx context.Context) {
 	wg.Wait()
 }
 
-func (k *Keeper) endLease(holder string) {
+func (k *Warmer) endLease(holder string) {
 	ctx, cancel := context.WithTimeout(context.Background(), term)
 	defer cancel()
 	if err := k.Sessions.Store.EndLease(ctx, job, holder); err != nil {
@@ -137,21 +138,14 @@ func (k *Keeper) endLease(holder string) {
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
-
 // keep makes passes over one host. They go on as long as there is more to do.
-func (k *Keeper) keep(ctx context.Context, h hosts.Host) {
+func (k *Warmer) keep(ctx context.Context, h hosts.Host) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = minPause, maxPause
 	for ctx.Err() == nil {
 		wait := interval
 		if k.mine.Load() && k.isUp(h) {
-			more, err := k.Pass(ctx, h)
+			more, err := k.Reconcile(ctx, h)
 			if err == nil {
 				pauses.Reset()
 			} else if ctx.Err() == nil {
@@ -162,14 +156,14 @@ func (k *Keeper) keep(ctx context.Context, h hosts.Host) {
 				wait = 0
 			}
 		}
-		pause(ctx, wait)
+		_ = clock.Sleep(ctx, wait)
 	}
 }
 
-// Pass corrects what waits on a host once: it ends what is too many, too old or
+// Reconcile corrects what waits on a host once: it ends what is too many, too old or
 // of no use any more, and prepares a few of those that are missing. It reports
 // whether it prepared any, so that there may be more to do.
-func (k *Keeper) Pass(ctx context.Context, h hosts.Host) (more bool, err error) {
+func (k *Warmer) Reconcile(ctx context.Context, h hosts.Host) (more bool, err error) {
 	wanted, err := k.wanted(ctx, h)
 	if err != nil {
 		return false, err
@@ -203,8 +197,8 @@ func (k *Keeper) Pass(ctx context.Context, h hosts.Host) (more bool, err error) 
 
 // end ends a container that waits. One that is still being prepared is ended by
 // who does that.
-func (k *Keeper) end(ctx context.Context, s *session.Session) error {
-	do := k.Sessions.End
+func (k *Warmer) end(ctx context.Context, s *session.Session) error {
+	do := k.Sessions.StopSession
 	if s.State == session.Warming && s.Overdue {
 		do = k.Sessions.Repair
 	}
@@ -217,13 +211,13 @@ func (k *Keeper) end(ctx context.Context, s *session.Session) error {
 
 // isUp reports whether a host can be asked and has the image. On one that is not
 // nothing is changed.
-func (k *Keeper) isUp(h hosts.Host) bool {
+func (k *Warmer) isUp(h hosts.Host) bool {
 	return slices.ContainsFunc(k.Sessions.Pool.Status(), func(st hosts.Status) bool { return st.Host.Name == h.Name && st.State == hosts.Up })
 }
 
 // wanted returns how many containers should wait on a host, by whether they serve
 // TLS.
-func (k *Keeper) wanted(ctx context.Context, h hosts.Host) (map[bool]int, error) {
+func (k *Warmer) wanted(ctx context.Context, h hosts.Host) (map[bool]int, error) {
 	drained, err := k.Sessions.Store.Drained(ctx)
 	if err != nil {
 		return nil, err
@@ -235,7 +229,7 @@ func (k *Keeper) wanted(ctx context.Context, h hosts.Host) (map[bool]int, error)
 }
 
 // prepare starts a few of the missing containers, all at once.
-func (k *Keeper) prepare(ctx context.Context, h hosts.Host, wanted, missing map[bool]int) (bool, error) {
+func (k *Warmer) prepare(ctx context.Context, h hosts.Host, wanted, missing map[bool]int) (bool, error) {
 	var wg sync.WaitGroup
 	var prepared atomic.Bool
 	errs := make(chan error, parallel)
@@ -246,7 +240,7 @@ func (k *Keeper) prepare(ctx context.Context, h hosts.Host, wanted, missing map[
 		}
 		missing[tls]--
 		wg.Go(func() {
-			done, err := k.Sessions.Prepare(ctx, h.Name, tls, wanted[tls])
+			done, err := k.Sessions.StartWarm(ctx, h.Name, tls, wanted[tls])
 			if done {
 				prepared.Store(true)
 			}

@@ -21,13 +21,13 @@ import (
 	"wrpdistributor/internal/warm"
 )
 
-func keeper(t *testing.T, svc *service.Service) *warm.Keeper {
+func keeper(t *testing.T, svc *service.Service) *warm.Warmer {
 	t.Helper()
-	return &warm.Keeper{Sessions: svc.Sessions, MaxAge: time.Hour, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	return &warm.Warmer{Sessions: svc.Sessions, MaxAge: time.Hour, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
 
 // keep runs a keeper until the returned function is called.
-func keep(t *testing.T, k *warm.Keeper) (stop func()) {
+func keep(t *testing.T, k *warm.Warmer) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -72,12 +72,12 @@ func count(t *testing.T, k *servicetest.Kit, host string, state session.State) i
 }
 
 // passes makes passes until there is nothing more to do.
-func passes(t *testing.T, k *servicetest.Kit, keeper *warm.Keeper, h hosts.Host) {
+func passes(t *testing.T, k *servicetest.Kit, keeper *warm.Warmer, h hosts.Host) {
 	t.Helper()
-	k.Pool.Settle(t.Context())
+	k.Pool.AwaitFirstCheck(t.Context())
 	for more := true; more; {
 		var err error
-		if more, err = keeper.Pass(t.Context(), h); err != nil {
+		if more, err = keeper.Reconcile(t.Context(), h); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -151,7 +151,7 @@ func TestReplicas(t *testing.T) {
 		stop := keep(t, keeper(t, k.Service))
 		for range 2 {
 			svc := servicetest.Open(t, databasetest.Open(t, cfg), k.Config)
-			svc.Pool.Settle(t.Context())
+			svc.Pool.AwaitFirstCheck(t.Context())
 			keep(t, keeper(t, svc))
 		}
 		most := 0
@@ -163,7 +163,7 @@ func TestReplicas(t *testing.T) {
 		for _, c := range k.Hosts[0].Containers() {
 			k.Hosts[0].KillContainer(c.ID)
 		}
-		if _, err := k.Reaper.Pass(t.Context(), reaper.Options{}); err != nil {
+		if _, err := k.Reaper.Reconcile(t.Context(), reaper.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "another keeps three", func() bool {
@@ -259,7 +259,7 @@ func TestOneOldAtATime(t *testing.T) {
 	exec(t, k, `UPDATE sessions SET started = `+k.DB.SecondsAgo(), 3600)
 	for more := true; more; {
 		var err error
-		if more, err = keeper.Pass(t.Context(), h); err != nil {
+		if more, err = keeper.Reconcile(t.Context(), h); err != nil {
 			t.Fatal(err)
 		}
 		if n := count(t, k, "host0", session.Warm); n < 2 {
