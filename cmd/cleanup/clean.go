@@ -122,7 +122,7 @@ func forget(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.S
 			return fmt.Errorf("--forget-host %s: the host is still in CONTAINER_HOSTS; take it out first", opt.forgetHost)
 		}
 	}
-	n, err := svc.Sessions.Store.Forget(cmd.Context(), opt.forgetHost)
+	n, err := svc.Store.Forget(cmd.Context(), opt.forgetHost)
 	if err != nil {
 		return err
 	}

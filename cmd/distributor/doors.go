@@ -119,6 +119,8 @@ func (d *doors) serve(cfg *config.Config, svc *service.Service, log *slog.Logger
 	}
 	d.gateway = gateway.New(gateway.Config{
 		Sessions:     svc.Sessions,
+		Store:        svc.Store,
+		Pool:         svc.Pool,
 		Guard:        guard,
 		Address:      named(cfg.Gateway.Address),
 		FreezeAfter:  cfg.Gateway.FreezeAfter,

@@ -86,10 +86,10 @@ func drainHost(cmd *cobra.Command, svc *service.Service, host, reason string) er
 	if _, err := svc.Pool.Host(host); err != nil {
 		return fmt.Errorf("%w; configured are:%s", err, names(svc.Pool.Hosts()))
 	}
-	if err := svc.Sessions.Store.Drain(cmd.Context(), host, reason); err != nil {
+	if err := svc.Store.Drain(cmd.Context(), host, reason); err != nil {
 		return err
 	}
-	rows, err := svc.Sessions.Store.OnHost(cmd.Context(), host)
+	rows, err := svc.Store.OnHost(cmd.Context(), host)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func names(list []hosts.Host) string {
 }
 
 func undrainHost(cmd *cobra.Command, svc *service.Service, args []string) error {
-	was, err := svc.Sessions.Store.Undrain(cmd.Context(), args[0])
+	was, err := svc.Store.Undrain(cmd.Context(), args[0])
 	if err != nil {
 		return err
 	}

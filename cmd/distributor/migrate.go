@@ -80,7 +80,7 @@ func migrateDown(cmd *cobra.Command, cfg *config.Config, db *database.DB, log *s
 }
 
 func stopUnfit(cmd *cobra.Command, svc *service.Service, id int64, out io.Writer) error {
-	s, err := svc.Sessions.Store.ByID(cmd.Context(), id)
+	s, err := svc.Store.ByID(cmd.Context(), id)
 	if errors.Is(err, session.ErrNotFound) {
 		return nil
 	}

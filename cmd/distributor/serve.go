@@ -58,7 +58,7 @@ func serve(ctx context.Context, opt *options, stderr io.Writer, code *int) error
 
 // serveOn runs all parts and returns when all have stopped.
 func serveOn(ctx context.Context, doors *doors, cfg *config.Config, svc *service.Service, log *slog.Logger) error {
-	keeper := &warm.Warmer{Sessions: svc.Sessions, MaxAge: cfg.WarmMaxAge, Release: cfg.WarmRelease, Log: log}
+	keeper := &warm.Warmer{Sessions: svc.Sessions, Store: svc.Store, Pool: svc.Pool, Gateway: cfg.Gateway.Listen != "", MaxAge: cfg.WarmMaxAge, Release: cfg.WarmRelease, Log: log}
 	kept := make(chan struct{})
 	doors.serve(cfg, svc, log)
 	g, ctx := errgroup.WithContext(ctx)

@@ -134,7 +134,7 @@ func TestReleaseDrains(t *testing.T) {
 	released := make(chan error, 2)
 	go func() { released <- b.Sessions.Stop(t.Context(), amiga) }()
 	eventually(t, "410 for new requests", func() bool { return b.get(t, "/favicon.ico", s.Token) == 410 })
-	row, err := b.Sessions.Store.ByID(t.Context(), s.ID)
+	row, err := b.Store.ByID(t.Context(), s.ID)
 	must(t, err)
 	go func() { // the reaper finishes what is stopping: it has to wait too
 		_, err := b.Sessions.Repair(t.Context(), row)

@@ -29,20 +29,20 @@ func (g *Gateway) keepFreezing(ctx context.Context) {
 
 func (g *Gateway) freezeIdle(ctx context.Context) error {
 	// The database counts whole seconds: never sooner than configured.
-	seconds := int((g.FreezeAfter+time.Second-1)/time.Second) + 1
-	list, err := g.Sessions.Store.Freezable(ctx, seconds)
+	unused := g.FreezeAfter + time.Second
+	list, err := g.Store.Freezable(ctx, unused)
 	if err != nil {
 		return err
 	}
 	answers := make(map[string]bool) // not those of other processes' hosts
-	for _, st := range g.Sessions.Pool.Status() {
+	for _, st := range g.Pool.Status() {
 		answers[st.Host.Name] = st.State != hosts.Down || st.Reachable
 	}
 	var parallel errgroup.Group
 	parallel.SetLimit(parallelFreeze)
 	for i := range list {
 		if s := &list[i]; answers[s.Host] {
-			parallel.Go(func() error { g.freeze(ctx, s, seconds); return nil })
+			parallel.Go(func() error { g.freeze(ctx, s, unused); return nil })
 		}
 	}
 	return parallel.Wait()
@@ -50,7 +50,7 @@ func (g *Gateway) freezeIdle(ctx context.Context) error {
 
 // freeze pauses the container of one session. Its requests that come meanwhile
 // wait for the turn, and wake it.
-func (g *Gateway) freeze(ctx context.Context, s *session.Session, seconds int) {
+func (g *Gateway) freeze(ctx context.Context, s *session.Session, unused time.Duration) {
 	r := g.routes.get(s.ID)
 	if r == nil || !r.activity.tryTake() {
 		return // not known here yet, or just being used
@@ -62,7 +62,7 @@ func (g *Gateway) freeze(ctx context.Context, s *session.Session, seconds int) {
 	ctx, cancel := context.WithTimeout(ctx, freezeTimeout)
 	defer cancel()
 	r.activity.sleep()
-	frozen, err := g.Sessions.Freeze(ctx, s, seconds)
+	frozen, err := g.Sessions.Freeze(ctx, s, unused)
 	switch {
 	case err != nil && ctx.Err() == nil:
 		g.Log.WarnContext(ctx, "idle session is not frozen", "session", s.ID, "host", s.Host, "err", err)

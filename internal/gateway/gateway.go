@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/inflight"
 	"wrpdistributor/internal/session"
 )
@@ -39,6 +40,8 @@ const (
 // Config holds what a gateway needs.
 type Config struct {
 	Sessions *session.Manager
+	Store    Store
+	Pool     *hosts.Pool
 	Guard    *auth.Guard
 	Address  string // host:port that clients find the gateway at; asked only for those that do not say
 	Log      *slog.Logger
@@ -50,6 +53,14 @@ type Config struct {
 	DrainTimeout time.Duration // how long the end of a session waits for its requests; 0: 5 s
 	Interval     time.Duration // how often the use of a session is written down; 0: session.GatewayDelay, which is the most
 	StallTimeout time.Duration // after which a request that does not move is cut; 0: 5 min
+}
+
+// A Store is what the gateway reads and writes of sessions by itself.
+// [session.Store] is one.
+type Store interface {
+	GatewaySessions(ctx context.Context) ([]session.Session, error)
+	Freezable(ctx context.Context, unused time.Duration) ([]session.Session, error)
+	TouchAll(ctx context.Context, ids []int64) (int64, error)
 }
 
 // A Gateway is an [http.Handler] and a [session.Observer]. It is safe for concurrent
@@ -69,7 +80,7 @@ type Gateway struct {
 // New returns a gateway. It serves at once; [Gateway.Run] is what keeps it, and
 // the table of sessions, up to date.
 func New(cfg Config) *Gateway {
-	const most = session.GatewayDelay * time.Second
+	const most = session.GatewayDelay
 	cfg.Interval = min(cmp.Or(cfg.Interval, most), most)
 	cfg.DrainTimeout = cmp.Or(cfg.DrainTimeout, defaultDrain)
 	cfg.StallTimeout = cmp.Or(cfg.StallTimeout, defaultStall)

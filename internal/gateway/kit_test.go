@@ -52,7 +52,7 @@ func openBench(t *testing.T, k *servicetest.Kit, opt options) *bench {
 	t.Helper()
 	b := &bench{Kit: k, log: &logged{t: t}}
 	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	opt.Sessions, opt.Log, opt.Guard = k.Sessions, log, auth.New(nil, log)
+	opt.Sessions, opt.Store, opt.Pool, opt.Log, opt.Guard = k.Sessions, k.Store, k.Pool, log, auth.New(nil, log)
 	b.gw = gateway.New(opt.Config)
 	k.Sessions.Gateway = true
 	k.Sessions.SetObserver(b.gw)
@@ -218,7 +218,7 @@ func newUpstream(t *testing.T, opt options, wrp http.HandlerFunc) (*bench, *sess
 // state returns what the table says of a session; empty: nothing any more.
 func state(t *testing.T, k *servicetest.Kit, id int64) string {
 	t.Helper()
-	s, err := k.Sessions.Store.ByID(t.Context(), id)
+	s, err := k.Store.ByID(t.Context(), id)
 	if err != nil {
 		return ""
 	}

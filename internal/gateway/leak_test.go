@@ -27,7 +27,7 @@ func TestNothingIsLeft(t *testing.T) {
 	before, channels := goleak.IgnoreCurrent(), k.Hosts[0].OpenChannels()
 
 	log := slog.New(slog.DiscardHandler)
-	g := gateway.New(gateway.Config{Sessions: k.Sessions, Guard: auth.New(nil, log), Log: log, Interval: 100 * time.Millisecond, FreezeAfter: time.Minute})
+	g := gateway.New(gateway.Config{Sessions: k.Sessions, Store: k.Store, Pool: k.Pool, Guard: auth.New(nil, log), Log: log, Interval: 100 * time.Millisecond, FreezeAfter: time.Minute})
 	k.Sessions.SetObserver(g)
 	srv := httptest.NewServer(g)
 	ctx, stop := context.WithCancel(t.Context())

@@ -71,7 +71,7 @@ func (g *Gateway) askAll() error {
 	ctx, cancel := context.WithTimeout(g.alive, refreshTimeout)
 	defer cancel()
 	asked := g.routes.begin()
-	list, err := g.Sessions.Store.GatewaySessions(ctx)
+	list, err := g.Store.GatewaySessions(ctx)
 	if err != nil {
 		return err
 	}

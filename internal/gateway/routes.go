@@ -51,7 +51,7 @@ func (g *Gateway) newRoute(s *session.Session) *route {
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 			defer cancel()
-			return g.Sessions.Pool.Dial(ctx, s.Host, s.Port)
+			return g.Pool.Dial(ctx, s.Host, s.Port)
 		},
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: maxIdleConns,

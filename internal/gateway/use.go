@@ -175,7 +175,7 @@ func (g *Gateway) write(ctx context.Context, isDue func(*route) bool) {
 	}
 	for list := range slices.Chunk(ids, 500) {
 		writing, cancel := context.WithTimeout(ctx, refreshTimeout)
-		_, err := g.Sessions.Store.TouchAll(writing, list)
+		_, err := g.Store.TouchAll(writing, list)
 		cancel()
 		for _, r := range routes[:len(list)] {
 			r.activity.wrote(began, err)

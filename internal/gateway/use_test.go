@@ -157,7 +157,7 @@ func TestUseKeepsAlive(t *testing.T) {
 	}
 	back()
 	wants(t, "a page", b.get(t, "/", used.Token), 200)
-	idle, err := b.Sessions.Store.Idle(t.Context(), 60)
+	idle, err := b.Store.Idle(t.Context(), time.Minute)
 	must(t, err)
 	if len(idle) != 1 || idle[0].ID != unused.ID {
 		t.Errorf("idle: %v, want the one that was not used", idle)

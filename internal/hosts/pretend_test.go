@@ -96,7 +96,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // quiet is told of events and does nothing.
 type quiet struct{}
 
-func (quiet) HandleEvent(context.Context, hosts.Event)         {}
+func (quiet) HandleEvent(context.Context, hosts.Event)             {}
 func (quiet) HandleListing(context.Context, string, []hosts.Found) {}
 
 func run(t *testing.T, p *hosts.Pool) {

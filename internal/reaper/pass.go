@@ -127,7 +127,7 @@ func (p *pass) session(ctx context.Context, s *session.Session, idle bool) {
 	case p.opt.All:
 		ended, err = true, p.StopNow(ctx, s)
 	case idle:
-		ended, err = p.Sessions.StopIdle(ctx, s, int(p.opt.Idle/time.Second))
+		ended, err = p.Sessions.StopIdle(ctx, s, p.opt.Idle)
 	default:
 		ended, err = p.Sessions.Repair(ctx, s)
 	}

@@ -20,9 +20,17 @@ import (
 	"wrpdistributor/internal/session"
 )
 
+// A Store is what the reaper reads. [session.Store] is one.
+type Store interface {
+	All(ctx context.Context) ([]session.Session, error)
+	Idle(ctx context.Context, unused time.Duration) ([]session.Session, error)
+	ByID(ctx context.Context, id int64) (*session.Session, error)
+}
+
 // A Reaper makes passes. All fields are required.
 type Reaper struct {
 	Sessions *session.Manager
+	Store    Store
 	Pool     *hosts.Pool
 	Grace    time.Duration // a container without a session is left alone for this long
 	Log      *slog.Logger
@@ -44,7 +52,7 @@ type Options struct {
 // A Report says what a pass did.
 type Report struct {
 	Sessions int      `json:"sessions"` // were to be ended
-	Stopped    int      `json:"ended"`
+	Stopped  int      `json:"ended"`
 	Failed   int      `json:"failed"`
 	Orphans  int      `json:"orphans"` // containers without a session that were removed
 	Planned  []string `json:"planned,omitempty"`
@@ -91,13 +99,13 @@ func (r *Reaper) Reconcile(ctx context.Context, opt Options) (*Report, error) {
 	// Containers are listed before the rows are read: one that is created in
 	// between has a row by then, not the other way round.
 	containers := p.survey(ctx)
-	rows, err := r.Sessions.Store.All(ctx)
+	rows, err := r.Store.All(ctx)
 	if err != nil {
 		return nil, err
 	}
 	idle := make(map[int64]bool)
 	if opt.Idle > 0 {
-		list, err := r.Sessions.Store.Idle(ctx, int(opt.Idle/time.Second))
+		list, err := r.Store.Idle(ctx, opt.Idle)
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +134,7 @@ func (r *Reaper) StopNow(ctx context.Context, s *session.Session) error {
 		if err := clock.Sleep(ctx, pendingPause); err != nil {
 			return err
 		}
-		s, err = r.Sessions.Store.ByID(ctx, s.ID)
+		s, err = r.Store.ByID(ctx, s.ID)
 		if errors.Is(err, session.ErrNotFound) {
 			return nil
 		}

@@ -69,7 +69,7 @@ func want(t *testing.T, k *servicetest.Kit, r *reaper.Report, ended, failed, orp
 	if r.Stopped != ended || r.Failed != failed || r.Orphans != orphans || r.Sessions != ended+failed {
 		t.Errorf("report = %+v; want %d ended, %d failed, %d orphans", r, ended, failed, orphans)
 	}
-	all, err := k.Sessions.Store.All(t.Context())
+	all, err := k.Store.All(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,14 +126,14 @@ func TestDecision11UsedMeanwhile(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
 	sessions := allocate(t, k, 1)
 	age(t, k, 11, sessions...)
-	list, err := k.Sessions.Store.Idle(t.Context(), 600)
+	list, err := k.Store.Idle(t.Context(), 10*time.Minute)
 	if err != nil || len(list) != 1 {
 		t.Fatalf("Idle = %v, %v", list, err)
 	}
 	if err := k.Sessions.Touch(t.Context(), clientNo(0)); err != nil {
 		t.Fatal(err)
 	}
-	if ended, err := k.Sessions.StopIdle(t.Context(), &list[0], 600); ended || err != nil {
+	if ended, err := k.Sessions.StopIdle(t.Context(), &list[0], 10*time.Minute); ended || err != nil {
 		t.Errorf("Expire = %t, %v; want it to stay", ended, err)
 	}
 	want(t, k, &reaper.Report{}, 0, 0, 0, 1, 1)
@@ -253,7 +253,7 @@ func TestDecision20BadHosts(t *testing.T) {
 	if text := strings.Join(r.Problems, "\n"); !strings.Contains(text, "cleanup --forget-host old.example") {
 		t.Errorf("problems = %q, want the sentence that mends it", r.Problems)
 	}
-	if n, err := k.Sessions.Store.Forget(t.Context(), "old.example"); err != nil || n != int64(down) {
+	if n, err := k.Store.Forget(t.Context(), "old.example"); err != nil || n != int64(down) {
 		t.Errorf("Forget = %d, %v; want %d", n, err, down)
 	}
 }

@@ -47,7 +47,7 @@ func Pretend(cfg *config.Config, n int, log *slog.Logger) (*Pretending, error) {
 // containers ended with it.
 func (p *Pretending) ClearRows(ctx context.Context, svc *Service) error {
 	for _, h := range svc.Pool.Hosts() {
-		if _, err := svc.Sessions.Store.Forget(ctx, h.Name); err != nil {
+		if _, err := svc.Store.Forget(ctx, h.Name); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ import (
 type Service struct {
 	DB       *database.DB
 	Pool     *hosts.Pool
+	Store    *session.Store
 	Sessions *session.Manager
 	Reaper   *reaper.Reaper
 }
@@ -42,21 +43,22 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 		private = cfg.StartPort
 	}
 	pool, err := hosts.New(hosts.Config{
-		Hosts:          cfg.Hosts,
-		DatabaseID:     id,
-		Container:      cfg.Container,
-		KnownHosts:     cfg.KnownHosts,
-		GatewayStartPort:    private,
-		ConnectTimeout: cfg.ConnectTimeout,
-		ReadyTimeout:   cfg.ReadyTimeout,
-		StopTimeout:    cfg.StopTimeout,
-		Log:            log,
+		Hosts:            cfg.Hosts,
+		DatabaseID:       id,
+		Container:        cfg.Container,
+		KnownHosts:       cfg.KnownHosts,
+		GatewayStartPort: private,
+		ConnectTimeout:   cfg.ConnectTimeout,
+		ReadyTimeout:     cfg.ReadyTimeout,
+		StopTimeout:      cfg.StopTimeout,
+		Log:              log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	store := session.NewStore(db, cfg.StartTimeout)
 	sessions := session.NewManager(session.Config{
-		Store:        session.NewStore(db, cfg.StartTimeout),
+		Store:        store,
 		Pool:         pool,
 		DatabaseID:   id,
 		Strategy:     cfg.Strategy,
@@ -69,8 +71,9 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	return &Service{
 		DB:       db,
 		Pool:     pool,
+		Store:    store,
 		Sessions: sessions,
-		Reaper:   &reaper.Reaper{Sessions: sessions, Pool: pool, Grace: cfg.OrphanGrace, Log: log},
+		Reaper:   &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log},
 	}, nil
 }
 
@@ -84,7 +87,7 @@ func (s *Service) Close() error {
 // with another pool. Both go on: while hosts are being changed that is normal.
 func (s *Service) ComparePool(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	mine := describe(cfg)
-	before, err := s.Sessions.Store.SwapPool(ctx, mine)
+	before, err := s.Store.SwapPool(ctx, mine)
 	if err == nil && before != "" && before != mine {
 		log.WarnContext(ctx, "another process last used this database with other hosts, limits or ports; all of them should have the same", "before", before, "now", mine)
 	}

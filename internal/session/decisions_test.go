@@ -175,14 +175,14 @@ func TestDrain(t *testing.T) {
 		k := servicetest.New(t, db, servicetest.Options{Hosts: 2, Max: 1})
 		mustAllocate(t, k, amiga, true)
 		for _, reason := range []string{"kernel", "new kernel"} {
-			must(t, k.Sessions.Store.Drain(t.Context(), "host1", reason))
+			must(t, k.Store.Drain(t.Context(), "host1", reason))
 		}
 		mustAllocate(t, k, amiga, false)
 		if _, _, err := k.Sessions.Allocate(t.Context(), atari, false); !isFull(err, "host1: draining: new kernel") || !isFull(err, "host0: full 1/1") {
 			t.Errorf("Allocate = %v, want both reasons", err)
 		}
-		was, err := k.Sessions.Store.Undrain(t.Context(), "host1")
-		if again, _ := k.Sessions.Store.Undrain(t.Context(), "host1"); !was || again || err != nil {
+		was, err := k.Store.Undrain(t.Context(), "host1")
+		if again, _ := k.Store.Undrain(t.Context(), "host1"); !was || again || err != nil {
 			t.Errorf("Undrain = %t, then %t, %v", was, again, err)
 		}
 		if s := mustAllocate(t, k, atari, true); s.Host != "host1" {

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"time"
 
 	"wrpdistributor/internal/hosts"
 )
@@ -51,14 +52,14 @@ func (m *Manager) wake(ctx context.Context, s *Session) error {
 	return m.Pool.Unpause(ctx, s.ref(m.DatabaseID))
 }
 
-// Freeze pauses the container of a session that a gateway serves and that was
-// not used for that many seconds. False: it was used, or ended, since s was read.
+// Freeze pauses the container of a session that is behind a gateway and was not
+// used for so long. It reports false if it was used, or stopped, since s was read.
 //
 // The row says frozen before the container is: a request that comes in between
 // finds that, and wakes it. Since that may be too early, the row is looked at
 // again after the container was paused.
-func (m *Manager) Freeze(ctx context.Context, s *Session, seconds int) (bool, error) {
-	if won, err := m.Store.Freeze(ctx, s.ID, seconds); !won || err != nil {
+func (m *Manager) Freeze(ctx context.Context, s *Session, unused time.Duration) (bool, error) {
+	if won, err := m.Store.Freeze(ctx, s.ID, unused); !won || err != nil {
 		return false, err
 	}
 	step("freezing")

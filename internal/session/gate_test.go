@@ -31,7 +31,7 @@ func unused(t *testing.T, k *servicetest.Kit, seconds int) {
 
 func reload(t *testing.T, k *servicetest.Kit, id int64) *session.Session {
 	t.Helper()
-	s, err := k.Sessions.Store.ByID(t.Context(), id)
+	s, err := k.Store.ByID(t.Context(), id)
 	must(t, err)
 	return s
 }
@@ -44,7 +44,7 @@ func TestFreeze(t *testing.T) {
 		s := mustAllocate(t, k, amiga, true)
 		freeze := func(want bool) {
 			t.Helper()
-			if got, err := k.Sessions.Freeze(t.Context(), s, 60); got != want || err != nil {
+			if got, err := k.Sessions.Freeze(t.Context(), s, time.Minute); got != want || err != nil {
 				t.Errorf("Freeze = %t, %v; want %t", got, err, want)
 			}
 			if paused(t, k) != want || reload(t, k, s.ID).Frozen != want {
@@ -53,7 +53,7 @@ func TestFreeze(t *testing.T) {
 		}
 		freeze(false) // used just now
 		unused(t, k, 60)
-		list, err := k.Sessions.Store.Freezable(t.Context(), 60)
+		list, err := k.Store.Freezable(t.Context(), time.Minute)
 		if err != nil || len(list) != 1 {
 			t.Errorf("Freezable = %+v, %v; want the session", list, err)
 		}
@@ -81,7 +81,7 @@ func TestFreezeRaces(t *testing.T) {
 		unused(t, k, 60)
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, err := k.Sessions.Freeze(t.Context(), s, 60); err != nil {
+			if _, err := k.Sessions.Freeze(t.Context(), s, time.Minute); err != nil {
 				t.Error(err)
 			}
 		})
@@ -127,7 +127,7 @@ func TestFreezeInterrupted(t *testing.T) {
 			k := servicetest.New(t, databasetest.New(t), servicetest.Options{Gateway: true})
 			s := mustAllocate(t, k, amiga, true)
 			unused(t, k, 60)
-			_, err := k.Sessions.Freeze(t.Context(), s, 60)
+			_, err := k.Sessions.Freeze(t.Context(), s, time.Minute)
 			must(t, err)
 			must(t, tt.mend(t, k, reload(t, k, s.ID)))
 			if paused(t, k) == tt.all {
@@ -161,21 +161,21 @@ func TestDecision37Late(t *testing.T) {
 		} {
 			unused(t, k, tt.unused)
 			exec(t, k, `UPDATE sessions SET gateway = ?`, tt.gateway)
-			list, err := k.Sessions.Store.Idle(t.Context(), 600)
+			list, err := k.Store.Idle(t.Context(), 10*time.Minute)
 			if err != nil || (len(list) == 1) != tt.want {
 				t.Errorf("gateway %t, unused for %d s: idle %+v, %v; want %t", tt.gateway, tt.unused, list, err, tt.want)
 			}
 		}
 		exec(t, k, `UPDATE sessions SET gateway = TRUE`)
 		unused(t, k, 610)
-		if ended, err := k.Sessions.StopIdle(t.Context(), s, 600); ended || err != nil {
+		if ended, err := k.Sessions.StopIdle(t.Context(), s, 10*time.Minute); ended || err != nil {
 			t.Errorf("Expire = %t, %v; want it to stay for 5 s more", ended, err)
 		}
-		if _, err := k.Sessions.Freeze(t.Context(), s, 60); err != nil || !paused(t, k) {
+		if _, err := k.Sessions.Freeze(t.Context(), s, time.Minute); err != nil || !paused(t, k) {
 			t.Fatalf("Freeze: %v, paused %t", err, paused(t, k))
 		}
 		unused(t, k, 620)
-		if ended, err := k.Sessions.StopIdle(t.Context(), s, 600); !ended || err != nil {
+		if ended, err := k.Sessions.StopIdle(t.Context(), s, 10*time.Minute); !ended || err != nil {
 			t.Errorf("Expire of a frozen session = %t, %v; want it ended", ended, err)
 		}
 		wantRows(t, k, "")

@@ -157,7 +157,7 @@ func playHistory(t *testing.T, rt *rapid.T, db *database.DB) {
 		},
 		"stop idle": func(rt *rapid.T) {
 			id, r := pick(rt)
-			ok, err := st.StopIdle(ctx, id, 600)
+			ok, err := st.StopIdle(ctx, id, 10*time.Minute)
 			agree(rt, "StopIdle", ok, err, r.stop(is(r, Running) && r.idle))
 		},
 		"stop overdue": func(rt *rapid.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"wrpdistributor/internal/hosts"
 )
@@ -33,10 +34,10 @@ func (m *Manager) Repair(ctx context.Context, s *Session) (bool, error) {
 	return m.finish(ctx, s)
 }
 
-// StopIdle ends a session that has not been used for that many seconds. False: it
-// was used, or ended, since s was read.
-func (m *Manager) StopIdle(ctx context.Context, s *Session, seconds int) (bool, error) {
-	if ok, err := m.Store.StopIdle(ctx, s.ID, seconds); !ok || err != nil {
+// StopIdle ends a session that has not been used for so long. It reports false
+// if it was used, or stopped, since s was read.
+func (m *Manager) StopIdle(ctx context.Context, s *Session, unused time.Duration) (bool, error) {
+	if ok, err := m.Store.StopIdle(ctx, s.ID, unused); !ok || err != nil {
 		return false, err
 	}
 	return m.finish(ctx, s)

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -27,17 +28,17 @@ func (st *Store) TouchAll(ctx context.Context, ids []int64) (int64, error) {
 	return res.RowsAffected()
 }
 
-// Freezable returns the sessions that gateways serve, that are not frozen, and
-// that were not used for that many seconds.
-func (st *Store) Freezable(ctx context.Context, seconds int) ([]Session, error) {
-	return st.find(ctx, freezable+st.db.SecondsAgo(), seconds)
+// Freezable returns the sessions behind gateways that are not frozen, and that
+// were not used for so long.
+func (st *Store) Freezable(ctx context.Context, unused time.Duration) ([]Session, error) {
+	return st.find(ctx, freezable+st.db.SecondsAgo(), seconds(unused))
 }
 
 const freezable = served + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
 
 // Freeze marks a session as frozen that still is freezable.
-func (st *Store) Freeze(ctx context.Context, id int64, seconds int) (bool, error) {
-	return st.change(ctx, `UPDATE sessions SET frozen = TRUE WHERE id = ? AND `+freezable+st.db.SecondsAgo(), id, seconds)
+func (st *Store) Freeze(ctx context.Context, id int64, unused time.Duration) (bool, error) {
+	return st.change(ctx, `UPDATE sessions SET frozen = TRUE WHERE id = ? AND `+freezable+st.db.SecondsAgo(), id, seconds(unused))
 }
 
 // Unfreeze marks a session as not frozen. False: it was not.

@@ -61,7 +61,7 @@ func mustAllocate(t *testing.T, k *servicetest.Kit, c session.Client, wantFresh 
 // rows returns how many rows are in each state, like "running:2 stopping:1".
 func rows(t *testing.T, k *servicetest.Kit) string {
 	t.Helper()
-	all, err := k.Sessions.Store.All(t.Context())
+	all, err := k.Store.All(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,18 +15,21 @@ import (
 // is in package database.
 type Store struct {
 	db           *database.DB
-	startTimeout int // seconds after which a start counts as given up
+	startTimeout time.Duration // after which a start counts as given up
 }
 
 // NewStore returns a store backed by db, which must be migrated. A start that
 // takes longer than startTimeout is taken for dead.
 func NewStore(db *database.DB, startTimeout time.Duration) *Store {
-	return &Store{db: db, startTimeout: int(startTimeout / time.Second)}
+	return &Store{db: db, startTimeout: startTimeout}
 }
 
-// GatewayDelay is by how many seconds at most a gateway is late to write down that
-// a session is used. A session that a gateway serves is idle so much later.
-const GatewayDelay = 15
+// GatewayDelay is by how much at most a gateway is late to touch a session. A
+// session behind a gateway is idle so much later.
+const GatewayDelay = 15 * time.Second
+
+// seconds rounds a time up to the whole seconds that the database counts in.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 const columns = `id, state, containerHost, slot, port, tls, gateway, frozen, COALESCE(token, '') AS token,
 	COALESCE(wrpContainerId, '') AS wrpContainerId, COALESCE(nonce, '') AS nonce,
@@ -37,7 +40,7 @@ func (st *Store) find(ctx context.Context, where string, args ...any) ([]Session
 	var list []Session
 	err := st.db.SelectContext(ctx, &list, `
 		SELECT `+columns+`, started <= `+st.db.SecondsAgo()+` AS overdue
-		FROM sessions WHERE `+where+` ORDER BY id`, append([]any{st.startTimeout}, args...)...)
+		FROM sessions WHERE `+where+` ORDER BY id`, append([]any{seconds(st.startTimeout)}, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("look up sessions: %w", err)
 	}
@@ -65,10 +68,9 @@ func (st *Store) OnHost(ctx context.Context, host string) ([]Session, error) {
 	return st.find(ctx, `containerHost = ?`, host)
 }
 
-// Idle returns the running sessions of clients that were not used for that many
-// seconds.
-func (st *Store) Idle(ctx context.Context, seconds int) ([]Session, error) {
-	return st.find(ctx, idle(st.db), seconds+GatewayDelay, seconds)
+// Idle returns the running sessions of clients that were not used for so long.
+func (st *Store) Idle(ctx context.Context, unused time.Duration) ([]Session, error) {
+	return st.find(ctx, idle(st.db), seconds(unused+GatewayDelay), seconds(unused))
 }
 
 // idle is the condition under which a session is reaped. Its arguments are the
@@ -145,10 +147,10 @@ func (st *Store) WaitingOn(ctx context.Context, host string) ([]Session, error) 
 	return st.find(ctx, `state IN ('warm', 'warming') AND containerHost = ?`, host)
 }
 
-// Aged returns the containers of one host that have waited for that many seconds,
-// oldest first.
-func (st *Store) Aged(ctx context.Context, host string, seconds int) ([]Session, error) {
-	return st.find(ctx, `state = 'warm' AND containerHost = ? AND started <= `+st.db.SecondsAgo(), host, seconds)
+// Aged returns the containers of one host that have waited for so long, oldest
+// first.
+func (st *Store) Aged(ctx context.Context, host string, waited time.Duration) ([]Session, error) {
+	return st.find(ctx, `state = 'warm' AND containerHost = ? AND started <= `+st.db.SecondsAgo(), host, seconds(waited))
 }
 
 // Take gives a waiting container to a client, who has not used it yet. False:
@@ -177,10 +179,10 @@ func (st *Store) Stop(ctx context.Context, id int64, expected State) (bool, erro
 
 const stop = `UPDATE sessions SET state = 'stopping', identity = NULL WHERE `
 
-// StopIdle is [Store.Stop] for a running session that is still unused for that
-// many seconds.
-func (st *Store) StopIdle(ctx context.Context, id int64, seconds int) (bool, error) {
-	return st.change(ctx, stop+`id = ? AND `+idle(st.db), id, seconds+GatewayDelay, seconds)
+// StopIdle is [Store.Stop] for a running session that is still unused for so
+// long.
+func (st *Store) StopIdle(ctx context.Context, id int64, unused time.Duration) (bool, error) {
+	return st.change(ctx, stop+`id = ? AND `+idle(st.db), id, seconds(unused+GatewayDelay), seconds(unused))
 }
 
 // StopUnused is [Store.Stop] for a running session that its client has not come
@@ -191,7 +193,7 @@ func (st *Store) StopUnused(ctx context.Context, id int64) (bool, error) {
 
 // StopOverdue is [Store.Stop] for a session whose start was given up.
 func (st *Store) StopOverdue(ctx context.Context, id int64) (bool, error) {
-	return st.change(ctx, stop+`id = ? AND state IN ('claimed', 'starting', 'warming') AND started <= `+st.db.SecondsAgo(), id, st.startTimeout)
+	return st.change(ctx, stop+`id = ? AND state IN ('claimed', 'starting', 'warming') AND started <= `+st.db.SecondsAgo(), id, seconds(st.startTimeout))
 }
 
 // Delete gives the slot of a session back that does not run. False: it is gone.

@@ -186,7 +186,7 @@ func TestDecision35RealDemandFirst(t *testing.T) {
 	k.Hosts[0].SetDelay("remove", 300*time.Millisecond)
 	ending := make(chan error)
 	go func() {
-		waiting, err := k.Sessions.Store.Waiting(t.Context())
+		waiting, err := k.Store.Waiting(t.Context())
 		if err == nil {
 			_, err = k.Sessions.StopSession(t.Context(), &waiting[0])
 		}
@@ -327,13 +327,13 @@ func TestPrepareLimits(t *testing.T) {
 		}
 		race(2)
 		wantRows(t, k, "warm:2")
-		must(t, k.Sessions.Store.Drain(t.Context(), "host0", ""))
+		must(t, k.Store.Drain(t.Context(), "host0", ""))
 		race(9)
 		wantRows(t, k, "warm:2")
 		if _, _, err := k.Sessions.Allocate(t.Context(), amiga, false); !isFull(err, "draining") {
 			t.Errorf("Allocate on a drained host = %v, want a FullError", err)
 		}
-		_, err := k.Sessions.Store.Undrain(t.Context(), "host0")
+		_, err := k.Store.Undrain(t.Context(), "host0")
 		must(t, err)
 		race(9)
 		wantRows(t, k, "warm:4")

@@ -23,7 +23,7 @@ import (
 
 func keeper(t *testing.T, svc *service.Service) *warm.Warmer {
 	t.Helper()
-	return &warm.Warmer{Sessions: svc.Sessions, MaxAge: time.Hour, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	return &warm.Warmer{Sessions: svc.Sessions, Store: svc.Store, Pool: svc.Pool, Gateway: svc.Sessions.Gateway, MaxAge: time.Hour, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
 
 // keep runs a keeper until the returned function is called.
@@ -53,7 +53,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func list(t *testing.T, k *servicetest.Kit) []session.Session {
 	t.Helper()
-	all, err := k.Sessions.Store.All(t.Context())
+	all, err := k.Store.All(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestPass(t *testing.T) {
 		{"lowered", 3, 1, func(_ *testing.T, _ *servicetest.Kit, h *hosts.Host) { h.Warm, h.WarmTLS = 1, 0 }, 1, 0, 1, 0},
 		{"switched off", 2, 2, func(_ *testing.T, _ *servicetest.Kit, h *hosts.Host) { h.Warm, h.WarmTLS = 0, 0 }, 0, 0, 0, 0},
 		{"drained", 2, 1, func(t *testing.T, k *servicetest.Kit, _ *hosts.Host) {
-			if err := k.Sessions.Store.Drain(t.Context(), "host0", ""); err != nil {
+			if err := k.Store.Drain(t.Context(), "host0", ""); err != nil {
 				t.Fatal(err)
 			}
 		}, 0, 0, 0, 0},
