@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/hosts"
@@ -26,24 +28,20 @@ func clientNo(i int) session.Client {
 	return session.Client{IP: fmt.Sprintf("192.0.2.%d", i), UserAgent: "AmiFox"}
 }
 
-// allocate starts a session for each of n clients.
+// allocate starts a session for each of n clients, a few at a time: on a busy
+// machine many at once take longer than a host may take to answer.
 func allocate(t *testing.T, k *servicetest.Kit, n int) []*session.Session {
 	t.Helper()
 	list := make([]*session.Session, n)
-	var wg sync.WaitGroup
+	var g errgroup.Group
+	g.SetLimit(4)
 	for i := range n {
-		wg.Go(func() {
-			s, _, err := k.Sessions.Allocate(t.Context(), clientNo(i), false)
-			if err != nil {
-				t.Error(err)
-			}
-			list[i] = s
+		g.Go(func() (err error) {
+			list[i], _, err = k.Sessions.Allocate(t.Context(), clientNo(i), false)
+			return err
 		})
 	}
-	wg.Wait()
-	if t.Failed() {
-		t.FailNow()
-	}
+	must(t, g.Wait())
 	return list
 }
 
