@@ -105,8 +105,11 @@ func (w *Warmer) runOff(ctx context.Context, holder string) {
 // lease asks for the lease. That the database is away is said once.
 func (w *Warmer) lease(ctx context.Context, holder string) {
 	got, err := w.Store.Lease(ctx, job, holder, term)
+	if err != nil && ctx.Err() != nil {
+		return // a lease that is held has still to be ended
+	}
 	w.mine.Store(got)
-	if blind := err != nil; blind != w.blind && ctx.Err() == nil {
+	if blind := err != nil; blind != w.blind {
 		w.blind = blind
 		if blind {
 			w.Log.WarnContext(ctx, "nothing is kept warm until the database answers", "err", err)
