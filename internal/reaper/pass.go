@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,39 +19,31 @@ import (
 // perHost is how many sessions of one host are dealt with at once.
 const perHost = 4
 
-// A pass is one look at the world.
+// A pass compares database and hosts once.
 type pass struct {
 	*Reaper
-	opt       Options
-	reachable map[string]bool
-
-	mu     sync.Mutex
-	report *Report
-	done   int
-}
-
-func (p *pass) problem(format string, args ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.report.Problems = append(p.report.Problems, fmt.Sprintf(format, args...))
-}
-
-func (p *pass) plan(format string, args ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.report.Planned = append(p.report.Planned, fmt.Sprintf(format, args...))
+	*recorder
+	opt      Options
+	listings map[string]listing // by host; those that could not be asked have none
+	done     atomic.Int64       // rows dealt with
 }
 
 // A listing is what a host says it has.
 type listing struct {
-	containers []hosts.Found
-	now        time.Time
+	containers map[string]hosts.Found // of ours, by id
+	now        time.Time              // by the host's clock
+}
+
+// finding returns what the listing says of a session's container.
+func (l listing) finding(s *session.Session) finding {
+	c := l.containers[s.ContainerID]
+	return finding{running: c.Running, paused: c.Paused}
 }
 
 // survey asks every host for its containers, all at once.
-func (p *pass) survey(ctx context.Context) map[string]listing {
-	listings := make(map[string]listing)
+func (p *pass) survey(ctx context.Context) {
 	var wg sync.WaitGroup
+	var mu sync.Mutex
 	for _, h := range p.Pool.Hosts() {
 		wg.Go(func() {
 			list, now, err := p.Pool.List(ctx, h.Name)
@@ -58,20 +51,46 @@ func (p *pass) survey(ctx context.Context) map[string]listing {
 				p.problem("Host %s could not be asked, its sessions and containers are left as they are: %v.", h.Name, err)
 				return
 			}
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			listings[h.Name], p.reachable[h.Name] = listing{list, now}, true
+			l := listing{make(map[string]hosts.Found), now}
+			for _, c := range list {
+				l.containers[c.ID] = c
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			p.listings[h.Name] = l
 		})
 	}
 	wg.Wait()
-	return listings
 }
 
-// sessions deals with every row: hosts at once, a few sessions at a time on each.
-func (p *pass) sessions(ctx context.Context, rows []session.Session, idle map[int64]bool) {
-	byHost := make(map[string][]*session.Session)
-	for i := range rows {
-		byHost[rows[i].Host] = append(byHost[rows[i].Host], &rows[i])
+// rows returns all sessions, and which of them are idle.
+func (p *pass) rows(ctx context.Context) ([]row, error) {
+	all, err := p.Store.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	idle := make(map[int64]bool)
+	if p.opt.Idle > 0 {
+		list, err := p.Store.Idle(ctx, p.opt.Idle)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range list {
+			idle[s.ID] = true
+		}
+	}
+	rows := make([]row, len(all))
+	for i := range all {
+		rows[i] = row{&all[i], idle[all[i].ID]}
+	}
+	return rows, nil
+}
+
+// sessions deals with every row, on all hosts at once.
+func (p *pass) sessions(ctx context.Context, rows []row) {
+	byHost := make(map[string][]row)
+	for _, r := range rows {
+		byHost[r.Host] = append(byHost[r.Host], r)
 	}
 	var wg sync.WaitGroup
 	for _, host := range slices.Sorted(maps.Keys(byHost)) {
@@ -80,84 +99,85 @@ func (p *pass) sessions(ctx context.Context, rows []session.Session, idle map[in
 			p.problem("Host %q has %d sessions but is not in CONTAINER_HOSTS. Put it back, or give them up with: cleanup --forget-host %s.", host, len(list), host)
 			continue
 		}
-		wg.Go(func() {
-			var g errgroup.Group
-			g.SetLimit(perHost)
-			for _, s := range list {
-				g.Go(func() error {
-					p.session(ctx, s, idle[s.ID])
-					p.progress(len(rows))
-					return nil
-				})
-			}
-			_ = g.Wait() // its functions return no errors
-		})
+		wg.Go(func() { p.sessionsOn(ctx, list, len(rows)) })
 	}
 	wg.Wait()
 }
 
-func (p *pass) progress(total int) {
-	if p.opt.Progress == nil {
-		return
+// sessionsOn deals with the rows of one host, a few at a time.
+func (p *pass) sessionsOn(ctx context.Context, rows []row, total int) {
+	var g errgroup.Group
+	g.SetLimit(perHost)
+	for _, r := range rows {
+		g.Go(func() error {
+			p.session(ctx, r)
+			if done := p.done.Add(1); p.opt.Progress != nil {
+				p.opt.Progress(int(done), total)
+			}
+			return nil
+		})
 	}
-	p.mu.Lock()
-	p.done++
-	done := p.done
-	p.mu.Unlock()
-	p.opt.Progress(done, total)
+	_ = g.Wait() // its functions return no errors
 }
 
-func (p *pass) session(ctx context.Context, s *session.Session, idle bool) {
-	due := idle || p.opt.All
-	if !p.reachable[s.Host] {
-		if due {
-			p.count(s, false, fmt.Errorf("%w: %s", hosts.ErrUnreachable, s.Host))
+// session decides about one session, and does it or, in a dry run, notes it.
+func (p *pass) session(ctx context.Context, r row) {
+	l, reachable := p.listings[r.Host]
+	if !reachable {
+		if r.idle || p.opt.All {
+			p.outcome(r.Session, false, fmt.Errorf("%w: %s", hosts.ErrUnreachable, r.Host))
 		}
 		return
 	}
-	if p.opt.DryRun {
-		if due || s.State == session.Stopping || (s.State != session.Running && s.Overdue) {
-			p.plan("would end session %d on %s:%d, %s since %s", s.ID, s.Host, s.Port, s.State, s.Started.Format(time.DateTime))
-		}
-		return
-	}
-	var ended bool
-	var err error
+	a, err := p.decide(ctx, r, l.finding(r.Session))
 	switch {
-	case p.opt.All:
-		ended, err = true, p.StopNow(ctx, s)
-	case idle:
-		ended, err = p.Sessions.StopIdle(ctx, s, p.opt.Idle)
+	case err != nil:
+		p.outcome(r.Session, false, err)
+	case a == leave:
+	case p.opt.DryRun:
+		p.planAction(a, r.Session)
 	default:
-		ended, err = p.Sessions.Repair(ctx, s)
+		stopped, err := p.carryOut(ctx, r.Session, a)
+		p.outcome(r.Session, stopped, err)
 	}
-	p.count(s, ended, err)
 }
 
-// count adds a session to the report, if it was ended or should have been.
-func (p *pass) count(s *session.Session, ended bool, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case err == nil && ended:
-		p.report.Stopped++
-	case err == nil || errors.Is(err, session.ErrPending):
-		return
-	default:
-		p.report.Failed++
-		p.report.Problems = append(p.report.Problems, fmt.Sprintf("Session %d on %s:%d could not be ended: %v.", s.ID, s.Host, s.Port, err))
+// decide says what to do about a session, and inspects its container if a listing
+// is not enough to know.
+func (p *pass) decide(ctx context.Context, r row, f finding) (action, error) {
+	a := decide(r, f, p.opt)
+	if a != inspect {
+		return a, nil
 	}
-	p.report.Sessions++
+	c, err := p.Sessions.Inspect(ctx, r.Session)
+	gone := errors.Is(err, hosts.ErrGone)
+	if err != nil && !gone {
+		return leave, err
+	}
+	return decide(r, finding{running: !gone, paused: c.Paused, inspected: true}, p.opt), nil
+}
+
+// carryOut does what was decided, if that is still right: much may have happened
+// since, and the database has the last word. It reports whether the session was
+// stopped.
+func (p *pass) carryOut(ctx context.Context, s *session.Session, a action) (bool, error) {
+	switch a {
+	case stop:
+		return true, p.StopNow(ctx, s)
+	case stopIdle:
+		return p.Sessions.StopIdle(ctx, s, p.opt.Idle)
+	}
+	return p.Sessions.Repair(ctx, s)
 }
 
 // orphans removes our containers that no row knows.
-func (p *pass) orphans(ctx context.Context, rows []session.Session, found map[string]listing) {
+func (p *pass) orphans(ctx context.Context, rows []row) {
 	known := make(map[int64]bool)
-	for _, s := range rows {
-		known[s.ID] = true
+	for _, r := range rows {
+		known[r.ID] = true
 	}
 	var wg sync.WaitGroup
-	for host, l := range found {
+	for host, l := range p.listings {
 		wg.Go(func() {
 			for _, c := range l.containers {
 				if !known[c.Session] && l.now.Sub(c.Created) > p.Grace {
@@ -178,7 +198,5 @@ func (p *pass) orphan(ctx context.Context, host string, c hosts.Found) {
 		p.problem("Container %s on %s, which no session knows, could not be removed: %v.", c.Name, host, err)
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.report.Orphans++
+	p.orphanRemoved()
 }

@@ -2,12 +2,17 @@ package reaper_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
@@ -23,24 +28,20 @@ func clientNo(i int) session.Client {
 	return session.Client{IP: fmt.Sprintf("192.0.2.%d", i), UserAgent: "AmiFox"}
 }
 
-// allocate starts a session for each of n clients.
+// allocate starts a session for each of n clients, a few at a time: on a busy
+// machine many at once take longer than a host may take to answer.
 func allocate(t *testing.T, k *servicetest.Kit, n int) []*session.Session {
 	t.Helper()
 	list := make([]*session.Session, n)
-	var wg sync.WaitGroup
+	var g errgroup.Group
+	g.SetLimit(4)
 	for i := range n {
-		wg.Go(func() {
-			s, _, err := k.Sessions.Allocate(t.Context(), clientNo(i), false)
-			if err != nil {
-				t.Error(err)
-			}
-			list[i] = s
+		g.Go(func() (err error) {
+			list[i], _, err = k.Sessions.Allocate(t.Context(), clientNo(i), false)
+			return err
 		})
 	}
-	wg.Wait()
-	if t.Failed() {
-		t.FailNow()
-	}
+	must(t, g.Wait())
 	return list
 }
 
@@ -64,10 +65,10 @@ func pass(t *testing.T, k *servicetest.Kit, opt reaper.Options) *reaper.Report {
 	return r
 }
 
-func want(t *testing.T, k *servicetest.Kit, r *reaper.Report, ended, failed, orphans, rows, running int) {
+func want(t *testing.T, k *servicetest.Kit, r *reaper.Report, stopped, failed, orphans, rows, running int) {
 	t.Helper()
-	if r.Stopped != ended || r.Failed != failed || r.Orphans != orphans || r.Sessions != ended+failed {
-		t.Errorf("report = %+v; want %d ended, %d failed, %d orphans", r, ended, failed, orphans)
+	if r.Stopped != stopped || r.Failed != failed || r.Orphans != orphans || r.Sessions != stopped+failed {
+		t.Errorf("report = %+v; want %d stopped, %d failed, %d orphans", r, stopped, failed, orphans)
 	}
 	all, err := k.Store.All(t.Context())
 	if err != nil {
@@ -78,7 +79,9 @@ func want(t *testing.T, k *servicetest.Kit, r *reaper.Report, ended, failed, orp
 	}
 }
 
-func TestIdle(t *testing.T) {
+// TestPassStopsIdleSessions: a session is idle from the limit on, and --all stops
+// the others, too.
+func TestPassStopsIdleSessions(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		k := servicetest.New(t, db, servicetest.Options{Hosts: 2, Max: 30, Strategy: hosts.Equal})
 		sessions := allocate(t, k, 55)
@@ -94,35 +97,36 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// TestDecision06SeveralPasses: passes that run at once end every session once.
-func TestDecision06SeveralPasses(t *testing.T) {
+// TestConcurrentPassesDoNotDisturbEachOther: together they stop every session, and
+// none of them takes what another did for a problem.
+func TestConcurrentPassesDoNotDisturbEachOther(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		k := servicetest.New(t, db, servicetest.Options{Hosts: 2, Max: 10, Strategy: hosts.Equal})
 		age(t, k, 10, allocate(t, k, 20)...)
 		var wg sync.WaitGroup
 		var mu sync.Mutex
-		ended := 0
+		stopped := 0
 		for range 4 {
 			wg.Go(func() {
 				r := pass(t, k, reaper.Options{Idle: idle})
 				mu.Lock()
 				defer mu.Unlock()
-				ended += r.Stopped
+				stopped += r.Stopped
 				if len(r.Problems) > 0 {
 					t.Errorf("problems: %q", r.Problems)
 				}
 			})
 		}
 		wg.Wait()
-		if ended < 20 || k.Running() != 0 {
-			t.Errorf("%d ended, %d run; want 20 and none", ended, k.Running())
+		if stopped < 20 || k.Running() != 0 {
+			t.Errorf("%d stopped, %d run; want at least 20 and none", stopped, k.Running())
 		}
 	})
 }
 
-// TestDecision11UsedMeanwhile: a session that is used after the pass saw it idle
-// stays.
-func TestDecision11UsedMeanwhile(t *testing.T) {
+// TestSessionUsedMeanwhileStays: a session was idle when the pass read it, and is
+// used before the pass stops it.
+func TestSessionUsedMeanwhileStays(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
 	sessions := allocate(t, k, 1)
 	age(t, k, 11, sessions...)
@@ -133,14 +137,15 @@ func TestDecision11UsedMeanwhile(t *testing.T) {
 	if err := k.Sessions.Touch(t.Context(), clientNo(0)); err != nil {
 		t.Fatal(err)
 	}
-	if ended, err := k.Sessions.StopIdle(t.Context(), &list[0], 10*time.Minute); ended || err != nil {
-		t.Errorf("Expire = %t, %v; want it to stay", ended, err)
+	if stopped, err := k.Sessions.StopIdle(t.Context(), &list[0], 10*time.Minute); stopped || err != nil {
+		t.Errorf("StopIdle = %t, %v; want it to stay", stopped, err)
 	}
 	want(t, k, &reaper.Report{}, 0, 0, 0, 1, 1)
 }
 
-// TestDecision10Repairs: what crashes leave behind is corrected by one pass.
-func TestDecision10Repairs(t *testing.T) {
+// TestPassRepairsWhatCrashesLeave: one pass is enough, and what may be a start
+// under way is left alone.
+func TestPassRepairsWhatCrashesLeave(t *testing.T) {
 	exec := func(t *testing.T, k *servicetest.Kit, query string) {
 		t.Helper()
 		if _, err := k.DB.ExecContext(t.Context(), query); err != nil {
@@ -150,7 +155,7 @@ func TestDecision10Repairs(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		crash   func(t *testing.T, k *servicetest.Kit, s *session.Session)
-		ended   int
+		stopped int
 		orphans int
 		rows    int
 		running int
@@ -162,11 +167,11 @@ func TestDecision10Repairs(t *testing.T) {
 		{"fresh start under way", func(t *testing.T, k *servicetest.Kit, _ *session.Session) {
 			exec(t, k, `UPDATE sessions SET state = 'starting', wrpContainerId = NULL`)
 		}, 0, 0, 1, 1},
-		{"start given up, container runs", func(t *testing.T, k *servicetest.Kit, s *session.Session) {
+		{"start overdue, container runs", func(t *testing.T, k *servicetest.Kit, s *session.Session) {
 			exec(t, k, `UPDATE sessions SET state = 'starting', wrpContainerId = NULL`)
 			age(t, k, 1, s)
 		}, 1, 0, 0, 0},
-		{"claim given up, no container", func(t *testing.T, k *servicetest.Kit, s *session.Session) {
+		{"claim overdue, no container", func(t *testing.T, k *servicetest.Kit, s *session.Session) {
 			must(t, k.Pool.Remove(t.Context(), hosts.Ref{Host: s.Host, ID: s.ContainerID}))
 			exec(t, k, `UPDATE sessions SET state = 'claimed', wrpContainerId = NULL`)
 			age(t, k, 1, s)
@@ -179,10 +184,10 @@ func TestDecision10Repairs(t *testing.T) {
 		}, 0, 0, 0, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
+			k := servicetest.New(t, databasetest.New(t), servicetest.Options{StartTimeout: 50 * time.Second})
 			s := allocate(t, k, 1)[0]
 			tt.crash(t, k, s)
-			want(t, k, pass(t, k, reaper.Options{Idle: idle}), tt.ended, 0, tt.orphans, tt.rows, tt.running)
+			want(t, k, pass(t, k, reaper.Options{Idle: idle}), tt.stopped, 0, tt.orphans, tt.rows, tt.running)
 		})
 	}
 }
@@ -194,9 +199,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestDecision01Orphans: containers that no session knows go after the grace; those of
-// other databases, and those without a label, are nobody's business.
-func TestDecision01Orphans(t *testing.T) {
+// TestOrphansAreRemovedButNothingForeign: containers of ours that no session knows
+// go after the grace. Those of other databases, and those without labels, stay.
+func TestOrphansAreRemovedButNothingForeign(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Max: 9})
 	k.Reaper.Grace = 0
 	allocate(t, k, 3)
@@ -223,13 +228,13 @@ func TestDecision01Orphans(t *testing.T) {
 		names = append(names, c.Name)
 	}
 	if !slices.Contains(names, "wrp_session_1") || !slices.Contains(names, "wrp_other_1") {
-		t.Errorf("strangers were removed, left are %q", names)
+		t.Errorf("foreign containers were removed, left are %q", names)
 	}
 }
 
-// TestDecision20BadHosts: a host that cannot be asked, and one that nobody knows, lose
-// nothing and keep nobody else from being cleaned.
-func TestDecision20BadHosts(t *testing.T) {
+// TestBadHostsLoseNothing: the sessions of a host that cannot be asked, and of one
+// that is not configured, stay as they are, and those of other hosts are stopped.
+func TestBadHostsLoseNothing(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Hosts: 2, Max: 2})
 	sessions := allocate(t, k, 4)
 	age(t, k, 60, sessions...)
@@ -240,6 +245,10 @@ func TestDecision20BadHosts(t *testing.T) {
 		}
 	}
 	must(t, k.Hosts[0].SetDown(true))
+	dry := pass(t, k, reaper.Options{Idle: idle, DryRun: true})
+	if len(dry.Planned) != 4-down || dry.Failed != down {
+		t.Errorf("a dry run plans %q and says that %d fail, want %d and %d", dry.Planned, dry.Failed, 4-down, down)
+	}
 	r := pass(t, k, reaper.Options{Idle: idle})
 	want(t, k, r, 4-down, down, 0, down, down)
 	if text := strings.Join(r.Problems, "\n"); !strings.Contains(text, "Host host0 could not be asked") {
@@ -251,24 +260,58 @@ func TestDecision20BadHosts(t *testing.T) {
 	r = pass(t, k, reaper.Options{Idle: idle, All: true})
 	want(t, k, r, 0, 0, 0, down, down)
 	if text := strings.Join(r.Problems, "\n"); !strings.Contains(text, "cleanup --forget-host old.example") {
-		t.Errorf("problems = %q, want the sentence that mends it", r.Problems)
+		t.Errorf("problems = %q, want the command that forgets the host", r.Problems)
 	}
 	if n, err := k.Store.Forget(t.Context(), "old.example"); err != nil || n != int64(down) {
 		t.Errorf("Forget = %d, %v; want %d", n, err, down)
 	}
 }
 
-func TestRunStops(t *testing.T) {
+// TestRunEndsWithItsContext: it cleans until it is told to end, which is no error.
+func TestRunEndsWithItsContext(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
 	age(t, k, 60, allocate(t, k, 1)...)
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- k.Reaper.Run(ctx, time.Millisecond, reaper.Options{Idle: idle}) }()
-	for k.Running() > 0 {
-		time.Sleep(time.Millisecond) // until a pass was made
-	}
-	cancel()
-	if err := <-done; err != nil {
+	defer cancel()
+	opt := reaper.Options{Idle: idle, Progress: func(int, int) {
+		if k.Running() == 0 {
+			cancel()
+		}
+	}}
+	if err := k.Reaper.Run(ctx, time.Millisecond, opt); err != nil {
 		t.Errorf("Run = %v", err)
 	}
+	want(t, k, &reaper.Report{}, 0, 0, 0, 0, 0)
+}
+
+// brokenStore counts how often a pass begins.
+type brokenStore struct {
+	reaper.Store
+	passes int
+}
+
+// All implements [reaper.Store].
+func (s *brokenStore) All(context.Context) ([]session.Session, error) {
+	s.passes++
+	return nil, errors.New("database is away")
+}
+
+// TestRunGoesOnAfterFailedPasses: the next is made after the interval, as always.
+func TestRunGoesOnAfterFailedPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &brokenStore{}
+		r := &reaper.Reaper{Store: store, Pool: noHosts(t), Log: slog.New(slog.DiscardHandler)}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour+time.Second)
+		defer cancel()
+		if err := r.Run(ctx, time.Minute, reaper.Options{}); err != nil || store.passes != 60 {
+			t.Errorf("Run = %v after %d passes, want nil after 60 in an hour", err, store.passes)
+		}
+	})
+}
+
+func noHosts(t *testing.T) *hosts.Pool {
+	t.Helper()
+	pool, err := hosts.New(hosts.Config{})
+	must(t, err)
+	return pool
 }

@@ -34,6 +34,12 @@ func (m *Manager) Repair(ctx context.Context, s *Session) (bool, error) {
 	return m.finish(ctx, s)
 }
 
+// Inspect returns the session's container, or [hosts.ErrGone] if its host says
+// that it is not there or does not run.
+func (m *Manager) Inspect(ctx context.Context, s *Session) (hosts.Found, error) {
+	return m.Pool.Inspect(ctx, s.ref(m.DatabaseID))
+}
+
 // StopIdle ends a session that has not been used for so long. It reports false
 // if it was used, or stopped, since s was read.
 func (m *Manager) StopIdle(ctx context.Context, s *Session, unused time.Duration) (bool, error) {

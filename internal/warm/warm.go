@@ -1,24 +1,23 @@
-// Package warm keeps containers waiting for clients that are still to come.
+// Package warm keeps warm containers on the hosts: they wait for clients that are
+// still to come.
 //
-// A waiting container is a session without a client: it takes a slot, has drawn a
-// page, and goes to the first client that fits. Every pass compares what waits on
-// a host with what should, and ends or prepares the difference. Nothing is kept
-// between passes but how long a host that fails is left alone.
+// A warm container is a session without a client: it takes a slot, has drawn a
+// page, and goes to the first client that fits. Every pass over a host compares
+// what waits there with what should, and stops or warms up the difference. Nothing
+// is kept between passes but how long a host on which they fail is left alone.
 //
-// One replica at a time does the work: the one that holds a lease. The lease only
-// saves work. That no host ever has too many is decided where slots are claimed,
-// for which several keepers may race.
+// One replica at a time makes passes: the one that holds a lease. The lease only
+// saves work. That no host ever has too many containers is decided where slots are
+// claimed, for which several replicas may race.
 package warm
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -29,20 +28,24 @@ import (
 )
 
 const (
-	job = "warm"
+	usualInterval = time.Second
+	renewEvery    = 2  // intervals
+	disabledEvery = 60 // intervals, when no container is to wait anywhere
 
-	interval    = time.Second // between passes
-	offInterval = time.Minute // when nothing is to wait anywhere
-	term        = 6 * time.Second
-	renewal     = term / 3
+	parallel = 2 // containers warmed up at once on one host; clients have the other places
 
-	parallel = 2 // containers prepared at once on one host; clients have the other places
+	minRetry = time.Second // after a pass that failed
+	maxRetry = 5 * time.Minute
 
-	minPause = time.Second // after a preparation that failed
-	maxPause = 5 * time.Minute
-
-	releaseTimeout = 10 * time.Second
+	shutdownTimeout = 10 * time.Second
 )
+
+// Sessions is what the warmer does to sessions. [session.Manager] is one.
+type Sessions interface {
+	StartWarm(ctx context.Context, host string, tls bool, enough int) (started bool, err error)
+	StopSession(ctx context.Context, s *session.Session) (stopped bool, err error)
+	Repair(ctx context.Context, s *session.Session) (stopped bool, err error)
+}
 
 // A Store is what the warmer reads and writes by itself. [session.Store] is one.
 type Store interface {
@@ -53,81 +56,84 @@ type Store interface {
 	EndLease(ctx context.Context, job, holder string) error
 }
 
-// A Warmer keeps containers waiting, as many as each host of the pool says. All
-// fields are required, but Release.
-type Warmer struct {
-	Sessions *session.Manager
-	Store    Store
-	Pool     *hosts.Pool
-	Gateway  bool          // what waits is for clients that come through a gateway
-	MaxAge   time.Duration // a container that has waited for longer is replaced
-	Release  bool          // end what waits when Run ends
-	Log      *slog.Logger
-
-	mine  atomic.Bool // this keeper has the lease
-	blind bool        // nobody could say who has it, the last time; used by Run only
+// A Pool is what the warmer knows of the hosts. [hosts.Pool] is one.
+type Pool interface {
+	Hosts() []hosts.Host
+	Status() []hosts.Status
+	AwaitFirstCheck(ctx context.Context)
 }
 
-// Run keeps containers waiting until ctx is done.
+// A Warmer keeps as many warm containers as each host of the pool says. All fields
+// are required but Release and Interval.
+type Warmer struct {
+	Sessions Sessions
+	Store    Store
+	Pool     Pool
+	Gateway  bool          // clients reach the containers through a gateway
+	MaxAge   time.Duration // a container that has waited for longer is replaced
+	Release  bool          // stop what waits when Run ends
+	Log      *slog.Logger
+
+	// Interval is between passes over a host, and a measure for what is done less
+	// often; 0: a second.
+	Interval time.Duration
+}
+
+// Run maintains warm containers until ctx is done.
 func (w *Warmer) Run(ctx context.Context) error {
-	holder := rand.Text()
-	if !slices.ContainsFunc(w.Pool.Hosts(), func(h hosts.Host) bool { return h.Warm+h.WarmTLS > 0 }) {
-		w.runOff(ctx, holder)
+	l := &lease{store: w.Store, holder: rand.Text(), log: w.Log}
+	if !w.isEnabled() {
+		w.runDisabled(ctx, l)
 		return nil
 	}
+	l.renew(ctx)
 	var wg sync.WaitGroup
 	for _, h := range w.Pool.Hosts() {
-		wg.Go(func() { w.keep(ctx, h) })
+		wg.Go(func() { w.maintain(ctx, h, l) })
 	}
-	for ctx.Err() == nil {
-		w.lease(ctx, holder)
-		_ = clock.Sleep(ctx, renewal)
+	for clock.Sleep(ctx, renewEvery*w.interval()) == nil {
+		l.renew(ctx)
 	}
 	wg.Wait()
-	if w.mine.Load() {
-		w.leave(holder)
-	}
+	w.shutDown(l)
 	return nil
 }
 
-// runOff ends what waits since it was to, unless others keep it. It does not keep
-// the lease: a process that is started to keep containers begins at once.
-func (w *Warmer) runOff(ctx context.Context, holder string) {
-	for w.Pool.AwaitFirstCheck(ctx); ctx.Err() == nil; _ = clock.Sleep(ctx, offInterval) {
-		w.lease(ctx, holder)
-		if w.mine.Swap(false) {
-			w.endAll(ctx)
-			w.endLease(holder)
+func (w *Warmer) interval() time.Duration { return cmp.Or(w.Interval, usualInterval) }
+
+// isEnabled reports whether containers are to wait on any host.
+func (w *Warmer) isEnabled() bool {
+	return slices.ContainsFunc(w.Pool.Hosts(), func(h hosts.Host) bool { return h.Warm+h.WarmTLS > 0 })
+}
+
+// runDisabled stops what waits since the settings were others, unless another
+// replica maintains it. It gives the lease up after each pass, so that a replica
+// that is to keep containers warm does not wait for it.
+func (w *Warmer) runDisabled(ctx context.Context, l *lease) {
+	for w.Pool.AwaitFirstCheck(ctx); ctx.Err() == nil; _ = clock.Sleep(ctx, disabledEvery*w.interval()) {
+		l.renew(ctx)
+		if l.held.Swap(false) {
+			w.stopAll(ctx)
+			l.end()
 		}
 	}
 }
 
-// lease asks for the lease. That the database is away is said once.
-func (w *Warmer) lease(ctx context.Context, holder string) {
-	got, err := w.Store.Lease(ctx, job, holder, term)
-	w.mine.Store(got)
-	if blind := err != nil; blind != w.blind && ctx.Err() == nil {
-		w.blind = blind
-		if blind {
-			w.Log.WarnContext(ctx, "nothing is kept warm until the database answers", "err", err)
-		} else {
-			w.Log.InfoContext(ctx, "the database answers, containers are kept warm again")
-		}
+// shutDown lets another replica go on at once, or stops what waits.
+func (w *Warmer) shutDown(l *lease) {
+	if !l.held.Load() {
+		return
 	}
-}
-
-// leave lets another replica go on at once, or ends what waits.
-func (w *Warmer) leave(holder string) {
-	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	if w.Release {
-		w.endAll(ctx)
+		w.stopAll(ctx)
 	}
-	w.endLease(holder)
+	l.end()
 }
 
-// endAll ends what waits on all hosts that can be asked.
-func (w *Warmer) endAll(ctx context.Context) {
+// stopAll stops what waits on all hosts that are up.
+func (w *Warmer) stopAll(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, h := range w.Pool.Hosts() {
 		if h.Warm, h.WarmTLS = 0, 0; !w.isUp(h) {
@@ -135,135 +141,46 @@ func (w *Warmer) endAll(ctx context.Context) {
 		}
 		wg.Go(func() {
 			if _, err := w.Reconcile(ctx, h); err != nil {
-				w.Log.Warn("containers that wait cannot be ended", "host", h.Name, "err", err)
+				w.Log.Warn("stop warm containers failed", "host", h.Name, "err", err)
 			}
 		})
 	}
 	wg.Wait()
 }
 
-func (w *Warmer) endLease(holder string) {
-	ctx, cancel := context.WithTimeout(context.Background(), term)
-	defer cancel()
-	if err := w.Store.EndLease(ctx, job, holder); err != nil {
-		w.Log.Warn("others keep containers warm only when the lease expires", "err", err)
-	}
-}
-
-// keep makes passes over one host. They go on as long as there is more to do.
-func (w *Warmer) keep(ctx context.Context, h hosts.Host) {
-	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval, pauses.MaxInterval = minPause, maxPause
+// maintain makes passes over one host while this replica has the lease.
+func (w *Warmer) maintain(ctx context.Context, h hosts.Host, l *lease) {
+	retries := backoff.NewExponentialBackOff()
+	retries.InitialInterval, retries.MaxInterval = minRetry, maxRetry
 	for ctx.Err() == nil {
-		wait := interval
-		if w.mine.Load() && w.isUp(h) {
-			more, err := w.Reconcile(ctx, h)
-			if err == nil {
-				pauses.Reset()
-			} else if ctx.Err() == nil {
-				wait = max(wait, pauses.NextBackOff())
-				w.Log.WarnContext(ctx, "containers cannot be kept warm", "host", h.Name, "again in", wait.Round(time.Millisecond), "err", err)
-			}
-			if more && err == nil {
-				wait = 0
-			}
+		pause := w.interval()
+		if l.held.Load() && w.isUp(h) {
+			pause = w.pass(ctx, h, retries)
 		}
-		_ = clock.Sleep(ctx, wait)
+		_ = clock.Sleep(ctx, pause) // the loop looks at ctx itself
 	}
 }
 
-// Reconcile corrects what waits on a host once: it ends what is too many, too old or
-// of no use any more, and prepares a few of those that are missing. It reports
-// whether it prepared any, so that there may be more to do.
-func (w *Warmer) Reconcile(ctx context.Context, h hosts.Host) (more bool, err error) {
-	wanted, err := w.wanted(ctx, h)
+// pass makes one pass over a host, and returns when to make the next: at once if
+// there is more to do, and later and later while passes fail.
+func (w *Warmer) pass(ctx context.Context, h hosts.Host, retries *backoff.ExponentialBackOff) time.Duration {
+	more, err := w.Reconcile(ctx, h)
 	if err != nil {
-		return false, err
-	}
-	list, err := w.Store.WaitingOn(ctx, h.Name)
-	if err != nil {
-		return false, err
-	}
-	missing := maps.Clone(wanted)
-	for i := len(list) - 1; i >= 0; i-- { // the youngest stay
-		s := &list[i]
-		useless := s.Gateway != w.Gateway || missing[s.TLS] == 0 || s.Overdue && s.State == session.Warming
-		if useless {
-			if err := w.end(ctx, s); err != nil {
-				return false, err
-			}
-			continue
+		retryIn := max(w.interval(), retries.NextBackOff()).Round(time.Millisecond)
+		if ctx.Err() == nil {
+			w.Log.WarnContext(ctx, "keep containers warm failed; will retry", "host", h.Name, "retry_in", retryIn, "err", err)
 		}
-		missing[s.TLS]--
+		return retryIn
 	}
-	if missing[false]+missing[true] > 0 {
-		return w.prepare(ctx, h, wanted, missing)
+	retries.Reset()
+	if more {
+		return 0
 	}
-	// One at a time is replaced, so that the others can be had.
-	aged, err := w.Store.Aged(ctx, h.Name, w.MaxAge)
-	if err != nil || len(aged) == 0 {
-		return false, err
-	}
-	return true, w.end(ctx, &aged[0])
+	return w.interval()
 }
 
-// end ends a container that waits. One that is still being prepared is ended by
-// who does that.
-func (w *Warmer) end(ctx context.Context, s *session.Session) error {
-	do := w.Sessions.StopSession
-	if s.State == session.Warming && s.Overdue {
-		do = w.Sessions.Repair
-	}
-	_, err := do(ctx, s)
-	if errors.Is(err, session.ErrPending) {
-		return nil
-	}
-	return err
-}
-
-// isUp reports whether a host can be asked and has the image. On one that is not
-// nothing is changed.
+// isUp reports whether a host takes containers. On one that does not, nothing is
+// changed.
 func (w *Warmer) isUp(h hosts.Host) bool {
 	return slices.ContainsFunc(w.Pool.Status(), func(st hosts.Status) bool { return st.Host.Name == h.Name && st.State == hosts.Up })
-}
-
-// wanted returns how many containers should wait on a host, by whether they serve
-// TLS.
-func (w *Warmer) wanted(ctx context.Context, h hosts.Host) (map[bool]int, error) {
-	drained, err := w.Store.Drained(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := drained[h.Name]; ok {
-		return map[bool]int{}, nil
-	}
-	return map[bool]int{false: h.Warm, true: h.WarmTLS}, nil
-}
-
-// prepare starts a few of the missing containers, all at once.
-func (w *Warmer) prepare(ctx context.Context, h hosts.Host, wanted, missing map[bool]int) (bool, error) {
-	var wg sync.WaitGroup
-	var prepared atomic.Bool
-	errs := make(chan error, parallel)
-	for range parallel {
-		tls := missing[false] == 0
-		if missing[tls] == 0 {
-			break
-		}
-		missing[tls]--
-		wg.Go(func() {
-			done, err := w.Sessions.StartWarm(ctx, h.Name, tls, wanted[tls])
-			if done {
-				prepared.Store(true)
-			}
-			errs <- err
-		})
-	}
-	wg.Wait()
-	close(errs)
-	var all []error
-	for err := range errs {
-		all = append(all, err)
-	}
-	return prepared.Load(), errors.Join(all...)
 }

@@ -1,0 +1,74 @@
+package reaper
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"wrpdistributor/internal/session"
+)
+
+// A Report says what a pass did.
+type Report struct {
+	Sessions int      `json:"sessions"` // were to be stopped
+	Stopped  int      `json:"ended"`
+	Failed   int      `json:"failed"`
+	Orphans  int      `json:"orphans"`            // containers without a session that were removed
+	Planned  []string `json:"planned,omitempty"`  // what a dry run would have done, a line each
+	Problems []string `json:"problems,omitempty"` // a sentence each; none: all went well
+}
+
+// Summary is the line that operators' scripts know from the PHP program.
+func (r *Report) Summary() string {
+	return fmt.Sprintf("Cleanup of %d sessions finished, %d sessions terminated successfully - %d sessions failed to terminate.",
+		r.Sessions, r.Stopped, r.Failed)
+}
+
+// A recorder writes a report. It is safe for concurrent use.
+type recorder struct {
+	mu     sync.Mutex
+	report Report
+}
+
+func (r *recorder) problem(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Problems = append(r.report.Problems, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) plan(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Planned = append(r.report.Planned, fmt.Sprintf(format, args...))
+}
+
+// planAction notes what would be done about a session.
+func (r *recorder) planAction(a action, s *session.Session) {
+	r.plan("would %s session %d on %s:%d, %s since %s", a, s.ID, s.Host, s.Port, s.State, s.Started.Format(time.DateTime))
+}
+
+// outcome counts a session that was stopped, or that should have been.
+func (r *recorder) outcome(s *session.Session, stopped bool, err error) {
+	failed := err != nil && !errors.Is(err, session.ErrPending)
+	if failed {
+		r.problem("Session %d on %s:%d could not be stopped: %v.", s.ID, s.Host, s.Port, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case failed:
+		r.report.Failed++
+	case err == nil && stopped:
+		r.report.Stopped++
+	default:
+		return
+	}
+	r.report.Sessions++
+}
+
+func (r *recorder) orphanRemoved() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Orphans++
+}

@@ -1,0 +1,117 @@
+package warm
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
+)
+
+// A tally is a number of containers, by whether they serve TLS.
+type tally map[bool]int
+
+func (t tally) total() int { return t[false] + t[true] }
+
+// Reconcile corrects once what waits on a host: it stops what is too many, too old
+// or of no use any more, and warms up a few of those that are missing. It reports
+// whether there may be more to do.
+func (w *Warmer) Reconcile(ctx context.Context, h hosts.Host) (more bool, err error) {
+	wanted, err := w.wanted(ctx, h)
+	if err != nil {
+		return false, err
+	}
+	missing, err := w.stopExcess(ctx, h, wanted)
+	if err != nil {
+		return false, err
+	}
+	if missing.total() > 0 {
+		return w.warmUp(ctx, h, wanted, missing)
+	}
+	return w.stopAged(ctx, h)
+}
+
+// wanted returns how many containers should wait on a host.
+func (w *Warmer) wanted(ctx context.Context, h hosts.Host) (tally, error) {
+	drained, err := w.Store.Drained(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := drained[h.Name]; ok {
+		return tally{}, nil
+	}
+	return tally{false: h.Warm, true: h.WarmTLS}, nil
+}
+
+// stopExcess stops what need not wait on a host, the oldest first, and returns how
+// many are missing.
+func (w *Warmer) stopExcess(ctx context.Context, h hosts.Host, wanted tally) (missing tally, err error) {
+	waiting, err := w.Store.WaitingOn(ctx, h.Name)
+	if err != nil {
+		return nil, err
+	}
+	missing = maps.Clone(wanted)
+	for i := len(waiting) - 1; i >= 0; i-- { // the youngest are kept
+		s := &waiting[i]
+		unfit := s.Gateway != w.Gateway || isOverdue(s)
+		if !unfit && missing[s.TLS] > 0 {
+			missing[s.TLS]--
+			continue
+		}
+		if err := w.stop(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	return missing, nil
+}
+
+// stopAged stops one container that has waited for too long. Only one, so that
+// clients can have the others until it is replaced.
+func (w *Warmer) stopAged(ctx context.Context, h hosts.Host) (stopped bool, err error) {
+	aged, err := w.Store.Aged(ctx, h.Name, w.MaxAge)
+	if err != nil || len(aged) == 0 {
+		return false, err
+	}
+	return true, w.stop(ctx, &aged[0])
+}
+
+// stop stops a container that waits. One that is still being warmed up is removed
+// by whoever does that.
+func (w *Warmer) stop(ctx context.Context, s *session.Session) error {
+	stop := w.Sessions.StopSession
+	if isOverdue(s) {
+		stop = w.Sessions.Repair
+	}
+	_, err := stop(ctx, s)
+	if errors.Is(err, session.ErrPending) {
+		return nil
+	}
+	return err
+}
+
+// isOverdue reports whether whoever warms up a container must have died.
+func isOverdue(s *session.Session) bool { return s.State == session.Warming && s.Overdue }
+
+// warmUp starts a few of the missing containers at once, and reports whether that
+// made any wait.
+func (w *Warmer) warmUp(ctx context.Context, h hosts.Host, wanted, missing tally) (bool, error) {
+	var wg sync.WaitGroup
+	var some atomic.Bool
+	errs := make([]error, min(parallel, missing.total()))
+	for i := range errs {
+		tls := missing[false] == 0
+		missing[tls]--
+		wg.Go(func() {
+			started, err := w.Sessions.StartWarm(ctx, h.Name, tls, wanted[tls])
+			if started {
+				some.Store(true)
+			}
+			errs[i] = err
+		})
+	}
+	wg.Wait()
+	return some.Load(), errors.Join(errs...)
+}
