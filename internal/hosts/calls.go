@@ -21,35 +21,35 @@ func (h *host) create(ctx context.Context, s Spec) (string, error) {
 		tls = nil
 	}
 	id, err := h.engine.create(ctx, s, h.cfg.Container, tls, dir)
-	if err != nil && !settled(err) {
-		if h.reach(ctx) != nil {
-			h.fail(ctx, err)
+	if err != nil && !isDefinite(err) {
+		if h.ensureConnected(ctx) != nil {
+			h.markDown(ctx, err)
 			return "", fmt.Errorf("%w: %w", ErrUncertain, err)
 		}
 		id, err = h.engine.create(ctx, s, h.cfg.Container, tls, dir)
 	}
 	switch {
 	case errors.Is(err, ErrNameTaken):
-		return h.adopt(ctx, s)
+		return h.existing(ctx, s)
 	case errors.Is(err, ErrImageMissing):
 		h.forgetImage()
-	case err != nil && !settled(err):
-		h.fail(ctx, err)
+	case err != nil && !isDefinite(err):
+		h.markDown(ctx, err)
 		return "", fmt.Errorf("%w: %w", ErrUncertain, err)
 	case err != nil:
-		h.fail(ctx, err)
+		h.markDown(ctx, err)
 	}
 	return id, err
 }
 
-// settled reports whether err leaves no doubt about what the engine did.
-func settled(err error) bool {
+// isDefinite reports whether err leaves no doubt about what the engine did.
+func isDefinite(err error) bool {
 	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden} {
 		if errors.Is(err, e) {
 			return true
 		}
 	}
-	return answered(err)
+	return isEngineError(err)
 }
 
 // readyForStart returns the image's working directory.
@@ -60,12 +60,12 @@ func (h *host) readyForStart(ctx context.Context, s Spec) (string, error) {
 	if s.TLS && h.TLS == nil {
 		return "", fmt.Errorf("%w: none configured", ErrCertificate)
 	}
-	err := h.alive(ctx)
+	err := h.confirmResponsive(ctx)
 	if err == nil && s.Gateway {
 		err = h.canForward(ctx)
 	}
 	if err != nil {
-		h.fail(ctx, err)
+		h.markDown(ctx, err)
 		return "", err
 	}
 	h.mu.Lock()
@@ -75,17 +75,17 @@ func (h *host) readyForStart(ctx context.Context, s Spec) (string, error) {
 		return dir, nil
 	}
 	dir, err = h.engine.imageDir(ctx, h.cfg.Container.Image)
-	if err != nil && !settled(err) {
+	if err != nil && !isDefinite(err) {
 		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	return dir, err
 }
 
-// alive makes sure that the host answers now. A connection may be frozen without
+// confirmResponsive makes sure that the host answers now. A connection may be frozen without
 // anybody having noticed yet, and what is sent over it is lost or not, nobody
 // knows: better to find out with something that does no harm.
-func (h *host) alive(ctx context.Context) error {
-	if err := h.reach(ctx); err != nil {
+func (h *host) confirmResponsive(ctx context.Context) error {
+	if err := h.ensureConnected(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
@@ -94,8 +94,8 @@ func (h *host) alive(ctx context.Context) error {
 	if err != nil && ctx.Err() == nil {
 		err = h.engine.ping(ctx) // over a new connection, if the old one broke unnoticed
 	}
-	if err != nil && h.conn != nil {
-		h.conn.drop()
+	if err != nil && h.client != nil {
+		h.client.drop()
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
@@ -109,9 +109,9 @@ func (h *host) forgetImage() {
 	h.dir = ""
 }
 
-// adopt takes the container that holds our name, if it is the very one we meant
+// existing takes the container that holds our name, if it is the very one we meant
 // to create.
-func (h *host) adopt(ctx context.Context, s Spec) (string, error) {
+func (h *host) existing(ctx context.Context, s Spec) (string, error) {
 	f, err := h.engine.inspect(ctx, s.Name)
 	if err != nil {
 		return "", fmt.Errorf("%w, and cannot be looked at: %w", ErrNameTaken, err)
@@ -135,24 +135,24 @@ func (h *host) start(ctx context.Context, id string) error {
 		return fmt.Errorf("wait for a place among %d parallel starts: %w", cap(h.starts), ctx.Err())
 	}
 	err := h.engine.start(ctx, id)
-	if err != nil && !settled(err) && h.reach(ctx) == nil {
+	if err != nil && !isDefinite(err) && h.ensureConnected(ctx) == nil {
 		err = h.engine.start(ctx, id)
 	}
 	switch {
 	case err == nil:
-		h.calm()
+		h.resetPauses()
 		return nil
 	case errors.Is(err, ErrPortTaken), errors.Is(err, ErrGone):
 		return err
-	case !settled(err):
+	case !isDefinite(err):
 		err = fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
-	h.fail(ctx, err)
+	h.markDown(ctx, err)
 	return err
 }
 
 func (h *host) inspect(ctx context.Context, r Ref) (Found, error) {
-	f, err := h.look(ctx, r)
+	f, err := h.find(ctx, r)
 	if err != nil {
 		return Found{}, err
 	}
@@ -162,12 +162,12 @@ func (h *host) inspect(ctx context.Context, r Ref) (Found, error) {
 	return f, nil
 }
 
-// look returns the container r means, running or not.
-func (h *host) look(ctx context.Context, r Ref) (Found, error) {
+// find returns the container r means, running or not.
+func (h *host) find(ctx context.Context, r Ref) (Found, error) {
 	if r.ID != "" {
-		return ask(ctx, h, func(ctx context.Context) (Found, error) { return h.engine.inspect(ctx, r.ID) })
+		return call(ctx, h, func(ctx context.Context) (Found, error) { return h.engine.inspect(ctx, r.ID) })
 	}
-	f, err := ask(ctx, h, func(ctx context.Context) (Found, error) { return h.engine.inspect(ctx, r.Name) })
+	f, err := call(ctx, h, func(ctx context.Context) (Found, error) { return h.engine.inspect(ctx, r.Name) })
 	if err == nil && !h.isOurs(f, r) {
 		return Found{}, fmt.Errorf("%w: the name is a stranger's", ErrGone)
 	}
@@ -177,7 +177,7 @@ func (h *host) look(ctx context.Context, r Ref) (Found, error) {
 func (h *host) remove(ctx context.Context, r Ref, gently bool) error {
 	id := r.ID
 	if id == "" {
-		f, err := h.look(ctx, r)
+		f, err := h.find(ctx, r)
 		if errors.Is(err, ErrGone) {
 			return nil
 		}
@@ -186,10 +186,10 @@ func (h *host) remove(ctx context.Context, r Ref, gently bool) error {
 		}
 		id = f.ID
 	}
-	_, err := ask(ctx, h, func(ctx context.Context) (struct{}, error) {
+	_, err := call(ctx, h, func(ctx context.Context) (struct{}, error) {
 		if gently {
 			// What cannot be asked to end is killed all the same.
-			if err := h.engine.stop(ctx, id, h.cfg.StopTimeout); err != nil && !answered(err) {
+			if err := h.engine.stop(ctx, id, h.cfg.StopTimeout); err != nil && !isEngineError(err) {
 				return struct{}{}, err
 			}
 		}
@@ -200,35 +200,35 @@ func (h *host) remove(ctx context.Context, r Ref, gently bool) error {
 
 func (h *host) list(ctx context.Context) ([]Found, time.Time, error) {
 	// The clock is read first: what is created meanwhile looks too young.
-	info, err := ask(ctx, h, h.engine.info)
+	info, err := call(ctx, h, h.engine.info)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	list, err := ask(ctx, h, func(ctx context.Context) ([]Found, error) {
+	list, err := call(ctx, h, func(ctx context.Context) ([]Found, error) {
 		return h.engine.list(ctx, labelDatabase+"="+h.cfg.DatabaseID)
 	})
 	return list, info.Now, err
 }
 
-// ask makes a call that may be repeated, and calls silence by its name.
-func ask[T any](ctx context.Context, h *host, call func(context.Context) (T, error)) (T, error) {
+// call makes a call that may be repeated, and calls silence by its name.
+func call[T any](ctx context.Context, h *host, call func(context.Context) (T, error)) (T, error) {
 	var none T
-	if err := h.unheard(); err != nil {
+	if err := h.unresponsive(); err != nil {
 		return none, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout+h.cfg.StopTimeout)
 	defer cancel()
-	if err := h.reach(ctx); err != nil {
-		h.fail(ctx, err)
+	if err := h.ensureConnected(ctx); err != nil {
+		h.markDown(ctx, err)
 		return none, err
 	}
 	v, err := call(ctx)
-	if err != nil && !settled(err) && ctx.Err() == nil {
+	if err != nil && !isDefinite(err) && ctx.Err() == nil {
 		v, err = call(ctx) // over a new connection, if the old one broke unnoticed
 	}
-	if err == nil || settled(err) {
+	if err == nil || isDefinite(err) {
 		return v, err
 	}
-	h.fail(ctx, err)
+	h.markDown(ctx, err)
 	return none, fmt.Errorf("%w: %w", ErrUnreachable, err)
 }

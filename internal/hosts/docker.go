@@ -42,8 +42,8 @@ func newEngine(dial func(context.Context) (net.Conn, error)) (*engine, error) {
 
 func (e *engine) close() error { return e.api.Close() }
 
-// answered reports whether err is the engine's own word, as opposed to silence.
-func answered(err error) bool {
+// isEngineError reports whether err is the engine's own word, as opposed to silence.
+func isEngineError(err error) bool {
 	for _, is := range []func(error) bool{
 		cerrdefs.IsNotFound, cerrdefs.IsConflict, cerrdefs.IsInvalidArgument, cerrdefs.IsInternal,
 		cerrdefs.IsPermissionDenied, cerrdefs.IsUnauthorized, cerrdefs.IsNotImplemented, cerrdefs.IsUnavailable,

@@ -124,25 +124,25 @@ func (e *engine) list(ctx context.Context, label string) ([]Found, error) {
 // pause takes the processor from the container, and leaves it its memory.
 // Pausing twice is fine.
 func (e *engine) pause(ctx context.Context, ref string) error {
-	return e.settlePaused(ctx, ref, true, e.api.ContainerPause)
+	return e.setPaused(ctx, ref, true, e.api.ContainerPause)
 }
 
 // unpause lets the container go on. Unpausing twice is fine.
 func (e *engine) unpause(ctx context.Context, ref string) error {
-	return e.settlePaused(ctx, ref, false, e.api.ContainerUnpause)
+	return e.setPaused(ctx, ref, false, e.api.ContainerUnpause)
 }
 
-// settlePaused forgives the engine's refusal to do what is done already, which
+// setPaused forgives the engine's refusal to do what is done already, which
 // old engines word as an internal error. If the container is not as it should be
 // after that, somebody else did the opposite in between, and it is tried again.
-func (e *engine) settlePaused(ctx context.Context, ref string, want bool, do func(context.Context, string) error) error {
+func (e *engine) setPaused(ctx context.Context, ref string, want bool, do func(context.Context, string) error) error {
 	var err error
 	for range 3 {
 		err = do(ctx, ref)
 		switch {
 		case cerrdefs.IsNotFound(err):
 			return fmt.Errorf("%w: %w", ErrGone, err)
-		case err == nil || !answered(err):
+		case err == nil || !isEngineError(err):
 			return err
 		}
 		f, inspectErr := e.inspect(ctx, ref)

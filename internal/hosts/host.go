@@ -47,28 +47,28 @@ const (
 type host struct {
 	Host
 	cfg    *Config
-	conn   *conn // nil: this machine
+	client *sshClient // nil: this machine
 	engine *engine
 	starts chan struct{} // one place per container that starts
 	log    *slog.Logger
 	probe  prober
 	puller puller
 
-	engines *engineNames
-	failed  chan struct{} // wakes run, which brings the host back
+	engines  *engineOwners
+	wentDown chan struct{} // wakes run, which brings the host back
 
-	mu     sync.Mutex
-	state  State
-	reason string
-	since  time.Time
-	retry  time.Time // when a host that is down may be tried again
-	silent bool      // it is down because it did not answer
-	pauses *backoff.ExponentialBackOff
-	dir    string // the image's working directory; empty: no image
-	id     string // the engine's own
+	mu      sync.Mutex
+	state   State
+	reason  string
+	since   time.Time
+	retryAt time.Time // when a host that is down may be tried again
+	silent  bool      // it is down because it did not answer
+	pauses  *backoff.ExponentialBackOff
+	dir     string // the image's working directory; empty: no image
+	id      string // the engine's own
 }
 
-func newHost(h Host, cfg *Config, engines *engineNames) (*host, error) {
+func newHost(h Host, cfg *Config, engines *engineOwners) (*host, error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = minPause, maxPause
 	m := &host{
@@ -80,16 +80,16 @@ func newHost(h Host, cfg *Config, engines *engineNames) (*host, error) {
 		since:  time.Now(),
 		pauses: pauses,
 
-		engines: engines,
-		failed:  make(chan struct{}, 1),
+		engines:  engines,
+		wentDown: make(chan struct{}, 1),
 	}
 	dial := dialLocal
 	if h.SSH != nil {
-		m.conn = &conn{target: *h.SSH, keys: &hostKeys{cfg.KnownHosts}, timeout: cfg.ConnectTimeout}
+		m.client = &sshClient{target: *h.SSH, keys: &hostKeys{cfg.KnownHosts}, timeout: cfg.ConnectTimeout}
 		if cfg.GatewayStartPort > 0 {
-			m.conn.forward.ports = []int{cfg.GatewayStartPort, cfg.GatewayStartPort + h.Max - 1}
+			m.client.required.configured = []int{cfg.GatewayStartPort, cfg.GatewayStartPort + h.Max - 1}
 		}
-		dial = m.conn.dialDocker
+		dial = m.client.dialDocker
 	}
 	var err error
 	m.engine, err = newEngine(dial)
@@ -103,8 +103,8 @@ func dialLocal(ctx context.Context) (net.Conn, error) {
 
 func (h *host) close() error {
 	err := h.engine.close()
-	if h.conn != nil {
-		h.conn.close()
+	if h.client != nil {
+		h.client.close()
 	}
 	return err
 }
@@ -127,7 +127,7 @@ func (h *host) status() Status {
 func (h *host) run(ctx context.Context) {
 	defer h.puller.wait()
 	for {
-		h.check(ctx)
+		h.checkHealth(ctx)
 		if h.needsImage() {
 			h.puller.start(ctx, h)
 		}
@@ -138,7 +138,7 @@ func (h *host) run(ctx context.Context) {
 			return
 		case <-h.puller.finished():
 			timer.Stop()
-		case <-h.failed:
+		case <-h.wentDown:
 			timer.Stop()
 			_ = clock.Sleep(ctx, h.untilNextCheck()) // the loop looks at ctx itself
 		case <-timer.C:
@@ -150,7 +150,7 @@ func (h *host) untilNextCheck() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.state == Down {
-		return max(time.Until(h.retry), minPause/10)
+		return max(time.Until(h.retryAt), minPause/10)
 	}
 	return checkInterval
 }
@@ -161,48 +161,48 @@ func (h *host) needsImage() bool {
 	return h.state == Up && h.dir == ""
 }
 
-// check asks the host who it is and whether it has the image.
-func (h *host) check(ctx context.Context) {
+// checkHealth asks the host who it is and whether it has the image.
+func (h *host) checkHealth(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
-	if err := h.reach(ctx); err != nil {
-		h.fail(ctx, err)
+	if err := h.ensureConnected(ctx); err != nil {
+		h.markDown(ctx, err)
 		return
 	}
 	if err := h.canForward(ctx); err != nil {
 		if h.down() == nil {
-			h.conn.drop() // what the key allows now shows at the next login
+			h.client.drop() // what the key allows now shows at the next login
 		}
-		h.fail(ctx, err)
+		h.markDown(ctx, err)
 		return
 	}
 	info, err := h.engine.info(ctx)
 	if err != nil {
-		h.fail(ctx, err)
+		h.markDown(ctx, err)
 		return
 	}
 	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)
 	if err != nil && !errors.Is(err, ErrImageMissing) {
-		h.fail(ctx, err)
+		h.markDown(ctx, err)
 		return
 	}
-	h.succeed(info, dir)
+	h.markUp(info, dir)
 }
 
-// reach makes sure that there is a connection. After it, an error of a Docker
+// ensureConnected makes sure that there is a connection. After it, an error of a Docker
 // call without an answer means that the call may have been carried out.
-func (h *host) reach(ctx context.Context) error {
-	if h.conn == nil {
+func (h *host) ensureConnected(ctx context.Context) error {
+	if h.client == nil {
 		return nil
 	}
-	_, err := h.conn.link(ctx)
+	_, err := h.client.connection(ctx)
 	return err
 }
 
-func (h *host) succeed(info engineInfo, dir string) {
+func (h *host) markUp(info engineInfo, dir string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if other, shared := h.engines.claim(info.ID, h.Name); shared && h.id == "" {
+	if other, shared := h.engines.register(info.ID, h.Name); shared && h.id == "" {
 		h.log.Warn("two hosts are one engine, which may get the containers of both", "other", other)
 	}
 	h.id, h.dir = info.ID, dir
@@ -216,31 +216,31 @@ func (h *host) succeed(info engineInfo, dir string) {
 	h.log.Info("host is up", "engine", info.Version, "image", dir != "")
 }
 
-// fail puts the host aside for a while, longer each time.
-func (h *host) fail(ctx context.Context, err error) {
+// markDown puts the host aside for a while, longer each time.
+func (h *host) markDown(ctx context.Context, err error) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return // we were told to stop, the host did nothing wrong
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
-	if h.state == Down && now.Before(h.retry) {
+	if h.state == Down && now.Before(h.retryAt) {
 		return // one failure seen by many requests
 	}
 	if h.state != Down {
 		h.since = now
 	}
 	pause := h.pauses.NextBackOff()
-	h.state, h.reason, h.retry, h.silent = Down, err.Error(), now.Add(pause), !settled(err)
+	h.state, h.reason, h.retryAt, h.silent = Down, err.Error(), now.Add(pause), !isDefinite(err)
 	select {
-	case h.failed <- struct{}{}:
+	case h.wentDown <- struct{}{}:
 	default:
 	}
 	h.log.Warn("host is put aside", "err", err, "for", pause.Round(time.Millisecond))
 }
 
-// calm makes the next pause a short one again: the host does its real work.
-func (h *host) calm() {
+// resetPauses makes the next pause a short one again: the host does its real work.
+func (h *host) resetPauses() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pauses.Reset()
@@ -250,15 +250,15 @@ func (h *host) calm() {
 func (h *host) down() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.state == Down && time.Now().Before(h.retry) {
+	if h.state == Down && time.Now().Before(h.retryAt) {
 		return fmt.Errorf("%w since %s: %s", ErrUnreachable, h.since.UTC().Format(time.RFC3339), h.reason)
 	}
 	return nil
 }
 
-// unheard returns why there is no point in asking the host anything, or nil. An
+// unresponsive returns why there is no point in asking the host anything, or nil. An
 // engine that cannot start containers may well be able to remove them.
-func (h *host) unheard() error {
+func (h *host) unresponsive() error {
 	err := h.down()
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -25,13 +25,13 @@ type hostKeys struct {
 	KnownHosts
 }
 
-// check is the ssh.HostKeyCallback.
-func (k *hostKeys) check(addr string, remote net.Addr, key ssh.PublicKey) error {
+// hostKeyCallback is the ssh.HostKeyCallback.
+func (k *hostKeys) hostKeyCallback(addr string, remote net.Addr, key ssh.PublicKey) error {
 	err := k.verify(addr, remote, key)
 	unknown := isUnknownHost(err)
 	switch {
 	case unknown && k.AcceptNew != "":
-		return k.accept(addr, remote, key)
+		return k.acceptNew(addr, remote, key)
 	case unknown:
 		return fmt.Errorf("host key of %s is unknown; add it to %s (ssh-keyscan), or set SSH_HOST_KEYS=accept-new", addr, k.Files[0])
 	case err != nil:
@@ -69,9 +69,9 @@ func isUnknownHost(err error) bool {
 	return ok && len(keyErr.Want) == 0
 }
 
-// accept writes an unknown host's key down. Others may be doing the same: the
+// acceptNew writes an unknown host's key down. Others may be doing the same: the
 // file is locked, and looked at again under the lock.
-func (k *hostKeys) accept(addr string, remote net.Addr, key ssh.PublicKey) error {
+func (k *hostKeys) acceptNew(addr string, remote net.Addr, key ssh.PublicKey) error {
 	if err := os.MkdirAll(filepath.Dir(k.AcceptNew), 0o700); err != nil {
 		return fmt.Errorf("accept host key: %w", err)
 	}

@@ -36,20 +36,20 @@ type Pool struct {
 	hosts []*host // in the configured order
 }
 
-// engineNames remembers which engine belongs to which host. Two hosts with one
+// engineOwners remembers which engine belongs to which host. Two hosts with one
 // engine would each give it as many containers as it can bear.
-type engineNames struct {
-	mu    sync.Mutex
-	names map[string]string
+type engineOwners struct {
+	mu     sync.Mutex
+	owners map[string]string
 }
 
-// claim notes that host has the engine, and returns another host that has it.
-func (e *engineNames) claim(engine, host string) (other string, shared bool) {
+// register notes that host has the engine, and returns another host that has it.
+func (e *engineOwners) register(engine, host string) (other string, shared bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	first, known := e.names[engine]
+	first, known := e.owners[engine]
 	if !known {
-		e.names[engine] = host
+		e.owners[engine] = host
 	}
 	return first, known && first != host
 }
@@ -64,7 +64,7 @@ func New(cfg Config) (*Pool, error) {
 		cfg.KnownHosts.AcceptNew = filepath.Clean(cfg.KnownHosts.AcceptNew)
 	}
 	p := &Pool{}
-	engines := &engineNames{names: make(map[string]string)}
+	engines := &engineOwners{owners: make(map[string]string)}
 	for _, h := range cfg.Hosts {
 		m, err := newHost(h, &cfg, engines)
 		if err != nil {
@@ -82,7 +82,7 @@ func (p *Pool) Run(ctx context.Context, w Watcher) error {
 	var wg sync.WaitGroup
 	for _, h := range p.hosts {
 		wg.Go(func() { h.run(ctx) })
-		wg.Go(func() { h.follow(ctx, w) })
+		wg.Go(func() { h.watchWhileUp(ctx, w) })
 	}
 	wg.Wait()
 	return nil
@@ -102,7 +102,7 @@ func (p *Pool) Close() error {
 func (p *Pool) CheckHealth(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, h := range p.hosts {
-		wg.Go(func() { h.check(ctx) })
+		wg.Go(func() { h.checkHealth(ctx) })
 	}
 	wg.Wait()
 }
@@ -148,7 +148,7 @@ func (p *Pool) AwaitFirstCheck(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, h := range p.hosts {
 		if h.status().State == Unknown {
-			wg.Go(func() { h.check(ctx) })
+			wg.Go(func() { h.checkHealth(ctx) })
 		}
 	}
 	wg.Wait()
@@ -212,7 +212,7 @@ func (p *Pool) freeze(ctx context.Context, what string, r Ref, do func(*engine, 
 	if err != nil {
 		return err
 	}
-	_, err = ask(ctx, h, func(ctx context.Context) (struct{}, error) { return struct{}{}, do(h.engine, ctx, r.ID) })
+	_, err = call(ctx, h, func(ctx context.Context) (struct{}, error) { return struct{}{}, do(h.engine, ctx, r.ID) })
 	if err != nil {
 		return fmt.Errorf("%s container %s: %w", what, r, err)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	pullPause  = 5 * time.Minute // after a pull that did not work
+	pullRetry  = 5 * time.Minute // after a pull that did not work
 	pullReport = 3 * time.Second
 )
 
@@ -21,18 +21,18 @@ type puller struct {
 	mu      sync.Mutex
 	running bool
 	done    chan struct{} // closed when the running pull ends
-	said    string
-	notTill time.Time
+	text    string
+	retryAt time.Time
 }
 
 // start begins to pull, unless a pull runs or one failed a short while ago.
 func (p *puller) start(ctx context.Context, h *host) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.running || time.Now().Before(p.notTill) {
+	if p.running || time.Now().Before(p.retryAt) {
 		return
 	}
-	p.running, p.said, p.done = true, "pull begins", make(chan struct{})
+	p.running, p.text, p.done = true, "pull begins", make(chan struct{})
 	p.tasks.Go(func() { p.pull(ctx, h) })
 }
 
@@ -42,7 +42,7 @@ func (p *puller) pull(ctx context.Context, h *host) {
 	begin, last := time.Now(), time.Now()
 	err := h.engine.pull(ctx, image, func(done, total int64) {
 		said := fmt.Sprintf("pulled %s of %s", units.HumanSize(float64(done)), units.HumanSize(float64(total)))
-		p.say(said)
+		p.setProgress(said)
 		if time.Since(last) > pullReport {
 			last = time.Now()
 			h.log.Info("pulling image", "image", image, "progress", said)
@@ -50,29 +50,29 @@ func (p *puller) pull(ctx context.Context, h *host) {
 	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.running, p.said = false, ""
+	p.running, p.text = false, ""
 	close(p.done)
 	p.done = nil
 	if err != nil {
-		p.said = fmt.Sprintf("pull: %v", err)
-		p.notTill = time.Now().Add(pullPause)
-		h.log.Error("image cannot be pulled; load it there by hand (docker pull, docker load) or set WRP_IMAGE", "image", image, "err", err, "again_in", pullPause)
+		p.text = fmt.Sprintf("pull: %v", err)
+		p.retryAt = time.Now().Add(pullRetry)
+		h.log.Error("image cannot be pulled; load it there by hand (docker pull, docker load) or set WRP_IMAGE", "image", image, "err", err, "again_in", pullRetry)
 		return
 	}
 	h.log.Info("image pulled", "image", image, "took", time.Since(begin).Round(time.Second))
 }
 
-func (p *puller) say(said string) {
+func (p *puller) setProgress(said string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.said = said
+	p.text = said
 }
 
 // progress says in words how far it is; empty if there is nothing to say.
 func (p *puller) progress() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.said
+	return p.text
 }
 
 // finished returns a channel that is closed when the running pull ends; nil, so

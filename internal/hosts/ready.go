@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	probePause     = 10 * time.Millisecond
-	probeInspect   = 250 * time.Millisecond // how often a container that does not answer is looked at
-	blindPause     = 100 * time.Millisecond // for a container that cannot be probed
-	blindAfter     = 2                      // containers that never answered
-	blindFor       = time.Hour
-	publicDialTime = time.Second
+	probePause      = 10 * time.Millisecond
+	inspectInterval = 250 * time.Millisecond // how often a container that does not answer is looked at
+	unprobedPause   = 100 * time.Millisecond // for a container that cannot be probed
+	probeOffAfter   = 2                      // containers that never answered
+	probeOffFor     = time.Hour
+	publicDialTime  = time.Second
 )
 
 // Ready waits until the started container of s answers HTTP with its token, at
@@ -42,12 +42,12 @@ func (p *Pool) Ready(ctx context.Context, s Spec) error {
 func (h *host) ready(ctx context.Context, s Spec) error {
 	if h.probe.isOff() {
 		_, err := h.inspect(ctx, s.Ref)
-		return errors.Join(err, clock.Sleep(ctx, blindPause))
+		return errors.Join(err, clock.Sleep(ctx, unprobedPause))
 	}
 	deadline, cancel := context.WithTimeout(ctx, h.cfg.ReadyTimeout)
 	defer cancel()
 	ask := h.asker(s, "/")
-	for look := time.Now().Add(probeInspect); ; {
+	for look := time.Now().Add(inspectInterval); ; {
 		err := ask(deadline)
 		if err == nil {
 			h.probe.answered()
@@ -60,7 +60,7 @@ func (h *host) ready(ctx context.Context, s Spec) error {
 			if _, err := h.inspect(ctx, s.Ref); err != nil {
 				return err
 			}
-			look = time.Now().Add(probeInspect)
+			look = time.Now().Add(inspectInterval)
 		}
 		if clock.Sleep(deadline, probePause) != nil {
 			return h.neverAnswered(ctx, s, err)
@@ -105,7 +105,7 @@ func (p *Pool) Probe(ctx context.Context, s Spec) error {
 
 // firstPage makes WRP start its browser and draw a page: one that WRP itself
 // answers from within the container.
-const firstPage = "/?url=http%3A%2F%2F127.0.0.1%3A8080%2Ffavicon.ico"
+const warmUpPage = "/?url=http%3A%2F%2F127.0.0.1%3A8080%2Ffavicon.ico"
 
 // WarmUp has the started container of s draw its first page, which takes seconds
 // and which the next page is faster for.
@@ -114,7 +114,7 @@ func (p *Pool) WarmUp(ctx context.Context, s Spec) error {
 	if err != nil {
 		return err
 	}
-	if err := h.asker(s, firstPage)(ctx); err != nil {
+	if err := h.asker(s, warmUpPage)(ctx); err != nil {
 		return fmt.Errorf("heat container %s: %w", s.Ref, err)
 	}
 	return nil
@@ -154,19 +154,19 @@ func (h *host) asker(s Spec, path string) func(context.Context) error {
 // dial connects to the container's port: on the host's own loopback, or from
 // outside if the key does not allow that and the port is public.
 func (h *host) dial(ctx context.Context, s Spec) (net.Conn, error) {
-	if h.conn == nil || s.Gateway {
-		return h.dialPrivate(ctx, s.Port)
+	if h.client == nil || s.Gateway {
+		return h.dialLoopback(ctx, s.Port)
 	}
 	if !h.probe.isPublic() {
-		l, err := h.conn.link(ctx)
+		l, err := h.client.connection(ctx)
 		if err != nil {
 			return nil, err
 		}
-		c, err := l.dialTCP(ctx, s.Port)
+		c, err := l.dialPort(ctx, s.Port)
 		if !errors.Is(err, ErrForbidden) {
 			return c, err
 		}
-		h.probe.goPublic()
+		h.probe.usePublic()
 	}
 	d := net.Dialer{Timeout: publicDialTime}
 	return d.DialContext(ctx, "tcp", net.JoinHostPort(h.Address, strconv.Itoa(s.Port)))
@@ -192,7 +192,7 @@ func (p *prober) isPublic() bool {
 	return p.public
 }
 
-func (p *prober) goPublic() {
+func (p *prober) usePublic() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.public = true
@@ -212,9 +212,9 @@ func (p *prober) missed() bool {
 		return false
 	}
 	p.misses++
-	if p.misses < blindAfter {
+	if p.misses < probeOffAfter {
 		return false
 	}
-	p.misses, p.off = 0, time.Now().Add(blindFor)
+	p.misses, p.off = 0, time.Now().Add(probeOffFor)
 	return true
 }

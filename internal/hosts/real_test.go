@@ -150,7 +150,7 @@ func TestRealKeys(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p, id := realPool(t, hoststest.StartSSHD(t, tt.opt))
 			lifecycle(t, p, id, "host0")
-			l, err := p.hosts[0].conn.link(t.Context())
+			l, err := p.hosts[0].client.connection(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,7 +182,7 @@ func TestRealPassphrase(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if _, err := p.hosts[0].conn.link(t.Context()); err != nil {
+	if _, err := p.hosts[0].client.connection(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
@@ -217,9 +217,9 @@ func TestRealHostKeys(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := hostOf(t, sshd, "h", "")
-			c := &conn{target: *h.SSH, keys: &hostKeys{tt.known}, timeout: 5 * time.Second}
+			c := &sshClient{target: *h.SSH, keys: &hostKeys{tt.known}, timeout: 5 * time.Second}
 			defer c.close()
-			_, err := c.link(t.Context())
+			_, err := c.connection(t.Context())
 			if got := fmt.Sprint(err); (err == nil) != (tt.refuse == "") || !strings.Contains(got, tt.refuse) {
 				t.Errorf("connect = %v, want %q", err, tt.refuse)
 			}

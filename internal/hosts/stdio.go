@@ -25,7 +25,7 @@ const (
 
 // chooseWay finds out how this connection reaches the Docker engine: over a
 // channel to its socket, or else over the command made for it.
-func (l *link) chooseWay(ctx context.Context) error {
+func (l *connection) chooseWay(ctx context.Context) error {
 	socketErr := l.ping(ctx)
 	if socketErr == nil {
 		return nil
@@ -42,14 +42,14 @@ func (l *link) chooseWay(ctx context.Context) error {
 // runTrivial runs a command that does nothing. On a connection that never ran
 // one, OpenSSH up to 9.2 leaves Nagle's algorithm on, and every new channel
 // stalls for 43 ms. A key that allows no commands has the same effect.
-func (l *link) runTrivial() {
+func (l *connection) runTrivial() {
 	if s, err := l.NewSession(); err == nil {
 		_ = s.Run("true")
 		s.Close()
 	}
 }
 
-func (l *link) ping(ctx context.Context) error {
+func (l *connection) ping(ctx context.Context) error {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return l.dialDocker(ctx)
 	}}
@@ -69,7 +69,7 @@ func (l *link) ping(ctx context.Context) error {
 	return nil
 }
 
-func (l *link) dialDocker(ctx context.Context) (net.Conn, error) {
+func (l *connection) dialDocker(ctx context.Context) (net.Conn, error) {
 	if l.stdio == nil {
 		return l.DialContext(ctx, "unix", dockerSocket)
 	}
@@ -86,12 +86,12 @@ func (l *link) dialDocker(ctx context.Context) (net.Conn, error) {
 	return c, nil
 }
 
-func (l *link) startStdio() (*stdioConn, error) {
+func (l *connection) startStdio() (*stdioConn, error) {
 	s, err := l.NewSession()
 	if err != nil {
 		return nil, err
 	}
-	stderr := &complaint{}
+	stderr := &stderrPrefix{}
 	s.Stderr = stderr
 	in, err := s.StdinPipe()
 	if err != nil {
@@ -110,25 +110,25 @@ func (l *link) startStdio() (*stdioConn, error) {
 	return &stdioConn{Reader: out, in: in, session: s, stderr: stderr, release: func() { <-l.stdio }}, nil
 }
 
-// complaint keeps the beginning of what a command wrote to its standard error.
+// stderrPrefix keeps the beginning of what a command wrote to its standard error.
 // It is safe for concurrent use.
-type complaint struct {
+type stderrPrefix struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-const maxComplaint = 256
+const maxStderr = 256
 
 // Write implements [io.Writer].
-func (c *complaint) Write(b []byte) (int, error) {
+func (c *stderrPrefix) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.text = append(c.text, b[:min(len(b), maxComplaint-len(c.text))]...)
+	c.text = append(c.text, b[:min(len(b), maxStderr-len(c.text))]...)
 	return len(b), nil
 }
 
 // String returns the beginning.
-func (c *complaint) String() string {
+func (c *stderrPrefix) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return strings.TrimSpace(string(c.text))
@@ -139,7 +139,7 @@ type stdioConn struct {
 	io.Reader
 	in      io.WriteCloser
 	session *ssh.Session
-	stderr  *complaint
+	stderr  *stderrPrefix
 	release func()
 	closing sync.Once
 }

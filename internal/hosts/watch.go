@@ -68,14 +68,14 @@ func (h *host) watch(ctx context.Context, w Watcher) error {
 	}
 }
 
-// follow watches the host whenever it is up. A stream that breaks is how the loss
+// watchWhileUp watches the host whenever it is up. A stream that breaks is how the loss
 // of a host shows first.
-func (h *host) follow(ctx context.Context, w Watcher) {
+func (h *host) watchWhileUp(ctx context.Context, w Watcher) {
 	for ctx.Err() == nil {
-		if h.unheard() == nil {
+		if h.unresponsive() == nil {
 			err := h.watch(ctx, w)
 			h.log.DebugContext(ctx, "event stream ended", "err", err)
-			h.check(ctx)
+			h.checkHealth(ctx)
 		}
 		_ = clock.Sleep(ctx, minPause) // the loop looks at ctx itself
 	}

@@ -9,10 +9,10 @@ import (
 	"wrpdistributor/internal/hosts/hoststest"
 )
 
-// TestRealPrivate: a private container is reached through the host's connection,
+// TestRealGatewayContainer: a private container is reached through the host's connection,
 // stands still while it is paused, goes on after that, and ends like any other
 // even if it is paused.
-func TestRealPrivate(t *testing.T) {
+func TestRealGatewayContainer(t *testing.T) {
 	p, id := realPool(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
 	ctx := t.Context()
 	s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret", Gateway: true}
@@ -73,9 +73,9 @@ func TestRealPrivate(t *testing.T) {
 	}
 }
 
-// TestRealPrivateForbidden: whatever keeps us from private containers, the host
+// TestRealForbiddenForward: whatever keeps us from private containers, the host
 // takes none, says why, and can still be asked.
-func TestRealPrivateForbidden(t *testing.T) {
+func TestRealForbiddenForward(t *testing.T) {
 	for name, opt := range map[string]hoststest.SSHDOptions{
 		"no port":         {KeyOptions: `restrict,port-forwarding,permitopen="[/var/run/docker.sock]:*"`},
 		"some ports":      {KeyOptions: `restrict,port-forwarding,permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:9090"`},
@@ -84,7 +84,7 @@ func TestRealPrivateForbidden(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, id := realPool(t, hoststest.StartSSHD(t, opt))
-			p.hosts[0].conn.forward.ports = []int{9090, 9093}
+			p.hosts[0].client.required.configured = []int{9090, 9093}
 			p.CheckHealth(t.Context())
 			if st := p.Status()[0]; st.State != Down {
 				t.Errorf("status = %+v, want the host put aside", st)

@@ -24,41 +24,41 @@ const (
 	userTimeout = 6 * time.Second
 )
 
-// A conn is the one SSH connection to a host. It connects on first use, and
+// A sshClient is the one SSH connection to a host. It connects on first use, and
 // again when the connection broke. It is safe for concurrent use.
-type conn struct {
-	target  SSH
-	keys    *hostKeys
-	timeout time.Duration // for everything from TCP to the end of the login
-	forward forward
+type sshClient struct {
+	target   SSH
+	keys     *hostKeys
+	timeout  time.Duration // for everything from TCP to the end of the login
+	required requiredPorts
 
 	dialing singleflight.Group // callers share one attempt
 	tasks   sync.WaitGroup
 
-	mu      sync.Mutex
-	current *link
-	closed  bool
+	mu     sync.Mutex
+	open   *connection
+	closed bool
 }
 
-// A link is one established connection, and what it turned out to allow.
-type link struct {
+// A connection is one established connection, and what it turned out to allow.
+type connection struct {
 	*ssh.Client
-	stdio  chan struct{} // free sessions for dial-stdio; nil: the socket channel works
-	barred atomic.Int32  // a port on the host's loopback that the key forbids; 0: none is known
-	dead   chan struct{} // closed when the connection has ended
-	socket *socket
+	stdio         chan struct{} // free sessions for dial-stdio; nil: the socket channel works
+	forbiddenPort atomic.Int32  // a port on the host's loopback that the key forbids; 0: none is known
+	ended         chan struct{} // closed when the connection has ended
+	raw           *netConn
 }
 
-// A socket knows that it has ended before its user does. The SSH library tells
+// A netConn knows that it has ended before its user does. The SSH library tells
 // its channels of the end while the connection still looks usable, and whoever
 // opens a channel then waits for ever.
-type socket struct {
+type netConn struct {
 	net.Conn
 	ended atomic.Bool
 }
 
 // Read implements [net.Conn].
-func (s *socket) Read(b []byte) (int, error) {
+func (s *netConn) Read(b []byte) (int, error) {
 	n, err := s.Conn.Read(b)
 	if err != nil {
 		s.ended.Store(true)
@@ -66,10 +66,10 @@ func (s *socket) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// link returns the connection, making one if need be. An attempt outlives the
+// connection returns the connection, making one if need be. An attempt outlives the
 // caller that began it: others may be waiting for it.
-func (c *conn) link(ctx context.Context) (*link, error) {
-	if l, err := c.live(); l != nil || err != nil {
+func (c *sshClient) connection(ctx context.Context) (*connection, error) {
+	if l, err := c.established(); l != nil || err != nil {
 		return l, err
 	}
 	result := c.dialing.DoChan("", func() (any, error) { return c.connect() })
@@ -78,26 +78,26 @@ func (c *conn) link(ctx context.Context) (*link, error) {
 		if r.Err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUnreachable, r.Err)
 		}
-		return r.Val.(*link), nil
+		return r.Val.(*connection), nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: connect: %w", ErrUnreachable, ctx.Err())
 	}
 }
 
-func (c *conn) live() (*link, error) {
+func (c *sshClient) established() (*connection, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, net.ErrClosed)
 	}
-	if c.current != nil && c.current.socket.ended.Load() {
-		c.current = nil
+	if c.open != nil && c.open.raw.ended.Load() {
+		c.open = nil
 	}
-	return c.current, nil
+	return c.open, nil
 }
 
-func (c *conn) connect() (*link, error) {
-	if l, err := c.live(); l != nil || err != nil {
+func (c *sshClient) connect() (*connection, error) {
+	if l, err := c.established(); l != nil || err != nil {
 		return l, err // made between a caller's look and this attempt
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
@@ -108,7 +108,7 @@ func (c *conn) connect() (*link, error) {
 	}
 	err = l.chooseWay(ctx)
 	if err == nil {
-		err = c.forward.try(ctx, l)
+		err = c.required.probe(ctx, l)
 	}
 	if err != nil {
 		l.Close()
@@ -120,8 +120,8 @@ func (c *conn) connect() (*link, error) {
 		l.Close()
 		return nil, net.ErrClosed
 	}
-	c.current = l
-	c.tasks.Go(func() { c.watch(l) })
+	c.open = l
+	c.tasks.Go(func() { c.awaitEnd(l) })
 	c.tasks.Go(l.keepAlive)
 	if l.stdio == nil {
 		c.tasks.Go(l.runTrivial)
@@ -129,7 +129,7 @@ func (c *conn) connect() (*link, error) {
 	return l, nil
 }
 
-func (c *conn) login(ctx context.Context) (*link, error) {
+func (c *sshClient) login(ctx context.Context) (*connection, error) {
 	algorithms, err := c.keys.algorithms(c.target.Addr)
 	if err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func (c *conn) login(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	nc := &socket{Conn: raw}
+	nc := &netConn{Conn: raw}
 	// ClientConfig.Timeout would cover the TCP connect only; a peer that
 	// accepts and stays silent must not hold us.
 	deadline, _ := ctx.Deadline()
@@ -150,7 +150,7 @@ func (c *conn) login(ctx context.Context) (*link, error) {
 	sc, chans, reqs, err := ssh.NewClientConn(nc, c.target.Addr, &ssh.ClientConfig{
 		User:              c.target.User,
 		Auth:              []ssh.AuthMethod{ssh.PublicKeys(c.target.Signer)},
-		HostKeyCallback:   c.keys.check,
+		HostKeyCallback:   c.keys.hostKeyCallback,
 		HostKeyAlgorithms: algorithms,
 	})
 	if err != nil {
@@ -161,7 +161,7 @@ func (c *conn) login(ctx context.Context) (*link, error) {
 		nc.Close()
 		return nil, err
 	}
-	return &link{Client: ssh.NewClient(sc, chans, reqs), dead: make(chan struct{}), socket: nc}, nil
+	return &connection{Client: ssh.NewClient(sc, chans, reqs), ended: make(chan struct{}), raw: nc}, nil
 }
 
 func setUserTimeout(_, _ string, raw syscall.RawConn) error {
@@ -172,25 +172,25 @@ func setUserTimeout(_, _ string, raw syscall.RawConn) error {
 	return errors.Join(err, inner)
 }
 
-// watch waits for the end of l, and forgets it.
-func (c *conn) watch(l *link) {
+// awaitEnd waits for the end of l, and forgets it.
+func (c *sshClient) awaitEnd(l *connection) {
 	_ = l.Wait() // why it ended shows in the error of whoever was using it
-	close(l.dead)
+	close(l.ended)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.current == l {
-		c.current = nil
+	if c.open == l {
+		c.open = nil
 	}
 }
 
 // keepAlive closes the connection when the other side does not answer in time.
 // The reply's content does not matter, sshd refuses the request politely.
-func (l *link) keepAlive() {
+func (l *connection) keepAlive() {
 	tick := time.NewTicker(keepAliveInterval)
 	defer tick.Stop()
 	for {
 		select {
-		case <-l.dead:
+		case <-l.ended:
 			return
 		case <-tick.C:
 		}
@@ -206,10 +206,10 @@ func (l *link) keepAlive() {
 }
 
 // drop ends the connection; the next caller makes another.
-func (c *conn) drop() {
+func (c *sshClient) drop() {
 	c.mu.Lock()
-	l := c.current
-	c.current = nil
+	l := c.open
+	c.open = nil
 	c.mu.Unlock()
 	if l != nil {
 		l.Close()
@@ -217,10 +217,10 @@ func (c *conn) drop() {
 }
 
 // close ends the connection and waits for what served it.
-func (c *conn) close() {
+func (c *sshClient) close() {
 	c.mu.Lock()
 	c.closed = true
-	l := c.current
+	l := c.open
 	c.mu.Unlock()
 	if l != nil {
 		l.Close()
@@ -229,8 +229,8 @@ func (c *conn) close() {
 }
 
 // dialDocker opens a connection to the host's Docker engine.
-func (c *conn) dialDocker(ctx context.Context) (net.Conn, error) {
-	l, err := c.link(ctx)
+func (c *sshClient) dialDocker(ctx context.Context) (net.Conn, error) {
+	l, err := c.connection(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -15,22 +15,22 @@ import (
 // match "localhost".
 const loopback = "127.0.0.1"
 
-// A forward says which ports on a host's loopback have to be within reach.
-type forward struct {
-	ports []int // tried on every new connection; empty: nobody needs any
+// A requiredPorts says which ports on a host's loopback have to be within reach.
+type requiredPorts struct {
+	configured []int // tried on every new connection; empty: nobody needs any
 
-	mu    sync.Mutex
-	found []int // refused in between, tried as well from then on
+	mu      sync.Mutex
+	refused []int // refused in between, tried as well from then on
 }
 
-// try finds out whether l reaches the ports. What sshd forbids it forbids for as
+// probe finds out whether l reaches the ports. What sshd forbids it forbids for as
 // long as the connection lasts; that nothing listens on a port says the opposite.
-func (f *forward) try(ctx context.Context, l *link) error {
+func (f *requiredPorts) probe(ctx context.Context, l *connection) error {
 	f.mu.Lock()
-	ports := append(append([]int{}, f.ports...), f.found...)
+	ports := append(append([]int{}, f.configured...), f.refused...)
 	f.mu.Unlock()
 	for _, port := range ports {
-		c, err := l.dialTCP(ctx, port)
+		c, err := l.dialPort(ctx, port)
 		if err == nil {
 			c.Close()
 			continue
@@ -45,28 +45,28 @@ func (f *forward) try(ctx context.Context, l *link) error {
 	return nil
 }
 
-// missed notes a port that turned out to be forbidden only when it was needed.
-func (f *forward) missed(port int) {
+// addRefused notes a port that turned out to be forbidden only when it was needed.
+func (f *requiredPorts) addRefused(port int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.found) < maxStdio {
-		f.found = append(f.found, port)
+	if len(f.refused) < maxStdio {
+		f.refused = append(f.refused, port)
 	}
 }
 
-// dialTCP opens a connection to a port on the host's own loopback.
-func (l *link) dialTCP(ctx context.Context, port int) (net.Conn, error) {
+// dialPort opens a connection to a port on the host's own loopback.
+func (l *connection) dialPort(ctx context.Context, port int) (net.Conn, error) {
 	c, err := l.DialContext(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok && refused.Reason == ssh.Prohibited {
-		l.barred.CompareAndSwap(0, int32(port))
+		l.forbiddenPort.CompareAndSwap(0, int32(port))
 		return nil, fmt.Errorf("%w: %w", ErrForbidden, err)
 	}
 	return c, err
 }
 
 // forbidden says whether the key keeps us from the containers.
-func (l *link) forbidden() error {
-	if port := l.barred.Load(); port != 0 {
+func (l *connection) forbidden() error {
+	if port := l.forbiddenPort.Load(); port != 0 {
 		return fmt.Errorf("%w: port %d", ErrForbidden, port)
 	}
 	return nil
@@ -75,37 +75,37 @@ func (l *link) forbidden() error {
 // canForward says whether the host lets us through to private containers. One
 // that does not takes none.
 func (h *host) canForward(ctx context.Context) error {
-	if h.conn == nil || len(h.conn.forward.ports) == 0 {
+	if h.client == nil || len(h.client.required.configured) == 0 {
 		return nil
 	}
-	l, err := h.conn.link(ctx)
+	l, err := h.client.connection(ctx)
 	if err != nil {
 		return err
 	}
 	return l.forbidden()
 }
 
-// dialPrivate connects to a private container's port.
-func (h *host) dialPrivate(ctx context.Context, port int) (net.Conn, error) {
-	if h.conn == nil {
+// dialLoopback connects to a private container's port.
+func (h *host) dialLoopback(ctx context.Context, port int) (net.Conn, error) {
+	if h.client == nil {
 		var d net.Dialer
 		return d.DialContext(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 	}
-	if l, _ := h.conn.live(); l == nil {
+	if l, _ := h.client.established(); l == nil {
 		// Every request would wait for a connect of its own to time out.
-		if err := h.unheard(); err != nil {
+		if err := h.unresponsive(); err != nil {
 			return nil, err
 		}
 	}
-	l, err := h.conn.link(ctx)
+	l, err := h.client.connection(ctx)
 	if err != nil {
-		h.fail(ctx, err)
+		h.markDown(ctx, err)
 		return nil, err
 	}
-	c, err := l.dialTCP(ctx, port)
+	c, err := l.dialPort(ctx, port)
 	if errors.Is(err, ErrForbidden) {
-		h.conn.forward.missed(port)
-		h.fail(ctx, err)
+		h.client.required.addRefused(port)
+		h.markDown(ctx, err)
 	}
 	return c, err
 }
@@ -117,7 +117,7 @@ func (p *Pool) Dial(ctx context.Context, name string, port int) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.dialPrivate(ctx, port)
+	c, err := h.dialLoopback(ctx, port)
 	if err != nil {
 		return nil, fmt.Errorf("connect to port %d of %s: %w", port, name, err)
 	}
