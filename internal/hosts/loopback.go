@@ -11,32 +11,31 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// loopback is exactly this: a key restricted to permitopen="127.0.0.1:*" does not
-// match "localhost".
-const loopback = "127.0.0.1"
+// maxRefused bounds what a login probes in addition.
+const maxRefused = 8
 
-// A requiredPorts says which ports on a host's loopback have to be within reach.
+// requiredPorts are those on a host's loopback that have to be within reach, for
+// containers that clients connect to through the gateway.
 type requiredPorts struct {
-	configured []int // tried on every new connection; empty: nobody needs any
+	configured []int // probed on every new connection; empty: there is no gateway
 
 	mu      sync.Mutex
-	refused []int // refused in between, tried as well from then on
+	refused []int // refused while connected, probed as well from then on
 }
 
-// probe finds out whether l reaches the ports. What sshd forbids it forbids for as
-// long as the connection lasts; that nothing listens on a port says the opposite.
-func (f *requiredPorts) probe(ctx context.Context, l *connection) error {
-	f.mu.Lock()
-	ports := append(append([]int{}, f.configured...), f.refused...)
-	f.mu.Unlock()
-	for _, port := range ports {
-		c, err := l.dialPort(ctx, port)
+// probe finds out whether conn reaches the ports. What sshd forbids it forbids
+// for as long as the connection lasts, and conn remembers it: the host takes no
+// containers then, but Docker can still be asked. A port that nothing listens on
+// is not forbidden.
+func (r *requiredPorts) probe(ctx context.Context, conn *connection) error {
+	for _, port := range r.all() {
+		nc, err := conn.dialPort(ctx, port)
 		if err == nil {
-			c.Close()
+			nc.Close()
 			continue
 		}
 		if errors.Is(err, ErrForbidden) {
-			return nil // l remembers it; Docker may still be asked to clean up
+			return nil
 		}
 		if _, refused := errors.AsType[*ssh.OpenChannelError](err); !refused {
 			return err
@@ -45,81 +44,69 @@ func (f *requiredPorts) probe(ctx context.Context, l *connection) error {
 	return nil
 }
 
+func (r *requiredPorts) all() []int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append(append([]int{}, r.configured...), r.refused...)
+}
+
 // addRefused notes a port that turned out to be forbidden only when it was needed.
-func (f *requiredPorts) addRefused(port int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.refused) < maxStdio {
-		f.refused = append(f.refused, port)
+func (r *requiredPorts) addRefused(port int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.refused) < maxRefused {
+		r.refused = append(r.refused, port)
 	}
 }
 
-// dialPort opens a connection to a port on the host's own loopback.
-func (l *connection) dialPort(ctx context.Context, port int) (net.Conn, error) {
-	c, err := l.DialContext(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
-	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok && refused.Reason == ssh.Prohibited {
-		l.forbiddenPort.CompareAndSwap(0, int32(port))
-		return nil, fmt.Errorf("%w: %w", ErrForbidden, err)
-	}
-	return c, err
-}
-
-// forbidden says whether the key keeps us from the containers.
-func (l *connection) forbidden() error {
-	if port := l.forbiddenPort.Load(); port != 0 {
-		return fmt.Errorf("%w: port %d", ErrForbidden, port)
-	}
-	return nil
-}
-
-// canForward says whether the host lets us through to private containers. One
-// that does not takes none.
+// canForward returns why the host does not let us through to containers on its
+// loopback, or nil. A host that does not takes none.
 func (h *host) canForward(ctx context.Context) error {
 	if h.client == nil || len(h.client.required.configured) == 0 {
 		return nil
 	}
-	l, err := h.client.connection(ctx)
+	conn, err := h.client.connection(ctx)
 	if err != nil {
 		return err
 	}
-	return l.forbidden()
+	return conn.forbidden()
 }
 
-// dialLoopback connects to a private container's port.
+// dialLoopback connects to a port on the host's loopback.
 func (h *host) dialLoopback(ctx context.Context, port int) (net.Conn, error) {
 	if h.client == nil {
 		var d net.Dialer
 		return d.DialContext(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 	}
-	if l, _ := h.client.established(); l == nil {
+	if conn, _ := h.client.established(); conn == nil {
 		// Every request would wait for a connect of its own to time out.
 		if err := h.unresponsive(); err != nil {
 			return nil, err
 		}
 	}
-	l, err := h.client.connection(ctx)
+	conn, err := h.client.connection(ctx)
 	if err != nil {
 		h.markDown(ctx, err)
 		return nil, err
 	}
-	c, err := l.dialPort(ctx, port)
+	nc, err := conn.dialPort(ctx, port)
 	if errors.Is(err, ErrForbidden) {
 		h.client.required.addRefused(port)
 		h.markDown(ctx, err)
 	}
-	return c, err
+	return nc, err
 }
 
-// Dial connects to the port of a private container, through the host's SSH
-// connection.
+// Dial connects to the port of a container that was started for the gateway,
+// through the host's SSH connection.
 func (p *Pool) Dial(ctx context.Context, name string, port int) (net.Conn, error) {
 	h, err := p.find(name)
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.dialLoopback(ctx, port)
+	nc, err := h.dialLoopback(ctx, port)
 	if err != nil {
 		return nil, fmt.Errorf("connect to port %d of %s: %w", port, name, err)
 	}
-	return c, nil
+	return nc, nil
 }
