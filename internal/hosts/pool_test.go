@@ -25,7 +25,7 @@ func TestCreateTakesNoForeignContainer(t *testing.T) {
 		t.Errorf("Create again = %s, %v; want the same container", again, err)
 	}
 	foreign := spec(2, 9091)
-	if _, err := list[0].StrangerContainer(foreign.Name, map[string]string{"wrpdistributor.database": databaseID}, 0); err != nil {
+	if _, err := list[0].ForeignContainer(foreign.Name, map[string]string{"wrpdistributor.database": databaseID}, 0); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.Create(t.Context(), foreign); !errors.Is(err, hosts.ErrNameTaken) {
@@ -175,8 +175,8 @@ func TestHostGoesDownAndComesBack(t *testing.T) {
 	}
 	must(t, list[0].SetDown(false))
 	eventually(t, "up again", in(hosts.Up))
-	list[0].SetSilent(true)
-	defer list[0].SetSilent(false)
+	list[0].SetUnresponsive(true)
+	defer list[0].SetUnresponsive(false)
 	if _, err := p.Create(t.Context(), spec(1, 9090)); !errors.Is(err, hosts.ErrUnreachable) {
 		t.Errorf("Create on an unresponsive host = %v, want ErrUnreachable", err)
 	}

@@ -131,14 +131,14 @@ func (a *api) do(op string, run operation) http.HandlerFunc {
 			return
 		}
 		req := request{r.PathValue("ref"), r.URL.Query(), body}
-		fate := a.faults.next(op)
+		fate := a.faults.outcome(op)
 		answers := make(chan answer, 1)
 		a.tasks.spawn(func() {
 			if !sleep(a.tasks.ctx, fate.delay) {
 				return
 			}
-			if fate.fail != nil {
-				answers <- answer{err: fate.fail}
+			if fate.failure != nil {
+				answers <- answer{err: fate.failure}
 				return
 			}
 			status, body, err := run(a.tasks.ctx, req)
@@ -146,8 +146,8 @@ func (a *api) do(op string, run operation) http.HandlerFunc {
 		})
 		select {
 		case answer := <-answers:
-			if fate.lose {
-				hangUpOn(w)
+			if fate.loseAnswer {
+				breakConnection(w)
 				return
 			}
 			write(w, answer.status, answer.body, answer.err)
@@ -160,13 +160,13 @@ func (a *api) do(op string, run operation) http.HandlerFunc {
 // ends with the caller.
 func (a *api) stream(op string, run func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		fate := a.faults.next(op)
+		fate := a.faults.outcome(op)
 		switch {
 		case !sleep(r.Context(), fate.delay):
-		case fate.fail != nil:
-			writeError(w, fate.fail)
-		case fate.lose:
-			hangUpOn(w)
+		case fate.failure != nil:
+			writeError(w, fate.failure)
+		case fate.loseAnswer:
+			breakConnection(w)
 		default:
 			if err := run(w, r); err != nil {
 				writeError(w, err)
@@ -175,8 +175,8 @@ func (a *api) stream(op string, run func(http.ResponseWriter, *http.Request) err
 	}
 }
 
-// hangUpOn breaks the connection of a request.
-func hangUpOn(w http.ResponseWriter) {
+// breakConnection breaks the connection of a request.
+func breakConnection(w http.ResponseWriter) {
 	if nc, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		nc.Close()
 	}

@@ -83,14 +83,14 @@ func connect(ch ssh.NewChannel, nc net.Conn, finish func(ssh.Channel) error) {
 		ssh.DiscardRequests(requests)
 		nc.Close()
 	})
-	join(channel, nc, finish)
+	copyBothWays(channel, nc, finish)
 	channel.Close()
 	discarding.Wait()
 }
 
-// join passes bytes both ways until both sides have said all. It calls finish
+// copyBothWays passes bytes both ways until both sides have said all. It calls finish
 // when nc has.
-func join(channel ssh.Channel, nc net.Conn, finish func(ssh.Channel) error) {
+func copyBothWays(channel ssh.Channel, nc net.Conn, finish func(ssh.Channel) error) {
 	var ways sync.WaitGroup
 	ways.Go(func() {
 		io.Copy(nc, channel)
@@ -155,7 +155,7 @@ func (s *sshServer) dialStdio(channel ssh.Channel) {
 		return
 	}
 	defer nc.Close()
-	join(channel, nc, func(channel ssh.Channel) error { return exit(channel, 0) })
+	copyBothWays(channel, nc, func(channel ssh.Channel) error { return exit(channel, 0) })
 }
 
 // exit ends a session.

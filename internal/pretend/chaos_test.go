@@ -93,9 +93,9 @@ func TestChaos(t *testing.T) {
 					t.Error(err)
 				}
 			case 1:
-				h.SetSilent(true)
+				h.SetUnresponsive(true)
 				sleep(ctx, time.Millisecond)
-				h.SetSilent(false)
+				h.SetUnresponsive(false)
 			case 2:
 				h.DropConnections()
 			case 3:

@@ -37,7 +37,7 @@ func (c *conn) Write(p []byte) (int, error) {
 }
 
 func (c *conn) wait() error {
-	for _, v := range c.listener.valves {
+	for _, v := range c.listener.stalls {
 		if !v.wait(c.gone) {
 			return net.ErrClosed
 		}
@@ -61,26 +61,26 @@ func (c *conn) end() {
 	})
 }
 
-// A valve lets bytes through unless it is shut. The zero value is open.
-type valve struct {
-	opened atomic.Pointer[chan struct{}] // nil: open; else closed when it opens
+// A stall lets bytes through unless it is shut. The zero value is open.
+type stall struct {
+	released atomic.Pointer[chan struct{}] // nil: open; else closed when it opens
 }
 
-func (v *valve) set(shut bool) {
+func (v *stall) set(shut bool) {
 	if shut {
 		opened := make(chan struct{})
-		v.opened.CompareAndSwap(nil, &opened)
+		v.released.CompareAndSwap(nil, &opened)
 		return
 	}
-	if opened := v.opened.Swap(nil); opened != nil {
+	if opened := v.released.Swap(nil); opened != nil {
 		close(*opened)
 	}
 }
 
 // wait returns true when the valve is open, and false if gone came first.
-func (v *valve) wait(gone <-chan struct{}) bool {
+func (v *stall) wait(gone <-chan struct{}) bool {
 	for {
-		opened := v.opened.Load()
+		opened := v.released.Load()
 		if opened == nil {
 			return true
 		}

@@ -492,7 +492,7 @@ func TestList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger, err := h.StrangerContainer("c-three", map[string]string{"made-by": "somebody", "k": "v"}, 0)
+	stranger, err := h.ForeignContainer("c-three", map[string]string{"made-by": "somebody", "k": "v"}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func (a *api) start(_ context.Context, r request) (int, any, error) {
 }
 
 func (a *api) stop(ctx context.Context, r request) (int, any, error) {
-	wish := stopWish{signal: r.query.Get("signal")}
+	wish := stopOptions{signal: r.query.Get("signal")}
 	if t := r.query.Get("t"); t != "" {
 		seconds, err := strconv.Atoi(t)
 		if err != nil {

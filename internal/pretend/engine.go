@@ -35,16 +35,16 @@ type engine struct {
 	tasks   *tasks
 	events  *eventLog
 
-	mu         sync.Mutex // guards what follows, and the containers' changing fields
-	closed     bool
-	images     map[string]bool      // by full name
-	containers map[string]*instance // by id
-	names      map[string]*instance // by name
-	ports      map[int]*instance    // who has published a port
-	created    int                  // containers so far
-	pullError  string               // what pulls end with; empty: the image
-	readyAfter time.Duration        // how long a new container takes to answer
-	stubborn   bool                 // containers do not end at SIGTERM
+	mu            sync.Mutex // guards what follows, and the containers' changing fields
+	closed        bool
+	images        map[string]bool      // by full name
+	containers    map[string]*instance // by id
+	names         map[string]*instance // by name
+	ports         map[int]*instance    // who has published a port
+	created       int                  // containers so far
+	pullError     string               // what pulls end with; empty: the image
+	readyAfter    time.Duration        // how long a new container takes to answer
+	ignoreSignals bool                 // containers do not end at SIGTERM
 }
 
 func newEngine(config Config, network *network, tasks *tasks) *engine {

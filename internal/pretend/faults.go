@@ -49,29 +49,29 @@ func newFaults() *faults {
 	}
 }
 
-// A fate is what becomes of one request.
-type fate struct {
-	delay time.Duration // before anything else
-	fail  *refusal      // the answer, without doing anything; nil: none
-	lose  bool          // the answer gets lost
+// A outcome is what becomes of one request.
+type outcome struct {
+	delay      time.Duration // before anything else
+	failure    *refusal      // the answer, without doing anything; nil: none
+	loseAnswer bool          // the answer gets lost
 }
 
-// next returns the fate of the next request for op.
-func (f *faults) next(op string) fate {
+// outcome returns the fate of the next request for op.
+func (f *faults) outcome(op string) outcome {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked[op]++
-	var next fate
+	var next outcome
 	for _, key := range []string{op, OpAll} {
 		if next.delay == 0 {
 			next.delay = f.delays[key]
 		}
-		if queue := f.fails[key]; next.fail == nil && len(queue) > 0 {
-			next.fail, f.fails[key] = queue[0], queue[1:]
+		if queue := f.fails[key]; next.failure == nil && len(queue) > 0 {
+			next.failure, f.fails[key] = queue[0], queue[1:]
 		}
-		if !next.lose && f.lost[key] > 0 {
+		if !next.loseAnswer && f.lost[key] > 0 {
 			f.lost[key]--
-			next.lose = true
+			next.loseAnswer = true
 		}
 	}
 	return next
@@ -98,12 +98,12 @@ func sum(ns []int) (total int) {
 // The error says which port was not to be had again, if one was not.
 func (h *Host) SetDown(down bool) error { return h.network.setDown(down) }
 
-// SetSilent freezes the host: it takes connections and says nothing, on old ones
+// SetUnresponsive freezes the host: it takes connections and says nothing, on old ones
 // too, until it is set free. What was sent to it meanwhile arrives then.
-func (h *Host) SetSilent(silent bool) { h.network.frozen.set(silent) }
+func (h *Host) SetUnresponsive(silent bool) { h.network.unresponsive.set(silent) }
 
 // DropConnections breaks the SSH connections. New ones are welcome.
-func (h *Host) DropConnections() { h.ssh.entrance.drop() }
+func (h *Host) DropConnections() { h.ssh.listener.drop() }
 
 // SetDelay makes the Docker API take d longer for op. An operation is carried
 // out after the delay even if the caller has gone by then. 0 ends the delay for
@@ -158,7 +158,7 @@ func (h *Host) SetReadyAfter(d time.Duration) {
 func (h *Host) IgnoreStopSignals(ignore bool) {
 	h.engine.mu.Lock()
 	defer h.engine.mu.Unlock()
-	h.engine.stubborn = ignore
+	h.engine.ignoreSignals = ignore
 }
 
 // KillContainer makes a container, named by id or name, end by itself with exit
@@ -176,7 +176,7 @@ func (h *Host) TakePort(port int) (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	h.tasks.spawn(func() { hangUp(ln) })
+	h.tasks.spawn(func() { acceptAndClose(ln) })
 	forget := context.AfterFunc(h.tasks.ctx, func() { ln.Close() })
 	return func() {
 		forget()
@@ -184,8 +184,8 @@ func (h *Host) TakePort(port int) (release func(), err error) {
 	}, nil
 }
 
-// hangUp accepts connections and closes them until ln is closed.
-func hangUp(ln net.Listener) {
+// acceptAndClose accepts connections and closes them until ln is closed.
+func acceptAndClose(ln net.Listener) {
 	for {
 		nc, err := ln.Accept()
 		if err != nil {

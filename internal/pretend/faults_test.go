@@ -61,7 +61,7 @@ func TestSilent(t *testing.T) {
 	h, c := ready(t)
 	port := freePort(t, h)
 	id := launch(t, c, "", publish(port))
-	h.SetSilent(true)
+	h.SetUnresponsive(true)
 	ctx, cancel := context.WithTimeout(t.Context(), short)
 	defer cancel()
 	if _, err := c.ContainerInspect(ctx, id); ctx.Err() == nil {
@@ -82,7 +82,7 @@ func TestSilent(t *testing.T) {
 	}
 	answer := make(chan int, 1)
 	go func() { answer <- get(t, h, port, "/", "") }()
-	h.SetSilent(false)
+	h.SetUnresponsive(false)
 	if got := inspect(t, c, id); got != "running 0" {
 		t.Errorf("on the old connection: %s", got)
 	}
@@ -109,7 +109,7 @@ func TestCloseWhileFrozen(t *testing.T) {
 	waiting := make(chan error, 1)
 	go func() { _, err := c.Info(context.Background()); waiting <- err }()
 	eventually(t, "the request came", func() bool { return h.Requests(OpInfo) == 1 })
-	h.SetSilent(true)
+	h.SetUnresponsive(true)
 	if err := h.Close(); err != nil {
 		t.Error(err)
 	}
@@ -122,7 +122,7 @@ func TestCloseWhileFrozen(t *testing.T) {
 	if h.tasks.spawn(func() {}) {
 		t.Error("a closed host starts goroutines")
 	}
-	if _, err := h.StrangerContainer("late", nil, port); err == nil {
+	if _, err := h.ForeignContainer("late", nil, port); err == nil {
 		t.Error("a container started on a closed host")
 	}
 }
@@ -256,17 +256,17 @@ func TestBrowserStart(t *testing.T) {
 func TestStrangers(t *testing.T) {
 	h, c := ready(t)
 	port := freePort(t, h)
-	info, err := h.StrangerContainer("theirs", map[string]string{"owner": "them"}, port)
+	info, err := h.ForeignContainer("theirs", map[string]string{"owner": "them"}, port)
 	if err != nil || info.Port != port || !info.Running || info.Labels["owner"] != "them" {
 		t.Fatalf("stranger = %+v, %v", info, err)
 	}
 	if got := get(t, h, port, "/", ""); got != 200 {
 		t.Errorf("the stranger answers %d", got)
 	}
-	if _, err := h.StrangerContainer("theirs", nil, 0); err == nil {
+	if _, err := h.ForeignContainer("theirs", nil, 0); err == nil {
 		t.Error("two strangers of one name")
 	}
-	if _, err := h.StrangerContainer("other", nil, port); err == nil || len(h.Containers()) != 1 {
+	if _, err := h.ForeignContainer("other", nil, port); err == nil || len(h.Containers()) != 1 {
 		t.Errorf("a second stranger on one port: %v, %d containers", err, len(h.Containers()))
 	}
 	if _, err := h.TakePort(port); err == nil {
@@ -303,7 +303,7 @@ func TestTakePort(t *testing.T) {
 // later.
 func TestFrozenHandshake(t *testing.T) {
 	h := startHost(t, Config{})
-	h.SetSilent(true)
+	h.SetUnresponsive(true)
 	done := make(chan error, 1)
 	go func() {
 		c, err := ssh.Dial("tcp", h.SSHAddr(), clientConfig(h))
@@ -317,7 +317,7 @@ func TestFrozenHandshake(t *testing.T) {
 		t.Errorf("logged in to a frozen host: %v", err)
 	case <-time.After(short):
 	}
-	h.SetSilent(false)
+	h.SetUnresponsive(false)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}

@@ -26,7 +26,7 @@ type instance struct {
 	host     *container.HostConfig
 	options  standin.Options
 	badArgs  bool // the command line is none that WRP understands
-	pause    valve
+	pause    stall
 	removed  chan struct{} // closed when the container is removed
 
 	// ---

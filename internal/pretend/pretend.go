@@ -155,7 +155,7 @@ func (h *Host) Close() error {
 func (h *Host) Addr() string { return h.config.Addr }
 
 // SSHAddr returns the host:port of the SSH server.
-func (h *Host) SSHAddr() string { return h.ssh.entrance.addr.String() }
+func (h *Host) SSHAddr() string { return h.ssh.listener.addr.String() }
 
 // User returns the name to log in with.
 func (h *Host) User() string { return user }

@@ -66,7 +66,7 @@ func (e *engine) openPorts(c *instance) error {
 				return fail("Error starting userland proxy: listen tcp4 %s:%d: bind: cannot assign requested address", b.HostIP, port)
 			}
 			if port != 0 && e.ports[port] != nil {
-				return fail("Bind for %s:%d failed: port is already allocated", orAny(b.HostIP), port)
+				return fail("Bind for %s:%d failed: port is already allocated", hostIP(b.HostIP), port)
 			}
 			l, err := e.network.listen(port, &c.pause)
 			if err != nil {
@@ -79,7 +79,7 @@ func (e *engine) openPorts(c *instance) error {
 	return nil
 }
 
-func orAny(ip string) string {
+func hostIP(ip string) string {
 	if ip == "" {
 		return "0.0.0.0"
 	}
@@ -120,34 +120,34 @@ func (e *engine) serve(c *instance) {
 	c.server = server
 	ready := time.Now().Add(e.readyAfter)
 	for _, p := range c.ports {
-		ln := net.Listener(&lateListener{p.listener, ready})
+		ln := net.Listener(&notReadyListener{p.listener, ready})
 		switch p.private {
 		case privatePort(c.options.Listen):
 		case privatePort(c.options.TLSListen):
 			cert, err := tls.LoadX509KeyPair(c.source(standin.CertFile), c.source(standin.KeyFile))
 			if err != nil {
 				// Docker publishes the port even though nobody listens inside.
-				e.tasks.spawn(func() { hangUp(ln) })
+				e.tasks.spawn(func() { acceptAndClose(ln) })
 				continue
 			}
 			ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}})
 		default:
-			e.tasks.spawn(func() { hangUp(ln) })
+			e.tasks.spawn(func() { acceptAndClose(ln) })
 			continue
 		}
 		e.tasks.spawn(func() { server.Serve(ln) })
 	}
 }
 
-// A lateListener hangs up on whoever comes before it is ready, as a published
+// A notReadyListener hangs up on whoever comes before it is ready, as a published
 // port does while the program inside does not listen yet.
-type lateListener struct {
+type notReadyListener struct {
 	net.Listener
 	ready time.Time
 }
 
 // Accept returns the next connection that comes in time.
-func (l *lateListener) Accept() (net.Conn, error) {
+func (l *notReadyListener) Accept() (net.Conn, error) {
 	for {
 		nc, err := l.Listener.Accept()
 		if err != nil || !time.Now().Before(l.ready) {

@@ -52,9 +52,9 @@ func (e *engine) signal(c *instance, sig syscall.Signal) {
 	}
 	if c.state == container.StatePaused {
 		// The engine wakes a container up so that the signal reaches it.
-		e.wake(c)
+		e.unpause(c)
 	}
-	if (sig == sigTerm || sig == syscall.SIGINT) && !e.stubborn {
+	if (sig == sigTerm || sig == syscall.SIGINT) && !e.ignoreSignals {
 		e.exit(c, 0)
 	}
 }
@@ -78,14 +78,14 @@ func (e *engine) kill(ref, signal string) error {
 	return nil
 }
 
-// A stopWish says how to stop a container.
-type stopWish struct {
+// A stopOptions says how to stop a container.
+type stopOptions struct {
 	signal string         // empty: the container's own, else SIGTERM
 	grace  *time.Duration // nil: the container's own, else 10 s; negative: wait for ever
 }
 
 // stop ends a container by its stop signal, and by SIGKILL after the grace.
-func (e *engine) stop(ctx context.Context, ref string, wish stopWish) error {
+func (e *engine) stop(ctx context.Context, ref string, wish stopOptions) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c, err := e.find(ref)
@@ -161,7 +161,7 @@ func (e *engine) setPaused(ref string, paused bool) error {
 	case !paused && c.state != container.StatePaused:
 		return refuse(http.StatusInternalServerError, "Container %s is not paused", c.id) // no conflict, in real ones
 	case !paused:
-		e.wake(c)
+		e.unpause(c)
 		return nil
 	}
 	c.state = container.StatePaused
@@ -170,8 +170,8 @@ func (e *engine) setPaused(ref string, paused bool) error {
 	return nil
 }
 
-// wake lets a paused container go on. e.mu is held.
-func (e *engine) wake(c *instance) {
+// unpause lets a paused container go on. e.mu is held.
+func (e *engine) unpause(c *instance) {
 	c.state = container.StateRunning
 	c.pause.set(false)
 	e.emit(c, events.ActionUnPause, nil)

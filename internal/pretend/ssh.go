@@ -13,7 +13,7 @@ import (
 // An sshServer is the host's sshd.
 type sshServer struct {
 	config   Config
-	entrance *listener
+	listener *listener
 	docker   *dockerServer
 	tasks    *tasks
 	server   *ssh.ServerConfig
@@ -24,7 +24,7 @@ type sshServer struct {
 
 // newSSHServer serves the connections that come in by entrance.
 func newSSHServer(config Config, keys keys, entrance *listener, docker *dockerServer, tasks *tasks) *sshServer {
-	s := &sshServer{config: config, entrance: entrance, docker: docker, tasks: tasks}
+	s := &sshServer{config: config, listener: entrance, docker: docker, tasks: tasks}
 	s.server = &ssh.ServerConfig{
 		ServerVersion: "SSH-2.0-Pretend",
 		PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
@@ -44,7 +44,7 @@ func newSSHServer(config Config, keys keys, entrance *listener, docker *dockerSe
 
 func (s *sshServer) accept() {
 	for {
-		nc, err := s.entrance.Accept()
+		nc, err := s.listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}

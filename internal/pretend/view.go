@@ -40,9 +40,9 @@ func (h *Host) Containers() []ContainerInfo {
 	return list
 }
 
-// StrangerContainer starts a container that nobody asked the Docker API for.
+// ForeignContainer starts a container that nobody asked the Docker API for.
 // With port 0 it publishes none.
-func (h *Host) StrangerContainer(name string, labels map[string]string, port int) (ContainerInfo, error) {
+func (h *Host) ForeignContainer(name string, labels map[string]string, port int) (ContainerInfo, error) {
 	wish := container.CreateRequest{
 		Config:     &container.Config{Image: "stranger:latest", Labels: labels},
 		HostConfig: new(container.HostConfig),
@@ -89,7 +89,7 @@ func (c *instance) inspection() container.InspectResponse {
 	outside := &container.NetworkSettings{Networks: map[string]*apinetwork.EndpointSettings{}}
 	outside.Ports = nat.PortMap{}
 	for _, p := range c.ports {
-		outside.Ports[p.private] = append(outside.Ports[p.private], nat.PortBinding{HostIP: orAny(p.hostIP), HostPort: strconv.Itoa(p.public())})
+		outside.Ports[p.private] = append(outside.Ports[p.private], nat.PortBinding{HostIP: hostIP(p.hostIP), HostPort: strconv.Itoa(p.public())})
 	}
 	state := &container.State{
 		Status:     c.state,
@@ -141,7 +141,7 @@ func (c *instance) summary() container.Summary {
 	}
 	for _, p := range c.ports {
 		s.Ports = append(s.Ports, container.Port{
-			IP:          orAny(p.hostIP),
+			IP:          hostIP(p.hostIP),
 			PrivatePort: uint16(p.private.Int()),
 			PublicPort:  uint16(p.public()),
 			Type:        p.private.Proto(),
