@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A network is all that listens on one host. It can be cut off and frozen as a
-// whole.
+// A network is all that listens on one host. It can be taken down, and made
+// unresponsive, as a whole.
 type network struct {
 	ip           string
 	unresponsive stall
@@ -111,7 +111,8 @@ func (l *listener) interrupt() {
 // resume opens the port again. network.mu is held.
 func (l *listener) resume() error {
 	var err error
-	// Nobody else should want the port, but an outgoing connection may pass by.
+	// No other listener should use the port, but an outgoing connection may for a
+	// moment.
 	for range 50 {
 		if l.ln, err = net.Listen("tcp4", l.addr.String()); err == nil {
 			close(l.changed)
