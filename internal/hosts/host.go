@@ -32,7 +32,7 @@ type host struct {
 	puller  puller
 	engines *engineOwners
 
-	wentDown chan struct{} // wakes run, which brings the host back
+	wentDown chan struct{} // tells run, which checks the host again after the pause
 
 	mu      sync.Mutex
 	state   State // NoImage is told by dir instead

@@ -15,7 +15,7 @@ import (
 )
 
 // userTimeout ends a connection whose bytes nobody acknowledges. The
-// keep-alive finds a frozen sshd, this finds a dead network sooner.
+// keep-alive finds an sshd that hangs, this finds a dead network sooner.
 const userTimeout = 6 * time.Second
 
 // An sshClient keeps the one SSH connection to a host. It connects on first use,

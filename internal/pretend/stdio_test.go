@@ -61,7 +61,7 @@ func TestDialStdio(t *testing.T) {
 	}
 }
 
-// TestDialStdioEnds checks that the command ends when the engine hangs up.
+// TestDialStdioEnds checks that the command ends when the engine closes the connection.
 func TestDialStdioEnds(t *testing.T) {
 	session, err := login(t, startHost(t, Config{})).NewSession()
 	if err != nil {
