@@ -205,8 +205,8 @@ func TestSilentHost(t *testing.T) {
 	t.Parallel() // it mostly waits
 	b := newBench(t, databasetest.New(t), options{Options: servicetest.Options{Hosts: 2, Max: 1}})
 	s := allocate(t, b.Kit, amiga)
-	b.Hosts[0].SetSilent(true)
-	defer b.Hosts[0].SetSilent(false)
+	b.Hosts[0].SetUnresponsive(true)
+	defer b.Hosts[0].SetUnresponsive(false)
 	start := time.Now()
 	wants(t, "a page of a silent host", b.get(t, "/", s.Token), 502)
 	if took := time.Since(start); took > 25*time.Second {

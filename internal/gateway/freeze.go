@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"wrpdistributor/internal/clock"
-	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
 )
 
@@ -36,7 +35,7 @@ func (g *Gateway) freezeIdle(ctx context.Context) error {
 	}
 	answers := make(map[string]bool) // not those of other processes' hosts
 	for _, st := range g.Pool.Status() {
-		answers[st.Host.Name] = st.State != hosts.Down || st.Reachable
+		answers[st.Host.Name] = !st.State.IsDown()
 	}
 	var parallel errgroup.Group
 	parallel.SetLimit(parallelFreeze)

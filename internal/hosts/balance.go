@@ -10,8 +10,8 @@ type Load struct {
 }
 
 // A Strategy chooses the host that gets the next container: an index into
-// loads, which are in the configured order. It says false if none has room.
-type Strategy func(loads []Load) (int, bool)
+// loads, which are in the configured order. It reports whether one has room.
+type Strategy func(loads []Load) (i int, ok bool)
 
 // FillHost fills the first host, then the next.
 func FillHost(loads []Load) (int, bool) {

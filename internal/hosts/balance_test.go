@@ -2,7 +2,7 @@ package hosts
 
 import "testing"
 
-func TestStrategies(t *testing.T) {
+func TestStrategyChoosesHost(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		strategy Strategy

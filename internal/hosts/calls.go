@@ -7,85 +7,93 @@ import (
 	"time"
 )
 
-// create sends the request again under the same name if its answer was lost: the
-// name is a lock, so that the second either makes the container or shows that
-// the first did.
-func (h *host) create(ctx context.Context, s Spec) (string, error) {
-	s.databaseID = h.cfg.DatabaseID
-	dir, err := h.readyForStart(ctx, s)
-	if err != nil {
-		return "", err
+// call makes a request to the host's engine that may be repeated. It returns
+// [ErrUnreachable] if no answer came.
+func (h *host) call(ctx context.Context, request func(context.Context) error) error {
+	if err := h.unresponsive(); err != nil {
+		return err
 	}
-	tls := h.TLS
-	if !s.TLS {
-		tls = nil
+	ctx, cancel := context.WithTimeout(ctx, callTimeout+h.cfg.StopTimeout)
+	defer cancel()
+	if err := h.ensureConnected(ctx); err != nil {
+		h.markDown(ctx, err)
+		return err
 	}
-	id, err := h.engine.create(ctx, s, h.cfg.Container, tls, dir)
-	if err != nil && !settled(err) {
-		if h.reach(ctx) != nil {
-			h.fail(ctx, err)
-			return "", fmt.Errorf("%w: %w", ErrUncertain, err)
-		}
-		id, err = h.engine.create(ctx, s, h.cfg.Container, tls, dir)
+	err := request(ctx)
+	if err != nil && !isDefinite(err) && ctx.Err() == nil {
+		err = request(ctx) // over a new connection, if the old one broke unnoticed
 	}
-	switch {
-	case errors.Is(err, ErrNameTaken):
-		return h.adopt(ctx, s)
-	case errors.Is(err, ErrImageMissing):
-		h.forgetImage()
-	case err != nil && !settled(err):
-		h.fail(ctx, err)
-		return "", fmt.Errorf("%w: %w", ErrUncertain, err)
-	case err != nil:
-		h.fail(ctx, err)
+	if err == nil || isDefinite(err) {
+		return err
 	}
-	return id, err
+	h.markDown(ctx, err)
+	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
-// settled reports whether err leaves no doubt about what the engine did.
-func settled(err error) bool {
+// isDefinite reports whether err leaves no doubt about what the engine did.
+func isDefinite(err error) bool {
 	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden} {
 		if errors.Is(err, e) {
 			return true
 		}
 	}
-	return answered(err)
+	return isEngineError(err)
 }
 
-// readyForStart returns the image's working directory.
-func (h *host) readyForStart(ctx context.Context, s Spec) (string, error) {
+// create sends the request again under the same name if its answer was lost: the
+// name is a lock, so that the second either makes the container or shows that
+// the first did.
+func (h *host) create(ctx context.Context, s Spec) (string, error) {
+	s.databaseID = h.cfg.DatabaseID
+	dir, err := h.prepareCreate(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	id, err := h.engine.create(ctx, s, h.cfg.Container, h.TLS, dir)
+	if err != nil && !isDefinite(err) && h.ensureConnected(ctx) == nil {
+		id, err = h.engine.create(ctx, s, h.cfg.Container, h.TLS, dir)
+	}
+	switch {
+	case err == nil:
+		return id, nil
+	case errors.Is(err, ErrNameTaken):
+		return h.existing(ctx, s)
+	case errors.Is(err, ErrImageMissing):
+		h.forgetImage()
+		return "", err
+	}
+	h.markDown(ctx, err)
+	if !isDefinite(err) {
+		err = fmt.Errorf("%w: %w", ErrUncertain, err)
+	}
+	return "", err
+}
+
+// prepareCreate makes sure that the host can take the container of s, and
+// returns the image's working directory.
+func (h *host) prepareCreate(ctx context.Context, s Spec) (string, error) {
 	if err := h.down(); err != nil {
 		return "", err
 	}
 	if s.TLS && h.TLS == nil {
 		return "", fmt.Errorf("%w: none configured", ErrCertificate)
 	}
-	err := h.alive(ctx)
+	err := h.confirmResponsive(ctx)
 	if err == nil && s.Gateway {
 		err = h.canForward(ctx)
 	}
 	if err != nil {
-		h.fail(ctx, err)
+		h.markDown(ctx, err)
 		return "", err
 	}
-	h.mu.Lock()
-	dir := h.dir
-	h.mu.Unlock()
-	if dir != "" {
-		return dir, nil
-	}
-	dir, err = h.engine.imageDir(ctx, h.cfg.Container.Image)
-	if err != nil && !settled(err) {
-		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
-	}
-	return dir, err
+	return h.imageDir(ctx)
 }
 
-// alive makes sure that the host answers now. A connection may be frozen without
-// anybody having noticed yet, and what is sent over it is lost or not, nobody
-// knows: better to find out with something that does no harm.
-func (h *host) alive(ctx context.Context) error {
-	if err := h.reach(ctx); err != nil {
+// confirmResponsive makes sure that the host answers now. A connection may be
+// dead without anybody having noticed yet, and whether a request that was sent
+// over it is carried out cannot be known. So the first one is a harmless one.
+func (h *host) confirmResponsive(ctx context.Context) error {
+	if err := h.ensureConnected(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
@@ -94,8 +102,8 @@ func (h *host) alive(ctx context.Context) error {
 	if err != nil && ctx.Err() == nil {
 		err = h.engine.ping(ctx) // over a new connection, if the old one broke unnoticed
 	}
-	if err != nil && h.conn != nil {
-		h.conn.drop()
+	if err != nil && h.client != nil {
+		h.client.drop()
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
@@ -103,18 +111,27 @@ func (h *host) alive(ctx context.Context) error {
 	return nil
 }
 
-func (h *host) forgetImage() {
+// imageDir returns the image's working directory, as the last check found it.
+func (h *host) imageDir(ctx context.Context) (string, error) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.dir = ""
+	dir := h.dir
+	h.mu.Unlock()
+	if dir != "" {
+		return dir, nil
+	}
+	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)
+	if err != nil && !isDefinite(err) {
+		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return dir, err
 }
 
-// adopt takes the container that holds our name, if it is the very one we meant
-// to create.
-func (h *host) adopt(ctx context.Context, s Spec) (string, error) {
+// existing returns the id of the container that holds the name of s, if it is the
+// one that an earlier create of s made.
+func (h *host) existing(ctx context.Context, s Spec) (string, error) {
 	f, err := h.engine.inspect(ctx, s.Name)
 	if err != nil {
-		return "", fmt.Errorf("%w, and cannot be looked at: %w", ErrNameTaken, err)
+		return "", fmt.Errorf("%w, and cannot be inspected: %w", ErrNameTaken, err)
 	}
 	if !h.isOurs(f, s.Ref) {
 		return "", fmt.Errorf("%w: %s", ErrNameTaken, s.Name)
@@ -122,6 +139,7 @@ func (h *host) adopt(ctx context.Context, s Spec) (string, error) {
 	return f.ID, nil
 }
 
+// isOurs reports whether the labels of f say that it is the container of r.
 func (h *host) isOurs(f Found, r Ref) bool {
 	return f.database == h.cfg.DatabaseID && f.Session == r.Session && f.Nonce == r.Nonce
 }
@@ -135,49 +153,59 @@ func (h *host) start(ctx context.Context, id string) error {
 		return fmt.Errorf("wait for a place among %d parallel starts: %w", cap(h.starts), ctx.Err())
 	}
 	err := h.engine.start(ctx, id)
-	if err != nil && !settled(err) && h.reach(ctx) == nil {
+	if err != nil && !isDefinite(err) && h.ensureConnected(ctx) == nil {
 		err = h.engine.start(ctx, id)
 	}
 	switch {
 	case err == nil:
-		h.calm()
+		h.resetPauses()
 		return nil
 	case errors.Is(err, ErrPortTaken), errors.Is(err, ErrGone):
 		return err
-	case !settled(err):
+	case !isDefinite(err):
 		err = fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
-	h.fail(ctx, err)
+	h.markDown(ctx, err)
 	return err
 }
 
+// inspect returns the container of r, or [ErrGone] if it does not run.
 func (h *host) inspect(ctx context.Context, r Ref) (Found, error) {
-	f, err := h.look(ctx, r)
+	f, err := h.find(ctx, r)
 	if err != nil {
 		return Found{}, err
 	}
 	if !f.Running {
-		return f, fmt.Errorf("%w: it does not run", ErrGone)
+		return Found{}, fmt.Errorf("%w: it does not run", ErrGone)
 	}
 	return f, nil
 }
 
-// look returns the container r means, running or not.
-func (h *host) look(ctx context.Context, r Ref) (Found, error) {
-	if r.ID != "" {
-		return ask(ctx, h, func(ctx context.Context) (Found, error) { return h.engine.inspect(ctx, r.ID) })
+// find returns the container of r, running or not.
+func (h *host) find(ctx context.Context, r Ref) (f Found, err error) {
+	ref := r.ID
+	if ref == "" {
+		ref = r.Name
 	}
-	f, err := ask(ctx, h, func(ctx context.Context) (Found, error) { return h.engine.inspect(ctx, r.Name) })
-	if err == nil && !h.isOurs(f, r) {
-		return Found{}, fmt.Errorf("%w: the name is a stranger's", ErrGone)
+	err = h.call(ctx, func(ctx context.Context) error {
+		f, err = h.engine.inspect(ctx, ref)
+		return err
+	})
+	if err == nil && r.ID == "" && !h.isOurs(f, r) {
+		err = fmt.Errorf("%w: a foreign container has the name", ErrGone)
 	}
-	return f, err
+	if err != nil {
+		return Found{}, err
+	}
+	return f, nil
 }
 
+// remove removes the container, and stops it before if gently says so. One that
+// cannot be stopped is killed all the same.
 func (h *host) remove(ctx context.Context, r Ref, gently bool) error {
 	id := r.ID
 	if id == "" {
-		f, err := h.look(ctx, r)
+		f, err := h.find(ctx, r)
 		if errors.Is(err, ErrGone) {
 			return nil
 		}
@@ -186,49 +214,33 @@ func (h *host) remove(ctx context.Context, r Ref, gently bool) error {
 		}
 		id = f.ID
 	}
-	_, err := ask(ctx, h, func(ctx context.Context) (struct{}, error) {
+	return h.call(ctx, func(ctx context.Context) error {
 		if gently {
-			// What cannot be asked to end is killed all the same.
-			if err := h.engine.stop(ctx, id, h.cfg.StopTimeout); err != nil && !answered(err) {
-				return struct{}{}, err
+			if err := h.engine.stop(ctx, id, h.cfg.StopTimeout); err != nil && !isEngineError(err) {
+				return err
 			}
 		}
-		return struct{}{}, h.engine.remove(ctx, id)
+		return h.engine.remove(ctx, id)
 	})
-	return err
 }
 
-func (h *host) list(ctx context.Context) ([]Found, time.Time, error) {
+// list returns all containers of ours, and the engine's time.
+func (h *host) list(ctx context.Context) (list []Found, now time.Time, err error) {
 	// The clock is read first: what is created meanwhile looks too young.
-	info, err := ask(ctx, h, h.engine.info)
+	err = h.call(ctx, func(ctx context.Context) error {
+		info, err := h.engine.info(ctx)
+		now = info.Now
+		return err
+	})
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	list, err := ask(ctx, h, func(ctx context.Context) ([]Found, error) {
-		return h.engine.list(ctx, labelDatabase+"="+h.cfg.DatabaseID)
+	err = h.call(ctx, func(ctx context.Context) error {
+		list, err = h.engine.list(ctx, h.ourLabel())
+		return err
 	})
-	return list, info.Now, err
+	return list, now, err
 }
 
-// ask makes a call that may be repeated, and calls silence by its name.
-func ask[T any](ctx context.Context, h *host, call func(context.Context) (T, error)) (T, error) {
-	var none T
-	if err := h.unheard(); err != nil {
-		return none, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout+h.cfg.StopTimeout)
-	defer cancel()
-	if err := h.reach(ctx); err != nil {
-		h.fail(ctx, err)
-		return none, err
-	}
-	v, err := call(ctx)
-	if err != nil && !settled(err) && ctx.Err() == nil {
-		v, err = call(ctx) // over a new connection, if the old one broke unnoticed
-	}
-	if err == nil || settled(err) {
-		return v, err
-	}
-	h.fail(ctx, err)
-	return none, fmt.Errorf("%w: %w", ErrUnreachable, err)
-}
+// ourLabel is the label that all containers of ours have.
+func (h *host) ourLabel() string { return labelDatabase + "=" + h.cfg.DatabaseID }

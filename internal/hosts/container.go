@@ -48,8 +48,8 @@ type Spec struct {
 	Token string // WRP's secret
 	TLS   bool   // serve TLS, with the host's certificate
 
-	// Gateway publishes the port on the host's own loopback only, where
-	// [Pool.Dial] finds it; else it is published on all addresses.
+	// Gateway publishes the port on the host's own loopback only, where the
+	// gateway connects by [Pool.Dial]; else it is published on all addresses.
 	Gateway bool
 
 	databaseID string
@@ -71,7 +71,7 @@ func (s Spec) labels() map[string]string {
 	}
 }
 
-// Found is a container that an engine told of.
+// Found is a container as its engine describes it.
 type Found struct {
 	ID      string
 	Name    string
@@ -84,8 +84,8 @@ type Found struct {
 	database string
 }
 
-func found(id, name string, labels map[string]string, created time.Time) Found {
-	session, _ := strconv.ParseInt(labels[labelSession], 10, 64) // a stranger's label may be anything
+func newFound(id, name string, labels map[string]string, created time.Time) Found {
+	session, _ := strconv.ParseInt(labels[labelSession], 10, 64) // a foreign label may be anything
 	return Found{
 		ID:       id,
 		Name:     strings.TrimPrefix(name, "/"),

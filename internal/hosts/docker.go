@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"time"
@@ -42,8 +41,9 @@ func newEngine(dial func(context.Context) (net.Conn, error)) (*engine, error) {
 
 func (e *engine) close() error { return e.api.Close() }
 
-// answered reports whether err is the engine's own word, as opposed to silence.
-func answered(err error) bool {
+// isEngineError reports whether err is an error that the engine answered with, as
+// opposed to no answer.
+func isEngineError(err error) bool {
 	for _, is := range []func(error) bool{
 		cerrdefs.IsNotFound, cerrdefs.IsConflict, cerrdefs.IsInvalidArgument, cerrdefs.IsInternal,
 		cerrdefs.IsPermissionDenied, cerrdefs.IsUnauthorized, cerrdefs.IsNotImplemented, cerrdefs.IsUnavailable,
@@ -55,7 +55,7 @@ func answered(err error) bool {
 	return false
 }
 
-// engineInfo is what an engine says of itself.
+// engineInfo is what an engine tells of itself.
 type engineInfo struct {
 	ID      string
 	Version string
@@ -74,7 +74,7 @@ func (e *engine) info(ctx context.Context) (engineInfo, error) {
 	return engineInfo{ID: i.ID, Version: i.ServerVersion, Now: now}, nil
 }
 
-// ping asks for a sign of life.
+// ping does nothing but ask for an answer.
 func (e *engine) ping(ctx context.Context) error {
 	_, err := e.api.Ping(ctx)
 	return err
@@ -101,12 +101,11 @@ func (e *engine) pull(ctx context.Context, name string, progress func(done, tota
 		return err
 	}
 	defer body.Close()
-	type layer struct{ current, total int64 }
-	layers := make(map[string]layer)
+	layers := make(map[string]pullDetail)
 	for dec := json.NewDecoder(body); ; {
 		var m struct {
 			ID, Error      string
-			ProgressDetail struct{ Current, Total int64 }
+			ProgressDetail pullDetail
 		}
 		if err := dec.Decode(&m); errors.Is(err, io.EOF) {
 			return nil
@@ -117,33 +116,39 @@ func (e *engine) pull(ctx context.Context, name string, progress func(done, tota
 			return errors.New(m.Error)
 		}
 		if m.ProgressDetail.Total > 0 {
-			layers[m.ID] = layer{m.ProgressDetail.Current, m.ProgressDetail.Total}
-			var sum layer
-			for l := range maps.Values(layers) {
-				sum.current += l.current
-				sum.total += l.total
-			}
-			progress(sum.current, sum.total)
+			layers[m.ID] = m.ProgressDetail
+			progress(sum(layers))
 		}
 	}
+}
+
+// A pullDetail is how much of a layer has been pulled, in bytes.
+type pullDetail struct{ Current, Total int64 }
+
+func sum(layers map[string]pullDetail) (done, total int64) {
+	for _, l := range layers {
+		done += l.Current
+		total += l.Total
+	}
+	return done, total
 }
 
 // events streams what happens to the containers that carry a label, from a time
 // of the engine's clock on, until ctx ends or the stream breaks.
 func (e *engine) events(ctx context.Context, since time.Time, label string) (<-chan Event, <-chan error) {
-	wanted := filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)), filters.Arg("label", label))
+	filter := filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)), filters.Arg("label", label))
 	for _, a := range []Action{Created, Started, Died, Destroyed} {
-		wanted.Add("event", string(a))
+		filter.Add("event", string(a))
 	}
-	messages, failed := e.api.Events(ctx, events.ListOptions{Since: engineTime(since), Filters: wanted})
+	messages, failed := e.api.Events(ctx, events.ListOptions{Since: engineTime(since), Filters: filter})
 	out, broken := make(chan Event), make(chan error, 1)
 	go func() {
 		for {
 			select {
 			case m := <-messages:
-				ev := Event{Action: Action(m.Action), Container: found(m.Actor.ID, m.Actor.Attributes["name"], m.Actor.Attributes, time.Time{})}
+				c := newFound(m.Actor.ID, m.Actor.Attributes["name"], m.Actor.Attributes, time.Time{})
 				select {
-				case out <- ev:
+				case out <- Event{Action: Action(m.Action), Container: c}:
 				case <-ctx.Done():
 				}
 			case err := <-failed:

@@ -17,43 +17,25 @@ import (
 	"wrpdistributor/internal/clock"
 )
 
-// create makes a container and returns its id.
+// create makes a container and returns its id. TLS needs the certificate files,
+// and the image's working directory, where WRP looks for them.
 func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles, workDir string) (string, error) {
 	inside := nat.Port("8080/tcp")
-	capAdd := []string{}
-	binds := []string{}
-	if tls != nil {
+	if s.TLS {
 		inside = "8081/tcp"
-		// The key file may be readable by its owner only, who is not root's
-		// equal once all capabilities are dropped.
-		capAdd = append(capAdd, "DAC_READ_SEARCH")
-		binds = append(binds,
-			tls.Cert+":"+path.Join(workDir, "cert.crt")+":ro",
-			tls.Key+":"+path.Join(workDir, "private.key")+":ro")
 	}
-	outside := nat.PortBinding{HostPort: strconv.Itoa(s.Port)}
-	if s.Gateway {
-		outside.HostIP = loopback
+	config := &container.Config{
+		Image:        c.Image,
+		Cmd:          c.command(s.Token),
+		Labels:       s.labels(),
+		ExposedPorts: nat.PortSet{inside: {}},
 	}
-	pids := c.Pids
-	resp, err := e.api.ContainerCreate(ctx,
-		&container.Config{
-			Image:        c.Image,
-			Cmd:          c.command(s.Token),
-			Labels:       s.labels(),
-			ExposedPorts: nat.PortSet{inside: {}},
-		},
-		&container.HostConfig{
-			PortBindings:   nat.PortMap{inside: {outside}},
-			Binds:          binds,
-			CapDrop:        []string{"ALL"},
-			CapAdd:         capAdd,
-			SecurityOpt:    []string{"no-new-privileges"},
-			ReadonlyRootfs: true,
-			Tmpfs:          map[string]string{"/tmp": ""},
-			LogConfig:      container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "1m", "max-file": "1"}},
-			Resources:      container.Resources{Memory: c.Memory, NanoCPUs: int64(c.CPUs * 1e9), PidsLimit: &pids},
-		}, nil, nil, s.Name)
+	host := hostConfig(c)
+	host.PortBindings = nat.PortMap{inside: {s.publish()}}
+	if s.TLS {
+		mountCertificate(host, tls, workDir)
+	}
+	resp, err := e.api.ContainerCreate(ctx, config, host, nil, nil, s.Name)
 	switch {
 	case cerrdefs.IsConflict(err):
 		return "", fmt.Errorf("%w: %s", ErrNameTaken, s.Name)
@@ -61,6 +43,39 @@ func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles,
 		return "", fmt.Errorf("%w: %s", ErrImageMissing, c.Image)
 	}
 	return resp.ID, err
+}
+
+// hostConfig says what a container may use and do: as little as WRP runs with.
+func hostConfig(c Container) *container.HostConfig {
+	return &container.HostConfig{
+		Binds:          []string{},
+		CapDrop:        []string{"ALL"},
+		CapAdd:         []string{},
+		SecurityOpt:    []string{"no-new-privileges"},
+		ReadonlyRootfs: true,
+		Tmpfs:          map[string]string{"/tmp": ""},
+		LogConfig:      container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "1m", "max-file": "1"}},
+		Resources:      container.Resources{Memory: c.Memory, NanoCPUs: int64(c.CPUs * 1e9), PidsLimit: &c.Pids},
+	}
+}
+
+// mountCertificate gives the container the files to serve TLS with. The key file
+// may be readable by its owner only, and root without capabilities is not above
+// that.
+func mountCertificate(host *container.HostConfig, tls *TLSFiles, workDir string) {
+	host.CapAdd = append(host.CapAdd, "DAC_READ_SEARCH")
+	host.Binds = append(host.Binds,
+		tls.Cert+":"+path.Join(workDir, "cert.crt")+":ro",
+		tls.Key+":"+path.Join(workDir, "private.key")+":ro")
+}
+
+// publish says where the container's port is on the host.
+func (s Spec) publish() nat.PortBinding {
+	b := nat.PortBinding{HostPort: strconv.Itoa(s.Port)}
+	if s.Gateway {
+		b.HostIP = loopback
+	}
+	return b
 }
 
 func (e *engine) start(ctx context.Context, id string) error {
@@ -76,8 +91,8 @@ func (e *engine) start(ctx context.Context, id string) error {
 	return err
 }
 
-// isPortTaken reads the engine's words: it calls a taken port an internal error,
-// like everything that goes wrong in a start.
+// isPortTaken reports whether err is about a port. It reads the text: the engine
+// calls a taken port an internal error, like everything that goes wrong in a start.
 func isPortTaken(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "port is already allocated") || strings.Contains(text, "address already in use")
@@ -96,7 +111,7 @@ func (e *engine) inspect(ctx context.Context, ref string) (Found, error) {
 	if err != nil {
 		return Found{}, fmt.Errorf("creation time of %s: %w", ref, err)
 	}
-	f := found(i.ID, i.Name, i.Config.Labels, created)
+	f := newFound(i.ID, i.Name, i.Config.Labels, created)
 	f.Running, f.Paused = i.State.Running || i.State.Paused, i.State.Paused
 	return f, nil
 }
@@ -113,7 +128,7 @@ func (e *engine) list(ctx context.Context, label string) ([]Found, error) {
 		if len(c.Names) > 0 {
 			name = c.Names[0]
 		}
-		f := found(c.ID, name, c.Labels, time.Unix(c.Created, 0))
+		f := newFound(c.ID, name, c.Labels, time.Unix(c.Created, 0))
 		f.Paused = c.State == "paused"
 		f.Running = f.Paused || c.State == "running"
 		list = append(list, f)
@@ -124,25 +139,26 @@ func (e *engine) list(ctx context.Context, label string) ([]Found, error) {
 // pause takes the processor from the container, and leaves it its memory.
 // Pausing twice is fine.
 func (e *engine) pause(ctx context.Context, ref string) error {
-	return e.settlePaused(ctx, ref, true, e.api.ContainerPause)
+	return e.setPaused(ctx, ref, true, e.api.ContainerPause)
 }
 
 // unpause lets the container go on. Unpausing twice is fine.
 func (e *engine) unpause(ctx context.Context, ref string) error {
-	return e.settlePaused(ctx, ref, false, e.api.ContainerUnpause)
+	return e.setPaused(ctx, ref, false, e.api.ContainerUnpause)
 }
 
-// settlePaused forgives the engine's refusal to do what is done already, which
-// old engines word as an internal error. If the container is not as it should be
-// after that, somebody else did the opposite in between, and it is tried again.
-func (e *engine) settlePaused(ctx context.Context, ref string, want bool, do func(context.Context, string) error) error {
+// setPaused pauses or unpauses by do. An engine that refuses because it is done
+// already is no error; old engines call that an internal one. If the container is
+// not as it should be after a refusal, somebody else did the opposite in between,
+// and it is tried again.
+func (e *engine) setPaused(ctx context.Context, ref string, want bool, do func(context.Context, string) error) error {
 	var err error
 	for range 3 {
 		err = do(ctx, ref)
 		switch {
 		case cerrdefs.IsNotFound(err):
 			return fmt.Errorf("%w: %w", ErrGone, err)
-		case err == nil || !answered(err):
+		case err == nil || !isEngineError(err):
 			return err
 		}
 		f, inspectErr := e.inspect(ctx, ref)
@@ -158,7 +174,7 @@ func (e *engine) settlePaused(ctx context.Context, ref string, want bool, do fun
 	return err
 }
 
-// stop asks the container to end, and kills it after the grace.
+// stop stops the container, and kills it after the grace.
 func (e *engine) stop(ctx context.Context, ref string, grace time.Duration) error {
 	seconds := int((grace + time.Second - 1) / time.Second)
 	err := e.api.ContainerStop(ctx, ref, container.StopOptions{Timeout: &seconds})
@@ -174,18 +190,21 @@ func (e *engine) remove(ctx context.Context, ref string) error {
 	if cerrdefs.IsNotFound(err) {
 		return nil
 	}
+	// Somebody else removes it at the moment.
 	if cerrdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress") {
-		return e.awaitAbsence(ctx, ref) // someone else is removing it
+		return e.awaitRemoval(ctx, ref)
 	}
 	return err
 }
 
-func (e *engine) awaitAbsence(ctx context.Context, ref string) error {
+// awaitRemoval waits until nothing is there under an id or a name.
+func (e *engine) awaitRemoval(ctx context.Context, ref string) error {
 	for {
-		if _, err := e.inspect(ctx, ref); err != nil {
-			if errors.Is(err, ErrGone) {
-				return nil
-			}
+		_, err := e.inspect(ctx, ref)
+		if errors.Is(err, ErrGone) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		if err := clock.Sleep(ctx, 20*time.Millisecond); err != nil {

@@ -3,7 +3,6 @@ package hosts
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -13,28 +12,6 @@ import (
 
 	"wrpdistributor/internal/clock"
 )
-
-// A State says what is known of a host.
-type State string
-
-const (
-	Unknown State = "unknown" // not asked yet
-	Up      State = "up"      // takes containers
-	Down    State = "down"    // put aside, for the reason given
-)
-
-// Status is what is known of a host at a moment.
-type Status struct {
-	Host   Host
-	State  State
-	Reason string    // why it takes no container, in words
-	Since  time.Time // of this state
-	Image  bool      // the WRP image is there
-
-	// Reachable tells a host that is down for want of the image from one that
-	// does not work.
-	Reachable bool
-}
 
 const (
 	callTimeout   = 10 * time.Second // of a Docker call that takes milliseconds
@@ -46,54 +23,57 @@ const (
 // A host is one member of the pool.
 type host struct {
 	Host
-	cfg    *Config
-	conn   *conn // nil: this machine
-	engine *engine
-	starts chan struct{} // one place per container that starts
-	log    *slog.Logger
-	probe  prober
-	puller puller
+	cfg     *Config
+	client  *sshClient // nil: this machine
+	engine  *engine
+	starts  chan struct{} // one place per container that starts
+	log     *slog.Logger
+	probe   prober
+	puller  puller
+	engines *engineOwners
 
-	engines *engineNames
-	failed  chan struct{} // wakes run, which brings the host back
+	wentDown chan struct{} // tells run, which checks the host again after the pause
 
-	mu     sync.Mutex
-	state  State
-	reason string
-	since  time.Time
-	retry  time.Time // when a host that is down may be tried again
-	silent bool      // it is down because it did not answer
-	pauses *backoff.ExponentialBackOff
-	dir    string // the image's working directory; empty: no image
-	id     string // the engine's own
+	mu      sync.Mutex
+	state   State // NoImage is told by dir instead
+	reason  string
+	since   time.Time
+	retryAt time.Time // when a host that is down may be tried again
+	pauses  *backoff.ExponentialBackOff
+	dir     string // the image's working directory; empty: no image
+	id      string // the engine's own
 }
 
-func newHost(h Host, cfg *Config, engines *engineNames) (*host, error) {
+func newHost(h Host, cfg *Config, engines *engineOwners) (*host, error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = minPause, maxPause
 	m := &host{
-		Host:   h,
-		cfg:    cfg,
-		starts: make(chan struct{}, cfg.ParallelStarts),
-		log:    cfg.Log.With("host", h.Name),
-		state:  Unknown,
-		since:  time.Now(),
-		pauses: pauses,
-
-		engines: engines,
-		failed:  make(chan struct{}, 1),
+		Host:     h,
+		cfg:      cfg,
+		starts:   make(chan struct{}, cfg.ParallelStarts),
+		log:      cfg.Log.With("host", h.Name),
+		state:    Unknown,
+		since:    time.Now(),
+		pauses:   pauses,
+		engines:  engines,
+		wentDown: make(chan struct{}, 1),
 	}
 	dial := dialLocal
 	if h.SSH != nil {
-		m.conn = &conn{target: *h.SSH, keys: &hostKeys{cfg.KnownHosts}, timeout: cfg.ConnectTimeout}
-		if cfg.GatewayStartPort > 0 {
-			m.conn.forward.ports = []int{cfg.GatewayStartPort, cfg.GatewayStartPort + h.Max - 1}
-		}
-		dial = m.conn.dialDocker
+		m.client = newSSHClient(h, cfg)
+		dial = m.client.dialDocker
 	}
 	var err error
 	m.engine, err = newEngine(dial)
 	return m, err
+}
+
+func newSSHClient(h Host, cfg *Config) *sshClient {
+	c := &sshClient{target: *h.SSH, keys: &hostKeys{cfg.KnownHosts}, timeout: cfg.ConnectTimeout}
+	if first := cfg.GatewayStartPort; first > 0 {
+		c.required.configured = []int{first, first + h.Max - 1}
+	}
+	return c
 }
 
 func dialLocal(ctx context.Context) (net.Conn, error) {
@@ -103,23 +83,10 @@ func dialLocal(ctx context.Context) (net.Conn, error) {
 
 func (h *host) close() error {
 	err := h.engine.close()
-	if h.conn != nil {
-		h.conn.close()
+	if h.client != nil {
+		h.client.close()
 	}
 	return err
-}
-
-func (h *host) status() Status {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	s := Status{Host: h.Host, State: h.state, Reason: h.reason, Since: h.since, Image: h.dir != "", Reachable: h.state == Up}
-	if h.state == Up && h.dir == "" {
-		s.State, s.Reason = Down, "image missing"
-		if p := h.puller.progress(); p != "" {
-			s.Reason = "image missing: " + p
-		}
-	}
-	return s
 }
 
 // run keeps looking at the host. A host that is down is tried after growing
@@ -127,7 +94,7 @@ func (h *host) status() Status {
 func (h *host) run(ctx context.Context) {
 	defer h.puller.wait()
 	for {
-		h.check(ctx)
+		h.checkHealth(ctx)
 		if h.needsImage() {
 			h.puller.start(ctx, h)
 		}
@@ -138,7 +105,7 @@ func (h *host) run(ctx context.Context) {
 			return
 		case <-h.puller.finished():
 			timer.Stop()
-		case <-h.failed:
+		case <-h.wentDown:
 			timer.Stop()
 			_ = clock.Sleep(ctx, h.untilNextCheck()) // the loop looks at ctx itself
 		case <-timer.C:
@@ -149,121 +116,53 @@ func (h *host) run(ctx context.Context) {
 func (h *host) untilNextCheck() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.state == Down {
-		return max(time.Until(h.retry), minPause/10)
+	if h.state.IsDown() {
+		return max(time.Until(h.retryAt), minPause/10)
 	}
 	return checkInterval
 }
 
-func (h *host) needsImage() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.state == Up && h.dir == ""
-}
-
-// check asks the host who it is and whether it has the image.
-func (h *host) check(ctx context.Context) {
+// checkHealth asks the host who it is and whether it has the image.
+func (h *host) checkHealth(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
-	if err := h.reach(ctx); err != nil {
-		h.fail(ctx, err)
+	info, dir, err := h.examine(ctx)
+	if err != nil {
+		h.markDown(ctx, err)
 		return
+	}
+	h.markUp(info, dir)
+}
+
+// examine returns what the engine says of itself, and the image's working
+// directory; none if there is no image.
+func (h *host) examine(ctx context.Context) (engineInfo, string, error) {
+	if err := h.ensureConnected(ctx); err != nil {
+		return engineInfo{}, "", err
 	}
 	if err := h.canForward(ctx); err != nil {
 		if h.down() == nil {
-			h.conn.drop() // what the key allows now shows at the next login
+			h.client.drop() // what the key allows now shows at the next login
 		}
-		h.fail(ctx, err)
-		return
+		return engineInfo{}, "", err
 	}
 	info, err := h.engine.info(ctx)
 	if err != nil {
-		h.fail(ctx, err)
-		return
+		return engineInfo{}, "", err
 	}
 	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)
-	if err != nil && !errors.Is(err, ErrImageMissing) {
-		h.fail(ctx, err)
-		return
+	if errors.Is(err, ErrImageMissing) {
+		err = nil
 	}
-	h.succeed(info, dir)
+	return info, dir, err
 }
 
-// reach makes sure that there is a connection. After it, an error of a Docker
-// call without an answer means that the call may have been carried out.
-func (h *host) reach(ctx context.Context) error {
-	if h.conn == nil {
+// ensureConnected makes sure that there is a connection. After it, an error of a
+// Docker call without an answer means that the call may have been carried out.
+func (h *host) ensureConnected(ctx context.Context) error {
+	if h.client == nil {
 		return nil
 	}
-	_, err := h.conn.link(ctx)
+	_, err := h.client.connection(ctx)
 	return err
-}
-
-func (h *host) succeed(info engineInfo, dir string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if other, shared := h.engines.claim(info.ID, h.Name); shared && h.id == "" {
-		h.log.Warn("two hosts are one engine, which may get the containers of both", "other", other)
-	}
-	h.id, h.dir = info.ID, dir
-	if h.state == Up {
-		if time.Since(h.since) > maxPause {
-			h.pauses.Reset()
-		}
-		return
-	}
-	h.state, h.reason, h.since = Up, "", time.Now()
-	h.log.Info("host is up", "engine", info.Version, "image", dir != "")
-}
-
-// fail puts the host aside for a while, longer each time.
-func (h *host) fail(ctx context.Context, err error) {
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return // we were told to stop, the host did nothing wrong
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	now := time.Now()
-	if h.state == Down && now.Before(h.retry) {
-		return // one failure seen by many requests
-	}
-	if h.state != Down {
-		h.since = now
-	}
-	pause := h.pauses.NextBackOff()
-	h.state, h.reason, h.retry, h.silent = Down, err.Error(), now.Add(pause), !settled(err)
-	select {
-	case h.failed <- struct{}{}:
-	default:
-	}
-	h.log.Warn("host is put aside", "err", err, "for", pause.Round(time.Millisecond))
-}
-
-// calm makes the next pause a short one again: the host does its real work.
-func (h *host) calm() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.pauses.Reset()
-}
-
-// down returns why the host is put aside, or nil.
-func (h *host) down() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.state == Down && time.Now().Before(h.retry) {
-		return fmt.Errorf("%w since %s: %s", ErrUnreachable, h.since.UTC().Format(time.RFC3339), h.reason)
-	}
-	return nil
-}
-
-// unheard returns why there is no point in asking the host anything, or nil. An
-// engine that cannot start containers may well be able to remove them.
-func (h *host) unheard() error {
-	err := h.down()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err != nil && h.silent {
-		return err
-	}
-	return nil
 }

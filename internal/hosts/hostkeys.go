@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gofrs/flock"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
-	"golang.org/x/sys/unix"
 )
 
 // KnownHosts says which host keys are trusted.
@@ -25,13 +25,14 @@ type hostKeys struct {
 	KnownHosts
 }
 
-// check is the ssh.HostKeyCallback.
-func (k *hostKeys) check(addr string, remote net.Addr, key ssh.PublicKey) error {
+// hostKeyCallback is an [ssh.HostKeyCallback]. It accepts keys that are known, and
+// those of unknown hosts if that is configured.
+func (k *hostKeys) hostKeyCallback(addr string, remote net.Addr, key ssh.PublicKey) error {
 	err := k.verify(addr, remote, key)
 	unknown := isUnknownHost(err)
 	switch {
 	case unknown && k.AcceptNew != "":
-		return k.accept(addr, remote, key)
+		return k.acceptNew(addr, remote, key)
 	case unknown:
 		return fmt.Errorf("host key of %s is unknown; add it to %s (ssh-keyscan), or set SSH_HOST_KEYS=accept-new", addr, k.Files[0])
 	case err != nil:
@@ -69,32 +70,38 @@ func isUnknownHost(err error) bool {
 	return ok && len(keyErr.Want) == 0
 }
 
-// accept writes an unknown host's key down. Others may be doing the same: the
-// file is locked, and looked at again under the lock.
-func (k *hostKeys) accept(addr string, remote net.Addr, key ssh.PublicKey) error {
+// acceptNew adds an unknown host's key to the file. Other processes may be doing
+// the same: the file is locked, and read again under the lock.
+func (k *hostKeys) acceptNew(addr string, remote net.Addr, key ssh.PublicKey) error {
 	if err := os.MkdirAll(filepath.Dir(k.AcceptNew), 0o700); err != nil {
 		return fmt.Errorf("accept host key: %w", err)
 	}
-	f, err := os.OpenFile(k.AcceptNew, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("accept host key: %w", err)
-	}
-	defer f.Close() // which also unlocks
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+	lock := flock.New(k.AcceptNew)
+	if err := lock.Lock(); err != nil {
 		return fmt.Errorf("lock %s: %w", k.AcceptNew, err)
 	}
+	defer lock.Close() // which also unlocks
 	if err := k.verify(addr, remote, key); !isUnknownHost(err) {
 		return err
 	}
-	if _, err := f.WriteString(knownhosts.Line([]string{addr}, key) + "\n"); err != nil {
+	if err := appendLine(k.AcceptNew, knownhosts.Line([]string{addr}, key)); err != nil {
 		return fmt.Errorf("accept host key: %w", err)
 	}
 	return nil
 }
 
-// algorithms returns the host key types to ask addr for: those we know a key
-// of. Without it the server would choose, and a key of another type looks just
-// like a changed one.
+func appendLine(path, line string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line + "\n")
+	return errors.Join(err, f.Close())
+}
+
+// algorithms returns the host key types to ask addr for: those of which a key is
+// known. Without them the server would choose, and a key of another type looks
+// just like a changed one.
 func (k *hostKeys) algorithms(addr string) ([]string, error) {
 	err := k.verify(addr, noAddr{}, noKey{})
 	keyErr, ok := errors.AsType[*knownhosts.KeyError](err)

@@ -1,14 +1,14 @@
 // Package hosts runs WRP containers on a pool of Docker hosts.
 //
 // Each host is reached over one kept SSH connection of its own, which carries
-// its Docker API. The package starts, stops, inspects and lists containers of
-// this service, knows which hosts can take one more, and decides in which order
-// they are asked. It knows nothing of clients and sessions: the caller says
-// under which name and labels a container runs, and keeps the books.
+// its Docker API. The package starts, removes, inspects and lists containers of
+// this service, knows which hosts are down and why, and has the strategies that
+// choose among them. It knows nothing of clients and sessions: the caller says
+// under which name and labels a container runs, and counts them.
 //
 // What a caller can rely on: a container is labelled before it runs, so it can
-// always be found again; [ErrGone] is only said by an engine that was asked,
-// never concluded from silence ([ErrUnreachable]).
+// always be found again; [ErrGone] means that the engine said so, and is never
+// concluded from a missing answer, which is [ErrUnreachable].
 package hosts
 
 import (
@@ -48,7 +48,7 @@ var (
 	// engine may still carry it out.
 	ErrUncertain = errors.New("outcome unknown")
 
-	// ErrForbidden means that the host's SSH key does not allow the way to
+	// ErrForbidden means that the host's SSH key does not allow connections to
 	// containers that are published on the host's own loopback.
 	ErrForbidden = errors.New(`the SSH key forbids the way to containers (its line in authorized_keys needs permitopen="127.0.0.1:*")`)
 )

@@ -15,12 +15,13 @@ import (
 // A Config says which hosts there are and how containers run on them.
 type Config struct {
 	Hosts      []Host
-	DatabaseID string // labels our containers; those with another one are strangers
+	DatabaseID string // labels our containers; those with another one are foreign
 	Container  Container
 	KnownHosts KnownHosts
 
-	// GatewayStartPort is the port of a host's first slot if containers are private:
-	// a host that does not let us through to them takes none. 0: they are not.
+	// GatewayStartPort is the port of a host's first slot if clients come through
+	// the gateway: a host whose SSH key does not let us through to that port and
+	// the last slot's takes no containers. 0: there is no gateway.
 	GatewayStartPort int
 
 	ConnectTimeout time.Duration // TCP and SSH login together; 0: 5 s
@@ -36,24 +37,6 @@ type Pool struct {
 	hosts []*host // in the configured order
 }
 
-// engineNames remembers which engine belongs to which host. Two hosts with one
-// engine would each give it as many containers as it can bear.
-type engineNames struct {
-	mu    sync.Mutex
-	names map[string]string
-}
-
-// claim notes that host has the engine, and returns another host that has it.
-func (e *engineNames) claim(engine, host string) (other string, shared bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	first, known := e.names[engine]
-	if !known {
-		e.names[engine] = host
-	}
-	return first, known && first != host
-}
-
 // New returns the pool of cfg's hosts. It connects to none of them.
 func New(cfg Config) (*Pool, error) {
 	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, 5*time.Second)
@@ -64,7 +47,7 @@ func New(cfg Config) (*Pool, error) {
 		cfg.KnownHosts.AcceptNew = filepath.Clean(cfg.KnownHosts.AcceptNew)
 	}
 	p := &Pool{}
-	engines := &engineNames{names: make(map[string]string)}
+	engines := &engineOwners{owners: make(map[string]string)}
 	for _, h := range cfg.Hosts {
 		m, err := newHost(h, &cfg, engines)
 		if err != nil {
@@ -75,14 +58,13 @@ func New(cfg Config) (*Pool, error) {
 	return p, nil
 }
 
-// Run looks after every host until ctx is done: connects, fetches a missing
-// image, notices failures and recoveries, and tells w what happens to
-// containers of ours.
+// Run looks after every host until ctx is done: connects, pulls a missing image,
+// notices failures and recoveries, and tells w what happens to containers of ours.
 func (p *Pool) Run(ctx context.Context, w Watcher) error {
 	var wg sync.WaitGroup
 	for _, h := range p.hosts {
 		wg.Go(func() { h.run(ctx) })
-		wg.Go(func() { h.follow(ctx, w) })
+		wg.Go(func() { h.watchWhileUp(ctx, w) })
 	}
 	wg.Wait()
 	return nil
@@ -97,12 +79,12 @@ func (p *Pool) Close() error {
 	return errors.Join(errs...)
 }
 
-// CheckHealth asks every host once, in parallel, whether it can take containers. The
-// answers are in [Pool.Status].
+// CheckHealth asks every host once, in parallel, whether it can take containers.
+// The answers are in [Pool.Status].
 func (p *Pool) CheckHealth(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, h := range p.hosts {
-		wg.Go(func() { h.check(ctx) })
+		wg.Go(func() { h.checkHealth(ctx) })
 	}
 	wg.Wait()
 }
@@ -142,16 +124,29 @@ func (p *Pool) Status() []Status {
 	return list
 }
 
-// AwaitFirstCheck waits until every host has been asked once, which a host that says
-// nothing delays by one connect timeout, and never again.
+// AwaitFirstCheck waits until every host has been checked once. A host that is
+// unresponsive delays that by one connect timeout, and only the first time.
 func (p *Pool) AwaitFirstCheck(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, h := range p.hosts {
 		if h.status().State == Unknown {
-			wg.Go(func() { h.check(ctx) })
+			wg.Go(func() { h.checkHealth(ctx) })
 		}
 	}
 	wg.Wait()
+}
+
+// onContainer calls do for the host of r. Its error says what was to be done to
+// which container.
+func (p *Pool) onContainer(verb string, r Ref, do func(*host) error) error {
+	h, err := p.find(r.Host)
+	if err != nil {
+		return err
+	}
+	if err := do(h); err != nil {
+		return fmt.Errorf("%s container %s: %w", verb, r, err)
+	}
+	return nil
 }
 
 // Create makes the container of s, not yet running, and returns its id. A
@@ -159,86 +154,71 @@ func (p *Pool) AwaitFirstCheck(ctx context.Context) {
 // the outcome of an earlier request whose answer was lost.
 //
 // The error is [ErrUncertain] if the container may yet come into being.
-func (p *Pool) Create(ctx context.Context, s Spec) (string, error) {
-	h, err := p.find(s.Ref.Host)
-	if err != nil {
-		return "", err
-	}
-	id, err := h.create(ctx, s)
-	if err != nil {
-		return "", fmt.Errorf("create container %s: %w", s.Ref, err)
-	}
-	return id, nil
+func (p *Pool) Create(ctx context.Context, s Spec) (id string, err error) {
+	err = p.onContainer("create", s.Ref, func(h *host) error {
+		id, err = h.create(ctx, s)
+		return err
+	})
+	return id, err
 }
 
 // Start starts a created container.
 func (p *Pool) Start(ctx context.Context, r Ref) error {
-	h, err := p.find(r.Host)
-	if err != nil {
-		return err
-	}
-	if err := h.start(ctx, r.ID); err != nil {
-		return fmt.Errorf("start container %s: %w", r, err)
-	}
-	return nil
+	return p.onContainer("start", r, func(h *host) error { return h.start(ctx, r.ID) })
+}
+
+// Ready waits until the started container of s answers HTTP with its token, at
+// most the ready timeout. One that runs but has not answered by then is taken
+// for ready, unless it should have answered over TLS ([ErrCertificate]).
+// It returns [ErrGone] if the container ended.
+func (p *Pool) Ready(ctx context.Context, s Spec) error {
+	return p.onContainer("wait for", s.Ref, func(h *host) error { return h.awaitReady(ctx, s) })
+}
+
+// Probe asks the running container of s once, as [Pool.Ready] does.
+func (p *Pool) Probe(ctx context.Context, s Spec) error {
+	return p.onContainer("ask", s.Ref, func(h *host) error { return h.probeOnce(ctx, s) })
+}
+
+// WarmUp has the started container of s draw its first page. That takes seconds,
+// because the browser starts for it, and makes the next page come sooner.
+func (p *Pool) WarmUp(ctx context.Context, s Spec) error {
+	return p.onContainer("warm up", s.Ref, func(h *host) error { return h.getPage(ctx, s, warmUpPage) })
 }
 
 // Inspect returns the container, or [ErrGone] if the host says that it is not
 // there or does not run.
-func (p *Pool) Inspect(ctx context.Context, r Ref) (Found, error) {
-	h, err := p.find(r.Host)
-	if err != nil {
-		return Found{}, err
-	}
-	f, err := h.inspect(ctx, r)
-	if err != nil {
-		return Found{}, fmt.Errorf("inspect container %s: %w", r, err)
-	}
-	return f, nil
+func (p *Pool) Inspect(ctx context.Context, r Ref) (f Found, err error) {
+	err = p.onContainer("inspect", r, func(h *host) error {
+		f, err = h.inspect(ctx, r)
+		return err
+	})
+	return f, err
 }
 
 // Pause takes the processor from a container that keeps its memory.
 func (p *Pool) Pause(ctx context.Context, r Ref) error {
-	return p.freeze(ctx, "pause", r, (*engine).pause)
+	return p.onContainer("pause", r, func(h *host) error {
+		return h.call(ctx, func(ctx context.Context) error { return h.engine.pause(ctx, r.ID) })
+	})
 }
 
 // Unpause lets a paused container go on; one that is not paused is fine.
 func (p *Pool) Unpause(ctx context.Context, r Ref) error {
-	return p.freeze(ctx, "unpause", r, (*engine).unpause)
+	return p.onContainer("unpause", r, func(h *host) error {
+		return h.call(ctx, func(ctx context.Context) error { return h.engine.unpause(ctx, r.ID) })
+	})
 }
 
-func (p *Pool) freeze(ctx context.Context, what string, r Ref, do func(*engine, context.Context, string) error) error {
-	h, err := p.find(r.Host)
-	if err != nil {
-		return err
-	}
-	_, err = ask(ctx, h, func(ctx context.Context) (struct{}, error) { return struct{}{}, do(h.engine, ctx, r.ID) })
-	if err != nil {
-		return fmt.Errorf("%s container %s: %w", what, r, err)
-	}
-	return nil
-}
-
-// Remove ends the container and removes it: SIGTERM, SIGKILL after the stop
+// Remove stops the container and removes it: SIGTERM, SIGKILL after the stop
 // timeout. It returns nil only when the host confirmed that it is not there.
 func (p *Pool) Remove(ctx context.Context, r Ref) error {
-	return p.remove(ctx, r, true)
+	return p.onContainer("remove", r, func(h *host) error { return h.remove(ctx, r, true) })
 }
 
 // RemoveNow is [Pool.Remove] for a container that served nobody: it is killed.
 func (p *Pool) RemoveNow(ctx context.Context, r Ref) error {
-	return p.remove(ctx, r, false)
-}
-
-func (p *Pool) remove(ctx context.Context, r Ref, gently bool) error {
-	h, err := p.find(r.Host)
-	if err != nil {
-		return err
-	}
-	if err := h.remove(ctx, r, gently); err != nil {
-		return fmt.Errorf("remove container %s: %w", r, err)
-	}
-	return nil
+	return p.onContainer("remove", r, func(h *host) error { return h.remove(ctx, r, false) })
 }
 
 // List returns all containers of ours on a host, running or not, and the

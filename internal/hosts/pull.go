@@ -10,73 +10,80 @@ import (
 )
 
 const (
-	pullPause  = 5 * time.Minute // after a pull that did not work
+	pullRetry  = 5 * time.Minute // after a pull that failed
 	pullReport = 3 * time.Second
 )
 
-// A puller fetches a host's missing image in the background, one at a time.
+// A puller fetches a host's missing image in the background, one at a time. Its
+// zero value is ready to use.
 type puller struct {
 	tasks sync.WaitGroup
 
 	mu      sync.Mutex
-	running bool
-	done    chan struct{} // closed when the running pull ends
-	said    string
-	notTill time.Time
+	done    chan struct{} // closed when the running pull ends; nil: none runs
+	text    string        // how far the pull is, or why the last one failed
+	retryAt time.Time
 }
 
 // start begins to pull, unless a pull runs or one failed a short while ago.
 func (p *puller) start(ctx context.Context, h *host) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.running || time.Now().Before(p.notTill) {
+	if p.done != nil || time.Now().Before(p.retryAt) {
 		return
 	}
-	p.running, p.said, p.done = true, "pull begins", make(chan struct{})
-	p.tasks.Go(func() { p.pull(ctx, h) })
+	p.text, p.done = "pull begins", make(chan struct{})
+	p.tasks.Go(func() { p.finish(p.pull(ctx, h)) })
 }
 
-func (p *puller) pull(ctx context.Context, h *host) {
-	image := h.cfg.Container.Image
-	h.log.Info("image is missing, pulling it; clients are sent to other hosts meanwhile", "image", image)
+func (p *puller) pull(ctx context.Context, h *host) error {
+	log := h.log.With("image", h.cfg.Container.Image)
+	log.Info("pull image")
 	begin, last := time.Now(), time.Now()
-	err := h.engine.pull(ctx, image, func(done, total int64) {
-		said := fmt.Sprintf("pulled %s of %s", units.HumanSize(float64(done)), units.HumanSize(float64(total)))
-		p.say(said)
+	err := h.engine.pull(ctx, h.cfg.Container.Image, func(done, total int64) {
+		text := fmt.Sprintf("pulled %s of %s", units.HumanSize(float64(done)), units.HumanSize(float64(total)))
+		p.setProgress(text)
 		if time.Since(last) > pullReport {
 			last = time.Now()
-			h.log.Info("pulling image", "image", image, "progress", said)
+			log.Info("pulling image", "progress", text)
 		}
 	})
+	if err != nil {
+		log.Error("pull image failed", "err", err, "retry_in", pullRetry)
+		return err
+	}
+	log.Info("image pulled", "took", time.Since(begin).Round(time.Second))
+	return nil
+}
+
+// finish notes how the running pull ended.
+func (p *puller) finish(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.running, p.said = false, ""
+	p.text = ""
+	if err != nil {
+		p.text, p.retryAt = fmt.Sprintf("pull: %v", err), time.Now().Add(pullRetry)
+	}
 	close(p.done)
 	p.done = nil
-	if err != nil {
-		p.said = fmt.Sprintf("pull: %v", err)
-		p.notTill = time.Now().Add(pullPause)
-		h.log.Error("image cannot be pulled; load it there by hand (docker pull, docker load) or set WRP_IMAGE", "image", image, "err", err, "again_in", pullPause)
-		return
-	}
-	h.log.Info("image pulled", "image", image, "took", time.Since(begin).Round(time.Second))
 }
 
-func (p *puller) say(said string) {
+func (p *puller) setProgress(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.said = said
+	p.text = text
 }
 
-// progress says in words how far it is; empty if there is nothing to say.
+// progress says in words how far the pull is, or why the last one failed. It is
+// empty if there is nothing to say.
 func (p *puller) progress() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.said
+	return p.text
 }
 
-// finished returns a channel that is closed when the running pull ends; nil, so
-// never, if none runs.
+// finished returns a channel that is closed when the running pull ends. It is
+// nil, which blocks for ever, if none runs.
 func (p *puller) finished() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,39 +16,29 @@ import (
 )
 
 const (
-	probePause     = 10 * time.Millisecond
-	probeInspect   = 250 * time.Millisecond // how often a container that does not answer is looked at
-	blindPause     = 100 * time.Millisecond // for a container that cannot be probed
-	blindAfter     = 2                      // containers that never answered
-	blindFor       = time.Hour
-	publicDialTime = time.Second
+	probePause      = 10 * time.Millisecond
+	inspectInterval = 250 * time.Millisecond // of a container that does not answer
+	publicDialTime  = time.Second
+
+	unprobedPause = 100 * time.Millisecond // for a container that cannot be probed
+	probeOffAfter = 2                      // containers that never answered
+	probeOffFor   = time.Hour
 )
 
-// Ready waits until the started container of s answers HTTP with its token, at
-// most the ready timeout. One that runs but has not answered by then is taken
-// for ready, unless it should have answered over TLS ([ErrCertificate]).
-// It returns [ErrGone] if the container ended.
-func (p *Pool) Ready(ctx context.Context, s Spec) error {
-	h, err := p.find(s.Ref.Host)
-	if err != nil {
-		return err
-	}
-	if err := h.ready(ctx, s); err != nil {
-		return fmt.Errorf("wait for container %s: %w", s.Ref, err)
-	}
-	return nil
-}
+// warmUpPage makes WRP start its browser and draw a page: one that WRP itself
+// answers from within the container.
+const warmUpPage = "/?url=http%3A%2F%2F127.0.0.1%3A8080%2Ffavicon.ico"
 
-func (h *host) ready(ctx context.Context, s Spec) error {
+// awaitReady waits until the container answers, or ends, or the time is up.
+func (h *host) awaitReady(ctx context.Context, s Spec) error {
 	if h.probe.isOff() {
 		_, err := h.inspect(ctx, s.Ref)
-		return errors.Join(err, clock.Sleep(ctx, blindPause))
+		return errors.Join(err, clock.Sleep(ctx, unprobedPause))
 	}
 	deadline, cancel := context.WithTimeout(ctx, h.cfg.ReadyTimeout)
 	defer cancel()
-	ask := h.asker(s, "/")
-	for look := time.Now().Add(probeInspect); ; {
-		err := ask(deadline)
+	for nextInspect := time.Now().Add(inspectInterval); ; {
+		err := h.getPage(deadline, s, "/")
 		if err == nil {
 			h.probe.answered()
 			return nil
@@ -56,20 +46,20 @@ func (h *host) ready(ctx context.Context, s Spec) error {
 		if errors.Is(err, ErrForbidden) {
 			return err
 		}
-		if time.Now().After(look) || deadline.Err() != nil {
+		if time.Now().After(nextInspect) || deadline.Err() != nil {
 			if _, err := h.inspect(ctx, s.Ref); err != nil {
 				return err
 			}
-			look = time.Now().Add(probeInspect)
+			nextInspect = time.Now().Add(inspectInterval)
 		}
 		if clock.Sleep(deadline, probePause) != nil {
-			return h.neverAnswered(ctx, s, err)
+			return h.notReady(ctx, s, err)
 		}
 	}
 }
 
-// neverAnswered decides about a container that did not answer in time.
-func (h *host) neverAnswered(ctx context.Context, s Spec, last error) error {
+// notReady decides about a container that did not answer in time; last is why.
+func (h *host) notReady(ctx context.Context, s Spec, last error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -79,52 +69,27 @@ func (h *host) neverAnswered(ctx context.Context, s Spec, last error) error {
 	if s.TLS {
 		return fmt.Errorf("%w: %w", ErrCertificate, last)
 	}
-	h.log.Warn("container runs, but does not answer", "container", s.Ref.String(), "port", s.Port, "after", h.cfg.ReadyTimeout, "err", last)
+	h.log.Warn("container not ready in time; handed over", "container", s.Ref.String(), "port", s.Port, "took", h.cfg.ReadyTimeout, "err", last)
 	if h.probe.missed() {
-		h.log.Warn("readiness probe is off for an hour: no container answered on the public port, and the key forbids another way (permitopen)", "address", h.Address)
+		h.log.Warn("readiness probe off", "address", h.Address, "retry_in", probeOffFor)
 	}
 	return nil
 }
 
-// Probe asks the running container of s once, as [Pool.Ready] does.
-func (p *Pool) Probe(ctx context.Context, s Spec) error {
-	h, err := p.find(s.Ref.Host)
-	if err != nil {
-		return err
-	}
+// probeOnce asks the container once, or only its engine if the probe is off.
+func (h *host) probeOnce(ctx context.Context, s Spec) error {
 	if h.probe.isOff() && !s.Gateway {
-		_, err = h.inspect(ctx, s.Ref)
-	} else {
-		err = h.asker(s, "/")(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("ask container %s: %w", s.Ref, err)
-	}
-	return nil
-}
-
-// firstPage makes WRP start its browser and draw a page: one that WRP itself
-// answers from within the container.
-const firstPage = "/?url=http%3A%2F%2F127.0.0.1%3A8080%2Ffavicon.ico"
-
-// WarmUp has the started container of s draw its first page, which takes seconds
-// and which the next page is faster for.
-func (p *Pool) WarmUp(ctx context.Context, s Spec) error {
-	h, err := p.find(s.Ref.Host)
-	if err != nil {
+		_, err := h.inspect(ctx, s.Ref)
 		return err
 	}
-	if err := h.asker(s, firstPage)(ctx); err != nil {
-		return fmt.Errorf("heat container %s: %w", s.Ref, err)
-	}
-	return nil
+	return h.getPage(ctx, s, "/")
 }
 
-// asker returns a function that asks WRP for a page once.
-func (h *host) asker(s Spec, path string) func(context.Context) error {
+// getPage asks the container's WRP for a page.
+func (h *host) getPage(ctx context.Context, s Spec, path string) error {
 	transport := &http.Transport{
 		DisableKeepAlives: true,
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return h.dial(ctx, s) },
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return h.dialContainer(ctx, s) },
 		// Whether clients trust the certificate is between them and the host.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 	}
@@ -132,41 +97,39 @@ func (h *host) asker(s Spec, path string) func(context.Context) error {
 	if s.TLS {
 		scheme = "https"
 	}
-	return func(ctx context.Context) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://wrp.invalid"+path, http.NoBody)
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Bearer", s.Token)
-		resp, err := transport.RoundTrip(req)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("WRP answers %s", resp.Status)
-		}
-		_, err = io.Copy(io.Discard, resp.Body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://wrp.invalid"+path, http.NoBody)
+	if err != nil {
 		return err
 	}
+	req.Header.Set("Bearer", s.Token)
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("WRP answers %s", resp.Status)
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
 }
 
-// dial connects to the container's port: on the host's own loopback, or from
-// outside if the key does not allow that and the port is public.
-func (h *host) dial(ctx context.Context, s Spec) (net.Conn, error) {
-	if h.conn == nil || s.Gateway {
-		return h.dialPrivate(ctx, s.Port)
+// dialContainer connects to the container's port: on the host's own loopback, or
+// from outside if the key does not allow that and the port is public.
+func (h *host) dialContainer(ctx context.Context, s Spec) (net.Conn, error) {
+	if h.client == nil || s.Gateway {
+		return h.dialLoopback(ctx, s.Port)
 	}
 	if !h.probe.isPublic() {
-		l, err := h.conn.link(ctx)
+		conn, err := h.client.connection(ctx)
 		if err != nil {
 			return nil, err
 		}
-		c, err := l.dialTCP(ctx, s.Port)
+		nc, err := conn.dialPort(ctx, s.Port)
 		if !errors.Is(err, ErrForbidden) {
-			return c, err
+			return nc, err
 		}
-		h.probe.goPublic()
+		h.probe.usePublic()
 	}
 	d := net.Dialer{Timeout: publicDialTime}
 	return d.DialContext(ctx, "tcp", net.JoinHostPort(h.Address, strconv.Itoa(s.Port)))
@@ -174,16 +137,16 @@ func (h *host) dial(ctx context.Context, s Spec) (net.Conn, error) {
 
 // A prober remembers how containers of a host can be asked whether they serve.
 type prober struct {
-	mu     sync.Mutex
-	public bool // the key forbids the host's loopback
-	misses int  // running containers in a row that never answered
-	off    time.Time
+	mu       sync.Mutex
+	public   bool // on the public port, for the key forbids the host's loopback
+	misses   int  // running containers in a row that never answered
+	offUntil time.Time
 }
 
 func (p *prober) isOff() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return time.Now().Before(p.off)
+	return time.Now().Before(p.offUntil)
 }
 
 func (p *prober) isPublic() bool {
@@ -192,7 +155,7 @@ func (p *prober) isPublic() bool {
 	return p.public
 }
 
-func (p *prober) goPublic() {
+func (p *prober) usePublic() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.public = true
@@ -204,7 +167,9 @@ func (p *prober) answered() {
 	p.misses = 0
 }
 
-// missed counts a silent container, and reports whether the probe is off now.
+// missed counts a container that never answered. It reports whether the probe is
+// off from now on: where only the public port is left and containers answer on
+// it never, a firewall is in between.
 func (p *prober) missed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -212,9 +177,9 @@ func (p *prober) missed() bool {
 		return false
 	}
 	p.misses++
-	if p.misses < blindAfter {
+	if p.misses < probeOffAfter {
 		return false
 	}
-	p.misses, p.off = 0, time.Now().Add(blindFor)
+	p.misses, p.offUntil = 0, time.Now().Add(probeOffFor)
 	return true
 }

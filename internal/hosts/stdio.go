@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -16,90 +15,39 @@ import (
 )
 
 const (
-	dockerSocket = "/var/run/docker.sock"
-	dialStdio    = "docker system dial-stdio"
+	dialStdio = "docker system dial-stdio"
 
 	// maxStdio keeps us below sshd's default MaxSessions of 10.
 	maxStdio = 8
 )
 
-// chooseWay finds out how this connection reaches the Docker engine: over a
-// channel to its socket, or else over the command made for it.
-func (l *link) chooseWay(ctx context.Context) error {
-	socketErr := l.ping(ctx)
-	if socketErr == nil {
-		return nil
-	}
-	l.stdio = make(chan struct{}, maxStdio)
-	stdioErr := l.ping(ctx)
-	if stdioErr == nil {
-		return nil
-	}
-	return fmt.Errorf("no way to the Docker engine (needs user in group docker, and a key that allows %s or %q): over the socket: %w; over the command: %w",
-		dockerSocket, dialStdio, socketErr, stdioErr)
-}
-
-// runTrivial runs a command that does nothing. On a connection that never ran
-// one, OpenSSH up to 9.2 leaves Nagle's algorithm on, and every new channel
-// stalls for 43 ms. A key that allows no commands has the same effect.
-func (l *link) runTrivial() {
-	if s, err := l.NewSession(); err == nil {
-		_ = s.Run("true")
-		s.Close()
-	}
-}
-
-func (l *link) ping(ctx context.Context) error {
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return l.dialDocker(ctx)
-	}}
-	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker.invalid/_ping", http.NoBody)
-	if err != nil {
-		return err
-	}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the Docker engine answers %s", resp.Status)
-	}
-	return nil
-}
-
-func (l *link) dialDocker(ctx context.Context) (net.Conn, error) {
-	if l.stdio == nil {
-		return l.DialContext(ctx, "unix", dockerSocket)
-	}
+// dialStdio connects to the Docker engine by a command, when one of the
+// connection's few sessions is free.
+func (c *connection) dialStdio(ctx context.Context) (net.Conn, error) {
 	select {
-	case l.stdio <- struct{}{}:
+	case c.stdio <- struct{}{}:
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a free SSH session: %w", ctx.Err())
 	}
-	c, err := l.startStdio()
+	nc, err := c.startStdio(func() { <-c.stdio })
 	if err != nil {
-		<-l.stdio
+		<-c.stdio
 		return nil, err
 	}
-	return c, nil
+	return nc, nil
 }
 
-func (l *link) startStdio() (*stdioConn, error) {
-	s, err := l.NewSession()
+func (c *connection) startStdio(release func()) (*stdioConn, error) {
+	s, err := c.NewSession()
 	if err != nil {
 		return nil, err
 	}
-	stderr := &complaint{}
-	s.Stderr = stderr
-	in, err := s.StdinPipe()
-	if err != nil {
-		s.Close()
-		return nil, err
-	}
-	out, err := s.StdoutPipe()
-	if err != nil {
+	nc := &stdioConn{session: s, release: release}
+	s.Stderr = &nc.stderr
+	var inErr, outErr error
+	nc.in, inErr = s.StdinPipe()
+	nc.Reader, outErr = s.StdoutPipe()
+	if err := errors.Join(inErr, outErr); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -107,31 +55,31 @@ func (l *link) startStdio() (*stdioConn, error) {
 		s.Close()
 		return nil, err
 	}
-	return &stdioConn{Reader: out, in: in, session: s, stderr: stderr, release: func() { <-l.stdio }}, nil
+	return nc, nil
 }
 
-// complaint keeps the beginning of what a command wrote to its standard error.
+// A stderrPrefix keeps the beginning of what a command wrote to its standard error.
 // It is safe for concurrent use.
-type complaint struct {
+type stderrPrefix struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-const maxComplaint = 256
+const maxStderr = 256
 
 // Write implements [io.Writer].
-func (c *complaint) Write(b []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.text = append(c.text, b[:min(len(b), maxComplaint-len(c.text))]...)
+func (p *stderrPrefix) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text = append(p.text, b[:min(len(b), maxStderr-len(p.text))]...)
 	return len(b), nil
 }
 
 // String returns the beginning.
-func (c *complaint) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return strings.TrimSpace(string(c.text))
+func (p *stderrPrefix) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.TrimSpace(string(p.text))
 }
 
 // A stdioConn makes a connection of a command's standard input and output.
@@ -139,18 +87,18 @@ type stdioConn struct {
 	io.Reader
 	in      io.WriteCloser
 	session *ssh.Session
-	stderr  *complaint
+	stderr  stderrPrefix
 	release func()
 	closing sync.Once
 }
 
-// Read adds the command's own words when it ended: "docker: command not found"
-// says more than EOF.
+// Read returns what the command wrote to its standard error instead of EOF, if
+// it wrote something: "docker: command not found" explains more.
 func (c *stdioConn) Read(b []byte) (int, error) {
 	n, err := c.Reader.Read(b)
 	if errors.Is(err, io.EOF) {
-		if said := c.stderr.String(); said != "" {
-			err = fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, said)
+		if text := c.stderr.String(); text != "" {
+			err = fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, text)
 		}
 	}
 	return n, err
@@ -175,7 +123,7 @@ func (c *stdioConn) Close() error {
 	return err
 }
 
-// SetDeadline always fails: contexts end the Docker client's requests.
+// SetDeadline always fails. Contexts end the Docker client's requests.
 func (c *stdioConn) SetDeadline(time.Time) error { return os.ErrNoDeadline }
 
 // SetReadDeadline always fails.

@@ -29,18 +29,19 @@ const (
 // A Watcher is told what happens to containers of ours. Its methods are called
 // by several goroutines at once.
 type Watcher interface {
-	// HandleEvent is told of one event. Events may come late, and more than once.
+	// HandleEvent is called for each event. Events may come late, and more than once.
 	HandleEvent(ctx context.Context, e Event)
 
-	// HandleListing is told which containers a host has, whenever the stream of its
-	// events begins anew: whatever happened before is in the list.
+	// HandleListing is called with the containers that a host has, whenever the
+	// stream of its events begins anew. It makes up for the events that happened
+	// while there was no stream.
 	HandleListing(ctx context.Context, host string, containers []Found)
 }
 
-const parallelEvents = 4 // of one host that are dealt with at once
+const parallelEvents = 4 // of one host, handled at once
 
-// watch follows the host's events until the stream breaks. What happened since
-// the last stream is made good by a list; the stream begins before it.
+// watch passes the host's events on until the stream breaks. The stream begins
+// before the listing, so that no event is in neither.
 func (h *host) watch(ctx context.Context, w Watcher) error {
 	info, err := h.engine.info(ctx)
 	if err != nil {
@@ -48,8 +49,8 @@ func (h *host) watch(ctx context.Context, w Watcher) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	events, broken := h.engine.events(ctx, info.Now, labelDatabase+"="+h.cfg.DatabaseID)
-	list, err := h.engine.list(ctx, labelDatabase+"="+h.cfg.DatabaseID)
+	events, broken := h.engine.events(ctx, info.Now, h.ourLabel())
+	list, err := h.engine.list(ctx, h.ourLabel())
 	if err != nil {
 		return err
 	}
@@ -68,14 +69,14 @@ func (h *host) watch(ctx context.Context, w Watcher) error {
 	}
 }
 
-// follow watches the host whenever it is up. A stream that breaks is how the loss
-// of a host shows first.
-func (h *host) follow(ctx context.Context, w Watcher) {
+// watchWhileUp watches the host whenever it answers. A stream that breaks is often
+// the first sign of a host that went down, so the host is checked then.
+func (h *host) watchWhileUp(ctx context.Context, w Watcher) {
 	for ctx.Err() == nil {
-		if h.unheard() == nil {
+		if h.unresponsive() == nil {
 			err := h.watch(ctx, w)
 			h.log.DebugContext(ctx, "event stream ended", "err", err)
-			h.check(ctx)
+			h.checkHealth(ctx)
 		}
 		_ = clock.Sleep(ctx, minPause) // the loop looks at ctx itself
 	}

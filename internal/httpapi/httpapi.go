@@ -114,7 +114,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, st := range s.Pool.Status() {
-		if st.State == hosts.Up && st.Image {
+		if st.State == hosts.Up {
 			writeText(w, http.StatusOK, "ready\n")
 			return nil
 		}

@@ -91,7 +91,7 @@ func briefly(st session.HostState) string {
 		return st.Why // full
 	case st.State == hosts.Unknown:
 		return "not asked yet"
-	case !st.Image && st.Reachable:
+	case st.State == hosts.NoImage:
 		return "image missing"
 	}
 	return "down since " + st.Since.UTC().Format(time.RFC3339)

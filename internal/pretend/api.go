@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/versions"
+
+	"wrpdistributor/internal/clock"
 )
 
 const (
@@ -25,15 +27,15 @@ type api struct {
 	tasks  *tasks
 }
 
-// A request is what an operation has to know of an HTTP request. It holds all of
-// it, so that the operation does not depend on the caller's patience.
+// A request is what an operation has to know of an HTTP request. It is read to its
+// end before, so that the operation does not depend on the caller.
 type request struct {
 	ref   string // the container or image in the path
 	query url.Values
 	body  []byte
 }
 
-// on says whether a query parameter is set to something true.
+// on reports whether a query parameter is set to something true.
 func (r request) on(key string) bool {
 	switch strings.ToLower(r.query.Get(key)) {
 	case "", "0", "no", "false", "none":
@@ -70,7 +72,6 @@ func newAPI(engine *engine, faults *faults, tasks *tasks) http.Handler {
 		mux.HandleFunc(route.pattern, a.do(route.op, route.run))
 	}
 	mux.HandleFunc("POST /images/create", a.stream(OpPull, a.pull))
-	mux.HandleFunc("POST /containers/{ref}/wait", a.stream(OpWait, a.wait))
 	mux.HandleFunc("GET /events", a.stream(OpEvents, engine.events.stream))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, refuse(http.StatusNotFound, "page not found"))
@@ -78,8 +79,8 @@ func newAPI(engine *engine, faults *faults, tasks *tasks) http.Handler {
 	return versioned(engine.config.APIVersion, mux)
 }
 
-// versioned takes the version off the path, and refuses those that no engine of
-// version newest speaks.
+// versioned takes the version off the path, and refuses those that an engine whose
+// newest one is newest does not support.
 func versioned(newest string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Api-Version", newest)
@@ -116,14 +117,16 @@ func splitVersion(path string) (version, rest string, ok bool) {
 	return version, "/" + rest, true
 }
 
+// An answer is what an operation returns.
+type answer struct {
+	status int
+	body   any
+	err    error
+}
+
 // do returns a handler that carries out an operation. Like a real engine it goes
-// on with what it was told even if the caller leaves, also while a delay lasts.
+// on with a request even if the caller has gone, also while a delay lasts.
 func (a *api) do(op string, run operation) http.HandlerFunc {
-	type answer struct {
-		status int
-		body   any
-		err    error
-	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
@@ -131,23 +134,17 @@ func (a *api) do(op string, run operation) http.HandlerFunc {
 			return
 		}
 		req := request{r.PathValue("ref"), r.URL.Query(), body}
-		fate := a.faults.next(op)
+		outcome := a.faults.outcome(op)
 		answers := make(chan answer, 1)
 		a.tasks.spawn(func() {
-			if !sleep(a.tasks.ctx, fate.delay) {
-				return
+			if clock.Sleep(a.tasks.ctx, outcome.delay) == nil {
+				answers <- a.carryOut(run, req, outcome)
 			}
-			if fate.fail != nil {
-				answers <- answer{err: fate.fail}
-				return
-			}
-			status, body, err := run(a.tasks.ctx, req)
-			answers <- answer{status, body, err}
 		})
 		select {
 		case answer := <-answers:
-			if fate.lose {
-				hangUpOn(w)
+			if outcome.loseAnswer {
+				breakConnection(w)
 				return
 			}
 			write(w, answer.status, answer.body, answer.err)
@@ -156,17 +153,25 @@ func (a *api) do(op string, run operation) http.HandlerFunc {
 	}
 }
 
-// stream returns a handler for an operation that writes its answer by and by and
-// ends with the caller.
+func (a *api) carryOut(run operation, req request, o outcome) answer {
+	if o.failure != nil {
+		return answer{err: o.failure}
+	}
+	status, body, err := run(a.tasks.ctx, req)
+	return answer{status, body, err}
+}
+
+// stream returns a handler for an operation that writes its answer in pieces, and
+// ends when the caller has gone.
 func (a *api) stream(op string, run func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		fate := a.faults.next(op)
+		outcome := a.faults.outcome(op)
 		switch {
-		case !sleep(r.Context(), fate.delay):
-		case fate.fail != nil:
-			writeError(w, fate.fail)
-		case fate.lose:
-			hangUpOn(w)
+		case clock.Sleep(r.Context(), outcome.delay) != nil:
+		case outcome.failure != nil:
+			writeError(w, outcome.failure)
+		case outcome.loseAnswer:
+			breakConnection(w)
 		default:
 			if err := run(w, r); err != nil {
 				writeError(w, err)
@@ -175,8 +180,8 @@ func (a *api) stream(op string, run func(http.ResponseWriter, *http.Request) err
 	}
 }
 
-// hangUpOn breaks the connection of a request.
-func hangUpOn(w http.ResponseWriter) {
+// breakConnection breaks the connection of a request.
+func breakConnection(w http.ResponseWriter) {
 	if nc, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		nc.Close()
 	}

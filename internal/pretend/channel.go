@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// retryPause is how long a passing failure is given to pass.
+// retryPause is before the next try of what failed for a reason that passes.
 const retryPause = 10 * time.Millisecond
 
 // dockerSocket is the one socket of a host.
@@ -21,13 +21,13 @@ const dockerSocket = "/var/run/docker.sock"
 // openSocket connects a channel to the Docker API. As with OpenSSH, what is
 // forbidden looks like what is not there.
 func (s *sshServer) openSocket(ch ssh.NewChannel) {
-	var wish struct {
+	var payload struct {
 		Path      string
 		Reserved0 string
 		Reserved1 uint32
 	}
-	err := ssh.Unmarshal(ch.ExtraData(), &wish)
-	if err != nil || s.config.ForbidSocket || wish.Path != dockerSocket {
+	err := ssh.Unmarshal(ch.ExtraData(), &payload)
+	if err != nil || s.config.ForbidSocket || payload.Path != dockerSocket {
 		ch.Reject(ssh.ConnectionFailed, "open failed")
 		return
 	}
@@ -41,25 +41,25 @@ func (s *sshServer) openSocket(ch ssh.NewChannel) {
 
 // openPort connects a channel to a port of this host.
 func (s *sshServer) openPort(ch ssh.NewChannel) {
-	var wish struct {
+	var payload struct {
 		Host       string
 		Port       uint32
 		OriginHost string
 		OriginPort uint32
 	}
-	err := ssh.Unmarshal(ch.ExtraData(), &wish)
+	err := ssh.Unmarshal(ch.ExtraData(), &payload)
 	if err != nil || s.config.ForbidTCP {
 		ch.Reject(ssh.Prohibited, "open failed")
 		return
 	}
-	switch wish.Host {
+	switch payload.Host {
 	case "127.0.0.1", "localhost", s.config.Addr:
 	default:
 		// There is no network around a pretend host.
 		ch.Reject(ssh.ConnectionFailed, "Name or service not known")
 		return
 	}
-	addr := net.JoinHostPort(s.config.Addr, strconv.FormatUint(uint64(wish.Port), 10))
+	addr := net.JoinHostPort(s.config.Addr, strconv.FormatUint(uint64(payload.Port), 10))
 	var d net.Dialer
 	nc, err := d.DialContext(s.tasks.ctx, "tcp4", addr)
 	if err != nil {
@@ -70,7 +70,7 @@ func (s *sshServer) openPort(ch ssh.NewChannel) {
 }
 
 // connect accepts a channel and passes bytes between it and nc until it ends.
-// It calls finish when nc has said all.
+// It calls finish when nc has ended its side.
 func connect(ch ssh.NewChannel, nc net.Conn, finish func(ssh.Channel) error) {
 	defer nc.Close()
 	channel, requests, err := ch.Accept()
@@ -83,14 +83,14 @@ func connect(ch ssh.NewChannel, nc net.Conn, finish func(ssh.Channel) error) {
 		ssh.DiscardRequests(requests)
 		nc.Close()
 	})
-	join(channel, nc, finish)
+	copyBothWays(channel, nc, finish)
 	channel.Close()
 	discarding.Wait()
 }
 
-// join passes bytes both ways until both sides have said all. It calls finish
-// when nc has.
-func join(channel ssh.Channel, nc net.Conn, finish func(ssh.Channel) error) {
+// copyBothWays passes bytes both ways until both sides have ended theirs. It calls
+// finish when nc has.
+func copyBothWays(channel ssh.Channel, nc net.Conn, finish func(ssh.Channel) error) {
 	var ways sync.WaitGroup
 	ways.Go(func() {
 		io.Copy(nc, channel)
@@ -118,14 +118,14 @@ func (s *sshServer) openSession(ch ssh.NewChannel) {
 	defer channel.Close()
 	started := false
 	for r := range requests {
-		var wish struct{ Command string }
+		var payload struct{ Command string }
 		switch {
 		case r.Type == "env":
 			r.Reply(true, nil)
-		case r.Type == "exec" && !started && ssh.Unmarshal(r.Payload, &wish) == nil:
+		case r.Type == "exec" && !started && ssh.Unmarshal(r.Payload, &payload) == nil:
 			started = true
 			r.Reply(true, nil)
-			running.Go(func() { s.run(wish.Command, channel) })
+			running.Go(func() { s.run(payload.Command, channel) })
 		default:
 			r.Reply(false, nil)
 		}
@@ -155,7 +155,7 @@ func (s *sshServer) dialStdio(channel ssh.Channel) {
 		return
 	}
 	defer nc.Close()
-	join(channel, nc, func(channel ssh.Channel) error { return exit(channel, 0) })
+	copyBothWays(channel, nc, func(channel ssh.Channel) error { return exit(channel, 0) })
 }
 
 // exit ends a session.
@@ -164,9 +164,10 @@ func exit(channel ssh.Channel, code uint32) error {
 	return channel.Close()
 }
 
-// isDialStdio recognises docker system dial-stdio, with options of docker or not.
+// isDialStdio reports whether command is docker system dial-stdio, with options of
+// docker or not.
 func isDialStdio(command string) bool {
-	words := strings.Fields(command)
-	n := len(words)
-	return n >= 3 && words[0] == "docker" && words[n-2] == "system" && words[n-1] == "dial-stdio"
+	args := strings.Fields(command)
+	n := len(args)
+	return n >= 3 && args[0] == "docker" && args[n-2] == "system" && args[n-1] == "dial-stdio"
 }

@@ -11,9 +11,11 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"golang.org/x/crypto/ssh"
+
+	"wrpdistributor/internal/clock"
 )
 
-// TestGrace checks how long each way to stop a stubborn container waits.
+// TestGrace checks how long a stop waits before it kills.
 func TestGrace(t *testing.T) {
 	second, zero, negative := time.Second, 0, -time.Second
 	for _, tt := range []struct {
@@ -40,8 +42,8 @@ func TestGrace(t *testing.T) {
 	}
 }
 
-// TestEndDuringStop ends a stubborn container while its stop waits, by itself
-// and by removal: the stop has nothing left to kill.
+// TestEndDuringStop: a container that ignores SIGTERM ends while its stop waits, by
+// itself or by removal. The stop has nothing left to kill.
 func TestEndDuringStop(t *testing.T) {
 	h, c := ready(t)
 	h.IgnoreStopSignals(true)
@@ -67,9 +69,9 @@ func TestEndDuringStop(t *testing.T) {
 	}
 }
 
-// TestChaos does everything at once, and then looks whether the host still
-// knows what it has. It is the race detector's test.
-func TestChaos(t *testing.T) {
+// TestConsistentAfterChaos does everything at once, for the race detector, and then
+// checks that the host's tables agree.
+func TestConsistentAfterChaos(t *testing.T) {
 	h := startHost(t, Config{Addr: AnyAddr, HasImage: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 	defer cancel()
@@ -83,7 +85,7 @@ func TestChaos(t *testing.T) {
 	}
 	all.Go(func() {
 		for ctx.Err() == nil {
-			sleep(ctx, time.Duration(rand.IntN(20))*time.Millisecond)
+			_ = clock.Sleep(ctx, time.Duration(rand.IntN(20))*time.Millisecond)
 			switch rand.IntN(4) {
 			case 0:
 				if err := h.SetDown(true); err != nil {
@@ -93,9 +95,9 @@ func TestChaos(t *testing.T) {
 					t.Error(err)
 				}
 			case 1:
-				h.SetSilent(true)
-				sleep(ctx, time.Millisecond)
-				h.SetSilent(false)
+				h.SetUnresponsive(true)
+				_ = clock.Sleep(ctx, time.Millisecond)
+				h.SetUnresponsive(false)
 			case 2:
 				h.DropConnections()
 			case 3:
@@ -119,7 +121,7 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// disturb logs in and does a few things to a container that others disturb too.
+// disturb logs in and does a few things to a container that other goroutines use too.
 func disturb(t *testing.T, ctx context.Context, h *Host, worker int) {
 	config := clientConfig(h)
 	nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", h.SSHAddr())

@@ -23,9 +23,9 @@ import (
 	"wrpdistributor/internal/hosts/hoststest"
 )
 
-// TestLikeTheRealOne does the same things on a pretend host and on this
+// TestBehavesLikeRealEngine does the same things on a pretend host and on this
 // machine's engine, and compares what comes back.
-func TestLikeTheRealOne(t *testing.T) {
+func TestBehavesLikeRealEngine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a real engine takes some seconds")
 	}
@@ -40,11 +40,11 @@ func TestLikeTheRealOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	sweep(t, real)
-	want := (&play{t: t, client: real, addr: "127.0.0.1"}).perform()
+	want := (&play{t: t, client: real, addr: "127.0.0.1", id: newID()[:12]}).perform()
 
 	newest := min(version.APIVersion, "1.51")
 	h := startHost(t, Config{Image: hoststest.Image, HasImage: true, APIVersion: newest})
-	got := (&play{t: t, client: dockerOn(t, h), addr: h.Addr()}).perform()
+	got := (&play{t: t, client: dockerOn(t, h), addr: h.Addr(), id: newID()[:12]}).perform()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("engine %s and a pretend host differ (-real +pretend):\n%s", version.Version, diff)
 	}
@@ -53,7 +53,7 @@ func TestLikeTheRealOne(t *testing.T) {
 // playLabel marks the containers of a play.
 const playLabel = "wrpdistributor.play"
 
-// sweep removes what a test left that was killed. Others may be running now.
+// sweep removes what a killed test left, and nothing of one that may be running.
 func sweep(t *testing.T, c *client.Client) {
 	list, err := c.ContainerList(t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", playLabel))})
 	for _, old := range list {
@@ -71,17 +71,12 @@ type play struct {
 	t      *testing.T
 	client *client.Client
 	addr   string // where published ports are
-	id     string // made when it is asked for
+	id     string // of its containers
 	record []string
 }
 
 // name returns a container name that no other play has.
-func (p *play) name(short string) string {
-	if p.id == "" {
-		p.id = newID()[:12]
-	}
-	return "play-" + p.id + "-" + short
-}
+func (p *play) name(short string) string { return "play-" + p.id + "-" + short }
 
 func (p *play) note(step string, err error) {
 	p.t.Helper()
@@ -127,16 +122,16 @@ func (p *play) mine() filters.KeyValuePair {
 }
 
 // look notes the state of a container.
-func (p *play) look(ref string) {
-	p.t.Helper()
+func (p *play) look(ref string) { p.record = append(p.record, p.state(ref)) }
+
+func (p *play) state(ref string) string {
 	info, err := p.client.ContainerInspect(p.t.Context(), ref)
 	if err != nil {
-		p.note("inspect", err)
-		return
+		return "inspect: " + kind(err)
 	}
 	s := info.State
-	p.record = append(p.record, fmt.Sprintf("inspect: %s running %v paused %v exit %d, %d ports, %d-digit id",
-		s.Status, s.Running, s.Paused, s.ExitCode, len(info.NetworkSettings.Ports["8080/tcp"]), len(info.ID)))
+	return fmt.Sprintf("inspect: %s running %v paused %v exit %d, %d ports, %d-digit id",
+		s.Status, s.Running, s.Paused, s.ExitCode, len(info.NetworkSettings.Ports["8080/tcp"]), len(info.ID))
 }
 
 func (p *play) get(port int, path, token string) {
@@ -156,7 +151,6 @@ func (p *play) perform() []string {
 	defer p.clear()
 	begin := stampNow()
 	p.create("none", "no-such-image:at-all", 0, false)
-
 	port, taken := p.freePort(), p.freePort()
 	id := p.create("one", hoststest.Image, port, false, "-token", "T", "-log", "/dev/null")
 	p.create("one", hoststest.Image, 0, false)
@@ -172,21 +166,13 @@ func (p *play) perform() []string {
 	p.conflicts(port, taken)
 	p.note("start", p.client.ContainerStart(ctx, id, container.StartOptions{}))
 	p.get(port, "/shutdown/", "")
-	p.await(id)
-	p.look(id)
+	p.await("exited", id, "inspect: exited running false paused false exit 1, 0 ports, 64-digit id")
 	p.note("remove", p.client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true}))
 	p.note("remove again", p.client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true}))
 	p.look(id)
 
-	once := p.create("once", hoststest.Image, 0, true, "-no-such-flag")
-	done, errs := p.client.ContainerWait(ctx, once, container.WaitConditionRemoved)
-	p.note("start", p.client.ContainerStart(ctx, once, container.StartOptions{}))
-	select {
-	case r := <-done:
-		p.record = append(p.record, fmt.Sprintf("removed with %d", r.StatusCode))
-	case err := <-errs:
-		p.note("wait", err)
-	}
+	p.badFlag("kept", false, "inspect: exited running false paused false exit 2, 0 ports, 64-digit id")
+	p.badFlag("once", true, "inspect: not found")
 	return append(p.record, p.events(begin, id)...)
 }
 
@@ -238,14 +224,18 @@ func (p *play) conflicts(port, taken int) {
 	p.look(p.name("one"))
 }
 
-func (p *play) await(id string) {
-	done, errs := p.client.ContainerWait(p.t.Context(), id, container.WaitConditionNotRunning)
-	select {
-	case r := <-done:
-		p.record = append(p.record, fmt.Sprintf("ended with %d", r.StatusCode))
-	case err := <-errs:
-		p.note("wait", err)
-	}
+// badFlag runs a container that ends at once, and is removed then or not.
+func (p *play) badFlag(name string, remove bool, want string) {
+	id := p.create(name, hoststest.Image, 0, remove, "-no-such-flag")
+	p.note("start", p.client.ContainerStart(p.t.Context(), id, container.StartOptions{}))
+	p.await("ended", id, want)
+}
+
+// await waits until a container ends by itself, in the way that want says.
+func (p *play) await(what, id, want string) {
+	p.t.Helper()
+	eventually(p.t, what, func() bool { return p.state(id) == want })
+	p.record = append(p.record, want)
 }
 
 // events returns what happened to a container since begin. The order within one

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// A conn is a connection that stands still while one of its listener's valves
-// is shut. Deadlines do not end that; closing does.
+// A conn is a connection that transports nothing while one of its listener's
+// stalls is on. Deadlines do not end that; closing does.
 type conn struct {
 	net.Conn
 	listener *listener
@@ -21,7 +21,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := c.Conn.Read(p)
-	// What arrives while a valve is shut must not get through either.
+	// What arrives while a stall is on must wait as well.
 	if held := c.wait(); held != nil {
 		return 0, held
 	}
@@ -37,8 +37,8 @@ func (c *conn) Write(p []byte) (int, error) {
 }
 
 func (c *conn) wait() error {
-	for _, v := range c.listener.valves {
-		if !v.wait(c.gone) {
+	for _, s := range c.listener.stalls {
+		if !s.wait(c.gone) {
 			return net.ErrClosed
 		}
 	}
@@ -61,31 +61,31 @@ func (c *conn) end() {
 	})
 }
 
-// A valve lets bytes through unless it is shut. The zero value is open.
-type valve struct {
-	opened atomic.Pointer[chan struct{}] // nil: open; else closed when it opens
+// A stall holds connections up while it is on. The zero value is off.
+type stall struct {
+	released atomic.Pointer[chan struct{}] // nil: off; else closed when it goes off
 }
 
-func (v *valve) set(shut bool) {
-	if shut {
-		opened := make(chan struct{})
-		v.opened.CompareAndSwap(nil, &opened)
+func (s *stall) set(on bool) {
+	if on {
+		released := make(chan struct{})
+		s.released.CompareAndSwap(nil, &released)
 		return
 	}
-	if opened := v.opened.Swap(nil); opened != nil {
-		close(*opened)
+	if released := s.released.Swap(nil); released != nil {
+		close(*released)
 	}
 }
 
-// wait returns true when the valve is open, and false if gone came first.
-func (v *valve) wait(gone <-chan struct{}) bool {
+// wait returns when the stall is off. It reports false if gone came first.
+func (s *stall) wait(gone <-chan struct{}) bool {
 	for {
-		opened := v.opened.Load()
-		if opened == nil {
+		released := s.released.Load()
+		if released == nil {
 			return true
 		}
 		select {
-		case <-*opened:
+		case <-*released:
 		case <-gone:
 			return false
 		}

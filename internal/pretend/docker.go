@@ -11,21 +11,21 @@ import (
 
 // A dockerServer serves the Docker API to whoever dials it within the process.
 type dockerServer struct {
-	server *http.Server
-	socket *socket
+	server   *http.Server
+	listener *pipeListener
 }
 
 // newDockerServer serves the API of engine.
 func newDockerServer(engine *engine, faults *faults, tasks *tasks) *dockerServer {
 	d := &dockerServer{
-		socket: &socket{calls: make(chan net.Conn), closed: make(chan struct{})},
+		listener: &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})},
 		server: &http.Server{
 			Handler:     newAPI(engine, faults, tasks),
 			ErrorLog:    log.New(io.Discard, "", 0),
 			BaseContext: func(net.Listener) context.Context { return tasks.ctx },
 		},
 	}
-	tasks.spawn(func() { d.server.Serve(d.socket) })
+	tasks.spawn(func() { d.server.Serve(d.listener) })
 	return d
 }
 
@@ -33,9 +33,9 @@ func newDockerServer(engine *engine, faults *faults, tasks *tasks) *dockerServer
 func (d *dockerServer) dial() (net.Conn, error) {
 	near, far := net.Pipe()
 	select {
-	case d.socket.calls <- far:
+	case d.listener.conns <- far:
 		return near, nil
-	case <-d.socket.closed:
+	case <-d.listener.closed:
 		near.Close()
 		far.Close()
 		return nil, net.ErrClosed
@@ -43,21 +43,21 @@ func (d *dockerServer) dial() (net.Conn, error) {
 }
 
 func (d *dockerServer) close() {
-	d.socket.Close() // the server may not know it yet
+	d.listener.Close() // the server may not know it yet
 	d.server.Close()
 }
 
-// A socket is a listener within the process.
-type socket struct {
-	calls  chan net.Conn
+// A pipeListener is a listener within the process.
+type pipeListener struct {
+	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
 }
 
 // Accept returns the next connection.
-func (s *socket) Accept() (net.Conn, error) {
+func (s *pipeListener) Accept() (net.Conn, error) {
 	select {
-	case nc := <-s.calls:
+	case nc := <-s.conns:
 		return nc, nil
 	case <-s.closed:
 		return nil, net.ErrClosed
@@ -65,10 +65,10 @@ func (s *socket) Accept() (net.Conn, error) {
 }
 
 // Close ends accepting. Connections go on.
-func (s *socket) Close() error {
+func (s *pipeListener) Close() error {
 	s.once.Do(func() { close(s.closed) })
 	return nil
 }
 
 // Addr returns the path that clients know.
-func (s *socket) Addr() net.Addr { return &net.UnixAddr{Name: dockerSocket, Net: "unix"} }
+func (s *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: dockerSocket, Net: "unix"} }

@@ -14,13 +14,13 @@ import (
 	"github.com/docker/docker/api/types/events"
 )
 
-// A refusal is an error that a caller of the Docker API gets to see.
+// A refusal is an error that the Docker API answers with.
 type refusal struct {
 	status  int
 	message string
 }
 
-// Error returns the message, in the words of real engines where clients read them.
+// Error returns the message. Where clients read it, it is that of a real engine.
 func (r *refusal) Error() string { return r.message }
 
 func refuse(status int, format string, args ...any) error {
@@ -35,16 +35,16 @@ type engine struct {
 	tasks   *tasks
 	events  *eventLog
 
-	mu         sync.Mutex // guards what follows, and the containers' changing fields
-	closed     bool
-	images     map[string]bool      // by full name
-	containers map[string]*instance // by id
-	names      map[string]*instance // by name
-	ports      map[int]*instance    // who has published a port
-	created    int                  // containers so far
-	pullError  string               // what pulls end with; empty: the image
-	readyAfter time.Duration        // how long a new container takes to answer
-	stubborn   bool                 // containers do not end at SIGTERM
+	mu            sync.Mutex // guards what follows, and the containers' changing fields
+	closed        bool
+	images        map[string]bool      // by full name
+	containers    map[string]*instance // by id
+	names         map[string]*instance // by name
+	ports         map[int]*instance    // who has published a port
+	created       int                  // containers so far
+	pullError     string               // what pulls end with; empty: the image
+	readyAfter    time.Duration        // how long a new container takes to answer
+	ignoreSignals bool                 // containers do not end at SIGTERM
 }
 
 func newEngine(config Config, network *network, tasks *tasks) *engine {
@@ -60,7 +60,7 @@ func newEngine(config Config, network *network, tasks *tasks) *engine {
 	}
 }
 
-// close stops all containers without a word.
+// close closes the ports of all containers, without events.
 func (e *engine) close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -82,7 +82,7 @@ func (e *engine) hasImage(name string) bool {
 	return e.images[fullName(name)]
 }
 
-// fullName makes all ways to name one image the same.
+// fullName returns the one name that all ways to name an image stand for.
 func fullName(name string) string {
 	name = strings.TrimPrefix(name, "docker.io/")
 	name = strings.TrimPrefix(name, "library/")
@@ -130,8 +130,7 @@ func (e *engine) add(name string, req container.CreateRequest) (*instance, error
 	return c, nil
 }
 
-// find returns the container with an id, a name or an unmistakable beginning of
-// an id. e.mu is held.
+// find returns the container with an id or a name. e.mu is held.
 func (e *engine) find(ref string) (*instance, error) {
 	if c := e.containers[ref]; c != nil {
 		return c, nil
@@ -139,16 +138,7 @@ func (e *engine) find(ref string) (*instance, error) {
 	if c := e.names[strings.TrimPrefix(ref, "/")]; c != nil {
 		return c, nil
 	}
-	var found []*instance
-	for id, c := range e.containers {
-		if ref != "" && strings.HasPrefix(id, ref) {
-			found = append(found, c)
-		}
-	}
-	if len(found) != 1 {
-		return nil, refuse(http.StatusNotFound, "No such container: %s", ref)
-	}
-	return found[0], nil
+	return nil, refuse(http.StatusNotFound, "No such container: %s", ref)
 }
 
 // all returns the containers, newest first. e.mu is held.
@@ -161,8 +151,7 @@ func (e *engine) all() []*instance {
 	return list
 }
 
-// remove makes a container not be there any more. One that runs is killed if
-// force says so.
+// remove removes a container. One that runs is killed with force, else refused.
 func (e *engine) remove(ref string, force bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -188,11 +177,10 @@ func (e *engine) drop(c *instance) {
 	}
 	delete(e.containers, c.id)
 	delete(e.names, c.name)
-	close(c.removed)
 	e.emit(c, events.ActionDestroy, nil)
 }
 
-// emit tells the world what happens to a container. e.mu is held.
+// emit adds an event of a container to the log. e.mu is held.
 func (e *engine) emit(c *instance, action events.Action, more map[string]string) {
 	attributes := make(map[string]string, len(c.config.Labels)+2+len(more))
 	for k, v := range c.config.Labels {

@@ -1,6 +1,7 @@
 package pretend
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 	"net/http"
@@ -15,9 +16,9 @@ import (
 )
 
 const (
-	// keptEvents is how far behind a listener may be without missing any.
+	// keptEvents is how far behind a stream may be without missing any.
 	keptEvents = 4096
-	// replayedEvents is how many past events an engine can still tell.
+	// replayedEvents is how many past events an engine still knows.
 	replayedEvents = 256
 )
 
@@ -33,8 +34,8 @@ type eventLog struct {
 
 func newEventLog() *eventLog { return &eventLog{grown: make(chan struct{})} }
 
-// add writes an event down and wakes the listeners. No two events get the same
-// time, so that it can be told where a replay has to begin.
+// add appends an event and lets the streams continue. No two events get the same
+// time, so that a replay can begin after any of them.
 func (l *eventLog) add(kind events.Type, action events.Action, id string, attributes map[string]string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,7 +83,7 @@ func (l *eventLog) since(since int64) int {
 // never is a time that does not come.
 const never = math.MaxInt64
 
-// An eventQuery is what a listener wants to hear.
+// An eventQuery says which events a caller asks for.
 type eventQuery struct {
 	since, until int64 // in nanoseconds; never: nothing from the past, and without end
 	filters      filters.Args
@@ -113,53 +114,55 @@ func parseTime(text string) (int64, error) {
 	return time.Unix(seconds, nanos).UnixNano(), nil
 }
 
-// wants says whether m is one of the events asked for.
-func (e eventQuery) wants(m events.Message) bool {
+// matches reports whether m is one of the events asked for.
+func (e eventQuery) matches(m events.Message) bool {
 	f := e.filters
 	return m.TimeNano <= e.until &&
 		f.ExactMatch("type", string(m.Type)) &&
 		f.ExactMatch("event", string(m.Action)) &&
 		f.MatchKVList("label", m.Actor.Attributes) &&
-		(f.FuzzyMatch("container", m.Actor.ID) || f.FuzzyMatch("container", m.Actor.Attributes["name"])) &&
-		f.ExactMatch("image", m.Actor.Attributes["image"])
+		(f.FuzzyMatch("container", m.Actor.ID) || f.FuzzyMatch("container", m.Actor.Attributes["name"]))
 }
 
-// stream sends events until the time that the query names, or until nobody
-// listens any more.
+// stream sends events until the time that the query names, or until the caller has
+// gone.
 func (l *eventLog) stream(w http.ResponseWriter, r *http.Request) error {
 	query, err := parseEventQuery(r.URL.Query())
 	if err != nil {
 		return err
 	}
-	next := l.since(query.since)
-	var timeUp <-chan time.Time
+	ctx := r.Context()
 	if query.until != never {
-		timer := time.NewTimer(time.Until(time.Unix(0, query.until)))
-		defer timer.Stop()
-		timeUp = timer.C
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, time.Unix(0, query.until))
+		defer cancel()
 	}
 	w.Header().Set("Content-Type", "application/json")
-	out := json.NewEncoder(w)
-	for {
+	for next := l.since(query.since); ; {
 		batch, following, grown := l.after(next)
 		next = following
-		for _, m := range batch {
-			if query.wants(m) {
-				if out.Encode(m) != nil {
-					return nil
-				}
-			}
-		}
-		// Flushed even when empty: the listener must know that it is heard.
-		if http.NewResponseController(w).Flush() != nil {
-			return nil
+		if query.send(w, batch) != nil {
+			return nil // the caller has gone
 		}
 		select {
 		case <-grown:
-		case <-timeUp:
-			return nil
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+// send writes those events of the batch that were asked for. It flushes even if
+// there are none, so that the caller gets the header at once.
+func (e eventQuery) send(w http.ResponseWriter, batch []events.Message) error {
+	out := json.NewEncoder(w)
+	for _, m := range batch {
+		if !e.matches(m) {
+			continue
+		}
+		if err := out.Encode(m); err != nil {
+			return err
+		}
+	}
+	return http.NewResponseController(w).Flush()
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// What the Docker API can be asked for, as the names by which faults are set.
+// The operations of the Docker API, by which faults are set.
 const (
 	OpAll     = "*" // every operation that has no fault of its own
 	OpPing    = "ping"
@@ -27,7 +27,6 @@ const (
 	OpRemove  = "remove"
 	OpPause   = "pause"
 	OpUnpause = "unpause"
-	OpWait    = "wait"
 	OpEvents  = "events"
 )
 
@@ -49,29 +48,29 @@ func newFaults() *faults {
 	}
 }
 
-// A fate is what becomes of one request.
-type fate struct {
-	delay time.Duration // before anything else
-	fail  *refusal      // the answer, without doing anything; nil: none
-	lose  bool          // the answer gets lost
+// An outcome is what becomes of one request.
+type outcome struct {
+	delay      time.Duration // before anything else
+	failure    *refusal      // the answer, without doing anything; nil: none
+	loseAnswer bool          // the answer gets lost
 }
 
-// next returns the fate of the next request for op.
-func (f *faults) next(op string) fate {
+// outcome returns what becomes of the next request for op.
+func (f *faults) outcome(op string) outcome {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked[op]++
-	var next fate
+	var next outcome
 	for _, key := range []string{op, OpAll} {
 		if next.delay == 0 {
 			next.delay = f.delays[key]
 		}
-		if queue := f.fails[key]; next.fail == nil && len(queue) > 0 {
-			next.fail, f.fails[key] = queue[0], queue[1:]
+		if queue := f.fails[key]; next.failure == nil && len(queue) > 0 {
+			next.failure, f.fails[key] = queue[0], queue[1:]
 		}
-		if !next.lose && f.lost[key] > 0 {
+		if !next.loseAnswer && f.lost[key] > 0 {
 			f.lost[key]--
-			next.lose = true
+			next.loseAnswer = true
 		}
 	}
 	return next
@@ -95,15 +94,15 @@ func sum(ns []int) (total int) {
 
 // SetDown takes the host off the network, SSH and containers alike: what is
 // connected is cut, what connects is refused. The containers go on running.
-// The error says which port was not to be had again, if one was not.
+// The error names a port that somebody else has taken meanwhile.
 func (h *Host) SetDown(down bool) error { return h.network.setDown(down) }
 
-// SetSilent freezes the host: it takes connections and says nothing, on old ones
-// too, until it is set free. What was sent to it meanwhile arrives then.
-func (h *Host) SetSilent(silent bool) { h.network.frozen.set(silent) }
+// SetUnresponsive makes the host accept connections and send nothing, on old ones
+// either, or ends that. What was sent to it meanwhile arrives then.
+func (h *Host) SetUnresponsive(on bool) { h.network.unresponsive.set(on) }
 
-// DropConnections breaks the SSH connections. New ones are welcome.
-func (h *Host) DropConnections() { h.ssh.entrance.drop() }
+// DropConnections breaks the SSH connections. New ones are accepted.
+func (h *Host) DropConnections() { h.ssh.listener.drop() }
 
 // SetDelay makes the Docker API take d longer for op. An operation is carried
 // out after the delay even if the caller has gone by then. 0 ends the delay for
@@ -153,30 +152,30 @@ func (h *Host) SetReadyAfter(d time.Duration) {
 	h.engine.readyAfter = d
 }
 
-// IgnoreStopSignals makes all containers go on at SIGTERM, so that only SIGKILL
+// IgnoreStopSignals makes all containers ignore SIGTERM, so that only SIGKILL
 // ends them.
 func (h *Host) IgnoreStopSignals(ignore bool) {
 	h.engine.mu.Lock()
 	defer h.engine.mu.Unlock()
-	h.engine.stubborn = ignore
+	h.engine.ignoreSignals = ignore
 }
 
 // KillContainer makes a container, named by id or name, end by itself with exit
-// code 1. It says false if no such container runs.
+// code 1. It reports whether such a container ran.
 func (h *Host) KillContainer(ref string) bool { return h.engine.crash(ref, 1) }
 
 // PauseContainer makes a container, named by id or name, stand still as if an
-// operator had paused it. It says false if none runs that is not paused already.
+// operator had paused it. It reports whether there was one to pause.
 func (h *Host) PauseContainer(ref string) bool { return h.engine.setPaused(ref, true) == nil }
 
 // TakePort makes something that is no container listen on a port, until release
-// is called or the host is closed. What connects there is hung up on.
+// is called or the host is closed. It closes what connects there.
 func (h *Host) TakePort(port int) (release func(), err error) {
 	ln, err := net.Listen("tcp4", net.JoinHostPort(h.config.Addr, strconv.Itoa(port)))
 	if err != nil {
 		return nil, err
 	}
-	h.tasks.spawn(func() { hangUp(ln) })
+	h.tasks.spawn(func() { acceptAndClose(ln) })
 	forget := context.AfterFunc(h.tasks.ctx, func() { ln.Close() })
 	return func() {
 		forget()
@@ -184,8 +183,8 @@ func (h *Host) TakePort(port int) (release func(), err error) {
 	}, nil
 }
 
-// hangUp accepts connections and closes them until ln is closed.
-func hangUp(ln net.Listener) {
+// acceptAndClose accepts connections and closes them until ln is closed.
+func acceptAndClose(ln net.Listener) {
 	for {
 		nc, err := ln.Accept()
 		if err != nil {

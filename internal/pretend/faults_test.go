@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/image"
 	"golang.org/x/crypto/ssh"
@@ -56,19 +57,19 @@ func TestDown(t *testing.T) {
 	eventually(t, "one connection", func() bool { return h.OpenConnections() == 1 })
 }
 
-// TestSilent freezes a host with a connection on it.
-func TestSilent(t *testing.T) {
+// TestUnresponsive: a host stops to answer while there is a connection, and goes on.
+func TestUnresponsive(t *testing.T) {
 	h, c := ready(t)
 	port := freePort(t, h)
 	id := launch(t, c, "", publish(port))
-	h.SetSilent(true)
+	h.SetUnresponsive(true)
 	ctx, cancel := context.WithTimeout(t.Context(), short)
 	defer cancel()
 	if _, err := c.ContainerInspect(ctx, id); ctx.Err() == nil {
-		t.Errorf("a frozen host answered: %v", err)
+		t.Errorf("an unresponsive host answered: %v", err)
 	}
 	if n := h.Requests(OpInspect); n != 0 {
-		t.Errorf("a frozen host heard %d requests", n)
+		t.Errorf("an unresponsive host heard %d requests", n)
 	}
 	// A new connection gets as far as TCP.
 	nc, err := net.Dial("tcp", h.SSHAddr())
@@ -78,21 +79,21 @@ func TestSilent(t *testing.T) {
 	defer nc.Close()
 	nc.SetReadDeadline(time.Now().Add(short))
 	if n, err := nc.Read(make([]byte, 1)); n != 0 {
-		t.Errorf("a frozen host said something, %v", err)
+		t.Errorf("an unresponsive host said something, %v", err)
 	}
 	answer := make(chan int, 1)
 	go func() { answer <- get(t, h, port, "/", "") }()
-	h.SetSilent(false)
+	h.SetUnresponsive(false)
 	if got := inspect(t, c, id); got != "running 0" {
 		t.Errorf("on the old connection: %s", got)
 	}
 	if got := <-answer; got != 200 {
-		t.Errorf("container after the silence: %d", got)
+		t.Errorf("of the container: %d", got)
 	}
 }
 
-// TestCloseWhileFrozen checks that a host ends in whatever state it is.
-func TestCloseWhileFrozen(t *testing.T) {
+// TestCloseWhileUnresponsive checks that a host ends in whatever state it is.
+func TestCloseWhileUnresponsive(t *testing.T) {
 	h, c := ready(t)
 	port := freePort(t, h)
 	id := launch(t, c, "", publish(port))
@@ -109,7 +110,7 @@ func TestCloseWhileFrozen(t *testing.T) {
 	waiting := make(chan error, 1)
 	go func() { _, err := c.Info(context.Background()); waiting <- err }()
 	eventually(t, "the request came", func() bool { return h.Requests(OpInfo) == 1 })
-	h.SetSilent(true)
+	h.SetUnresponsive(true)
 	if err := h.Close(); err != nil {
 		t.Error(err)
 	}
@@ -122,7 +123,7 @@ func TestCloseWhileFrozen(t *testing.T) {
 	if h.tasks.spawn(func() {}) {
 		t.Error("a closed host starts goroutines")
 	}
-	if _, err := h.StrangerContainer("late", nil, port); err == nil {
+	if _, err := h.ForeignContainer("late", nil, port); err == nil {
 		t.Error("a container started on a closed host")
 	}
 }
@@ -138,30 +139,33 @@ func TestDropConnections(t *testing.T) {
 	eventually(t, "one connection", func() bool { return h.OpenConnections() == 1 })
 }
 
-// TestDelay checks that an operation nobody waits for any more is carried out.
-func TestDelay(t *testing.T) {
-	h, c := ready(t)
-	id, err := create(t, c, "", publish(freePort(t, h)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.SetDelay(OpStart, 20*short)
-	ctx, cancel := context.WithTimeout(t.Context(), short)
-	defer cancel()
-	if err := c.ContainerStart(ctx, id, container.StartOptions{}); ctx.Err() == nil {
-		t.Errorf("start was not slow: %v", err)
-	}
-	if got := inspect(t, c, id); got != "created 0" {
-		t.Errorf("during the delay: %s", got)
-	}
-	eventually(t, "running in spite of the cancelled call", func() bool { return inspect(t, c, id) == "running 0" })
-	h.SetDelay(OpStart, 0)
-	h.SetDelay(OpAll, short)
-	start := time.Now()
-	inspect(t, c, id)
-	if d := time.Since(start); d < short {
-		t.Errorf("inspect took %v when all takes %v", d, short)
-	}
+// TestDelayedRequestIsCarriedOut: also if its caller has gone.
+func TestDelayedRequestIsCarriedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config, err := complete(Config{HasImage: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tasks, faults := newTasks(), newFaults()
+		engine := newEngine(config, newNetwork(config.Addr), tasks)
+		h := &Host{engine: engine}
+		faults.delays[OpCreate] = time.Minute
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		r := httptest.NewRequestWithContext(ctx, "POST", "/containers/create?name=xx", strings.NewReader(`{"Image":"`+DefaultImage+`"}`))
+		w := httptest.NewRecorder()
+		newAPI(engine, faults, tasks).ServeHTTP(w, r)
+		if ctx.Err() == nil || w.Body.Len() != 0 || len(h.Containers()) != 0 {
+			t.Errorf("during the delay: answer %q, %d containers", w.Body, len(h.Containers()))
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(h.Containers()); n != 1 {
+			t.Errorf("after the delay: %d containers, want 1", n)
+		}
+		tasks.close()
+		tasks.wait()
+	})
 }
 
 func TestFailNext(t *testing.T) {
@@ -180,7 +184,7 @@ func TestFailNext(t *testing.T) {
 	if _, err := c.Info(t.Context()); err == nil || !strings.Contains(err.Error(), "later") {
 		t.Errorf("info = %v", err)
 	}
-	for _, op := range []string{OpPull, OpEvents, OpWait} {
+	for _, op := range []string{OpPull, OpEvents} {
 		h.FailNext(op, http.StatusForbidden, "not for you", 1)
 	}
 	if _, err := c.ImagePull(t.Context(), DefaultImage, image.PullOptions{}); err == nil {
@@ -188,9 +192,6 @@ func TestFailNext(t *testing.T) {
 	}
 	if _, errs := c.Events(t.Context(), events.ListOptions{}); <-errs == nil {
 		t.Error("events succeeded")
-	}
-	if _, errs := c.ContainerWait(t.Context(), "x", ""); <-errs == nil {
-		t.Error("wait succeeded")
 	}
 	if got := h.Requests(OpCreate); got != 3 {
 		t.Errorf("%d creates counted, want 3", got)
@@ -223,10 +224,10 @@ func TestLoseAnswer(t *testing.T) {
 	}
 }
 
-// TestReadyAfter checks that a port answers nothing before its container does.
+// TestReadyAfter: before that a port accepts connections and closes them.
 func TestReadyAfter(t *testing.T) {
 	h, c := ready(t)
-	h.SetReadyAfter(20 * short)
+	h.SetReadyAfter(time.Hour)
 	port := freePort(t, h)
 	launch(t, c, "", publish(port))
 	nc, err := net.Dial("tcp", at(h, port))
@@ -235,75 +236,18 @@ func TestReadyAfter(t *testing.T) {
 	}
 	nc.Close()
 	if got := get(t, h, port, "/", ""); got != 0 {
-		t.Errorf("at once: %d", got)
+		t.Errorf("before it is ready: %d", got)
 	}
+	h.SetReadyAfter(short)
+	port = freePort(t, h)
+	launch(t, c, "", publish(port))
 	eventually(t, "ready", func() bool { return get(t, h, port, "/", "") == 200 })
 }
 
-func TestBrowserStart(t *testing.T) {
-	h := startHost(t, Config{HasImage: true, BrowserStart: short})
-	port := freePort(t, h)
-	launch(t, dockerOn(t, h), "", publish(port))
-	start := time.Now()
-	if got := get(t, h, port, "/?url=http://a.example/", ""); got != 200 {
-		t.Errorf("first page = %d", got)
-	}
-	if d := time.Since(start); d < short {
-		t.Errorf("the first page took %v, want %v", d, short)
-	}
-}
-
-func TestStrangers(t *testing.T) {
-	h, c := ready(t)
-	port := freePort(t, h)
-	info, err := h.StrangerContainer("theirs", map[string]string{"owner": "them"}, port)
-	if err != nil || info.Port != port || !info.Running || info.Labels["owner"] != "them" {
-		t.Fatalf("stranger = %+v, %v", info, err)
-	}
-	if got := get(t, h, port, "/", ""); got != 200 {
-		t.Errorf("the stranger answers %d", got)
-	}
-	if _, err := h.StrangerContainer("theirs", nil, 0); err == nil {
-		t.Error("two strangers of one name")
-	}
-	if _, err := h.StrangerContainer("other", nil, port); err == nil || len(h.Containers()) != 1 {
-		t.Errorf("a second stranger on one port: %v, %d containers", err, len(h.Containers()))
-	}
-	if _, err := h.TakePort(port); err == nil {
-		t.Error("a port was taken twice")
-	}
-	if !h.KillContainer("theirs") || h.KillContainer("theirs") || h.KillContainer("nobody") {
-		t.Error("KillContainer must say true once only")
-	}
-	if got := inspect(t, c, info.ID); got != "exited 1" {
-		t.Errorf("after the end: %s", got)
-	}
-}
-
-// TestTakePort checks that the port is closed to all others, and open again
-// after release or with the host.
-func TestTakePort(t *testing.T) {
+// TestUnresponsiveHandshake: a login that waits succeeds when the host answers again.
+func TestUnresponsiveHandshake(t *testing.T) {
 	h := startHost(t, Config{})
-	port := freePort(t, h)
-	release, err := h.TakePort(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := get(t, h, port, "/", ""); got != 0 {
-		t.Errorf("the stranger answers %d", got)
-	}
-	release()
-	release()
-	if _, err = h.TakePort(port); err != nil {
-		t.Errorf("after release: %v", err)
-	}
-}
-
-// TestFrozenHandshake checks that one who waits for a frozen host can be served
-// later.
-func TestFrozenHandshake(t *testing.T) {
-	h := startHost(t, Config{})
-	h.SetSilent(true)
+	h.SetUnresponsive(true)
 	done := make(chan error, 1)
 	go func() {
 		c, err := ssh.Dial("tcp", h.SSHAddr(), clientConfig(h))
@@ -314,10 +258,10 @@ func TestFrozenHandshake(t *testing.T) {
 	}()
 	select {
 	case err := <-done:
-		t.Errorf("logged in to a frozen host: %v", err)
+		t.Errorf("logged in to an unresponsive host: %v", err)
 	case <-time.After(short):
 	}
-	h.SetSilent(false)
+	h.SetUnresponsive(false)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}

@@ -16,8 +16,8 @@ import (
 	"wrpdistributor/internal/pretend/standin"
 )
 
-// An instance is one container. What stands below the line changes, and is
-// guarded by the engine's mutex.
+// An instance is one container. The fields from state on change, and are guarded
+// by the engine's mutex.
 type instance struct {
 	id, name string
 	number   int // containers are numbered as they are created
@@ -26,10 +26,8 @@ type instance struct {
 	host     *container.HostConfig
 	options  standin.Options
 	badArgs  bool // the command line is none that WRP understands
-	pause    valve
-	removed  chan struct{} // closed when the container is removed
+	pause    stall
 
-	// ---
 	state      container.ContainerState
 	exitCode   int
 	failure    string // why it did not start
@@ -59,7 +57,6 @@ func newInstance(name string, req container.CreateRequest, workingDir string) (*
 		host:    req.HostConfig,
 		state:   container.StateCreated,
 		exited:  make(chan struct{}),
-		removed: make(chan struct{}),
 	}
 	if c.name == "" {
 		c.name = "pretend_" + c.id[:12]
@@ -105,7 +102,7 @@ func checkHostConfig(host *container.HostConfig) error {
 	return nil
 }
 
-// running says whether there is a process, if only a paused one.
+// running reports whether there is a process, be it a paused one.
 func (c *instance) running() bool {
 	return c.state == container.StateRunning || c.state == container.StatePaused
 }

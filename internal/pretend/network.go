@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// A network is all that listens on one host. It can be cut off and frozen as a
-// whole.
+// A network is all that listens on one host. It can be taken down, and made
+// unresponsive, as a whole.
 type network struct {
-	ip     string
-	frozen valve
+	ip           string
+	unresponsive stall
 
 	mu        sync.Mutex // guards what follows and the listeners' own fields
 	down      bool
@@ -27,7 +27,7 @@ func newNetwork(ip string) *network {
 
 // listen opens a port of the host, any free one if port is 0. Connections stand
 // still while pause is shut; it may be nil.
-func (n *network) listen(port int, pause *valve) (*listener, error) {
+func (n *network) listen(port int, pause *stall) (*listener, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -40,13 +40,13 @@ func (n *network) listen(port int, pause *valve) (*listener, error) {
 	l := &listener{
 		network: n,
 		addr:    ln.Addr().(*net.TCPAddr),
-		valves:  []*valve{&n.frozen},
+		stalls:  []*stall{&n.unresponsive},
 		ln:      ln,
 		changed: make(chan struct{}),
 		conns:   make(map[*conn]struct{}),
 	}
 	if pause != nil {
-		l.valves = append(l.valves, pause)
+		l.stalls = append(l.stalls, pause)
 	}
 	if n.down {
 		l.interrupt()
@@ -90,7 +90,7 @@ func (n *network) close() {
 type listener struct {
 	network *network
 	addr    *net.TCPAddr
-	valves  []*valve
+	stalls  []*stall
 
 	ln      net.Listener  // nil while the host is down
 	changed chan struct{} // closed when ln is there again and at the end
@@ -111,7 +111,8 @@ func (l *listener) interrupt() {
 // resume opens the port again. network.mu is held.
 func (l *listener) resume() error {
 	var err error
-	// Nobody else should want the port, but an outgoing connection may pass by.
+	// No other listener should use the port, but an outgoing connection may for a
+	// moment.
 	for range 50 {
 		if l.ln, err = net.Listen("tcp4", l.addr.String()); err == nil {
 			close(l.changed)

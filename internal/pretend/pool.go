@@ -26,8 +26,8 @@ func StartPool(n int, config Config) (*Pool, Manifest, error) {
 	for i := range n {
 		each := config
 		each.Addr = next()
-		each.HostKeySeed = vary(config.HostKeySeed, i)
-		each.ClientKeySeed = vary(config.ClientKeySeed, i)
+		each.HostKeySeed = deriveSeed(config.HostKeySeed, i)
+		each.ClientKeySeed = deriveSeed(config.ClientKeySeed, i)
 		if config.EngineID != "" {
 			each.EngineID = fmt.Sprintf("%s-%d", config.EngineID, i+1)
 		}
@@ -56,8 +56,8 @@ func addresses(first string) (next func() string, err error) {
 	}, err
 }
 
-// vary makes a seed of its own for each host from one seed, if there is one.
-func vary(seed []byte, i int) []byte {
+// deriveSeed makes a seed of its own for each host from one seed, if there is one.
+func deriveSeed(seed []byte, i int) []byte {
 	if len(seed) == 0 {
 		return nil
 	}

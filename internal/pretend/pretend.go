@@ -2,11 +2,11 @@
 // a loopback address of its own, with a small Docker Engine API behind it whose
 // containers are stand-ins for WRP on real ports.
 //
-// It is as good as a real host for what a client of hosts can see: logins and
-// host keys, both ways to the Docker API, names and ports that conflict, events,
-// certificates, and an engine that carries on when nobody waits for its answer.
-// It is better than one at failing on demand. It does not isolate anything, runs
-// no other program than the stand-in, and forgets all when it is closed.
+// It behaves as a real host in what a client of hosts can observe: logins and host
+// keys, both ways to the Docker API, names and ports that conflict, events,
+// certificates, and an engine that carries a request out even if the client has
+// gone. It also fails on demand. It does not isolate anything, runs no other
+// program than the stand-in, and keeps nothing when it is closed.
 //
 // A host has the address 127.0.0.N, and what it calls 127.0.0.1 or 0.0.0.0 is
 // that address too, so that many hosts fit on one machine.
@@ -90,13 +90,13 @@ func Start(config Config) (*Host, error) {
 		network: newNetwork(config.Addr),
 		faults:  newFaults(),
 	}
-	entrance, err := h.network.listen(config.Port, nil)
+	ln, err := h.network.listen(config.Port, nil)
 	if err != nil {
 		return nil, fmt.Errorf("start pretend host: %w", err)
 	}
 	h.engine = newEngine(config, h.network, h.tasks)
 	h.docker = newDockerServer(h.engine, h.faults, h.tasks)
-	h.ssh = newSSHServer(config, keys, entrance, h.docker, h.tasks)
+	h.ssh = newSSHServer(config, keys, ln, h.docker, h.tasks)
 	return h, nil
 }
 
@@ -155,7 +155,7 @@ func (h *Host) Close() error {
 func (h *Host) Addr() string { return h.config.Addr }
 
 // SSHAddr returns the host:port of the SSH server.
-func (h *Host) SSHAddr() string { return h.ssh.entrance.addr.String() }
+func (h *Host) SSHAddr() string { return h.ssh.listener.addr.String() }
 
 // User returns the name to log in with.
 func (h *Host) User() string { return user }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
+	"github.com/docker/go-connections/nat"
 
 	"wrpdistributor/internal/pretend/standin"
 )
@@ -66,7 +67,7 @@ func (e *engine) openPorts(c *instance) error {
 				return fail("Error starting userland proxy: listen tcp4 %s:%d: bind: cannot assign requested address", b.HostIP, port)
 			}
 			if port != 0 && e.ports[port] != nil {
-				return fail("Bind for %s:%d failed: port is already allocated", orAny(b.HostIP), port)
+				return fail("Bind for %s:%d failed: port is already allocated", hostIP(b.HostIP), port)
 			}
 			l, err := e.network.listen(port, &c.pause)
 			if err != nil {
@@ -79,14 +80,14 @@ func (e *engine) openPorts(c *instance) error {
 	return nil
 }
 
-func orAny(ip string) string {
+func hostIP(ip string) string {
 	if ip == "" {
 		return "0.0.0.0"
 	}
 	return ip
 }
 
-// closePorts ends what a container says to the outside. e.mu is held.
+// closePorts closes the published ports of a container. e.mu is held.
 func (e *engine) closePorts(c *instance) {
 	for _, p := range c.ports {
 		p.listener.Close()
@@ -101,53 +102,64 @@ func (e *engine) closePorts(c *instance) {
 
 // serve lets the stand-in answer on the published ports. e.mu is held.
 func (e *engine) serve(c *instance) {
-	run := c.exited // tells this run from a later one of the same container
-	browserStart := e.config.BrowserStart
-	if c.options.BrowserStart > 0 {
-		browserStart = c.options.BrowserStart
-	}
-	server := &http.Server{
+	c.server = &http.Server{
 		ErrorLog:    log.New(io.Discard, "", 0),
 		BaseContext: func(net.Listener) context.Context { return e.tasks.ctx },
-		Handler: standin.New(standin.Config{
-			Token:        c.options.Token,
-			Hostname:     c.config.Hostname,
-			BrowserStart: browserStart,
-			KeepPages:    c.options.KeepPages,
-			Shutdown:     func() { e.tasks.spawn(func() { e.endRun(c, run, 1) }) },
-		}),
+		Handler:     e.standIn(c),
 	}
-	c.server = server
-	ready := time.Now().Add(e.readyAfter)
+	server, ready := c.server, time.Now().Add(e.readyAfter)
 	for _, p := range c.ports {
-		ln := net.Listener(&lateListener{p.listener, ready})
-		switch p.private {
-		case privatePort(c.options.Listen):
-		case privatePort(c.options.TLSListen):
-			cert, err := tls.LoadX509KeyPair(c.source(standin.CertFile), c.source(standin.KeyFile))
-			if err != nil {
-				// Docker publishes the port even though nobody listens inside.
-				e.tasks.spawn(func() { hangUp(ln) })
-				continue
-			}
-			ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}})
-		default:
-			e.tasks.spawn(func() { hangUp(ln) })
-			continue
+		ln, listens := c.inside(p.private, &notReadyListener{p.listener, ready})
+		if listens {
+			e.tasks.spawn(func() { server.Serve(ln) })
+		} else {
+			// Docker publishes a port even if nothing listens on it inside.
+			e.tasks.spawn(func() { acceptAndClose(ln) })
 		}
-		e.tasks.spawn(func() { server.Serve(ln) })
 	}
 }
 
-// A lateListener hangs up on whoever comes before it is ready, as a published
-// port does while the program inside does not listen yet.
-type lateListener struct {
+// standIn returns what answers in the container. Its shutdown ends this run of it
+// and no later one.
+func (e *engine) standIn(c *instance) http.Handler {
+	run, browserStart := c.exited, e.config.BrowserStart
+	if c.options.BrowserStart > 0 {
+		browserStart = c.options.BrowserStart
+	}
+	return standin.New(standin.Config{
+		Token:        c.options.Token,
+		Hostname:     c.config.Hostname,
+		BrowserStart: browserStart,
+		KeepPages:    c.options.KeepPages,
+		Shutdown:     func() { e.tasks.spawn(func() { e.endRun(c, run, 1) }) },
+	})
+}
+
+// inside returns ln as the stand-in listens on it in the container, and whether
+// it does.
+func (c *instance) inside(port nat.Port, ln net.Listener) (net.Listener, bool) {
+	switch port {
+	case privatePort(c.options.Listen):
+		return ln, true
+	case privatePort(c.options.TLSListen):
+		cert, err := tls.LoadX509KeyPair(c.source(standin.CertFile), c.source(standin.KeyFile))
+		if err != nil {
+			return ln, false
+		}
+		return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}}), true
+	}
+	return ln, false
+}
+
+// A notReadyListener closes connections that come before it is ready, as a
+// published port does while the program inside does not listen yet.
+type notReadyListener struct {
 	net.Listener
 	ready time.Time
 }
 
-// Accept returns the next connection that comes in time.
-func (l *lateListener) Accept() (net.Conn, error) {
+// Accept returns the next connection that comes after it is ready.
+func (l *notReadyListener) Accept() (net.Conn, error) {
 	for {
 		nc, err := l.Listener.Accept()
 		if err != nil || !time.Now().Before(l.ready) {
@@ -179,8 +191,7 @@ func (e *engine) endRun(c *instance, run <-chan struct{}, code int) {
 	}
 }
 
-// crash ends a running container as if by itself. It says false if there is no
-// such container, or it does not run.
+// crash ends a container as if by itself. It reports whether it ran.
 func (e *engine) crash(ref string, code int) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

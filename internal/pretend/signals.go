@@ -51,10 +51,10 @@ func (e *engine) signal(c *instance, sig syscall.Signal) {
 		return
 	}
 	if c.state == container.StatePaused {
-		// The engine wakes a container up so that the signal reaches it.
-		e.wake(c)
+		// The engine unpauses a container so that the signal reaches it.
+		e.unpause(c)
 	}
-	if (sig == sigTerm || sig == syscall.SIGINT) && !e.stubborn {
+	if (sig == sigTerm || sig == syscall.SIGINT) && !e.ignoreSignals {
 		e.exit(c, 0)
 	}
 }
@@ -78,24 +78,24 @@ func (e *engine) kill(ref, signal string) error {
 	return nil
 }
 
-// A stopWish says how to stop a container.
-type stopWish struct {
+// stopOptions say how to stop a container.
+type stopOptions struct {
 	signal string         // empty: the container's own, else SIGTERM
-	grace  *time.Duration // nil: the container's own, else 10 s; negative: wait for ever
+	grace  *time.Duration // nil: the container's own, else 10 s; negative: without end
 }
 
 // stop ends a container by its stop signal, and by SIGKILL after the grace.
-func (e *engine) stop(ctx context.Context, ref string, wish stopWish) error {
+func (e *engine) stop(ctx context.Context, ref string, opt stopOptions) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c, err := e.find(ref)
 	if err != nil {
 		return err
 	}
-	if wish.signal == "" {
-		wish.signal = c.config.StopSignal
+	if opt.signal == "" {
+		opt.signal = c.config.StopSignal
 	}
-	sig, err := parseSignal(wish.signal, sigTerm)
+	sig, err := parseSignal(opt.signal, sigTerm)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (e *engine) stop(ctx context.Context, ref string, wish stopWish) error {
 	e.signal(c, sig)
 	if c.running() && c.exited == run {
 		e.mu.Unlock()
-		expired := awaitExit(ctx, run, c.grace(wish.grace))
+		expired := awaitExit(ctx, run, c.grace(opt.grace))
 		e.mu.Lock()
 		if expired && c.running() && c.exited == run {
 			e.signal(c, sigKill)
@@ -127,8 +127,8 @@ func (c *instance) grace(asked *time.Duration) time.Duration {
 	return defaultGrace
 }
 
-// awaitExit waits for the end of a run. It says true if that took longer than
-// grace.
+// awaitExit waits for the end of a run, at most the grace. It reports whether that
+// was too short.
 func awaitExit(ctx context.Context, run <-chan struct{}, grace time.Duration) bool {
 	var expired <-chan time.Time
 	if grace >= 0 {
@@ -146,7 +146,7 @@ func awaitExit(ctx context.Context, run <-chan struct{}, grace time.Duration) bo
 	}
 }
 
-// setPaused pauses a container or wakes it up.
+// setPaused pauses or unpauses a container.
 func (e *engine) setPaused(ref string, paused bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -161,7 +161,7 @@ func (e *engine) setPaused(ref string, paused bool) error {
 	case !paused && c.state != container.StatePaused:
 		return refuse(http.StatusInternalServerError, "Container %s is not paused", c.id) // no conflict, in real ones
 	case !paused:
-		e.wake(c)
+		e.unpause(c)
 		return nil
 	}
 	c.state = container.StatePaused
@@ -170,8 +170,8 @@ func (e *engine) setPaused(ref string, paused bool) error {
 	return nil
 }
 
-// wake lets a paused container go on. e.mu is held.
-func (e *engine) wake(c *instance) {
+// unpause lets a paused container go on. e.mu is held.
+func (e *engine) unpause(c *instance) {
 	c.state = container.StateRunning
 	c.pause.set(false)
 	e.emit(c, events.ActionUnPause, nil)

@@ -8,12 +8,14 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
+
+	"wrpdistributor/internal/clock"
 )
 
 // An sshServer is the host's sshd.
 type sshServer struct {
 	config   Config
-	entrance *listener
+	listener *listener
 	docker   *dockerServer
 	tasks    *tasks
 	server   *ssh.ServerConfig
@@ -22,9 +24,9 @@ type sshServer struct {
 	accepted, failed      atomic.Int64 // logins so far
 }
 
-// newSSHServer serves the connections that come in by entrance.
-func newSSHServer(config Config, keys keys, entrance *listener, docker *dockerServer, tasks *tasks) *sshServer {
-	s := &sshServer{config: config, entrance: entrance, docker: docker, tasks: tasks}
+// newSSHServer serves the connections that ln accepts.
+func newSSHServer(config Config, keys keys, ln *listener, docker *dockerServer, tasks *tasks) *sshServer {
+	s := &sshServer{config: config, listener: ln, docker: docker, tasks: tasks}
 	s.server = &ssh.ServerConfig{
 		ServerVersion: "SSH-2.0-Pretend",
 		PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
@@ -44,13 +46,13 @@ func newSSHServer(config Config, keys keys, entrance *listener, docker *dockerSe
 
 func (s *sshServer) accept() {
 	for {
-		nc, err := s.entrance.Accept()
+		nc, err := s.listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
 			// Out of descriptors, say: that passes.
-			sleep(s.tasks.ctx, retryPause)
+			_ = clock.Sleep(s.tasks.ctx, retryPause) // the next Accept looks at it
 			continue
 		}
 		if !s.tasks.spawn(func() { s.serve(nc) }) {
@@ -80,7 +82,7 @@ func (s *sshServer) serve(nc net.Conn) {
 	}
 }
 
-// open answers a client's wish for a channel and serves it.
+// open answers a client's request for a channel and serves it.
 func (s *sshServer) open(ch ssh.NewChannel, sessions *atomic.Int64) {
 	s.channels.Add(1)
 	defer s.channels.Add(-1)

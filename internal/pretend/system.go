@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"net/http"
+	"net/url"
 	"runtime"
 	"strings"
 	"time"
@@ -100,7 +100,7 @@ func digest(name string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// A pullStep is one line of what an engine says while it pulls.
+// A pullStep is one line of the answer to a pull.
 type pullStep struct {
 	Status      string            `json:"status,omitempty"`
 	ID          string            `json:"id,omitempty"`
@@ -111,45 +111,56 @@ type pullStep struct {
 
 // pull pretends to load an image, step by step.
 func (a *api) pull(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
-	name, tag := query.Get("fromImage"), query.Get("tag")
-	switch {
-	case name == "":
-		return refuse(http.StatusBadRequest, "fromImage is missing")
-	case strings.Contains(tag, ":"): // a digest
-		name += "@" + tag
-	case tag != "":
-		name += ":" + tag
+	name, err := pulledName(r.URL.Query())
+	if err != nil {
+		return err
 	}
-	name = fullName(name)
 	a.engine.mu.Lock()
 	failure := a.engine.pullError
 	a.engine.mu.Unlock()
-
-	const size = 6 << 20
-	layer := digest(name)[:12]
-	steps := []pullStep{
-		{Status: "Pulling from " + name, ID: tag},
-		{Status: "Pulling fs layer", ID: layer},
-		{Status: "Downloading", ID: layer, Detail: map[string]int{"current": size / 2, "total": size}},
-	}
-	if failure != "" {
-		steps = append(steps, pullStep{Error: failure, ErrorDetail: map[string]string{"message": failure}})
-	} else {
-		steps = append(steps,
-			pullStep{Status: "Downloading", ID: layer, Detail: map[string]int{"current": size, "total": size}},
-			pullStep{Status: "Pull complete", ID: layer},
-			pullStep{Status: "Digest: sha256:" + digest(name)},
-			pullStep{Status: fmt.Sprintf("Status: Downloaded newer image for %s", name)})
+	if failure == "" {
 		a.engine.setImage(name, true)
 		a.engine.events.add(events.ImageEventType, events.ActionPull, name, map[string]string{"name": name})
 	}
 	w.Header().Set("Content-Type", "application/json")
 	out := json.NewEncoder(w)
-	for _, step := range steps {
+	for _, step := range pullSteps(name, failure) {
 		if out.Encode(step) != nil || http.NewResponseController(w).Flush() != nil {
 			return nil // the caller has gone
 		}
 	}
 	return nil
+}
+
+// pulledName returns the full name of the image that a pull asks for.
+func pulledName(query url.Values) (string, error) {
+	name, tag := query.Get("fromImage"), query.Get("tag")
+	switch {
+	case name == "":
+		return "", refuse(http.StatusBadRequest, "fromImage is missing")
+	case strings.Contains(tag, ":"): // a digest
+		name += "@" + tag
+	case tag != "":
+		name += ":" + tag
+	}
+	return fullName(name), nil
+}
+
+// pullSteps returns the lines of a pull. It ends with the failure, if there is one.
+func pullSteps(name, failure string) []pullStep {
+	const size = 6 << 20
+	layer := digest(name)[:12]
+	steps := []pullStep{
+		{Status: "Pulling from " + name},
+		{Status: "Pulling fs layer", ID: layer},
+		{Status: "Downloading", ID: layer, Detail: map[string]int{"current": size / 2, "total": size}},
+	}
+	if failure != "" {
+		return append(steps, pullStep{Error: failure, ErrorDetail: map[string]string{"message": failure}})
+	}
+	return append(steps,
+		pullStep{Status: "Downloading", ID: layer, Detail: map[string]int{"current": size, "total": size}},
+		pullStep{Status: "Pull complete", ID: layer},
+		pullStep{Status: "Digest: sha256:" + digest(name)},
+		pullStep{Status: "Status: Downloaded newer image for " + name})
 }

@@ -3,7 +3,6 @@ package pretend
 import (
 	"context"
 	"sync"
-	"time"
 )
 
 // tasks owns the goroutines of a host.
@@ -21,8 +20,8 @@ func newTasks() *tasks {
 	return &tasks{ctx: ctx, cancel: cancel}
 }
 
-// spawn runs work in a goroutine. It says false, and runs nothing, if the host
-// is closing.
+// spawn runs work in a goroutine, unless the host is closing. It reports whether it
+// does.
 func (t *tasks) spawn(work func()) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -33,7 +32,7 @@ func (t *tasks) spawn(work func()) bool {
 	return true
 }
 
-// close tells the goroutines to end.
+// close ends the context of the goroutines, and lets no other start.
 func (t *tasks) close() {
 	t.mu.Lock()
 	t.closed = true
@@ -41,20 +40,5 @@ func (t *tasks) close() {
 	t.cancel()
 }
 
-// wait returns when all have ended.
+// wait returns when all goroutines have ended.
 func (t *tasks) wait() { t.group.Wait() }
-
-// sleep waits for d. It says false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -9,12 +9,11 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	apinetwork "github.com/docker/docker/api/types/network"
 	"github.com/docker/go-connections/nat"
 )
 
-// A ContainerInfo is what a test can see of a container without asking the
+// A ContainerInfo describes a container to a test, without a request to the
 // Docker API.
 type ContainerInfo struct {
 	ID, Name string
@@ -40,23 +39,23 @@ func (h *Host) Containers() []ContainerInfo {
 	return list
 }
 
-// StrangerContainer starts a container that nobody asked the Docker API for.
+// ForeignContainer starts a container without a request to the Docker API.
 // With port 0 it publishes none.
-func (h *Host) StrangerContainer(name string, labels map[string]string, port int) (ContainerInfo, error) {
-	wish := container.CreateRequest{
-		Config:     &container.Config{Image: "stranger:latest", Labels: labels},
+func (h *Host) ForeignContainer(name string, labels map[string]string, port int) (ContainerInfo, error) {
+	req := container.CreateRequest{
+		Config:     &container.Config{Image: "foreign:latest", Labels: labels},
 		HostConfig: new(container.HostConfig),
 	}
 	if port != 0 {
-		wish.HostConfig.PortBindings = nat.PortMap{"8080/tcp": {{HostPort: strconv.Itoa(port)}}}
+		req.HostConfig.PortBindings = nat.PortMap{"8080/tcp": {{HostPort: strconv.Itoa(port)}}}
 	}
-	c, err := h.engine.add(name, wish)
+	c, err := h.engine.add(name, req)
 	if err != nil {
-		return ContainerInfo{}, fmt.Errorf("create stranger: %w", err)
+		return ContainerInfo{}, fmt.Errorf("create foreign container: %w", err)
 	}
 	if err := h.engine.start(c.id); err != nil {
 		h.engine.remove(c.id, true)
-		return ContainerInfo{}, fmt.Errorf("start stranger: %w", err)
+		return ContainerInfo{}, fmt.Errorf("start foreign container: %w", err)
 	}
 	h.engine.mu.Lock()
 	defer h.engine.mu.Unlock()
@@ -89,7 +88,7 @@ func (c *instance) inspection() container.InspectResponse {
 	outside := &container.NetworkSettings{Networks: map[string]*apinetwork.EndpointSettings{}}
 	outside.Ports = nat.PortMap{}
 	for _, p := range c.ports {
-		outside.Ports[p.private] = append(outside.Ports[p.private], nat.PortBinding{HostIP: orAny(p.hostIP), HostPort: strconv.Itoa(p.public())})
+		outside.Ports[p.private] = append(outside.Ports[p.private], nat.PortBinding{HostIP: hostIP(p.hostIP), HostPort: strconv.Itoa(p.public())})
 	}
 	state := &container.State{
 		Status:     c.state,
@@ -141,7 +140,7 @@ func (c *instance) summary() container.Summary {
 	}
 	for _, p := range c.ports {
 		s.Ports = append(s.Ports, container.Port{
-			IP:          orAny(p.hostIP),
+			IP:          hostIP(p.hostIP),
 			PrivatePort: uint16(p.private.Int()),
 			PublicPort:  uint16(p.public()),
 			Type:        p.private.Proto(),
@@ -150,7 +149,7 @@ func (c *instance) summary() container.Summary {
 	return s
 }
 
-// status says for people how the container is.
+// status describes the state as the docker command prints it.
 func (c *instance) status() string {
 	since := func(t time.Time) time.Duration { return time.Since(t).Round(time.Second) }
 	switch c.state {
@@ -162,12 +161,4 @@ func (c *instance) status() string {
 		return fmt.Sprintf("Exited (%d) %v ago", c.exitCode, since(c.finishedAt))
 	}
 	return "Created"
-}
-
-// matches says whether a list filtered by f has the container.
-func (c *instance) matches(f filters.Args) bool {
-	return f.Match("id", c.id) &&
-		(f.Match("name", c.name) || f.Match("name", "/"+c.name)) &&
-		f.MatchKVList("label", c.config.Labels) &&
-		f.ExactMatch("status", c.state)
 }

@@ -212,7 +212,7 @@ func TestOrphansAreRemovedButNothingForeign(t *testing.T) {
 		"wrp_session_1": nil,
 		"wrp_other_1":   {"wrpdistributor.database": "another", "wrpdistributor.session": "1"},
 	} {
-		if _, err := k.Hosts[0].StrangerContainer(name, labels, 0); err != nil {
+		if _, err := k.Hosts[0].ForeignContainer(name, labels, 0); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -119,7 +119,7 @@ func refusal(st hosts.Status, tls bool, failed error) string {
 	switch {
 	case failed != nil:
 		return failed.Error()
-	case st.Reachable && !st.Image:
+	case st.State == hosts.NoImage:
 		return st.Reason
 	case st.State != hosts.Up:
 		return fmt.Sprintf("down since %s: %s", st.Since.UTC().Format(time.TimeOnly), st.Reason)

@@ -146,7 +146,7 @@ func TestDecision30Counts(t *testing.T) {
 func TestDecision33TakenOver(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
 	takeOver := func() *session.Session {
-		c, err := k.Hosts[0].StrangerContainer("wrp_session_1", nil, 9090)
+		c, err := k.Hosts[0].ForeignContainer("wrp_session_1", nil, 9090)
 		must(t, err)
 		exec(t, k, `INSERT INTO sessions (clientIp, clientUserAgent, identity, wrpContainerId, containerHost, slot, port, state, started)
 			VALUES (?, ?, ?, ?, 'host0', 0, 9090, 'running', `+k.DB.Now()+`)`, amiga.IP, amiga.UserAgent, database.Identity(amiga.IP, amiga.UserAgent), c.ID)

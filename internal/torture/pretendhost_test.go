@@ -54,7 +54,7 @@ func (h pretendHost) Pause(ids ...string) {
 }
 
 func (h pretendHost) Stranger(name string, labels map[string]string, port int) (string, error) {
-	c, err := h.StrangerContainer(name, labels, port)
+	c, err := h.ForeignContainer(name, labels, port)
 	return c.ID, err
 }
 
@@ -107,8 +107,8 @@ func (h pretendHost) Hurt(kind string, size int) (func(), error) {
 			}
 		}, h.SetDown(true)
 	case "silent":
-		h.SetSilent(true)
-		return func() { h.SetSilent(false) }, nil
+		h.SetUnresponsive(true)
+		return func() { h.SetUnresponsive(false) }, nil
 	case "connections dropped":
 		h.DropConnections()
 	case "slow engine":

@@ -18,8 +18,8 @@ import (
 // Image is the stand-in WRP image that [StandIn] builds.
 const Image = "wrp-standin:test"
 
-// Missing skips a test for want of a part, or fails it where all parts are
-// promised to be there.
+// Missing skips a test that needs a part which is not installed. In CI, where all
+// parts should be, it fails the test.
 func Missing(t testing.TB, part string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {

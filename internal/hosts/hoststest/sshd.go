@@ -42,7 +42,7 @@ type SSHDOptions struct {
 	Config     string // more lines for sshd_config
 }
 
-// StartSSHD starts a server that lives as long as the test.
+// StartSSHD starts a server that runs as long as the test.
 func StartSSHD(t testing.TB, opt SSHDOptions) *SSHD {
 	t.Helper()
 	path, err := exec.LookPath("sshd")
@@ -64,6 +64,7 @@ func StartSSHD(t testing.TB, opt SSHDOptions) *SSHD {
 	write(t, filepath.Join(dir, "authorized_keys"), strings.TrimSpace(opt.KeyOptions+" "+string(ssh.MarshalAuthorizedKey(clientKey))))
 	write(t, s.KnownHosts, knownhosts.Line([]string{s.Addr}, hostKey)+"\n")
 	_, port, _ := net.SplitHostPort(s.Addr)
+	// HOME is another folder, so that the user's shell start-up files change nothing.
 	write(t, filepath.Join(dir, "sshd_config"), fmt.Sprintf(`ListenAddress 127.0.0.1
 Port %s
 HostKey %s
@@ -76,7 +77,6 @@ PasswordAuthentication no
 SetEnv HOME=%s
 %s
 `, port, filepath.Join(dir, "host_key"), filepath.Join(dir, "authorized_keys"), dir, opt.Config))
-	// The user's own shell start-up files are none of a test's business.
 	s.Start()
 	return s
 }
@@ -109,8 +109,7 @@ func (s *SSHD) awaitPort() {
 	s.t.Fatalf("sshd does not listen on %s", s.Addr)
 }
 
-// Kill ends the server and cuts all its connections, which are processes of
-// their own.
+// Kill kills the server and all its connections, which are processes of their own.
 func (s *SSHD) Kill() { s.process.Kill() }
 
 // writeKey makes a key pair and returns its public half.

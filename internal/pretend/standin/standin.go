@@ -14,12 +14,14 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"wrpdistributor/internal/clock"
 )
 
 // A Config says how one stand-in behaves. Its zero value is an open server
 // that answers at once.
 type Config struct {
-	Token        string        // wanted in the header named Bearer; empty: everybody is let in
+	Token        string        // wanted in the header named Bearer; empty: every request is answered
 	Hostname     string        // sent as X-Standin with every answer; empty: the header is left out
 	BrowserStart time.Duration // how long the first page takes in addition
 	KeepPages    bool          // pictures and maps can be had more than once, as with -n
@@ -97,14 +99,7 @@ func (s *server) waitForBrowser(ctx context.Context) error {
 	if wait <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return clock.Sleep(ctx, wait)
 }
 
 // noCache sets the headers that keep old browsers from showing an old page.

@@ -4,15 +4,14 @@ import (
 	"errors"
 	"strconv"
 	"testing"
-	"time"
 
 	"wrpdistributor/internal/hosts/hoststest"
 )
 
-// TestRealPrivate: a private container is reached through the host's connection,
-// stands still while it is paused, goes on after that, and ends like any other
-// even if it is paused.
-func TestRealPrivate(t *testing.T) {
+// TestRealGatewayContainer: a container for the gateway is reached through the
+// host's connection, stands still while it is paused, goes on after that, and is
+// removed like any other even if it is paused.
+func TestRealGatewayContainer(t *testing.T) {
 	p, id := realPool(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
 	ctx := t.Context()
 	s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret", Gateway: true}
@@ -54,11 +53,9 @@ func TestRealPrivate(t *testing.T) {
 	if err := p.Pause(ctx, s.Ref); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
 	if err := p.Remove(ctx, s.Ref); err != nil {
 		t.Errorf("Remove of a paused container: %v", err)
 	}
-	t.Logf("a paused container was removed in %v", time.Since(began))
 	for _, do := range []error{p.Pause(ctx, s.Ref), p.Unpause(ctx, s.Ref)} {
 		if !errors.Is(do, ErrGone) {
 			t.Errorf("pausing what is gone = %v, want ErrGone", do)
@@ -73,9 +70,9 @@ func TestRealPrivate(t *testing.T) {
 	}
 }
 
-// TestRealPrivateForbidden: whatever keeps us from private containers, the host
-// takes none, says why, and can still be asked.
-func TestRealPrivateForbidden(t *testing.T) {
+// TestRealForbiddenForward: whatever keeps us from the containers on a host's
+// loopback, the host takes none, says why, and can still be asked.
+func TestRealForbiddenForward(t *testing.T) {
 	for name, opt := range map[string]hoststest.SSHDOptions{
 		"no port":         {KeyOptions: `restrict,port-forwarding,permitopen="[/var/run/docker.sock]:*"`},
 		"some ports":      {KeyOptions: `restrict,port-forwarding,permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:9090"`},
@@ -84,17 +81,17 @@ func TestRealPrivateForbidden(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, id := realPool(t, hoststest.StartSSHD(t, opt))
-			p.hosts[0].conn.forward.ports = []int{9090, 9093}
+			p.hosts[0].client.required.configured = []int{9090, 9093}
 			p.CheckHealth(t.Context())
-			if st := p.Status()[0]; st.State != Down {
-				t.Errorf("status = %+v, want the host put aside", st)
+			if st := p.Status()[0]; st.State != Unusable {
+				t.Errorf("status = %+v, want Unusable", st)
 			}
 			s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: 9090, Token: "secret", Gateway: true}
 			if _, err := p.Create(t.Context(), s); err == nil {
 				t.Error("Create on a host that does not let us through succeeded")
 			}
-			if _, err := p.hosts[0].readyForStart(t.Context(), s); !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrUnreachable) {
-				t.Errorf("readyForStart = %v, want ErrForbidden or put aside", err)
+			if _, err := p.hosts[0].prepareCreate(t.Context(), s); !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrUnreachable) {
+				t.Errorf("prepareCreate = %v, want ErrForbidden, or the host down", err)
 			}
 			if list, _, err := p.List(t.Context(), "host0"); err != nil || len(list) != 0 {
 				t.Errorf("List = %+v, %v; want it to work", list, err)

@@ -1,0 +1,112 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// maxRefused bounds what a login probes in addition.
+const maxRefused = 8
+
+// requiredPorts are those on a host's loopback that have to be within reach, for
+// containers that clients connect to through the gateway.
+type requiredPorts struct {
+	configured []int // probed on every new connection; empty: there is no gateway
+
+	mu      sync.Mutex
+	refused []int // refused while connected, probed as well from then on
+}
+
+// probe finds out whether conn reaches the ports. What sshd forbids it forbids
+// for as long as the connection lasts, and conn remembers it: the host takes no
+// containers then, but Docker can still be asked. A port that nothing listens on
+// is not forbidden.
+func (r *requiredPorts) probe(ctx context.Context, conn *connection) error {
+	for _, port := range r.all() {
+		nc, err := conn.dialPort(ctx, port)
+		if err == nil {
+			nc.Close()
+			continue
+		}
+		if errors.Is(err, ErrForbidden) {
+			return nil
+		}
+		if _, refused := errors.AsType[*ssh.OpenChannelError](err); !refused {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *requiredPorts) all() []int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append(append([]int{}, r.configured...), r.refused...)
+}
+
+// addRefused notes a port that turned out to be forbidden only when it was needed.
+func (r *requiredPorts) addRefused(port int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.refused) < maxRefused {
+		r.refused = append(r.refused, port)
+	}
+}
+
+// canForward returns why the host does not let us through to containers on its
+// loopback, or nil. A host that does not takes none.
+func (h *host) canForward(ctx context.Context) error {
+	if h.client == nil || len(h.client.required.configured) == 0 {
+		return nil
+	}
+	conn, err := h.client.connection(ctx)
+	if err != nil {
+		return err
+	}
+	return conn.forbidden()
+}
+
+// dialLoopback connects to a port on the host's loopback.
+func (h *host) dialLoopback(ctx context.Context, port int) (net.Conn, error) {
+	if h.client == nil {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+	}
+	if conn, _ := h.client.established(); conn == nil {
+		// Every request would wait for a connect of its own to time out.
+		if err := h.unresponsive(); err != nil {
+			return nil, err
+		}
+	}
+	conn, err := h.client.connection(ctx)
+	if err != nil {
+		h.markDown(ctx, err)
+		return nil, err
+	}
+	nc, err := conn.dialPort(ctx, port)
+	if errors.Is(err, ErrForbidden) {
+		h.client.required.addRefused(port)
+		h.markDown(ctx, err)
+	}
+	return nc, err
+}
+
+// Dial connects to the port of a container that was started for the gateway,
+// through the host's SSH connection.
+func (p *Pool) Dial(ctx context.Context, name string, port int) (net.Conn, error) {
+	h, err := p.find(name)
+	if err != nil {
+		return nil, err
+	}
+	nc, err := h.dialLoopback(ctx, port)
+	if err != nil {
+		return nil, fmt.Errorf("connect to port %d of %s: %w", port, name, err)
+	}
+	return nc, nil
+}

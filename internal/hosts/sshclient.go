@@ -1,0 +1,198 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/sync/singleflight"
+	"golang.org/x/sys/unix"
+)
+
+// userTimeout ends a connection whose bytes nobody acknowledges. The
+// keep-alive finds an sshd that hangs, this finds a dead network sooner.
+const userTimeout = 6 * time.Second
+
+// An sshClient keeps the one SSH connection to a host. It connects on first use,
+// and again when the connection broke. It is safe for concurrent use.
+type sshClient struct {
+	target   SSH
+	keys     *hostKeys
+	timeout  time.Duration // for everything from TCP to the end of the login
+	required requiredPorts
+
+	dialing singleflight.Group // callers share one attempt
+	tasks   sync.WaitGroup
+
+	mu     sync.Mutex
+	open   *connection
+	closed bool
+}
+
+// connection returns the connection, making one if need be. An attempt outlives
+// the caller that began it: others may be waiting for it.
+func (c *sshClient) connection(ctx context.Context) (*connection, error) {
+	if conn, err := c.established(); conn != nil || err != nil {
+		return conn, err
+	}
+	result := c.dialing.DoChan("", func() (any, error) { return c.connect() })
+	select {
+	case r := <-result:
+		if r.Err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnreachable, r.Err)
+		}
+		return r.Val.(*connection), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: connect: %w", ErrUnreachable, ctx.Err())
+	}
+}
+
+// established returns the connection if there is one that has not ended, else nil.
+func (c *sshClient) established() (*connection, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, net.ErrClosed)
+	}
+	if c.open != nil && c.open.raw.ended.Load() {
+		c.open = nil
+	}
+	return c.open, nil
+}
+
+func (c *sshClient) connect() (*connection, error) {
+	if conn, err := c.established(); conn != nil || err != nil {
+		return conn, err // made between a caller's look and this attempt
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
+	defer cancel()
+	conn, err := c.login(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = conn.chooseTransport(ctx)
+	if err == nil {
+		err = c.required.probe(ctx, conn)
+	}
+	if err == nil {
+		err = c.keep(conn)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// keep makes conn the connection that callers get, and starts what serves it.
+func (c *sshClient) keep(conn *connection) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	c.open = conn
+	c.tasks.Go(func() { c.awaitEnd(conn) })
+	c.tasks.Go(conn.keepAlive)
+	if conn.stdio == nil {
+		c.tasks.Go(conn.runTrivial)
+	}
+	return nil
+}
+
+func (c *sshClient) login(ctx context.Context) (*connection, error) {
+	algorithms, err := c.keys.algorithms(c.target.Addr)
+	if err != nil {
+		return nil, err
+	}
+	d := net.Dialer{Control: setUserTimeout}
+	tcp, err := d.DialContext(ctx, "tcp", c.target.Addr)
+	if err != nil {
+		return nil, err
+	}
+	raw := &netConn{Conn: tcp}
+	conn, err := handshake(ctx, raw, c.target.Addr, &ssh.ClientConfig{
+		User:              c.target.User,
+		Auth:              []ssh.AuthMethod{ssh.PublicKeys(c.target.Signer)},
+		HostKeyCallback:   c.keys.hostKeyCallback,
+		HostKeyAlgorithms: algorithms,
+	})
+	if err != nil {
+		raw.Close()
+		return nil, fmt.Errorf("log in as %s: %w", c.target.User, err)
+	}
+	return conn, nil
+}
+
+// handshake makes an SSH connection of raw. ClientConfig.Timeout would cover the
+// TCP connect only, and a peer that accepts and sends nothing must not hold us.
+func handshake(ctx context.Context, raw *netConn, addr string, config *ssh.ClientConfig) (*connection, error) {
+	deadline, _ := ctx.Deadline()
+	if err := raw.SetDeadline(deadline); err != nil {
+		return nil, err
+	}
+	sc, chans, reqs, err := ssh.NewClientConn(raw, addr, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := raw.SetDeadline(time.Time{}); err != nil {
+		return nil, err
+	}
+	return &connection{Client: ssh.NewClient(sc, chans, reqs), ended: make(chan struct{}), raw: raw}, nil
+}
+
+func setUserTimeout(_, _ string, raw syscall.RawConn) error {
+	var inner error
+	err := raw.Control(func(fd uintptr) {
+		inner = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()))
+	})
+	return errors.Join(err, inner)
+}
+
+// awaitEnd waits for the end of conn, and forgets it.
+func (c *sshClient) awaitEnd(conn *connection) {
+	_ = conn.Wait() // why it ended shows in the error of whoever was using it
+	close(conn.ended)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open == conn {
+		c.open = nil
+	}
+}
+
+// drop ends the connection; the next caller makes another.
+func (c *sshClient) drop() {
+	c.mu.Lock()
+	conn := c.open
+	c.open = nil
+	c.mu.Unlock()
+	if conn != nil {
+		conn.Close()
+	}
+}
+
+// close ends the connection and waits for what served it.
+func (c *sshClient) close() {
+	c.mu.Lock()
+	c.closed = true
+	conn := c.open
+	c.mu.Unlock()
+	if conn != nil {
+		conn.Close()
+	}
+	c.tasks.Wait()
+}
+
+// dialDocker opens a connection to the host's Docker engine.
+func (c *sshClient) dialDocker(ctx context.Context) (net.Conn, error) {
+	conn, err := c.connection(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return conn.dialDocker(ctx)
+}

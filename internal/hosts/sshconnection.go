@@ -1,0 +1,146 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+const (
+	keepAliveInterval = 5 * time.Second
+	keepAliveTimeout  = 5 * time.Second
+
+	dockerSocket = "/var/run/docker.sock"
+
+	// loopback is exactly this: a key restricted to permitopen="127.0.0.1:*" does
+	// not match "localhost".
+	loopback = "127.0.0.1"
+)
+
+// A connection is one established SSH connection, and what it turned out to allow.
+type connection struct {
+	*ssh.Client
+	raw   *netConn
+	ended chan struct{} // closed when the connection has ended
+
+	stdio         chan struct{} // a place for each session that runs dial-stdio; nil: the socket channel works
+	forbiddenPort atomic.Int32  // a port on the host's loopback that the key forbids; 0: none is known
+}
+
+// A netConn knows that it has ended before its user does. The SSH library tells
+// its channels of the end while the connection still looks usable, and whoever
+// opens a channel then waits for ever.
+type netConn struct {
+	net.Conn
+	ended atomic.Bool
+}
+
+// Read implements [net.Conn].
+func (c *netConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		c.ended.Store(true)
+	}
+	return n, err
+}
+
+// keepAlive closes the connection when the other side does not answer in time.
+// The reply's content does not matter, sshd refuses the request politely.
+func (c *connection) keepAlive() {
+	tick := time.NewTicker(keepAliveInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.ended:
+			return
+		case <-tick.C:
+		}
+		// SendRequest cannot be cancelled; closing the connection ends it.
+		late := time.AfterFunc(keepAliveTimeout, func() { c.Close() })
+		_, _, err := c.SendRequest("keepalive@openssh.com", true, nil)
+		late.Stop()
+		if err != nil {
+			c.Close()
+			return
+		}
+	}
+}
+
+// runTrivial runs a command that does nothing. On a connection that never ran
+// one, OpenSSH up to 9.2 leaves Nagle's algorithm on, and every new channel
+// stalls for 43 ms. A key that allows no commands has the same effect.
+func (c *connection) runTrivial() {
+	if s, err := c.NewSession(); err == nil {
+		_ = s.Run("true")
+		s.Close()
+	}
+}
+
+// chooseTransport finds out how this connection reaches the Docker engine: over
+// a channel to its socket, or else over the command made for it.
+func (c *connection) chooseTransport(ctx context.Context) error {
+	socketErr := c.ping(ctx)
+	if socketErr == nil {
+		return nil
+	}
+	c.stdio = make(chan struct{}, maxStdio)
+	stdioErr := c.ping(ctx)
+	if stdioErr == nil {
+		return nil
+	}
+	return fmt.Errorf("no way to the Docker engine (needs user in group docker, and a key that allows %s or %q): over the socket: %w; over the command: %w",
+		dockerSocket, dialStdio, socketErr, stdioErr)
+}
+
+func (c *connection) ping(ctx context.Context) error {
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return c.dialDocker(ctx)
+	}}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker.invalid/_ping", http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the Docker engine answers %s", resp.Status)
+	}
+	return nil
+}
+
+func (c *connection) dialDocker(ctx context.Context) (net.Conn, error) {
+	if c.stdio == nil {
+		return c.DialContext(ctx, "unix", dockerSocket)
+	}
+	return c.dialStdio(ctx)
+}
+
+// dialPort opens a connection to a port on the host's own loopback. It returns
+// [ErrForbidden] if the key does not allow that.
+func (c *connection) dialPort(ctx context.Context, port int) (net.Conn, error) {
+	nc, err := c.DialContext(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok && refused.Reason == ssh.Prohibited {
+		c.forbiddenPort.CompareAndSwap(0, int32(port))
+		return nil, fmt.Errorf("%w: %w", ErrForbidden, err)
+	}
+	return nc, err
+}
+
+// forbidden returns [ErrForbidden] if the key is known to forbid a port.
+func (c *connection) forbidden() error {
+	if port := c.forbiddenPort.Load(); port != 0 {
+		return fmt.Errorf("%w: port %d", ErrForbidden, port)
+	}
+	return nil
+}
