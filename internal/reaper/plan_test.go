@@ -85,7 +85,7 @@ func (st *stage) container(t *testing.T, session int64, state string) string {
 		return fmt.Sprint("removed", session)
 	}
 	host, databaseID := st.Hosts[0], st.Sessions.DatabaseID
-	c, err := host.StrangerContainer(fmt.Sprintf("wrp_%.8s_%d", databaseID, session), map[string]string{
+	c, err := host.ForeignContainer(fmt.Sprintf("wrp_%.8s_%d", databaseID, session), map[string]string{
 		"wrpdistributor.database": databaseID, "wrpdistributor.session": fmt.Sprint(session), "wrpdistributor.claim": nonce(session),
 	}, 0)
 	must(t, err)
