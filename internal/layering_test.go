@@ -15,6 +15,7 @@ func TestLayering(t *testing.T) {
 	// so may test kits, whose names end in "test", and the programs torture and bench.
 	allowed := map[string][]string{
 		"migrations":               {},
+		"internal/cli":             {},
 		"internal/clock":           {},
 		"internal/hosts":           {"internal/clock"},
 		"internal/pretend":         {"internal/pretend/standin"},

@@ -13,6 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/reaper"
@@ -22,10 +23,10 @@ import (
 // errUnclean means that the report already says what could not be cleaned.
 var errUnclean = errors.New("something could not be cleaned, see above")
 
-func clean(cmd *cobra.Command, opt *options, code *int) error {
+func clean(cmd *cobra.Command, opt *options) error {
 	cfg, err := service.LoadRunning(opt.envFile)
 	if err != nil {
-		return err
+		return cli.Usage(err)
 	}
 	level := slog.LevelError // the report has the rest
 	if cfg.LogLevel == slog.LevelDebug {
@@ -35,9 +36,8 @@ func clean(cmd *cobra.Command, opt *options, code *int) error {
 	ctx := cmd.Context()
 	db, err := database.Open(ctx, service.Database(cfg, false))
 	if errors.Is(err, database.ErrNoDatabase) {
-		return err // a wrong folder, most likely
+		return cli.Usage(err) // a wrong folder, most likely
 	}
-	*code = exitFailed
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func clean(cmd *cobra.Command, opt *options, code *int) error {
 	defer svc.Close()
 	switch {
 	case opt.forgetHost != "":
-		return forget(cmd, opt, cfg, svc, code)
+		return forget(cmd, opt, cfg, svc)
 	case opt.every > 0:
 		return repeat(cmd, opt, svc)
 	}
@@ -69,7 +69,7 @@ func once(cmd *cobra.Command, opt *options, svc *service.Service) error {
 	if err != nil {
 		return err
 	}
-	if err := print(cmd.OutOrStdout(), report, opt); err != nil {
+	if err := writeReport(cmd.OutOrStdout(), report, opt); err != nil {
 		return err
 	}
 	if len(report.Problems) > 0 {
@@ -96,7 +96,7 @@ func repeat(cmd *cobra.Command, opt *options, svc *service.Service) error {
 	}
 }
 
-func print(w io.Writer, r *reaper.Report, opt *options) error {
+func writeReport(w io.Writer, r *reaper.Report, opt *options) error {
 	if opt.json {
 		return json.NewEncoder(w).Encode(r)
 	}
@@ -115,11 +115,10 @@ func print(w io.Writer, r *reaper.Report, opt *options) error {
 }
 
 // forget gives up the sessions of a host that is gone for good.
-func forget(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.Service, code *int) error {
+func forget(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.Service) error {
 	for _, h := range cfg.Hosts {
 		if h.Name == opt.forgetHost {
-			*code = exitUsage
-			return fmt.Errorf("--forget-host %s: the host is still in CONTAINER_HOSTS; take it out first", opt.forgetHost)
+			return cli.Usage(fmt.Errorf("--forget-host %s: the host is still in CONTAINER_HOSTS; take it out first", opt.forgetHost))
 		}
 	}
 	n, err := svc.Store.Forget(cmd.Context(), opt.forgetHost)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"wrpdistributor/internal/cli"
 )
 
 // options are what the command line says.
@@ -23,7 +25,7 @@ type options struct {
 
 const defaultTimeout = 10 // minutes
 
-func rootCommand(code *int) *cobra.Command {
+func rootCommand() *cobra.Command {
 	opt := &options{timeout: defaultTimeout}
 	cmd := &cobra.Command{
 		Use:   "cleanup [minutes]",
@@ -39,14 +41,12 @@ each says what), 2 wrong usage or settings, nothing was touched.`,
   cleanup --dry-run                 only say what would be done
   cleanup --every 1m --timeout 10   stay and clean every minute
   cleanup --forget-host old.example give up the sessions of a host that is gone for good`,
-		Args:          cobra.MaximumNArgs(1),
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := opt.check(cmd.Flags(), args); err != nil {
-				return err
+			if err := opt.validate(cmd.Flags(), args); err != nil {
+				return cli.Usage(err)
 			}
-			return clean(cmd, opt, code)
+			return clean(cmd, opt)
 		},
 	}
 	f := cmd.Flags()
@@ -61,8 +61,9 @@ each says what), 2 wrong usage or settings, nothing was touched.`,
 	return cmd
 }
 
-// check judges what the flags say together.
-func (o *options) check(flags *pflag.FlagSet, args []string) error {
+// validate takes the minutes from the argument, if there is one, and reports flags
+// that do not go together.
+func (o *options) validate(flags *pflag.FlagSet, args []string) error {
 	if len(args) == 1 {
 		if flags.Changed("timeout") {
 			return fmt.Errorf("minutes are given twice, as --timeout and as %q", args[0])

@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/database"
 )
 
@@ -27,7 +28,7 @@ func exitCode(t *testing.T, env map[string]string, withDatabase bool, args ...st
 			t.Fatal(err)
 		}
 	}
-	return run(t.Context(), args, t.Output(), t.Output())
+	return cli.ExitCode(run(t.Context(), args, t.Output(), t.Output()))
 }
 
 func TestExitCodeSaysWhetherAnythingWasTouched(t *testing.T) {
@@ -73,7 +74,7 @@ func TestExitCodeOfDatabaseThatIsNotSetUp(t *testing.T) {
 	if err := os.WriteFile("data/distributor.db", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := run(t.Context(), nil, t.Output(), t.Output()); got != 1 {
+	if got := cli.ExitCode(run(t.Context(), nil, t.Output(), t.Output())); got != 1 {
 		t.Errorf("cleanup on an empty database exits %d, want 1", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/database"
 )
 
@@ -60,7 +61,7 @@ func TestExitCodeSaysWhetherAnythingWasTouched(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			prepare(t, tt.env, tt.database)
-			if got := run(t.Context(), tt.args, t.Output(), t.Output()); got != tt.want {
+			if got := cli.ExitCode(run(t.Context(), tt.args, t.Output(), t.Output())); got != tt.want {
 				t.Errorf("distributor %q exits %d, want %d", tt.args, got, tt.want)
 			}
 		})

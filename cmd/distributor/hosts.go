@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
@@ -18,7 +19,7 @@ import (
 	"wrpdistributor/internal/session"
 )
 
-func hostsCommand(opt *options, code *int) *cobra.Command {
+func hostsCommand(opt *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hosts",
 		Short: "List container hosts, take one out of service and back in",
@@ -35,7 +36,7 @@ CONTAINER_HOSTS, and undrain it to forget the mark.`,
 		Short:   "Give a host no new sessions",
 		Example: `  distributor hosts drain c1.example --reason "new kernel on Sunday"`,
 		Args:    cobra.ExactArgs(1),
-		RunE: withService(opt, code, func(cmd *cobra.Command, svc *service.Service, args []string) error {
+		RunE: withService(opt, func(cmd *cobra.Command, svc *service.Service, args []string) error {
 			return drainHost(cmd, svc, args[0], reason)
 		}),
 	}
@@ -45,26 +46,25 @@ CONTAINER_HOSTS, and undrain it to forget the mark.`,
 		Short:   "Give a host sessions again",
 		Example: `  distributor hosts undrain c1.example`,
 		Args:    cobra.ExactArgs(1),
-		RunE:    withService(opt, code, undrainHost),
+		RunE:    withService(opt, undrainHost),
 	}, &cobra.Command{
 		Use:     "list",
 		Short:   "Say how each host is doing, and why it takes no sessions",
 		Example: `  distributor hosts list`,
 		Args:    cobra.NoArgs,
-		RunE:    withService(opt, code, listHosts),
+		RunE:    withService(opt, listHosts),
 	})
 	return cmd
 }
 
 // withService opens the service for a command that works on a database which is
 // there already.
-func withService(opt *options, code *int, do func(*cobra.Command, *service.Service, []string) error) func(*cobra.Command, []string) error {
+func withService(opt *options, do func(*cobra.Command, *service.Service, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		cfg, err := service.LoadRunning(opt.envFile)
 		if err != nil {
-			return err
+			return cli.Usage(err)
 		}
-		*code = exitFailed
 		svc, err := openService(cmd.Context(), cfg)
 		if err != nil {
 			return err

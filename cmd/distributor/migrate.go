@@ -8,13 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/service"
 	"wrpdistributor/internal/session"
 )
 
-func migrateCommand(opt *options, code *int) *cobra.Command {
+func migrateCommand(opt *options) *cobra.Command {
 	var down bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
@@ -31,9 +32,8 @@ which that shape cannot hold are stopped first. Stop the service before.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(opt.envFile)
 			if err != nil {
-				return err
+				return cli.Usage(err)
 			}
-			*code = exitFailed
 			db, err := database.Open(cmd.Context(), service.Database(cfg, !down))
 			if err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/reaper"
@@ -15,12 +16,11 @@ import (
 )
 
 // serve runs the service until ctx is done.
-func serve(ctx context.Context, opt *options, stderr io.Writer, code *int) error {
+func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 	cfg, err := load(opt)
 	if err != nil {
-		return err
+		return cli.Usage(err)
 	}
-	*code = exitFailed
 	log := newLogger(cfg, stderr)
 
 	var pretending *service.Pretending
