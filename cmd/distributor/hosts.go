@@ -65,7 +65,7 @@ func withService(opt *options, do func(*cobra.Command, *service.Service, []strin
 		if err != nil {
 			return cli.Usage(err)
 		}
-		svc, err := openService(cmd.Context(), cfg)
+		svc, err := openExisting(cmd.Context(), cfg)
 		if err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func withService(opt *options, do func(*cobra.Command, *service.Service, []strin
 	}
 }
 
-func openService(ctx context.Context, cfg *config.Config) (*service.Service, error) {
+func openExisting(ctx context.Context, cfg *config.Config) (*service.Service, error) {
 	db, err := database.Open(ctx, service.Database(cfg, false))
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,17 +40,6 @@ func Pretend(cfg *config.Config, n int, log *slog.Logger) (*Pretending, error) {
 		log.Warn("AUTH_TOKEN is not set, clients send: Bearer: " + config.PretendToken)
 	}
 	return p, nil
-}
-
-// ClearRows deletes what an earlier process left in the database: its pretend
-// containers ended with it.
-func (p *Pretending) ClearRows(ctx context.Context, svc *Service) error {
-	for _, h := range svc.Pool.Hosts() {
-		if _, err := svc.Store.Forget(ctx, h.Name); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Close ends the hosts.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
@@ -81,23 +80,4 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 func (s *Service) Close() error {
 	s.Sessions.Close()
 	return errors.Join(s.Pool.Close(), s.DB.Close())
-}
-
-// ComparePool warns if the process before this one worked on the same database
-// with another pool. Both go on: while hosts are being changed that is normal.
-func (s *Service) ComparePool(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
-	mine := describe(cfg)
-	before, err := s.Store.SwapPool(ctx, mine)
-	if err == nil && before != "" && before != mine {
-		log.WarnContext(ctx, "another process last used this database with other hosts, limits or ports; all of them should have the same", "before", before, "now", mine)
-	}
-	return err
-}
-
-func describe(cfg *config.Config) string {
-	names := make([]string, len(cfg.Hosts))
-	for i, h := range cfg.Hosts {
-		names[i] = fmt.Sprintf("%s=%d", h.Name, h.Max)
-	}
-	return fmt.Sprintf("hosts %s from port %d", strings.Join(names, ","), cfg.StartPort)
 }
