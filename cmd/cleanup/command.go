@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"wrpdistributor/internal/cli"
+	"wrpdistributor/internal/config"
 )
 
 // options are what the command line says.
@@ -86,8 +87,6 @@ func (o *options) validate(flags *pflag.FlagSet, args []string) error {
 // minutes is a flag: a whole number from 1 on.
 type minutes int
 
-const maxMinutes = 365 * 24 * 60
-
 // String implements [pflag.Value].
 func (m *minutes) String() string { return strconv.Itoa(int(*m)) }
 
@@ -97,8 +96,8 @@ func (m *minutes) Type() string { return "minutes" }
 // Set implements [pflag.Value].
 func (m *minutes) Set(text string) error {
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxMinutes {
-		return fmt.Errorf("want whole minutes from 1 to %d", maxMinutes)
+	if err != nil || n < 1 || n > config.MaxMinutes {
+		return fmt.Errorf("want whole minutes from 1 to %d", config.MaxMinutes)
 	}
 	*m = minutes(n)
 	return nil

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
 )
 
 // DefaultFile is the one file that [Load] does not miss if it is not there.
@@ -23,6 +24,9 @@ const DefaultFile = ".env"
 
 // PretendToken is what clients of pretend hosts send if AUTH_TOKEN is not set.
 const PretendToken = "pretend"
+
+// MaxMinutes is the longest time that a session may be unused, in minutes.
+const MaxMinutes = 60 * 24 * 365
 
 // A Config holds all settings, checked. Load makes it; its zero value is of no
 // use. Each field is named after its variable.
@@ -52,7 +56,7 @@ type Config struct {
 	Container hosts.Container // WRP_IMAGE, WRP_ARGS, CONTAINER_...; a limit of 0 is none
 
 	ConnectTimeout  time.Duration
-	StartTimeout    time.Duration // at least minStartTimeout
+	StartTimeout    time.Duration // at least [session.MinStartTimeout]
 	ReadyTimeout    time.Duration // less than StartTimeout
 	StopTimeout     time.Duration
 	OrphanGrace     time.Duration
@@ -164,10 +168,10 @@ func (p *parser) timeouts(c *Config, v *variables) {
 		p.wrong("WARM_MAX_AGE", v.WarmMaxAge, "want at least %s", minWarmAge)
 	}
 	c.WarmRelease = p.choice("WARM_RELEASE_ON_EXIT", v.WarmReleaseOnExit, "yes", "no") == "yes"
-	c.CleanupTimeout = time.Duration(p.number("CLEANUP_TIMEOUT", v.CleanupTimeout, 1, maxMinutes)) * time.Minute
+	c.CleanupTimeout = time.Duration(p.number("CLEANUP_TIMEOUT", v.CleanupTimeout, 1, MaxMinutes)) * time.Minute
 
-	if c.StartTimeout > 0 && c.StartTimeout < minStartTimeout {
-		p.wrong("START_TIMEOUT", v.StartTimeout, "want at least %s", minStartTimeout)
+	if c.StartTimeout > 0 && c.StartTimeout < session.MinStartTimeout {
+		p.wrong("START_TIMEOUT", v.StartTimeout, "want at least %s", session.MinStartTimeout)
 	} else if c.StartTimeout > 0 && c.ReadyTimeout >= c.StartTimeout {
 		// Whoever waits longer finds the start taken back under his feet.
 		p.wrong("READY_TIMEOUT", v.ReadyTimeout, "want less than START_TIMEOUT, which is %s", c.StartTimeout)

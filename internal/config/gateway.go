@@ -5,14 +5,11 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
 )
 
 const (
 	selfSigned = "self-signed" // the GATEWAY_TLS_CERT that we make ourselves
-
-	// A gateway writes down up to 15 s late that a session is used; what is
-	// frozen sooner than that may be in use.
-	minFreeze = 30 * time.Second
 
 	// Preparing a container takes seconds; one that waits for less is never had.
 	minWarmAge = time.Minute
@@ -52,8 +49,8 @@ func (p *parser) gateway(c *Config, v *variables) {
 	}
 	if v.FreezeAfter != "" {
 		g.FreezeAfter = p.duration("FREEZE_AFTER", v.FreezeAfter)
-		if g.FreezeAfter > 0 && g.FreezeAfter < minFreeze {
-			p.wrong("FREEZE_AFTER", v.FreezeAfter, "want at least %s", minFreeze)
+		if g.FreezeAfter > 0 && g.FreezeAfter < session.MinFreezeAfter {
+			p.wrong("FREEZE_AFTER", v.FreezeAfter, "want at least %s", session.MinFreezeAfter)
 		}
 	}
 }

@@ -9,17 +9,14 @@ import (
 	"strings"
 
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
 )
 
 const (
-	local   = "local" // the entry that means this machine's own engine
-	sshPort = "22"
-	noFile  = "/dev/null"
-
-	// Above its slots a host needs some more ports, to step aside when a
-	// stranger holds one of them.
-	sparePorts = 16
-	maxLimit   = maxPort - sparePorts - 1 // with START_PORT=1
+	local    = "local" // the entry that means this machine's own engine
+	sshPort  = "22"
+	noFile   = "/dev/null"
+	maxLimit = maxPort - session.SparePorts - 1 // with START_PORT=1
 )
 
 // pool parses the lists that have one entry for each host.
@@ -117,9 +114,9 @@ func (p *parser) ports(pool []hosts.Host, value string, start int) {
 	for _, h := range pool {
 		most = max(most, h.Max)
 	}
-	if start+most+sparePorts > maxPort {
+	if start+most+session.SparePorts > maxPort {
 		p.wrong("START_PORT", value, "with %d containers on a host, and %d spare ports above them, want at most %d",
-			most, sparePorts, maxPort-sparePorts-most)
+			most, session.SparePorts, maxPort-session.SparePorts-most)
 	}
 }
 

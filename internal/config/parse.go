@@ -14,17 +14,13 @@ import (
 )
 
 const (
-	maxPort    = 65535
-	maxPids    = 4 << 20 // what Linux can count on 64 bits
-	maxMinutes = 60 * 24 * 365
+	maxPort = 65535
+	maxPids = 4 << 20 // what Linux can count on 64 bits
 
 	minMemory = 6 << 20 // the engine refuses less
 	maxMemory = 1 << 50
 	minCPUs   = 0.01 // the engine refuses less
 	maxCPUs   = 10000
-
-	// Calls to Docker end 10 s before START_TIMEOUT, and need some time.
-	minStartTimeout = 15 * time.Second
 )
 
 // number parses a whole number.
