@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -99,6 +100,33 @@ func FuzzDSN(f *testing.F) {
 		}
 		if _, err := mysql.NewConnector(db.MySQL); err != nil {
 			t.Errorf("DSN %q: the driver says %v", dsn, err)
+		}
+	})
+}
+
+// FuzzDotenv reads any text as a file, and as the value of a variable.
+func FuzzDotenv(f *testing.F) {
+	for _, text := range []string{
+		"", "A=1\nB='2'\nC=\"3\\n\" # c\nD=${A}x\n", "export A= b # c\r\n#x\nB: \"${A} \\${A} $A\"",
+		"A='x\ny'\nB=C:\\x #", `A="\""`, "s3cr3t", "A='s3cr3t", "pa$WORD${", "\x00\xff\u2028",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, err := parseDotenv(text); err != nil {
+			var line int
+			const format = "line %d cannot be read, want NAME=value, in quotes if it has any"
+			if n, _ := fmt.Sscanf(err.Error(), "line %d", &line); n != 1 || err.Error() != fmt.Sprintf(format, line) || line < 1 || line > strings.Count(text, "\n")+1 {
+				t.Errorf("%q: %v", text, err)
+			}
+		}
+		text = strings.ReplaceAll(text, "\r\n", "\n")
+		if strings.ContainsAny(text, `'\`) {
+			return // has no place between single quotes
+		}
+		got, err := parseDotenv("A=1\nB='" + text + "'\nC=3")
+		if err != nil || got["A"] != "1" || got["B"] != text || got["C"] != "3" {
+			t.Errorf("%q between single quotes is read as %q, %v", text, got, err)
 		}
 	})
 }
