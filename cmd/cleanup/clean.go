@@ -20,7 +20,7 @@ import (
 	"wrpdistributor/internal/service"
 )
 
-// errUnclean means that the report already says what could not be cleaned.
+// errUnclean says nothing about the causes, because the report has them.
 var errUnclean = errors.New("something could not be cleaned, see above")
 
 func clean(cmd *cobra.Command, opt *options) error {
@@ -28,7 +28,7 @@ func clean(cmd *cobra.Command, opt *options) error {
 	if err != nil {
 		return cli.Usage(err)
 	}
-	level := slog.LevelError // the report has the rest
+	level := slog.LevelError // what is less is in the report
 	if cfg.LogLevel == slog.LevelDebug {
 		level = slog.LevelDebug
 	}
@@ -78,8 +78,8 @@ func once(cmd *cobra.Command, opt *options, svc *service.Service) error {
 	return nil
 }
 
-// repeat makes passes until the process is told to end. What goes wrong in one
-// is said, and left to the next.
+// repeat makes passes until the command's context is done. A pass that fails is
+// reported, and does not keep the next one from being made.
 func repeat(cmd *cobra.Command, opt *options, svc *service.Service) error {
 	ctx := cmd.Context()
 	tick := time.NewTicker(opt.every)
@@ -114,7 +114,7 @@ func writeReport(w io.Writer, r *reaper.Report, opt *options) error {
 	return nil
 }
 
-// forget gives up the sessions of a host that is gone for good.
+// forget deletes the rows of sessions on a host that is gone for good.
 func forget(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.Service) error {
 	for _, h := range cfg.Hosts {
 		if h.Name == opt.forgetHost {
@@ -140,11 +140,12 @@ func newBar(w io.Writer) bar {
 	return bar{progressbar.NewOptions(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("sessions"), progressbar.OptionClearOnFinish(), progressbar.OptionShowCount())}
 }
 
-// step counts one more. The reaper's own count may come out of order.
+// step counts one more session. How many the reaper says are done is ignored,
+// because it works on several at once and may say it out of order.
 func (b bar) step(_, total int) {
 	if b.ProgressBar != nil {
 		b.ChangeMax(total)
-		_ = b.Add(1) // it is only a picture
+		_ = b.Add(1) // it fails only beyond the total
 	}
 }
 

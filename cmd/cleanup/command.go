@@ -30,18 +30,18 @@ func rootCommand() *cobra.Command {
 	opt := &options{timeout: defaultTimeout}
 	cmd := &cobra.Command{
 		Use:   "cleanup [minutes]",
-		Short: "End idle sessions and remove what was left behind",
-		Long: `End every session that no client has used for the given time, repair what
+		Short: "Stop idle sessions and remove what was left behind",
+		Long: `Stop every session that no client has used for the given time, repair what
 crashes left behind, and remove containers of this service that no session
 knows. One host that cannot be reached does not keep the others from it.
 
 Exit status: 0 all went well, 1 something could not be cleaned (a sentence for
 each says what), 2 wrong usage or settings, nothing was touched.`,
 		Example: `  cleanup --timeout 10              what cron runs every minute
-  cleanup --all                     end every session, before a shutdown
+  cleanup --all                     stop every session, before a shutdown
   cleanup --dry-run                 only say what would be done
   cleanup --every 1m --timeout 10   stay and clean every minute
-  cleanup --forget-host old.example give up the sessions of a host that is gone for good`,
+  cleanup --forget-host old.example forget the sessions of a host that is gone for good`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := opt.validate(cmd.Flags(), args); err != nil {
@@ -52,13 +52,13 @@ each says what), 2 wrong usage or settings, nothing was touched.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&opt.envFile, "env-file", ".env", "file with settings; variables of the process win over it")
-	f.Var(&opt.timeout, "timeout", "end sessions unused for this many `minutes`, from 1 on")
-	f.BoolVar(&opt.all, "all", false, "end every session, used or not")
+	f.Var(&opt.timeout, "timeout", "stop sessions unused for this many `minutes`, from 1 on")
+	f.BoolVar(&opt.all, "all", false, "stop every session, used or not")
 	f.DurationVar(&opt.every, "every", 0, "do not exit, clean again after each `duration`, like 1m")
 	f.BoolVar(&opt.noOrphans, "no-orphans", false, "leave containers that no session knows alone")
 	f.BoolVar(&opt.dryRun, "dry-run", false, "change nothing, say what would be done")
 	f.BoolVar(&opt.json, "json", false, "report in JSON")
-	f.StringVar(&opt.forgetHost, "forget-host", "", "delete all sessions of a `host` that is not configured any more, and exit")
+	f.StringVar(&opt.forgetHost, "forget-host", "", "forget all sessions of a `host` that is not configured any more, and exit")
 	return cmd
 }
 

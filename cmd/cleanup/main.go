@@ -1,4 +1,4 @@
-// Command cleanup ends idle sessions and removes what was left behind. It is
+// Command cleanup stops idle sessions and removes what was left behind. It is
 // made for cron, and for operators.
 package main
 

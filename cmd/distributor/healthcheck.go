@@ -11,7 +11,7 @@ import (
 	"wrpdistributor/internal/cli"
 )
 
-// healthcheckCommand is for container images that have nothing else to ask with.
+// healthcheckCommand is for container images without curl.
 func healthcheckCommand() *cobra.Command {
 	var address string
 	cmd := &cobra.Command{

@@ -25,7 +25,7 @@ func hostsCommand(opt *options) *cobra.Command {
 		Short: "List container hosts, take one out of service and back in",
 		Long: `List container hosts, take one out of service and back in.
 
-A drained host takes no new sessions and keeps its own until they end. To take a
+A drained host takes no new sessions and keeps its own until they stop. To take a
 host out for good: drain it, wait until it has no sessions, remove it from
 CONTAINER_HOSTS, and undrain it to forget the mark.`,
 		Args: cobra.NoArgs,
@@ -57,8 +57,8 @@ CONTAINER_HOSTS, and undrain it to forget the mark.`,
 	return cmd
 }
 
-// withService opens the service for a command that works on a database which is
-// there already.
+// withService returns what a command runs that needs the service. The database has
+// to be there already.
 func withService(opt *options, do func(*cobra.Command, *service.Service, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		cfg, err := service.LoadRunning(opt.envFile)

@@ -61,7 +61,7 @@ func migrateDown(cmd *cobra.Command, cfg *config.Config, db *database.DB, log *s
 	}
 	defer closeAll(svc, log)
 	if err := db.Migrate(ctx); err != nil {
-		return err // an older schema of ours may lack what is looked for below
+		return err // an older schema of ours may lack columns that Unfit and Down read
 	}
 	unfit, err := database.Unfit(ctx, db)
 	if err != nil {

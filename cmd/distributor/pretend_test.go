@@ -41,7 +41,7 @@ func TestDecision38Pretend(t *testing.T) {
 	pretend()
 	put(202)
 	put(204)
-	if out := s.proc.Output(); !strings.Contains(out, "PRETENDING") {
+	if out := s.proc.Output(); !strings.Contains(out, "hosts=2 from=127.0.0.2") {
 		t.Errorf("the log does not say that it pretends:\n%s", out)
 	}
 	if out := s.run(0, "distributor", "hosts", "list"); strings.Count(out, "yes") != 2 {

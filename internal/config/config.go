@@ -89,14 +89,14 @@ func load(envFile string, pretend bool) (*Config, error) {
 	return parse(v, pretend)
 }
 
-// parse judges the variables, those first that the hosts need.
+// parse judges the variables, beginning with those that the hosts depend on.
 func parse(v *variables, pretend bool) (*Config, error) {
 	p := new(parser)
 	c := &Config{AuthToken: p.token("AUTH_TOKEN", v.AuthToken, v.AuthTokenFile)}
 	switch {
 	case v.AuthToken != "" || v.AuthTokenFile != "":
 	case pretend:
-		c.AuthToken = PretendToken // nothing is behind it that wants protection
+		c.AuthToken = PretendToken // there is nothing to protect
 	default:
 		p.wrong("AUTH_TOKEN", "", "not set, want the secret that clients send, for example from: openssl rand -hex 20")
 	}
@@ -126,12 +126,12 @@ func (p *parser) access(c *Config, v *variables) {
 	if c.Distribution == "fillhost" {
 		c.Strategy = hosts.FillHost
 	}
-	// New keys go to the data folder: the folder with the private keys may
-	// well be read-only.
-	learnt := filepath.Join(v.DataDir, "known_hosts")
-	c.KnownHosts.Files = []string{filepath.Join(v.SSHDir, "known_hosts"), learnt}
+	// New host keys go to the data folder, because the folder with the private
+	// keys may be read-only.
+	learned := filepath.Join(v.DataDir, "known_hosts")
+	c.KnownHosts.Files = []string{filepath.Join(v.SSHDir, "known_hosts"), learned}
 	if p.choice("SSH_HOST_KEYS", v.SSHHostKeys, "strict", "accept-new") == "accept-new" {
-		c.KnownHosts.AcceptNew = learnt
+		c.KnownHosts.AcceptNew = learned
 	}
 }
 
@@ -173,7 +173,8 @@ func (p *parser) timeouts(c *Config, v *variables) {
 	if c.StartTimeout > 0 && c.StartTimeout < session.MinStartTimeout {
 		p.wrong("START_TIMEOUT", v.StartTimeout, "want at least %s", session.MinStartTimeout)
 	} else if c.StartTimeout > 0 && c.ReadyTimeout >= c.StartTimeout {
-		// Whoever waits longer finds the start taken back under his feet.
+		// At START_TIMEOUT the start is rolled back, whoever still waits for the
+		// container to be ready.
 		p.wrong("READY_TIMEOUT", v.ReadyTimeout, "want less than START_TIMEOUT, which is %s", c.StartTimeout)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestDotenvValues(t *testing.T) {
@@ -42,10 +43,7 @@ func TestDotenvValues(t *testing.T) {
 	} {
 		file := writeFile(t, filepath.Join(t.TempDir(), "env"), tt.text)
 		got, err := readFile(file)
-		if tt.want == nil {
-			tt.want = map[string]string{}
-		}
-		if diff := cmp.Diff(tt.want, got); diff != "" || err != nil {
+		if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got):\n%s", tt.name, err, diff)
 		}
 	}

@@ -114,7 +114,7 @@ func (v *variables) complete(lookup func(name string) string) {
 	}
 }
 
-// readFile returns the variables in a .env file.
+// readFile returns the variables in a .env file, none if there is no file.
 func readFile(name string) (map[string]string, error) {
 	if name == "" {
 		return nil, nil

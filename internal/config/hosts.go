@@ -108,7 +108,7 @@ func (p *parser) perHost(name, list string, least, hosts int) []int {
 	return numbers
 }
 
-// ports sees that every host's ports are there.
+// ports checks that the port of every slot, and the spare ones, exist.
 func (p *parser) ports(pool []hosts.Host, value string, start int) {
 	most := 0
 	for _, h := range pool {
@@ -195,7 +195,7 @@ func (p *parser) certs(pool []hosts.Host, list string) {
 	}
 }
 
-// tlsFiles parses cert~key; nil: that is not what it is.
+// tlsFiles parses cert~key. It returns nil if entry is something else.
 func tlsFiles(entry string) *hosts.TLSFiles {
 	cert, key, _ := strings.Cut(entry, "~")
 	if !isHostFile(cert) || !isHostFile(key) {
@@ -250,7 +250,7 @@ func splitHost(entry string) (host, port string, ok bool) {
 	return host, port, isHost(host) && isPort(port)
 }
 
-// isHost tells an IP address or a host name. Names may have underscores:
+// isHost reports whether s is an IP address or a host name. Names may have underscores:
 // Compose gives such names to its services.
 func isHost(s string) bool {
 	if _, err := netip.ParseAddr(s); err == nil {
@@ -269,12 +269,13 @@ func isHost(s string) bool {
 	return len(s) <= 253
 }
 
+// isPort reports whether s is the number of a port, other than 0.
 func isPort(s string) bool {
 	n, err := strconv.Atoi(s)
 	return err == nil && n >= 1 && n <= maxPort
 }
 
-// isHostFile tells a path that can be mounted into a container.
+// isHostFile reports whether s is a path that can be mounted into a container.
 func isHostFile(s string) bool {
 	return path.IsAbs(s) && s != noFile && !strings.ContainsAny(s, ":~")
 }

@@ -61,8 +61,8 @@ func (p *parser) line(name, value string) string {
 	return value
 }
 
-// memory parses bytes. Only a plain 0 is no limit: 0.5 is somebody who forgot
-// the unit.
+// memory parses a size. Only a plain 0 means no limit: with 0.5 the unit was
+// probably forgotten.
 func (p *parser) memory(name, value string) int64 {
 	if value == "0" {
 		return 0
@@ -89,7 +89,7 @@ func (p *parser) cpus(name, value string) float64 {
 }
 
 // image parses what "docker run" would take. The engine would refuse anything
-// else too, but only with the first client waiting.
+// else too, but only when the first client is waiting for its container.
 func (p *parser) image(name, value string) string {
 	if _, err := reference.ParseAnyReference(value); err != nil {
 		p.wrong(name, value, "want the name of an image, such as alb42/amifoxserver:latest")

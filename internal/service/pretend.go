@@ -14,7 +14,7 @@ import (
 	"wrpdistributor/internal/pretend"
 )
 
-// Pretending is a pool of pretend hosts in this process, for client authors and
+// A Pretending is pretend hosts in this process, for client authors and
 // demonstrations.
 type Pretending struct {
 	pool     *pretend.Pool
@@ -35,14 +35,14 @@ func Pretend(cfg *config.Config, n int, log *slog.Logger) (*Pretending, error) {
 	if err := errors.Join(manifest.Save(p.manifest), usePretend(cfg, manifest)); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	log.Warn("PRETENDING: there is no Docker and no browser behind this, only stand-ins in this process", "hosts", n, "from", cfg.Hosts[0].Address)
+	log.Warn("pretending; no Docker and no browsers", "hosts", n, "from", cfg.Hosts[0].Address)
 	if cfg.AuthToken == config.PretendToken {
-		log.Warn("AUTH_TOKEN is not set, clients send: Bearer: " + config.PretendToken)
+		log.Warn("AUTH_TOKEN not set; clients send the default", "bearer", config.PretendToken)
 	}
 	return p, nil
 }
 
-// Close ends the hosts.
+// Close stops the hosts.
 func (p *Pretending) Close() error {
 	return errors.Join(os.Remove(p.manifest), p.pool.Close())
 }

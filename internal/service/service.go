@@ -1,5 +1,5 @@
-// Package service puts together the parts that every command of the
-// distributor works with: database, hosts, sessions and reaper.
+// Package service connects the parts that every command works with: database,
+// pool, sessions and reaper.
 package service
 
 import (
@@ -15,7 +15,7 @@ import (
 	"wrpdistributor/internal/session"
 )
 
-// A Service is the parts, connected.
+// A Service is those parts, connected. They are there until [Service.Close].
 type Service struct {
 	DB       *database.DB
 	Pool     *hosts.Pool
@@ -30,8 +30,8 @@ func Database(cfg *config.Config, create bool) database.Config {
 	return database.Config{MySQL: cfg.Database.MySQL, Path: cfg.Database.Path, Create: create}
 }
 
-// Open connects the parts to an open, migrated database. It takes db over, and
-// connects to no host yet.
+// Open connects the parts to an open, migrated database. It closes db if it fails,
+// and leaves it to [Service.Close] otherwise. No host is connected to yet.
 func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Logger) (*Service, error) {
 	id, err := db.DatabaseID(ctx)
 	if err != nil {
@@ -76,7 +76,7 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	}, nil
 }
 
-// Close ends what is under way and closes all connections.
+// Close rolls back starts that are under way and closes all connections.
 func (s *Service) Close() error {
 	s.Sessions.Close()
 	return errors.Join(s.Pool.Close(), s.DB.Close())

@@ -27,10 +27,10 @@ type Options struct {
 	Pretend  pretend.Config // how the hosts are
 	Strategy hosts.Strategy // nil: FillHost
 	TLS      *hosts.TLSFiles
-	Warm     int // containers that should wait on each host; 0: none
+	Warm     int // containers to keep warm on each host
 	WarmTLS  int
 	Watch    bool // run the pool, as the distributor does
-	Gateway  bool // containers are private
+	Gateway  bool // sessions are reached through the gateway
 
 	StartTimeout time.Duration // 0: 15 s
 	ReadyTimeout time.Duration // 0: 5 s
