@@ -56,25 +56,6 @@ func (p *parser) gateway(c *Config, v *variables) {
 	}
 }
 
-// address parses what clients connect to: host:port, or a host, whose port is
-// then that of listen.
-func (p *parser) address(name, value, host, listen string) string {
-	_, port, _ := net.SplitHostPort(listen)
-	if value != "" {
-		var ok bool
-		if h, own, err := net.SplitHostPort(value); err == nil {
-			host, port, ok = h, own, isHost(h) && isPort(own)
-		} else {
-			host = p.host(name, value)
-			ok = true
-		}
-		if !ok {
-			p.wrong(name, value, "want host:port, such as wrp.example:8080; an IPv6 address in brackets")
-		}
-	}
-	return net.JoinHostPort(host, port)
-}
-
 // cert parses cert~key on this machine. It returns nil for a certificate that is
 // to be made.
 func (p *parser) cert(name, value string) *hosts.TLSFiles {

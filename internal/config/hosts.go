@@ -2,7 +2,6 @@ package config
 
 import (
 	"net"
-	"net/netip"
 	"path"
 	"path/filepath"
 	"strconv"
@@ -231,48 +230,6 @@ func lines(list string, hosts int) []string {
 		return strings.Split(list, ",")
 	}
 	return all
-}
-
-// splitHost takes apart host, host:port, an IPv6 address, [address] and
-// [address]:port.
-func splitHost(entry string) (host, port string, ok bool) {
-	host, port = entry, sshPort
-	bare, bracketed := strings.CutPrefix(entry, "[")
-	if bracketed && strings.HasSuffix(bare, "]") {
-		host = strings.TrimSuffix(bare, "]")
-		return host, port, isHost(host)
-	}
-	if _, err := netip.ParseAddr(entry); err != nil && strings.Contains(entry, ":") {
-		if host, port, err = net.SplitHostPort(entry); err != nil {
-			return "", "", false
-		}
-	}
-	return host, port, isHost(host) && isPort(port)
-}
-
-// isHost reports whether s is an IP address or a host name. Names may have underscores:
-// Compose gives such names to its services.
-func isHost(s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil {
-		return true
-	}
-	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' {
-			return false
-		}
-		for _, r := range label {
-			if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", r) {
-				return false
-			}
-		}
-	}
-	return len(s) <= 253
-}
-
-// isPort reports whether s is the number of a port, other than 0.
-func isPort(s string) bool {
-	n, err := strconv.Atoi(s)
-	return err == nil && n >= 1 && n <= maxPort
 }
 
 // isHostFile reports whether s is a path that can be mounted into a container.

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"net"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,46 +130,4 @@ func (p *parser) words(name, value string) []string {
 		words = append(words, word.String())
 	}
 	return words
-}
-
-// listen parses where to listen. Port 0 takes a free one.
-func (p *parser) listen(name, value string) string {
-	host, port, err := net.SplitHostPort(value)
-	if err != nil || host != "" && !isHost(host) || port != "0" && !isPort(port) {
-		p.wrong(name, value, "want host:port, or :port for all addresses, such as :7777 or 127.0.0.1:7777")
-	}
-	return value
-}
-
-// host parses a name or address without a port.
-func (p *parser) host(name, value string) string {
-	value = strings.TrimSuffix(strings.TrimPrefix(value, "["), "]")
-	if value != "" && !isHost(value) {
-		p.wrong(name, value, "want a host name or an IP address, without a port")
-	}
-	return value
-}
-
-// prefixes parses networks and single addresses; "none" is the empty list, as
-// an empty variable means the default.
-func (p *parser) prefixes(name, value string) []netip.Prefix {
-	if value == "none" {
-		return nil
-	}
-	var list []netip.Prefix
-	for _, entry := range entries(value) {
-		prefix, err := netip.ParsePrefix(entry)
-		if addr, aerr := netip.ParseAddr(entry); aerr == nil {
-			addr = addr.Unmap()
-			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		// Clients' addresses are compared unmapped, a mapped network would
-		// never match.
-		if err != nil || prefix.Addr().Is4In6() {
-			p.wrong(name, value, "entry %q: want a network or an address, such as 10.0.0.0/8 or 192.168.1.7", entry)
-			continue
-		}
-		list = append(list, prefix.Masked())
-	}
-	return list
 }
