@@ -82,7 +82,7 @@ func comparePool(ctx context.Context, cfg *config.Config, svc *service.Service, 
 	pool := describePool(cfg)
 	before, err := svc.Store.SwapPool(ctx, pool)
 	if err == nil && before != "" && before != pool {
-		log.WarnContext(ctx, "pool differs from that of the process before; all should have the same", "before", before, "now", pool)
+		log.WarnContext(ctx, "pool differs from the last process", "before", before, "now", pool)
 	}
 	return err
 }
