@@ -32,8 +32,7 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/script"})
 }
 
-// TestDecision40Every cleans until it is told to end, and then ends well.
-func TestDecision40Every(t *testing.T) {
+func TestEveryCleansUntilSignal(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	t.Setenv("AUTH_TOKEN", "x")

@@ -104,7 +104,7 @@ func FuzzDSN(f *testing.F) {
 	})
 }
 
-// FuzzDotenv reads any text as a file, and as the value of a variable.
+// Any text is read as a file, and as the value of a variable.
 func FuzzDotenv(f *testing.F) {
 	for _, text := range []string{
 		"", "A=1\nB='2'\nC=\"3\\n\" # c\nD=${A}x\n", "export A= b # c\r\n#x\nB: \"${A} \\${A} $A\"",
