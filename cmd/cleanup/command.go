@@ -50,7 +50,11 @@ each says what), 2 wrong usage or settings, nothing was touched.`,
 			return clean(cmd, opt)
 		},
 	}
-	f := cmd.Flags()
+	opt.bind(cmd.Flags())
+	return cmd
+}
+
+func (opt *options) bind(f *pflag.FlagSet) {
 	f.StringVar(&opt.envFile, "env-file", ".env", "file with settings; variables of the process win over it")
 	f.Var(&opt.timeout, "timeout", "stop sessions unused for this many `minutes`, from 1 on")
 	f.BoolVar(&opt.all, "all", false, "stop every session, used or not")
@@ -59,26 +63,25 @@ each says what), 2 wrong usage or settings, nothing was touched.`,
 	f.BoolVar(&opt.dryRun, "dry-run", false, "change nothing, say what would be done")
 	f.BoolVar(&opt.json, "json", false, "report in JSON")
 	f.StringVar(&opt.forgetHost, "forget-host", "", "forget all sessions of a `host` that is not configured any more, and exit")
-	return cmd
 }
 
 // validate takes the minutes from the argument, if there is one, and reports flags
 // that do not go together.
-func (o *options) validate(flags *pflag.FlagSet, args []string) error {
+func (opt *options) validate(flags *pflag.FlagSet, args []string) error {
 	if len(args) == 1 {
 		if flags.Changed("timeout") {
 			return fmt.Errorf("minutes are given twice, as --timeout and as %q", args[0])
 		}
-		if err := o.timeout.Set(args[0]); err != nil {
+		if err := opt.timeout.Set(args[0]); err != nil {
 			return fmt.Errorf("invalid argument %q: %w", args[0], err)
 		}
 	}
 	switch {
-	case flags.Changed("every") && o.every < time.Second:
-		return fmt.Errorf("--every %s: want at least 1s", o.every)
-	case o.every > 0 && (o.all || o.dryRun):
+	case flags.Changed("every") && opt.every < time.Second:
+		return fmt.Errorf("--every %s: want at least 1s", opt.every)
+	case opt.every > 0 && (opt.all || opt.dryRun):
 		return fmt.Errorf("--every does not go with --all or --dry-run")
-	case o.forgetHost != "" && (o.all || o.every > 0):
+	case opt.forgetHost != "" && (opt.all || opt.every > 0):
 		return fmt.Errorf("--forget-host does not go with --all or --every")
 	}
 	return nil

@@ -30,18 +30,7 @@ host out for good: drain it, wait until it has no sessions, remove it from
 CONTAINER_HOSTS, and undrain it to forget the mark.`,
 		Args: cobra.NoArgs,
 	}
-	var reason string
-	drain := &cobra.Command{
-		Use:     "drain HOST",
-		Short:   "Give a host no new sessions",
-		Example: `  distributor hosts drain c1.example --reason "new kernel on Sunday"`,
-		Args:    cobra.ExactArgs(1),
-		RunE: withService(opt, func(cmd *cobra.Command, svc *service.Service, args []string) error {
-			return drainHost(cmd, svc, args[0], reason)
-		}),
-	}
-	drain.Flags().StringVar(&reason, "reason", "", "why, for the list and the log")
-	cmd.AddCommand(drain, &cobra.Command{
+	cmd.AddCommand(drainCommand(opt), &cobra.Command{
 		Use:     "undrain HOST",
 		Short:   "Give a host sessions again",
 		Example: `  distributor hosts undrain c1.example`,
@@ -54,6 +43,21 @@ CONTAINER_HOSTS, and undrain it to forget the mark.`,
 		Args:    cobra.NoArgs,
 		RunE:    withService(opt, listHosts),
 	})
+	return cmd
+}
+
+func drainCommand(opt *options) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:     "drain HOST",
+		Short:   "Give a host no new sessions",
+		Example: `  distributor hosts drain c1.example --reason "new kernel on Sunday"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: withService(opt, func(cmd *cobra.Command, svc *service.Service, args []string) error {
+			return drainHost(cmd, svc, args[0], reason)
+		}),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the list and the log")
 	return cmd
 }
 

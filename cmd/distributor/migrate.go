@@ -34,27 +34,32 @@ which that shape cannot hold are stopped first. Stop the service before.`,
 			if err != nil {
 				return cli.Usage(err)
 			}
-			db, err := database.Open(cmd.Context(), service.Database(cfg, !down))
-			if err != nil {
-				return err
-			}
 			if down {
-				return migrateDown(cmd, cfg, db, newLogger(cfg, cmd.ErrOrStderr()))
+				return migrateDown(cmd, cfg, newLogger(cfg, cmd.ErrOrStderr()))
 			}
-			defer db.Close()
-			if err := db.Migrate(cmd.Context()); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "The database %s is up to date.\n", cfg.Database)
-			return nil
+			return migrateUp(cmd, cfg)
 		},
 	}
 	cmd.Flags().BoolVar(&down, "down", false, "give the database back to the PHP program")
 	return cmd
 }
 
-func migrateDown(cmd *cobra.Command, cfg *config.Config, db *database.DB, log *slog.Logger) error {
+func migrateUp(cmd *cobra.Command, cfg *config.Config) error {
+	db, err := database.OpenAndMigrate(cmd.Context(), service.Database(cfg, true))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	fmt.Fprintf(cmd.OutOrStdout(), "The database %s is up to date.\n", cfg.Database)
+	return nil
+}
+
+func migrateDown(cmd *cobra.Command, cfg *config.Config, log *slog.Logger) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	db, err := database.Open(ctx, service.Database(cfg, false))
+	if err != nil {
+		return err
+	}
 	svc, err := service.Open(ctx, cfg, db, log)
 	if err != nil {
 		return err

@@ -25,21 +25,19 @@ func (p *parser) host(name, value string) string {
 	return value
 }
 
-// address parses what clients connect to: host:port, or a host, whose port is
-// then that of listen.
+// address parses what clients connect to: host:port, or a host, or nothing. What
+// is left out is taken from host and from listen.
 func (p *parser) address(name, value, host, listen string) string {
 	_, port, _ := net.SplitHostPort(listen)
-	if value != "" {
-		var ok bool
-		if h, own, err := net.SplitHostPort(value); err == nil {
-			host, port, ok = h, own, isHost(h) && isPort(own)
-		} else {
-			host = p.host(name, value)
-			ok = true
-		}
-		if !ok {
-			p.wrong(name, value, "want host:port, such as wrp.example:8080; an IPv6 address in brackets")
-		}
+	h, own, err := net.SplitHostPort(value)
+	switch {
+	case value == "":
+	case err != nil:
+		host = p.host(name, value)
+	case isHost(h) && isPort(own):
+		host, port = h, own
+	default:
+		p.wrong(name, value, "want host:port, such as wrp.example:8080; an IPv6 address in brackets")
 	}
 	return net.JoinHostPort(host, port)
 }

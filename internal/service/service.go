@@ -37,26 +37,41 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the database is not set up (distributor migrate does it): %w", err), db.Close())
 	}
-	private := 0
-	if cfg.Gateway.Listen != "" {
-		private = cfg.StartPort
+	pool, err := newPool(cfg, id, log)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
-	pool, err := hosts.New(hosts.Config{
+	store := session.NewStore(db, cfg.StartTimeout)
+	sessions := newManager(cfg, id, store, pool, log)
+	return &Service{
+		DB:       db,
+		Pool:     pool,
+		Store:    store,
+		Sessions: sessions,
+		Reaper:   &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log},
+	}, nil
+}
+
+func newPool(cfg *config.Config, id string, log *slog.Logger) (*hosts.Pool, error) {
+	gatewayStartPort := 0
+	if cfg.Gateway.Listen != "" {
+		gatewayStartPort = cfg.StartPort
+	}
+	return hosts.New(hosts.Config{
 		Hosts:            cfg.Hosts,
 		DatabaseID:       id,
 		Container:        cfg.Container,
 		KnownHosts:       cfg.KnownHosts,
-		GatewayStartPort: private,
+		GatewayStartPort: gatewayStartPort,
 		ConnectTimeout:   cfg.ConnectTimeout,
 		ReadyTimeout:     cfg.ReadyTimeout,
 		StopTimeout:      cfg.StopTimeout,
 		Log:              log,
 	})
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	store := session.NewStore(db, cfg.StartTimeout)
-	sessions := session.NewManager(session.Config{
+}
+
+func newManager(cfg *config.Config, id string, store *session.Store, pool *hosts.Pool, log *slog.Logger) *session.Manager {
+	return session.NewManager(session.Config{
 		Store:        store,
 		Pool:         pool,
 		DatabaseID:   id,
@@ -67,13 +82,6 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 		Gateway:      cfg.Gateway.Listen != "",
 		GatewayTLS:   cfg.Gateway.TLSListen != "",
 	})
-	return &Service{
-		DB:       db,
-		Pool:     pool,
-		Store:    store,
-		Sessions: sessions,
-		Reaper:   &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log},
-	}, nil
 }
 
 // Close rolls back starts that are under way and closes all connections.
