@@ -173,8 +173,8 @@ func (p *parser) timeouts(c *Config, v *variables) {
 	if c.StartTimeout > 0 && c.StartTimeout < session.MinStartTimeout {
 		p.wrong("START_TIMEOUT", v.StartTimeout, "want at least %s", session.MinStartTimeout)
 	} else if c.StartTimeout > 0 && c.ReadyTimeout >= c.StartTimeout {
-		// At START_TIMEOUT the start is rolled back, whoever still waits for the
-		// container to be ready.
+		// At START_TIMEOUT the start is rolled back: to wait for the container
+		// longer than that can only fail.
 		p.wrong("READY_TIMEOUT", v.ReadyTimeout, "want less than START_TIMEOUT, which is %s", c.StartTimeout)
 	}
 }
