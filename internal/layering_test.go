@@ -15,6 +15,7 @@ func TestLayering(t *testing.T) {
 	// so may test kits, whose names end in "test", and the programs torture and bench.
 	allowed := map[string][]string{
 		"migrations":               {},
+		"internal/cli":             {},
 		"internal/clock":           {},
 		"internal/hosts":           {"internal/clock"},
 		"internal/pretend":         {"internal/clock", "internal/pretend/standin"},
@@ -23,7 +24,7 @@ func TestLayering(t *testing.T) {
 		"internal/session":         {"internal/clock", "internal/hosts", "internal/database"},
 		"internal/reaper":          {"internal/clock", "internal/hosts", "internal/session"},
 		"internal/warm":            {"internal/clock", "internal/hosts", "internal/session"},
-		"internal/config":          {"internal/hosts"},
+		"internal/config":          {"internal/hosts", "internal/session"},
 		"internal/auth":            {},
 		"internal/inflight":        {},
 		"internal/httpapi":         {"internal/auth", "internal/hosts", "internal/inflight", "internal/session"},

@@ -13,21 +13,22 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/service"
 )
 
-// errUnclean means that the report already says what could not be cleaned.
+// errUnclean says nothing about the causes, because the report has them.
 var errUnclean = errors.New("something could not be cleaned, see above")
 
-func clean(cmd *cobra.Command, opt *options, code *int) error {
+func clean(cmd *cobra.Command, opt *options) error {
 	cfg, err := service.LoadRunning(opt.envFile)
 	if err != nil {
-		return err
+		return cli.Usage(err)
 	}
-	level := slog.LevelError // the report has the rest
+	level := slog.LevelError // what is less is in the report
 	if cfg.LogLevel == slog.LevelDebug {
 		level = slog.LevelDebug
 	}
@@ -35,9 +36,8 @@ func clean(cmd *cobra.Command, opt *options, code *int) error {
 	ctx := cmd.Context()
 	db, err := database.Open(ctx, service.Database(cfg, false))
 	if errors.Is(err, database.ErrNoDatabase) {
-		return err // a wrong folder, most likely
+		return cli.Usage(err) // a wrong folder, most likely
 	}
-	*code = exitFailed
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func clean(cmd *cobra.Command, opt *options, code *int) error {
 	defer svc.Close()
 	switch {
 	case opt.forgetHost != "":
-		return forget(cmd, opt, cfg, svc, code)
+		return forget(cmd, opt, cfg, svc)
 	case opt.every > 0:
 		return repeat(cmd, opt, svc)
 	}
@@ -69,7 +69,7 @@ func once(cmd *cobra.Command, opt *options, svc *service.Service) error {
 	if err != nil {
 		return err
 	}
-	if err := print(cmd.OutOrStdout(), report, opt); err != nil {
+	if err := writeReport(cmd.OutOrStdout(), report, opt); err != nil {
 		return err
 	}
 	if len(report.Problems) > 0 {
@@ -78,8 +78,8 @@ func once(cmd *cobra.Command, opt *options, svc *service.Service) error {
 	return nil
 }
 
-// repeat makes passes until the process is told to end. What goes wrong in one
-// is said, and left to the next.
+// repeat makes passes until the command's context is done. A pass that fails is
+// reported, and does not keep the next one from being made.
 func repeat(cmd *cobra.Command, opt *options, svc *service.Service) error {
 	ctx := cmd.Context()
 	tick := time.NewTicker(opt.every)
@@ -96,7 +96,7 @@ func repeat(cmd *cobra.Command, opt *options, svc *service.Service) error {
 	}
 }
 
-func print(w io.Writer, r *reaper.Report, opt *options) error {
+func writeReport(w io.Writer, r *reaper.Report, opt *options) error {
 	if opt.json {
 		return json.NewEncoder(w).Encode(r)
 	}
@@ -114,12 +114,11 @@ func print(w io.Writer, r *reaper.Report, opt *options) error {
 	return nil
 }
 
-// forget gives up the sessions of a host that is gone for good.
-func forget(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.Service, code *int) error {
+// forget deletes the rows of sessions on a host that is gone for good.
+func forget(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.Service) error {
 	for _, h := range cfg.Hosts {
 		if h.Name == opt.forgetHost {
-			*code = exitUsage
-			return fmt.Errorf("--forget-host %s: the host is still in CONTAINER_HOSTS; take it out first", opt.forgetHost)
+			return cli.Usage(fmt.Errorf("--forget-host %s: the host is still in CONTAINER_HOSTS; take it out first", opt.forgetHost))
 		}
 	}
 	n, err := svc.Store.Forget(cmd.Context(), opt.forgetHost)
@@ -141,11 +140,12 @@ func newBar(w io.Writer) bar {
 	return bar{progressbar.NewOptions(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("sessions"), progressbar.OptionClearOnFinish(), progressbar.OptionShowCount())}
 }
 
-// step counts one more. The reaper's own count may come out of order.
+// step counts one more session. How many the reaper says are done is ignored,
+// because it works on several at once and may say it out of order.
 func (b bar) step(_, total int) {
 	if b.ProgressBar != nil {
 		b.ChangeMax(total)
-		_ = b.Add(1) // it is only a picture
+		_ = b.Add(1) // it fails only beyond the total
 	}
 }
 

@@ -7,6 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"wrpdistributor/internal/cli"
+	"wrpdistributor/internal/config"
 )
 
 // options are what the command line says.
@@ -23,60 +26,62 @@ type options struct {
 
 const defaultTimeout = 10 // minutes
 
-func rootCommand(code *int) *cobra.Command {
+func rootCommand() *cobra.Command {
 	opt := &options{timeout: defaultTimeout}
 	cmd := &cobra.Command{
 		Use:   "cleanup [minutes]",
-		Short: "End idle sessions and remove what was left behind",
-		Long: `End every session that no client has used for the given time, repair what
+		Short: "Stop idle sessions and remove what was left behind",
+		Long: `Stop every session that no client has used for the given time, repair what
 crashes left behind, and remove containers of this service that no session
 knows. One host that cannot be reached does not keep the others from it.
 
 Exit status: 0 all went well, 1 something could not be cleaned (a sentence for
 each says what), 2 wrong usage or settings, nothing was touched.`,
 		Example: `  cleanup --timeout 10              what cron runs every minute
-  cleanup --all                     end every session, before a shutdown
+  cleanup --all                     stop every session, before a shutdown
   cleanup --dry-run                 only say what would be done
   cleanup --every 1m --timeout 10   stay and clean every minute
-  cleanup --forget-host old.example give up the sessions of a host that is gone for good`,
-		Args:          cobra.MaximumNArgs(1),
-		SilenceErrors: true,
-		SilenceUsage:  true,
+  cleanup --forget-host old.example forget the sessions of a host that is gone for good`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := opt.check(cmd.Flags(), args); err != nil {
-				return err
+			if err := opt.validate(cmd.Flags(), args); err != nil {
+				return cli.Usage(err)
 			}
-			return clean(cmd, opt, code)
+			return clean(cmd, opt)
 		},
 	}
-	f := cmd.Flags()
+	opt.bind(cmd.Flags())
+	return cmd
+}
+
+func (opt *options) bind(f *pflag.FlagSet) {
 	f.StringVar(&opt.envFile, "env-file", ".env", "file with settings; variables of the process win over it")
-	f.Var(&opt.timeout, "timeout", "end sessions unused for this many `minutes`, from 1 on")
-	f.BoolVar(&opt.all, "all", false, "end every session, used or not")
+	f.Var(&opt.timeout, "timeout", "stop sessions unused for this many `minutes`, from 1 on")
+	f.BoolVar(&opt.all, "all", false, "stop every session, used or not")
 	f.DurationVar(&opt.every, "every", 0, "do not exit, clean again after each `duration`, like 1m")
 	f.BoolVar(&opt.noOrphans, "no-orphans", false, "leave containers that no session knows alone")
 	f.BoolVar(&opt.dryRun, "dry-run", false, "change nothing, say what would be done")
 	f.BoolVar(&opt.json, "json", false, "report in JSON")
-	f.StringVar(&opt.forgetHost, "forget-host", "", "delete all sessions of a `host` that is not configured any more, and exit")
-	return cmd
+	f.StringVar(&opt.forgetHost, "forget-host", "", "forget all sessions of a `host` that is not configured any more, and exit")
 }
 
-// check judges what the flags say together.
-func (o *options) check(flags *pflag.FlagSet, args []string) error {
+// validate takes the minutes from the argument, if there is one, and reports flags
+// that do not go together.
+func (opt *options) validate(flags *pflag.FlagSet, args []string) error {
 	if len(args) == 1 {
 		if flags.Changed("timeout") {
 			return fmt.Errorf("minutes are given twice, as --timeout and as %q", args[0])
 		}
-		if err := o.timeout.Set(args[0]); err != nil {
+		if err := opt.timeout.Set(args[0]); err != nil {
 			return fmt.Errorf("invalid argument %q: %w", args[0], err)
 		}
 	}
 	switch {
-	case flags.Changed("every") && o.every < time.Second:
-		return fmt.Errorf("--every %s: want at least 1s", o.every)
-	case o.every > 0 && (o.all || o.dryRun):
+	case flags.Changed("every") && opt.every < time.Second:
+		return fmt.Errorf("--every %s: want at least 1s", opt.every)
+	case opt.every > 0 && (opt.all || opt.dryRun):
 		return fmt.Errorf("--every does not go with --all or --dry-run")
-	case o.forgetHost != "" && (o.all || o.every > 0):
+	case opt.forgetHost != "" && (opt.all || opt.every > 0):
 		return fmt.Errorf("--forget-host does not go with --all or --every")
 	}
 	return nil
@@ -84,8 +89,6 @@ func (o *options) check(flags *pflag.FlagSet, args []string) error {
 
 // minutes is a flag: a whole number from 1 on.
 type minutes int
-
-const maxMinutes = 365 * 24 * 60
 
 // String implements [pflag.Value].
 func (m *minutes) String() string { return strconv.Itoa(int(*m)) }
@@ -96,8 +99,8 @@ func (m *minutes) Type() string { return "minutes" }
 // Set implements [pflag.Value].
 func (m *minutes) Set(text string) error {
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxMinutes {
-		return fmt.Errorf("want whole minutes from 1 to %d", maxMinutes)
+	if err != nil || n < 1 || n > config.MaxMinutes {
+		return fmt.Errorf("want whole minutes from 1 to %d", config.MaxMinutes)
 	}
 	*m = minutes(n)
 	return nil

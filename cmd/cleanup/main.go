@@ -1,4 +1,4 @@
-// Command cleanup ends idle sessions and removes what was left behind. It is
+// Command cleanup stops idle sessions and removes what was left behind. It is
 // made for cron, and for operators.
 package main
 
@@ -9,29 +9,21 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"wrpdistributor/internal/cli"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cleanup:", err)
+	}
+	os.Exit(cli.ExitCode(err))
 }
 
-const (
-	exitFailed = 1
-	exitUsage  = 2
-)
-
 // run is the whole program.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	code := exitUsage // what goes wrong before anything is touched is a usage error
-	root := rootCommand(&code)
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(stderr, "cleanup:", err)
-		return code
-	}
-	return 0
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	return cli.Run(ctx, rootCommand(), args, stdout, stderr)
 }

@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,11 +15,10 @@ import (
 )
 
 // newPretendStack is [newStack] on pretend hosts of the test's own, with
-// programs that can be told where to die.
+// programs that have failpoints.
 func newPretendStack(t *testing.T) (*stack, *pretend.Host) {
 	t.Helper()
-	s := &stack{t: t, dir: t.TempDir()}
-	s.bin = crashable(t)
+	s := &stack{t: t, dir: t.TempDir(), bin: programs(t, "crashpoints")}
 	h := servicetest.StartHosts(t, 1, pretend.Config{})[0]
 	s.configure(pretend.DefaultImage)
 	if err := os.Mkdir(filepath.Join(s.dir, "ssh"), 0o700); err != nil {
@@ -38,23 +36,13 @@ func newPretendStack(t *testing.T) (*stack, *pretend.Host) {
 	return s, h
 }
 
-// crashable builds the programs with their crash points.
-func crashable(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if out, err := exec.Command("go", "build", "-tags", "crashpoints", "-o", dir, "wrpdistributor/cmd/...").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return dir
-}
-
-// TestCrashPoints kills a process at every step of a session's life. After each
-// one cleanup restores order, and the client gets a session that works.
-func TestCrashPoints(t *testing.T) {
+// After a process was killed at a failpoint, cleanup leaves every container its row
+// and every row its container, and the client gets a session that works.
+func TestCleanupRepairsWhatEveryFailpointLeaves(t *testing.T) {
 	s, h := newPretendStack(t)
 	for _, tt := range []struct {
-		step string
-		dies string // "PUT": the distributor while it starts a session; "cleanup": a cleanup while it ends one; "keeper": the distributor while it prepares a container; "taker": while it hands one over
+		failpoint string
+		during    string // "PUT", "DELETE" or "cleanup"; "warming up" a container; "taking" a warm one
 	}{
 		{"claimed", "PUT"},
 		{"starting", "PUT"},
@@ -71,22 +59,22 @@ func TestCrashPoints(t *testing.T) {
 		{"stopping", "cleanup"},
 		{"removed", "cleanup"},
 		{"deleted", "cleanup"},
-		{"claimed", "keeper"},
-		{"starting", "keeper"},
-		{"created", "keeper"},
-		{"recorded", "keeper"},
-		{"started", "keeper"},
-		{"ready", "keeper"},
-		{"hot", "keeper"},
-		{"taken", "taker"},
+		{"claimed", "warming up"},
+		{"starting", "warming up"},
+		{"created", "warming up"},
+		{"recorded", "warming up"},
+		{"started", "warming up"},
+		{"ready", "warming up"},
+		{"hot", "warming up"},
+		{"taken", "taking"},
 	} {
-		t.Run(tt.dies+" at "+tt.step, func(t *testing.T) {
+		t.Run(tt.during+" at "+tt.failpoint, func(t *testing.T) {
 			s := *s
 			s.t = t
-			if strings.HasPrefix(tt.step, "roll") {
+			if strings.HasPrefix(tt.failpoint, "roll") {
 				h.FailNext("start", 500, "something is wrong", 1)
 			}
-			s.crash(tt.dies, tt.step)
+			s.crash(tt.during, tt.failpoint)
 			s.sql("DELETE FROM leases")
 			s.sql("UPDATE sessions SET started = started - INTERVAL 1 MINUTE WHERE state <> 'running'")
 			s.run(0, "cleanup", "--timeout", "10")
@@ -103,45 +91,45 @@ func TestCrashPoints(t *testing.T) {
 	}
 }
 
-// crash has a process die at a step.
-func (s *stack) crash(who, step string) {
+// crash kills a process at a failpoint.
+func (s *stack) crash(during, failpoint string) {
 	s.t.Helper()
 	s.set("CRASH_AT", "")
 	s.set("WARM_CONTAINERS", "0")
-	switch who {
+	switch during {
 	case "DELETE", "cleanup":
 		s.start()
 		s.put("AmiFox")
 		s.proc.Kill()
-	case "keeper":
+	case "warming up":
 		s.set("WARM_CONTAINERS", "1")
-	case "taker":
+	case "taking":
 		s.set("WARM_CONTAINERS", "1")
 		s.start()
-		s.await("a container waits", func() bool { return s.count("SELECT COUNT(*) FROM sessions WHERE state = 'warm'") == 1 })
+		s.eventually("a container waits", func() bool { return s.count("SELECT COUNT(*) FROM sessions WHERE state = 'warm'") == 1 })
 		s.proc.Kill()
 		s.sql("DELETE FROM leases")
 	}
-	s.set("CRASH_AT", step)
+	s.set("CRASH_AT", failpoint)
 	defer s.set("WARM_CONTAINERS", "0")
 	defer s.set("CRASH_AT", "")
-	if who == "cleanup" {
+	if during == "cleanup" {
 		s.run(-1, "cleanup", "--all")
 		return
 	}
 	s.launch()
-	switch who {
+	switch during {
 	case "PUT", "DELETE":
 		s.awaitReady()
-		go s.tryRequest(who)
-	case "taker":
+		go s.tryRequest(during)
+	case "taking":
 		s.awaitReady()
 		go s.tryRequest("PUT")
 	}
 	select {
 	case <-s.proc.Done():
 	case <-time.After(20 * time.Second):
-		s.t.Fatalf("the distributor did not die at %q:\n%s", step, s.proc.Output())
+		s.t.Fatalf("the distributor did not die at %q:\n%s", failpoint, s.proc.Output())
 	}
 }
 

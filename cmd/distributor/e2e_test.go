@@ -42,10 +42,7 @@ const authToken = "correct horse"
 func newStack(t *testing.T, hosts ...*hoststest.SSHD) *stack {
 	t.Helper()
 	hoststest.StandIn(t)
-	s := &stack{t: t, dir: t.TempDir(), bin: t.TempDir()}
-	if out, err := exec.Command("go", "build", "-o", s.bin, "wrpdistributor/cmd/...").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	s := &stack{t: t, dir: t.TempDir(), bin: programs(t, "")}
 	s.configure(hoststest.Image)
 	s.useHosts(hosts...)
 	t.Cleanup(s.removeContainers)
@@ -137,34 +134,32 @@ func (s *stack) launch() {
 	s.proc = proctest.Start(s.t, cmd)
 }
 
-// await waits for something to come true.
-func (s *stack) await(what string, ok func() bool) {
+// eventually waits until a condition holds that the running distributor brings
+// about.
+func (s *stack) eventually(what string, holds func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	timeout := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-s.proc.Done():
+			s.t.Fatalf("never: %s; the distributor has ended:\n%s", what, s.proc.Output())
+		case <-timeout:
 			s.t.Fatalf("never: %s\n%s", what, s.proc.Output())
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
 func (s *stack) awaitReady() {
 	s.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		if resp, err := http.Get(s.base + "/readyz"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
+	s.eventually("ready", func() bool {
+		resp, err := http.Get(s.base + "/readyz")
+		if err != nil {
+			return false
 		}
-		select {
-		case <-s.proc.Done():
-			s.t.Fatalf("the distributor ended:\n%s", s.proc.Output())
-		case <-time.After(20 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatalf("the distributor does not get ready:\n%s", s.proc.Output())
-		}
-	}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
 }
 
 // run runs a program to its end and returns what it printed.
@@ -275,8 +270,7 @@ const (
 	lockedToStdio  = `restrict,command="docker system dial-stdio"`
 )
 
-// TestEndToEnd does the main job over every kind of key.
-func TestEndToEnd(t *testing.T) {
+func TestMainJobWithEveryKindOfKey(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		opt  hoststest.SSHDOptions
@@ -297,8 +291,7 @@ func TestEndToEnd(t *testing.T) {
 	}
 }
 
-// TestTwoHosts has sessions on both hosts, loses one, and goes on.
-func TestTwoHosts(t *testing.T) {
+func TestOneHostDownLeavesTheOther(t *testing.T) {
 	first, second := hoststest.StartSSHD(t, hoststest.SSHDOptions{}), hoststest.StartSSHD(t, hoststest.SSHDOptions{})
 	s := newStack(t, first, second)
 	s.set("MAX_CONTAINERS_RUNNING", "1,1")
@@ -322,8 +315,7 @@ func TestTwoHosts(t *testing.T) {
 	}
 }
 
-// TestWrongHostKey: a host that shows another key gets no session, and no login.
-func TestWrongHostKey(t *testing.T) {
+func TestWrongHostKeyGetsNoSession(t *testing.T) {
 	good, impostor := hoststest.StartSSHD(t, hoststest.SSHDOptions{}), hoststest.StartSSHD(t, hoststest.SSHDOptions{})
 	text, err := os.ReadFile(good.KnownHosts)
 	if err != nil {
@@ -362,8 +354,7 @@ func (s *stack) putTLS(body string) handedOver {
 	return got
 }
 
-// TestTLS starts a session that speaks TLS, with the host's certificate.
-func TestTLS(t *testing.T) {
+func TestTLSSessionHasTheHostsCertificate(t *testing.T) {
 	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
 	cert, key := hoststest.Certificate(t)
 	s.set("CONTAINER_HOSTS_TLS_CERTS", cert+"~"+key)
@@ -385,8 +376,8 @@ func portOf(addr string) string {
 	return port
 }
 
-// TestCleanup ends idle sessions for real, and touches nothing when called wrongly.
-func TestCleanup(t *testing.T) {
+// Called wrongly, cleanup touches nothing.
+func TestCleanupStopsIdleSessionsOnly(t *testing.T) {
 	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
 	s.start()
 	idle := s.put("idle")
@@ -398,7 +389,7 @@ func TestCleanup(t *testing.T) {
 	s.run(2, "cleanup", "1", "2")
 	s.run(2, "cleanup", "--no-such-flag")
 	if code, _, _ := s.request("GET", "http://"+idle.URL+"/", idle.Token, "idle"); code != 200 {
-		t.Errorf("a wrong call ended a session: WRP = %d", code)
+		t.Errorf("a wrong call stopped a session: WRP = %d", code)
 	}
 	if out := s.run(0, "cleanup", "--timeout", "10"); !strings.Contains(out, "Cleanup of 1 sessions finished, 1 sessions terminated successfully - 0 sessions failed to terminate.") {
 		t.Errorf("cleanup says %q", out)

@@ -28,7 +28,7 @@ func (s *stack) withGateway() string {
 // waiting waits until so many containers are warm.
 func (s *stack) waiting(n int) {
 	s.t.Helper()
-	s.await(fmt.Sprintf("%d containers wait", n), func() bool {
+	s.eventually(fmt.Sprintf("%d containers wait", n), func() bool {
 		return s.count("SELECT COUNT(*) FROM sessions WHERE state = 'warm'") == n
 	})
 }
@@ -49,9 +49,9 @@ func elsewhere(t *testing.T) string {
 	return ""
 }
 
-// TestGateway: one port for everybody, containers that only their host reaches,
-// a key that allows no more than that, and a restart in between.
-func TestGateway(t *testing.T) {
+// The host's key allows no more than the gateway needs, and the distributor is
+// restarted in between.
+func TestGatewayIsTheOnlyWayToContainers(t *testing.T) {
 	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: lockedToSocket}))
 	address := s.withGateway()
 	s.set("WARM_CONTAINERS", "1")
@@ -93,7 +93,7 @@ func TestGateway(t *testing.T) {
 	}
 	s.do("DELETE", "one", 202)
 	if code, _, body := s.request("GET", "http://"+address+"/", first.Token, "one"); code != 410 || !strings.Contains(body, "<p>") {
-		t.Errorf("an ended session answers %d %q, want 410 and a sentence", code, body)
+		t.Errorf("a stopped session answers %d %q, want 410 and a sentence", code, body)
 	}
 	if out := s.proc.Output(); strings.Contains(out, second.Token) || strings.Contains(out, first.Token) {
 		t.Errorf("the log tells a token:\n%s", out)
@@ -125,9 +125,8 @@ func (s *stack) plainBrowser(address, token string) {
 	}
 }
 
-// TestGatewayTLS: clients that want TLS get the gateway's, with a certificate that
-// is made once, though no host has any.
-func TestGatewayTLS(t *testing.T) {
+// The certificate is made by the gateway; no host has one.
+func TestGatewayTLSKeepsItsCertificate(t *testing.T) {
 	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
 	s.withGateway()
 	secure := proctest.FreeAddr(t)
@@ -171,9 +170,9 @@ func (s *stack) page(session handedOver) string {
 	return cert.SerialNumber.String()
 }
 
-// TestGatewayForbidden: a host whose key does not let the gateway through is
-// reported and left out, and others take its place.
-func TestGatewayForbidden(t *testing.T) {
+// A host whose key does not let the gateway through is reported, and another takes
+// its place.
+func TestHostWithoutForwardingIsLeftOut(t *testing.T) {
 	locked := hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: lockedToStdio})
 	s := newStack(t, locked, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
 	s.set("CONTAINER_DISTRIBUTION_METHOD", "fillhost")
@@ -208,9 +207,8 @@ func TestGatewayForbidden(t *testing.T) {
 	}
 }
 
-// TestWarm: a session is there at once, another container takes its place, and a
-// restart leaves what waits for the next distributor.
-func TestWarm(t *testing.T) {
+// Another container takes its place, and a restart keeps it, unless told not to.
+func TestWarmContainerBecomesTheSession(t *testing.T) {
 	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
 	s.set("WARM_CONTAINERS", "1")
 	s.start()
@@ -221,7 +219,7 @@ func TestWarm(t *testing.T) {
 		t.Errorf("the session is number %d, want the one that waited, %d", got, id)
 	}
 	s.waiting(1)
-	s.end()
+	s.terminate()
 	if n := s.count("SELECT COUNT(*) FROM sessions WHERE state = 'warm'"); n != 1 {
 		t.Errorf("%d containers wait after the distributor ended, want 1", n)
 	}
@@ -229,15 +227,15 @@ func TestWarm(t *testing.T) {
 	s.start()
 	s.put("two")
 	s.waiting(1)
-	s.end()
+	s.terminate()
 	if n := s.count("SELECT COUNT(*) FROM sessions WHERE state <> 'running'"); n != 0 {
-		t.Errorf("%d containers wait after a distributor that was to end them, want none", n)
+		t.Errorf("%d containers wait after a distributor that was to remove them, want none", n)
 	}
 	s.run(0, "cleanup", "--all")
 }
 
-// end ends the distributor as its operators do.
-func (s *stack) end() {
+// terminate ends the distributor as its operators do.
+func (s *stack) terminate() {
 	s.t.Helper()
 	s.proc.Signal(syscall.SIGTERM)
 	select {
@@ -247,9 +245,8 @@ func (s *stack) end() {
 	}
 }
 
-// TestGatewayFreezes: on a real engine, a session without traffic is paused, wakes
-// with the next request, and ends like any other while it is paused.
-func TestGatewayFreezes(t *testing.T) {
+// On a real engine: a request unfreezes, and cleanup stops what is frozen.
+func TestFrozenSessionUnfreezesAndStops(t *testing.T) {
 	s := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: lockedToSocket}))
 	address := s.withGateway()
 	s.set("FREEZE_AFTER", "30s")
@@ -260,7 +257,7 @@ func TestGatewayFreezes(t *testing.T) {
 	freeze := func() {
 		t.Helper()
 		s.sql("UPDATE sessions SET started = UTC_TIMESTAMP() - INTERVAL 1 MINUTE, lastUsed = UTC_TIMESTAMP() - INTERVAL 1 MINUTE")
-		s.await("the container is paused", func() bool { return state() == "paused" })
+		s.eventually("the container is paused", func() bool { return state() == "paused" })
 	}
 	freeze()
 	if code, _, _ := s.request("GET", "http://"+address+"/", session.Token, "one"); code != 200 || state() != "running" {
@@ -276,9 +273,8 @@ func TestGatewayFreezes(t *testing.T) {
 	}
 }
 
-// TestGatewayReplicas: any of two distributors serves a session that the other
-// has started, and learns that the other has ended it.
-func TestGatewayReplicas(t *testing.T) {
+// The one also learns that the other has stopped a session.
+func TestReplicasServeEachOthersSessions(t *testing.T) {
 	one := newStack(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: lockedToSocket}))
 	first := one.withGateway()
 	one.start()
@@ -297,12 +293,12 @@ func TestGatewayReplicas(t *testing.T) {
 	}
 	two.do("DELETE", "one", 202)
 	if code, _, _ := one.request("GET", "http://"+second+"/", session.Token, "one"); code != 410 {
-		t.Errorf("an ended session where it was ended = %d, want 410", code)
+		t.Errorf("a stopped session where it was ended = %d, want 410", code)
 	}
 	if code, _, _ := one.request("GET", "http://"+first+"/", session.Token, "one"); code != 410 && code != 502 {
-		t.Errorf("an ended session elsewhere = %d, want 410 or, once, 502", code)
+		t.Errorf("a stopped session elsewhere = %d, want 410 or, once, 502", code)
 	}
 	if code, _, _ := one.request("GET", "http://"+first+"/", session.Token, "one"); code != 410 {
-		t.Errorf("an ended session elsewhere, again = %d, want 410", code)
+		t.Errorf("a stopped session elsewhere, again = %d, want 410", code)
 	}
 }

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"wrpdistributor/internal/cli"
 )
 
-// healthcheckCommand is for container images that have nothing else to ask with.
-func healthcheckCommand(code *int) *cobra.Command {
+// healthcheckCommand is for container images without curl.
+func healthcheckCommand() *cobra.Command {
 	var address string
 	cmd := &cobra.Command{
 		Use:     "healthcheck",
@@ -18,10 +20,8 @@ func healthcheckCommand(code *int) *cobra.Command {
 		Example: `  distributor healthcheck --address 127.0.0.1:7777`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			*code = exitFailed
 			if _, _, err := net.SplitHostPort(address); err != nil {
-				*code = exitUsage
-				return fmt.Errorf("--address %q: want host:port", address)
+				return cli.Usage(fmt.Errorf("--address %q: want host:port", address))
 			}
 			client := &http.Client{Timeout: 3 * time.Second}
 			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, "http://"+address+"/healthz", http.NoBody)

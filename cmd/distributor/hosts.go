@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
@@ -18,54 +19,57 @@ import (
 	"wrpdistributor/internal/session"
 )
 
-func hostsCommand(opt *options, code *int) *cobra.Command {
+func hostsCommand(opt *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hosts",
 		Short: "List container hosts, take one out of service and back in",
 		Long: `List container hosts, take one out of service and back in.
 
-A drained host takes no new sessions and keeps its own until they end. To take a
+A drained host takes no new sessions and keeps its own until they stop. To take a
 host out for good: drain it, wait until it has no sessions, remove it from
 CONTAINER_HOSTS, and undrain it to forget the mark.`,
 		Args: cobra.NoArgs,
 	}
-	var reason string
-	drain := &cobra.Command{
-		Use:     "drain HOST",
-		Short:   "Give a host no new sessions",
-		Example: `  distributor hosts drain c1.example --reason "new kernel on Sunday"`,
-		Args:    cobra.ExactArgs(1),
-		RunE: withService(opt, code, func(cmd *cobra.Command, svc *service.Service, args []string) error {
-			return drainHost(cmd, svc, args[0], reason)
-		}),
-	}
-	drain.Flags().StringVar(&reason, "reason", "", "why, for the list and the log")
-	cmd.AddCommand(drain, &cobra.Command{
+	cmd.AddCommand(drainCommand(opt), &cobra.Command{
 		Use:     "undrain HOST",
 		Short:   "Give a host sessions again",
 		Example: `  distributor hosts undrain c1.example`,
 		Args:    cobra.ExactArgs(1),
-		RunE:    withService(opt, code, undrainHost),
+		RunE:    withService(opt, undrainHost),
 	}, &cobra.Command{
 		Use:     "list",
 		Short:   "Say how each host is doing, and why it takes no sessions",
 		Example: `  distributor hosts list`,
 		Args:    cobra.NoArgs,
-		RunE:    withService(opt, code, listHosts),
+		RunE:    withService(opt, listHosts),
 	})
 	return cmd
 }
 
-// withService opens the service for a command that works on a database which is
-// there already.
-func withService(opt *options, code *int, do func(*cobra.Command, *service.Service, []string) error) func(*cobra.Command, []string) error {
+func drainCommand(opt *options) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:     "drain HOST",
+		Short:   "Give a host no new sessions",
+		Example: `  distributor hosts drain c1.example --reason "new kernel on Sunday"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: withService(opt, func(cmd *cobra.Command, svc *service.Service, args []string) error {
+			return drainHost(cmd, svc, args[0], reason)
+		}),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the list and the log")
+	return cmd
+}
+
+// withService returns what a command runs that needs the service. The database has
+// to be there already.
+func withService(opt *options, do func(*cobra.Command, *service.Service, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		cfg, err := service.LoadRunning(opt.envFile)
 		if err != nil {
-			return err
+			return cli.Usage(err)
 		}
-		*code = exitFailed
-		svc, err := openService(cmd.Context(), cfg)
+		svc, err := openExisting(cmd.Context(), cfg)
 		if err != nil {
 			return err
 		}
@@ -74,7 +78,7 @@ func withService(opt *options, code *int, do func(*cobra.Command, *service.Servi
 	}
 }
 
-func openService(ctx context.Context, cfg *config.Config) (*service.Service, error) {
+func openExisting(ctx context.Context, cfg *config.Config) (*service.Service, error) {
 	db, err := database.Open(ctx, service.Database(cfg, false))
 	if err != nil {
 		return nil, err

@@ -13,31 +13,23 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"wrpdistributor/internal/cli"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "distributor:", err)
+	}
+	os.Exit(cli.ExitCode(err))
 }
 
-const (
-	exitFailed = 1
-	exitUsage  = 2
-)
-
 // run is the whole program.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	code := exitUsage // what goes wrong before a command begins is a usage error
-	root := rootCommand(&code)
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(stderr, "distributor:", err)
-		return code
-	}
-	return 0
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	return cli.Run(ctx, rootCommand(), args, stdout, stderr)
 }
 
 // options are the flags that all commands have.
@@ -46,7 +38,7 @@ type options struct {
 	pretend int
 }
 
-func rootCommand(code *int) *cobra.Command {
+func rootCommand() *cobra.Command {
 	opt := &options{}
 	root := &cobra.Command{
 		Use:   "distributor",
@@ -60,15 +52,13 @@ by environment variables and the file .env, see .env.dist.`,
   distributor migrate             bring the database up to date, and exit
   distributor hosts list          say how each host is doing
   distributor migrate --down      give the database back to the PHP program`,
-		Args:          cobra.NoArgs,
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), opt, cmd.ErrOrStderr(), code)
+			return serve(cmd.Context(), opt, cmd.ErrOrStderr())
 		},
 	}
 	root.PersistentFlags().StringVar(&opt.envFile, "env-file", ".env", "file with settings; variables of the process win over it")
 	root.Flags().IntVar(&opt.pretend, "pretend", 0, "serve on this many pretend hosts at 127.0.0.2, 127.0.0.3, …")
-	root.AddCommand(migrateCommand(opt, code), hostsCommand(opt, code), healthcheckCommand(code))
+	root.AddCommand(migrateCommand(opt), hostsCommand(opt), healthcheckCommand())
 	return root
 }

@@ -8,13 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/service"
 	"wrpdistributor/internal/session"
 )
 
-func migrateCommand(opt *options, code *int) *cobra.Command {
+func migrateCommand(opt *options) *cobra.Command {
 	var down bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
@@ -31,37 +32,41 @@ which that shape cannot hold are stopped first. Stop the service before.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(opt.envFile)
 			if err != nil {
-				return err
-			}
-			*code = exitFailed
-			db, err := database.Open(cmd.Context(), service.Database(cfg, !down))
-			if err != nil {
-				return err
+				return cli.Usage(err)
 			}
 			if down {
-				return migrateDown(cmd, cfg, db, newLogger(cfg, cmd.ErrOrStderr()))
+				return migrateDown(cmd, cfg, newLogger(cfg, cmd.ErrOrStderr()))
 			}
-			defer db.Close()
-			if err := db.Migrate(cmd.Context()); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "The database %s is up to date.\n", cfg.Database)
-			return nil
+			return migrateUp(cmd, cfg)
 		},
 	}
 	cmd.Flags().BoolVar(&down, "down", false, "give the database back to the PHP program")
 	return cmd
 }
 
-func migrateDown(cmd *cobra.Command, cfg *config.Config, db *database.DB, log *slog.Logger) error {
+func migrateUp(cmd *cobra.Command, cfg *config.Config) error {
+	db, err := database.OpenAndMigrate(cmd.Context(), service.Database(cfg, true))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	fmt.Fprintf(cmd.OutOrStdout(), "The database %s is up to date.\n", cfg.Database)
+	return nil
+}
+
+func migrateDown(cmd *cobra.Command, cfg *config.Config, log *slog.Logger) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	db, err := database.Open(ctx, service.Database(cfg, false))
+	if err != nil {
+		return err
+	}
 	svc, err := service.Open(ctx, cfg, db, log)
 	if err != nil {
 		return err
 	}
 	defer closeAll(svc, log)
 	if err := db.Migrate(ctx); err != nil {
-		return err // an older schema of ours may lack what is looked for below
+		return err // an older schema of ours may lack columns that Unfit and Down read
 	}
 	unfit, err := database.Unfit(ctx, db)
 	if err != nil {

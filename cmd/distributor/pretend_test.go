@@ -15,12 +15,9 @@ import (
 	"wrpdistributor/internal/proctest"
 )
 
-// TestDecision38Pretend needs nothing but the program: no .env, no ssh folder.
-func TestDecision38Pretend(t *testing.T) {
-	s := &stack{t: t, dir: t.TempDir(), bin: t.TempDir()}
-	if out, err := exec.Command("go", "build", "-o", s.bin, "wrpdistributor/cmd/...").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+// There is neither .env nor an ssh folder.
+func TestPretendNeedsNothingButTheProgram(t *testing.T) {
+	s := &stack{t: t, dir: t.TempDir(), bin: programs(t, "")}
 	listen := proctest.FreeAddr(t)
 	s.base = "http://" + listen
 	s.set("LISTEN", listen)
@@ -41,7 +38,7 @@ func TestDecision38Pretend(t *testing.T) {
 	pretend()
 	put(202)
 	put(204)
-	if out := s.proc.Output(); !strings.Contains(out, "PRETENDING") {
+	if out := s.proc.Output(); !strings.Contains(out, "hosts=2 from=127.0.0.2") {
 		t.Errorf("the log does not say that it pretends:\n%s", out)
 	}
 	if out := s.run(0, "distributor", "hosts", "list"); strings.Count(out, "yes") != 2 {
@@ -62,8 +59,7 @@ func TestDecision38Pretend(t *testing.T) {
 	s.run(2, "cleanup") // nothing pretends any more, and AUTH_TOKEN is not set
 }
 
-// TestLimits: what a client may send is bounded in size and time.
-func TestLimits(t *testing.T) {
+func TestRequestsAreLimitedInSizeAndTime(t *testing.T) {
 	s, _ := newPretendStack(t)
 	s.start()
 	for _, tt := range []struct {
@@ -103,9 +99,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestCleanupMany: one run of cleanup ends fifty idle sessions and leaves five
-// that are used.
-func TestCleanupMany(t *testing.T) {
+func TestCleanupStopsFiftyAndLeavesTheUsed(t *testing.T) {
 	s, h := newPretendStack(t)
 	s.set("MAX_CONTAINERS_RUNNING", "60")
 	s.set("START_PORT", fmt.Sprint(proctest.FreeRange(t, 80)))

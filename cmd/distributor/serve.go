@@ -2,89 +2,50 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
-	"golang.org/x/sync/errgroup"
-
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
-	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/service"
-	"wrpdistributor/internal/warm"
 )
 
 // serve runs the service until ctx is done.
-func serve(ctx context.Context, opt *options, stderr io.Writer, code *int) error {
+func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 	cfg, err := load(opt)
 	if err != nil {
-		return err
+		return cli.Usage(err)
 	}
-	*code = exitFailed
 	log := newLogger(cfg, stderr)
-
-	var pretending *service.Pretending
 	if opt.pretend > 0 {
-		if pretending, err = service.Pretend(cfg, opt.pretend, log); err != nil {
+		pretending, err := service.Pretend(cfg, opt.pretend, log)
+		if err != nil {
 			return err
 		}
 		defer closeAll(pretending, log)
 	}
-	db, err := database.OpenAndMigrate(ctx, service.Database(cfg, true))
-	if err != nil {
-		return err
-	}
-	svc, err := service.Open(ctx, cfg, db, log)
+	svc, err := openMigrated(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer closeAll(svc, log)
-	if pretending != nil {
-		if err := pretending.ClearRows(ctx, svc); err != nil {
+	if opt.pretend > 0 {
+		if err := forgetRows(ctx, svc); err != nil {
 			return err
 		}
 	}
-	if err := svc.ComparePool(ctx, cfg, log); err != nil {
+	if err := comparePool(ctx, cfg, svc, log); err != nil {
 		return err
 	}
-
-	doors, err := openDoors(cfg, log)
+	d, err := newDistributor(cfg, svc, log)
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "address", doors.list[0].ln.Addr().String(), "config", cfg)
-	return serveOn(ctx, doors, cfg, svc, log)
-}
-
-// serveOn runs all parts and returns when all have stopped.
-func serveOn(ctx context.Context, doors *doors, cfg *config.Config, svc *service.Service, log *slog.Logger) error {
-	keeper := &warm.Warmer{Sessions: svc.Sessions, Store: svc.Store, Pool: svc.Pool, Gateway: cfg.Gateway.Listen != "", MaxAge: cfg.WarmMaxAge, Release: cfg.WarmRelease, Log: log}
-	kept := make(chan struct{})
-	doors.serve(cfg, svc, log)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return svc.Pool.Run(ctx, svc.Sessions) })
-	g.Go(func() error { defer close(kept); return keeper.Run(ctx) })
-	if cfg.CleanupEvery > 0 {
-		g.Go(func() error { return svc.Reaper.Run(ctx, cfg.CleanupEvery, reaper.Options{Idle: cfg.CleanupTimeout}) })
-	}
-	doors.run(ctx, g)
-	g.Go(func() error {
-		<-ctx.Done()
-		log.Info("shutting down, requests under way may finish", "within", cfg.ShutdownTimeout)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownTimeout)
-		defer cancel()
-		doors.drain(ctx)
-		<-kept               // no start begins any more
-		svc.Sessions.Close() // what has not started by now is rolled back
-		return doors.close(ctx)
-	})
-	return g.Wait()
-}
-
-func closeAll(c io.Closer, log *slog.Logger) {
-	if err := c.Close(); err != nil {
-		log.Warn("closing", "err", err)
-	}
+	log.Info("serving", "address", d.listeners.api.Addr().String(), "config", cfg)
+	return d.run(ctx)
 }
 
 func load(opt *options) (*config.Config, error) {
@@ -92,6 +53,52 @@ func load(opt *options) (*config.Config, error) {
 		return config.LoadPretend(opt.envFile)
 	}
 	return config.Load(opt.envFile)
+}
+
+// openMigrated opens the service on a database that is made, or brought up to date,
+// if need be.
+func openMigrated(ctx context.Context, cfg *config.Config, log *slog.Logger) (*service.Service, error) {
+	db, err := database.OpenAndMigrate(ctx, service.Database(cfg, true))
+	if err != nil {
+		return nil, err
+	}
+	return service.Open(ctx, cfg, db, log)
+}
+
+// forgetRows deletes all sessions on our hosts. The containers of pretend hosts
+// have ended with the process that pretended before this one.
+func forgetRows(ctx context.Context, svc *service.Service) error {
+	for _, h := range svc.Pool.Hosts() {
+		if _, err := svc.Store.Forget(ctx, h.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// comparePool warns if the process before this one worked on the same database
+// with another pool. Both go on: while hosts are being changed that is normal.
+func comparePool(ctx context.Context, cfg *config.Config, svc *service.Service, log *slog.Logger) error {
+	pool := describePool(cfg)
+	before, err := svc.Store.SwapPool(ctx, pool)
+	if err == nil && before != "" && before != pool {
+		log.WarnContext(ctx, "pool differs from the last process", "before", before, "now", pool)
+	}
+	return err
+}
+
+func describePool(cfg *config.Config) string {
+	names := make([]string, len(cfg.Hosts))
+	for i, h := range cfg.Hosts {
+		names[i] = fmt.Sprintf("%s=%d", h.Name, h.Max)
+	}
+	return fmt.Sprintf("hosts %s from port %d", strings.Join(names, ","), cfg.StartPort)
+}
+
+func closeAll(c io.Closer, log *slog.Logger) {
+	if err := c.Close(); err != nil {
+		log.Warn("close failed", "err", err)
+	}
 }
 
 func newLogger(cfg *config.Config, w io.Writer) *slog.Logger {

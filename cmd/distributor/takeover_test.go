@@ -11,9 +11,8 @@ import (
 	"wrpdistributor/internal/proctest"
 )
 
-// TestTakeOver switches from the PHP program in place, with a session running,
-// and back.
-func TestTakeOver(t *testing.T) {
+// A session is running all the time.
+func TestTakeOverFromPHPProgramAndBack(t *testing.T) {
 	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
 	s := newStack(t, sshd)
 	ddl, err := os.ReadFile("../../internal/database/testdata/original.sql")

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
 )
 
 // DefaultFile is the one file that [Load] does not miss if it is not there.
@@ -23,6 +24,9 @@ const DefaultFile = ".env"
 
 // PretendToken is what clients of pretend hosts send if AUTH_TOKEN is not set.
 const PretendToken = "pretend"
+
+// MaxMinutes is the longest time that a session may be unused, in minutes.
+const MaxMinutes = 60 * 24 * 365
 
 // A Config holds all settings, checked. Load makes it; its zero value is of no
 // use. Each field is named after its variable.
@@ -52,7 +56,7 @@ type Config struct {
 	Container hosts.Container // WRP_IMAGE, WRP_ARGS, CONTAINER_...; a limit of 0 is none
 
 	ConnectTimeout  time.Duration
-	StartTimeout    time.Duration // at least minStartTimeout
+	StartTimeout    time.Duration // at least [session.MinStartTimeout]
 	ReadyTimeout    time.Duration // less than StartTimeout
 	StopTimeout     time.Duration
 	OrphanGrace     time.Duration
@@ -85,14 +89,14 @@ func load(envFile string, pretend bool) (*Config, error) {
 	return parse(v, pretend)
 }
 
-// parse judges the variables, those first that the hosts need.
+// parse judges the variables, beginning with those that the hosts depend on.
 func parse(v *variables, pretend bool) (*Config, error) {
 	p := new(parser)
 	c := &Config{AuthToken: p.token("AUTH_TOKEN", v.AuthToken, v.AuthTokenFile)}
 	switch {
 	case v.AuthToken != "" || v.AuthTokenFile != "":
 	case pretend:
-		c.AuthToken = PretendToken // nothing is behind it that wants protection
+		c.AuthToken = PretendToken // there is nothing to protect
 	default:
 		p.wrong("AUTH_TOKEN", "", "not set, want the secret that clients send, for example from: openssl rand -hex 20")
 	}
@@ -122,12 +126,12 @@ func (p *parser) access(c *Config, v *variables) {
 	if c.Distribution == "fillhost" {
 		c.Strategy = hosts.FillHost
 	}
-	// New keys go to the data folder: the folder with the private keys may
-	// well be read-only.
-	learnt := filepath.Join(v.DataDir, "known_hosts")
-	c.KnownHosts.Files = []string{filepath.Join(v.SSHDir, "known_hosts"), learnt}
+	// New host keys go to the data folder, because the folder with the private
+	// keys may be read-only.
+	learned := filepath.Join(v.DataDir, "known_hosts")
+	c.KnownHosts.Files = []string{filepath.Join(v.SSHDir, "known_hosts"), learned}
 	if p.choice("SSH_HOST_KEYS", v.SSHHostKeys, "strict", "accept-new") == "accept-new" {
-		c.KnownHosts.AcceptNew = learnt
+		c.KnownHosts.AcceptNew = learned
 	}
 }
 
@@ -164,12 +168,13 @@ func (p *parser) timeouts(c *Config, v *variables) {
 		p.wrong("WARM_MAX_AGE", v.WarmMaxAge, "want at least %s", minWarmAge)
 	}
 	c.WarmRelease = p.choice("WARM_RELEASE_ON_EXIT", v.WarmReleaseOnExit, "yes", "no") == "yes"
-	c.CleanupTimeout = time.Duration(p.number("CLEANUP_TIMEOUT", v.CleanupTimeout, 1, maxMinutes)) * time.Minute
+	c.CleanupTimeout = time.Duration(p.number("CLEANUP_TIMEOUT", v.CleanupTimeout, 1, MaxMinutes)) * time.Minute
 
-	if c.StartTimeout > 0 && c.StartTimeout < minStartTimeout {
-		p.wrong("START_TIMEOUT", v.StartTimeout, "want at least %s", minStartTimeout)
+	if c.StartTimeout > 0 && c.StartTimeout < session.MinStartTimeout {
+		p.wrong("START_TIMEOUT", v.StartTimeout, "want at least %s", session.MinStartTimeout)
 	} else if c.StartTimeout > 0 && c.ReadyTimeout >= c.StartTimeout {
-		// Whoever waits longer finds the start taken back under his feet.
+		// At START_TIMEOUT the start is rolled back: to wait for the container
+		// longer than that can only fail.
 		p.wrong("READY_TIMEOUT", v.ReadyTimeout, "want less than START_TIMEOUT, which is %s", c.StartTimeout)
 	}
 }

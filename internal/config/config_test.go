@@ -90,7 +90,7 @@ func writeKey(t testing.TB, path, passphrase string) {
 
 var ignoreFuncs = cmpopts.IgnoreFields(Config{}, "Strategy")
 
-func TestDecision25Defaults(t *testing.T) {
+func TestDefaults(t *testing.T) {
 	got, err := parseEnv(map[string]string{"AUTH_TOKEN": "k"})
 	if err != nil {
 		t.Fatal(err)
@@ -127,8 +127,7 @@ func TestDecision25Defaults(t *testing.T) {
 	}
 }
 
-// TestValues sets one variable and looks at the field it is meant for.
-func TestValues(t *testing.T) {
+func TestVariableSetsItsField(t *testing.T) {
 	for _, tt := range []struct {
 		variable, value string
 		got             func(*Config) any
@@ -189,7 +188,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-func TestStrategy(t *testing.T) {
+func TestDistributionMethodChoosesStrategy(t *testing.T) {
 	// On these loads the two differ.
 	loads := []hosts.Load{{Host: "a", Used: 1, Max: 2}, {Host: "b", Used: 0, Max: 2}}
 	for method, want := range map[string]int{"": 1, "equal": 1, "fillhost": 0, "FillHost": 0} {
@@ -202,8 +201,7 @@ func TestStrategy(t *testing.T) {
 	}
 }
 
-// TestOriginalFile loads a file as the PHP program's operators have it.
-func TestOriginalFile(t *testing.T) {
+func TestFileOfThePHPProgramIsUnderstood(t *testing.T) {
 	setenv(t, nil)
 	t.Chdir(t.TempDir())
 	writeKey(t, "ssh/one", "pass~word one")
@@ -263,7 +261,7 @@ func TestEnvironmentWinsOverFile(t *testing.T) {
 	}
 }
 
-func TestLoadFile(t *testing.T) {
+func TestOnlyTheDefaultFileMayBeMissing(t *testing.T) {
 	const good = "AUTH_TOKEN=k\n"
 	for _, tt := range []struct {
 		name, text, load string // text "-": no file
@@ -297,7 +295,7 @@ func TestLoadFile(t *testing.T) {
 	}
 }
 
-func TestLoadPretend(t *testing.T) {
+func TestPretendNeedsNoHosts(t *testing.T) {
 	setenv(t, map[string]string{
 		"AUTH_TOKEN": "k", "CONTAINER_HOSTS": "a,a,-", "CONTAINER_HOSTS_KEYS": "nonsense",
 		"MAX_CONTAINERS_RUNNING": "3", "START_PORT": "1000", "CONTAINER_HOSTS_TLS_CERTS": "/c~/k",
@@ -319,8 +317,8 @@ func TestLoadPretend(t *testing.T) {
 	}
 }
 
-// TestExampleFile compares .env.dist with what the code reads.
-func TestExampleFile(t *testing.T) {
+// The file shows the defaults, and examples that make a good configuration.
+func TestExampleFileListsEveryVariable(t *testing.T) {
 	text, err := os.ReadFile("../../.env.dist")
 	if err != nil {
 		t.Fatal(err)

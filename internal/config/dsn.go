@@ -37,8 +37,8 @@ func (d Database) String() string {
 func (d Database) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // database parses SESSION_DATABASE_DSN and its companions. What the DSN says
-// of user and password goes before them. No part of a DSN is ever printed: who
-// can say which part of a malformed one is the password?
+// of user and password goes before them. No part of a DSN is ever printed, because
+// in a malformed one the password may be anywhere.
 func (p *parser) database(v *variables) Database {
 	dsn, ok := p.secret("SESSION_DATABASE_DSN", v.SessionDatabaseDSN, v.SessionDatabaseDSNFile)
 	user, userOK := p.secret("SESSION_DATABASE_USER", v.SessionDatabaseUser, v.SessionDatabaseUserFile)
@@ -164,8 +164,8 @@ func fromURL(dsn string) (*mysql.Config, error) {
 // fromGo reads the driver's own form, user:pass@tcp(host:3306)/db?option=value.
 func fromGo(dsn string) (*mysql.Config, error) {
 	bad := errors.New("want mysql:dbname=..;host=.. or user:password@tcp(host:3306)/name or mysql://user:password@host:3306/name or sqlite:path, with options that the MySQL driver knows")
-	// The driver takes /name for a database on this machine. Here it is rather
-	// somebody who forgot the sqlite: before a path.
+	// The driver takes /name for a database on this machine. Here it is more
+	// likely a path without its sqlite: before it.
 	if !strings.ContainsAny(dsn, "@(") {
 		return nil, bad
 	}
@@ -182,7 +182,7 @@ func fromGo(dsn string) (*mysql.Config, error) {
 	return cfg, nil
 }
 
-// checkMySQL sees that there is something to connect to.
+// checkMySQL reports what is missing to connect with.
 func checkMySQL(cfg *mysql.Config) error {
 	if cfg.DBName == "" {
 		return errors.New("the name of the database is missing")

@@ -14,7 +14,7 @@ func parseDatabase(dsn, user, pass string) (Database, error) {
 	return db, nil
 }
 
-func TestDSN(t *testing.T) {
+func TestEveryFormOfDSNIsUnderstood(t *testing.T) {
 	const db = "mysql wrp@tcp(db:3306)/d" // what most rows say in other words
 	for _, tt := range []struct{ dsn, want, pass string }{
 		{"mysql:dbname=d;host=db", db, "env"},
@@ -52,9 +52,8 @@ func TestDSN(t *testing.T) {
 	}
 }
 
-// TestDSNOptions sees that options reach the driver, and the certificate's
-// name is that of the server.
-func TestDSNOptions(t *testing.T) {
+// TLS among them, for a certificate in the name of the server.
+func TestDSNOptionsReachTheDriver(t *testing.T) {
 	for _, dsn := range []string{"u:p@tcp(db:3306)/d?tls=true&readTimeout=3s", "mysql://u:p@db/d?tls=true&readTimeout=3s"} {
 		got, err := parseDatabase(dsn, "", "")
 		if err != nil {
@@ -65,7 +64,7 @@ func TestDSNOptions(t *testing.T) {
 	}
 }
 
-func TestDSNProblem(t *testing.T) {
+func TestDSNProblemQuotesNothing(t *testing.T) {
 	const name = "SESSION_DATABASE_DSN: "
 	const goForm, urlForm, listForm, noDB = "want mysql:dbname=..;host=.. or ", "want mysql://user:password@", "want mysql:dbname=..;host=.., and", "no such database here"
 	for _, tt := range []struct{ dsn, want string }{

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,7 +8,6 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/joho/godotenv"
 	"github.com/kelseyhightower/envconfig"
 )
 
@@ -116,45 +114,17 @@ func (v *variables) complete(lookup func(name string) string) {
 	}
 }
 
-// readFile returns the variables in a .env file.
-//
-// A $ stands for itself, as it did for the PHP program's library, except in
-// ${NAME}. Left to itself godotenv would turn the password pa$WORD into pa.
+// readFile returns the variables in a .env file, none if there is no file.
 func readFile(name string) (map[string]string, error) {
-	file := map[string]string{}
 	if name == "" {
-		return file, nil
+		return nil, nil
 	}
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) && name == DefaultFile {
-		return file, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	// No variable can contain NUL, so it can stand in for a lonely $.
-	text = bytes.ReplaceAll(append(text, '\n'), []byte("$"), []byte("\x00"))
-	text = bytes.ReplaceAll(text, []byte("\x00{"), []byte("${"))
-	parsed, err := godotenv.UnmarshalBytes(text)
-	if err != nil {
-		// The library's message quotes the rest of the file with all secrets.
-		return nil, fmt.Errorf("line %d cannot be read, want NAME=value, in quotes if it has any", badLine(text))
-	}
-	for key, value := range parsed {
-		file[key] = strings.ReplaceAll(value, "\x00", "$")
-	}
-	return file, nil
-}
-
-// badLine returns the number of the line where text stops to be readable.
-func badLine(text []byte) int {
-	lines := bytes.SplitAfter(text, []byte("\n"))
-	good := len(lines)
-	for good > 0 {
-		good--
-		if _, err := godotenv.UnmarshalBytes(bytes.Join(lines[:good], nil)); err == nil {
-			break
-		}
-	}
-	return good + 1
+	return parseDotenv(string(text))
 }

@@ -1,12 +1,15 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
+
+	"wrpdistributor/internal/session"
 )
 
 func FuzzHosts(f *testing.F) {
@@ -45,7 +48,7 @@ func FuzzHosts(f *testing.F) {
 		}
 		seen := map[string]bool{}
 		for _, h := range c.Hosts {
-			if h.Max < 1 || c.StartPort < 1 || c.StartPort+h.Max+16 > 65535 {
+			if h.Max < 1 || c.StartPort < 1 || c.StartPort+h.Max+session.SparePorts > 65535 {
 				t.Errorf("host %q: %d containers from port %d", h.Name, h.Max, c.StartPort)
 			}
 			if seen[h.Name] || strings.ContainsAny(h.Name, ", \n") {
@@ -97,6 +100,33 @@ func FuzzDSN(f *testing.F) {
 		}
 		if _, err := mysql.NewConnector(db.MySQL); err != nil {
 			t.Errorf("DSN %q: the driver says %v", dsn, err)
+		}
+	})
+}
+
+// Any text is read as a file, and as the value of a variable.
+func FuzzDotenv(f *testing.F) {
+	for _, text := range []string{
+		"", "A=1\nB='2'\nC=\"3\\n\" # c\nD=${A}x\n", "export A= b # c\r\n#x\nB: \"${A} \\${A} $A\"",
+		"A='x\ny'\nB=C:\\x #", `A="\""`, "s3cr3t", "A='s3cr3t", "pa$WORD${", "\x00\xff\u2028",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, err := parseDotenv(text); err != nil {
+			var line int
+			const format = "line %d cannot be read, want NAME=value, in quotes if it has any"
+			if n, _ := fmt.Sscanf(err.Error(), "line %d", &line); n != 1 || err.Error() != fmt.Sprintf(format, line) || line < 1 || line > strings.Count(text, "\n")+1 {
+				t.Errorf("%q: %v", text, err)
+			}
+		}
+		text = strings.ReplaceAll(text, "\r\n", "\n")
+		if strings.ContainsAny(text, `'\`) {
+			return // has no place between single quotes
+		}
+		got, err := parseDotenv("A=1\nB='" + text + "'\nC=3")
+		if err != nil || got["A"] != "1" || got["B"] != text || got["C"] != "3" {
+			t.Errorf("%q between single quotes is read as %q, %v", text, got, err)
 		}
 	})
 }

@@ -5,27 +5,25 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
 )
 
 const (
-	selfSigned = "self-signed" // the GATEWAY_TLS_CERT that we make ourselves
+	selfSigned = "self-signed" // GATEWAY_TLS_CERT for a certificate that is to be made
 
-	// A gateway writes down up to 15 s late that a session is used; what is
-	// frozen sooner than that may be in use.
-	minFreeze = 30 * time.Second
-
-	// Preparing a container takes seconds; one that waits for less is never had.
+	// To warm up a container takes seconds; replaced sooner than this, few would
+	// ever wait for a client.
 	minWarmAge = time.Minute
 )
 
-// A Gateway says where clients reach all sessions, if Listen is set. An address
-// without a host stands for the one that a client reached us by.
+// A Gateway says where clients reach their sessions, if Listen is set. An address
+// without a host means: at the host by which the client reached the API.
 type Gateway struct {
 	Listen      string // host:port; empty: there is no gateway
 	Address     string // what clients connect to, host:port
 	TLSListen   string // host:port; empty: no TLS
 	TLSAddress  string
-	Cert        *hosts.TLSFiles // on this machine; nil: one that we make
+	Cert        *hosts.TLSFiles // on this machine; nil: one that is to be made
 	FreezeAfter time.Duration   // 0: never
 }
 
@@ -46,38 +44,20 @@ func (p *parser) gateway(c *Config, v *variables) {
 	g.Address = p.address("GATEWAY_ADDRESS", v.GatewayAddress, "", g.Listen)
 	if v.GatewayTLSListen != "" {
 		g.TLSListen = p.listen("GATEWAY_TLS_LISTEN", v.GatewayTLSListen)
-		host, _, _ := net.SplitHostPort(g.Address) // without a mistake it has both
+		host, _, _ := net.SplitHostPort(g.Address) // an address, if there was no problem
 		g.TLSAddress = p.address("GATEWAY_TLS_ADDRESS", v.GatewayTLSAddress, host, g.TLSListen)
 		g.Cert = p.cert("GATEWAY_TLS_CERT", v.GatewayTLSCert)
 	}
 	if v.FreezeAfter != "" {
 		g.FreezeAfter = p.duration("FREEZE_AFTER", v.FreezeAfter)
-		if g.FreezeAfter > 0 && g.FreezeAfter < minFreeze {
-			p.wrong("FREEZE_AFTER", v.FreezeAfter, "want at least %s", minFreeze)
+		if g.FreezeAfter > 0 && g.FreezeAfter < session.MinFreezeAfter {
+			p.wrong("FREEZE_AFTER", v.FreezeAfter, "want at least %s", session.MinFreezeAfter)
 		}
 	}
 }
 
-// address parses what clients connect to: host:port, or a host, whose port is
-// then that of listen.
-func (p *parser) address(name, value, host, listen string) string {
-	_, port, _ := net.SplitHostPort(listen)
-	if value != "" {
-		var ok bool
-		if h, own, err := net.SplitHostPort(value); err == nil {
-			host, port, ok = h, own, isHost(h) && isPort(own)
-		} else {
-			host = p.host(name, value)
-			ok = true
-		}
-		if !ok {
-			p.wrong(name, value, "want host:port, such as wrp.example:8080; an IPv6 address in brackets")
-		}
-	}
-	return net.JoinHostPort(host, port)
-}
-
-// cert parses cert~key on this machine; nil stands for a certificate of our own.
+// cert parses cert~key on this machine. It returns nil for a certificate that is
+// to be made.
 func (p *parser) cert(name, value string) *hosts.TLSFiles {
 	if value == selfSigned {
 		return nil
@@ -96,16 +76,16 @@ func (p *parser) warm(pool []hosts.Host, v *variables) {
 	for i, n := range p.perHost(plain, v.WarmContainers, 0, len(pool)) {
 		pool[i].Warm = n
 	}
-	served := false
+	usable := false
 	for i, n := range p.perHost(tls, v.WarmTLSContainers, 0, len(pool)) {
-		served = served || n == 0 || pool[i].TLS != nil
+		usable = usable || n == 0 || pool[i].TLS != nil
 		if pool[i].TLS != nil {
 			pool[i].WarmTLS = n
 		}
 	}
 	if v.WarmTLSContainers != "0" && v.GatewayListen != "" {
 		p.wrong(tls, v.WarmTLSContainers, "behind a gateway all containers serve either kind of client, want WARM_CONTAINERS only")
-	} else if !served {
+	} else if !usable {
 		p.wrong(tls, v.WarmTLSContainers, "no host has a certificate, see CONTAINER_HOSTS_TLS_CERTS")
 	}
 	for _, h := range pool {

@@ -10,8 +10,7 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-// TestGateway: what is not said follows from what is.
-func TestGateway(t *testing.T) {
+func TestGatewayAddressesFollowFromListen(t *testing.T) {
 	for _, tt := range []struct {
 		listen, address, tlsListen, tlsAddress, cert, freeze string
 		want                                                 Gateway
@@ -40,7 +39,7 @@ func TestGateway(t *testing.T) {
 	}
 }
 
-func TestGatewayProblem(t *testing.T) {
+func TestBadGatewayOrWarmSettingIsOneProblem(t *testing.T) {
 	for _, tt := range []struct {
 		variables, want string
 	}{
@@ -75,9 +74,8 @@ func TestGatewayProblem(t *testing.T) {
 	}
 }
 
-// TestWarm: one number for all hosts, or one for each; TLS where there is a
-// certificate.
-func TestWarm(t *testing.T) {
+// Those for TLS are kept only where there is a certificate.
+func TestWarmContainersForOneOrEachHost(t *testing.T) {
 	for _, tt := range []struct {
 		plain, tls string
 		want       [2][2]int

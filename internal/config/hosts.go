@@ -2,24 +2,20 @@ package config
 
 import (
 	"net"
-	"net/netip"
 	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
 )
 
 const (
-	local   = "local" // the entry that means this machine's own engine
-	sshPort = "22"
-	noFile  = "/dev/null"
-
-	// Above its slots a host needs some more ports, to step aside when a
-	// stranger holds one of them.
-	sparePorts = 16
-	maxLimit   = maxPort - sparePorts - 1 // with START_PORT=1
+	local    = "local" // the entry that means this machine's own engine
+	sshPort  = "22"
+	noFile   = "/dev/null"
+	maxLimit = maxPort - session.SparePorts - 1 // with START_PORT=1
 )
 
 // pool parses the lists that have one entry for each host.
@@ -111,15 +107,15 @@ func (p *parser) perHost(name, list string, least, hosts int) []int {
 	return numbers
 }
 
-// ports sees that every host's ports are there.
+// ports checks that the port of every slot, and the spare ones, exist.
 func (p *parser) ports(pool []hosts.Host, value string, start int) {
 	most := 0
 	for _, h := range pool {
 		most = max(most, h.Max)
 	}
-	if start+most+sparePorts > maxPort {
+	if start+most+session.SparePorts > maxPort {
 		p.wrong("START_PORT", value, "with %d containers on a host, and %d spare ports above them, want at most %d",
-			most, sparePorts, maxPort-sparePorts-most)
+			most, session.SparePorts, maxPort-session.SparePorts-most)
 	}
 }
 
@@ -198,7 +194,7 @@ func (p *parser) certs(pool []hosts.Host, list string) {
 	}
 }
 
-// tlsFiles parses cert~key; nil: that is not what it is.
+// tlsFiles parses cert~key. It returns nil if entry is something else.
 func tlsFiles(entry string) *hosts.TLSFiles {
 	cert, key, _ := strings.Cut(entry, "~")
 	if !isHostFile(cert) || !isHostFile(key) {
@@ -236,48 +232,7 @@ func lines(list string, hosts int) []string {
 	return all
 }
 
-// splitHost takes apart host, host:port, an IPv6 address, [address] and
-// [address]:port.
-func splitHost(entry string) (host, port string, ok bool) {
-	host, port = entry, sshPort
-	bare, bracketed := strings.CutPrefix(entry, "[")
-	if bracketed && strings.HasSuffix(bare, "]") {
-		host = strings.TrimSuffix(bare, "]")
-		return host, port, isHost(host)
-	}
-	if _, err := netip.ParseAddr(entry); err != nil && strings.Contains(entry, ":") {
-		if host, port, err = net.SplitHostPort(entry); err != nil {
-			return "", "", false
-		}
-	}
-	return host, port, isHost(host) && isPort(port)
-}
-
-// isHost tells an IP address or a host name. Names may have underscores:
-// Compose gives such names to its services.
-func isHost(s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil {
-		return true
-	}
-	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' {
-			return false
-		}
-		for _, r := range label {
-			if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", r) {
-				return false
-			}
-		}
-	}
-	return len(s) <= 253
-}
-
-func isPort(s string) bool {
-	n, err := strconv.Atoi(s)
-	return err == nil && n >= 1 && n <= maxPort
-}
-
-// isHostFile tells a path that can be mounted into a container.
+// isHostFile reports whether s is a path that can be mounted into a container.
 func isHostFile(s string) bool {
 	return path.IsAbs(s) && s != noFile && !strings.ContainsAny(s, ":~")
 }

@@ -20,7 +20,7 @@ func keyFolder(t testing.TB) string {
 	return dir
 }
 
-func TestDecision18Addresses(t *testing.T) {
+func TestClientsAreGivenTheHostWithoutSSHPort(t *testing.T) {
 	dir := keyFolder(t)
 	for _, tt := range []struct{ entry, address, sshd string }{
 		{"a.example", "a.example", "a.example:22"},
@@ -41,8 +41,7 @@ func TestDecision18Addresses(t *testing.T) {
 	}
 }
 
-// TestHosts has lists that are good.
-func TestHosts(t *testing.T) {
+func TestListsHaveAnEntryForEachHost(t *testing.T) {
 	dir := keyFolder(t)
 	writeKey(t, filepath.Join(dir, "spaced"), " x ")
 	tls := &hosts.TLSFiles{Cert: "/c", Key: "/k"}
@@ -97,8 +96,7 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// TestHostProblem has lists that are not. None may show a passphrase.
-func TestHostProblem(t *testing.T) {
+func TestHostProblemShowsNoPassphrase(t *testing.T) {
 	dir := keyFolder(t)
 	good := map[string]string{"AUTH_TOKEN": "k", "SSH_DIR": dir, "CONTAINER_HOSTS": "a,b", "CONTAINER_HOSTS_KEYS": "u~plain,u~plain"}
 	const keys = "CONTAINER_HOSTS_KEYS: "

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"net"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,17 +12,13 @@ import (
 )
 
 const (
-	maxPort    = 65535
-	maxPids    = 4 << 20 // what Linux can count on 64 bits
-	maxMinutes = 60 * 24 * 365
+	maxPort = 65535
+	maxPids = 4 << 20 // what Linux can count on 64 bits
 
 	minMemory = 6 << 20 // the engine refuses less
 	maxMemory = 1 << 50
 	minCPUs   = 0.01 // the engine refuses less
 	maxCPUs   = 10000
-
-	// Calls to Docker end 10 s before START_TIMEOUT, and need some time.
-	minStartTimeout = 15 * time.Second
 )
 
 // number parses a whole number.
@@ -65,8 +59,8 @@ func (p *parser) line(name, value string) string {
 	return value
 }
 
-// memory parses bytes. Only a plain 0 is no limit: 0.5 is somebody who forgot
-// the unit.
+// memory parses a size. Only a plain 0 means no limit: with 0.5 the unit was
+// probably forgotten.
 func (p *parser) memory(name, value string) int64 {
 	if value == "0" {
 		return 0
@@ -93,7 +87,7 @@ func (p *parser) cpus(name, value string) float64 {
 }
 
 // image parses what "docker run" would take. The engine would refuse anything
-// else too, but only with the first client waiting.
+// else too, but only when the first client is waiting for its container.
 func (p *parser) image(name, value string) string {
 	if _, err := reference.ParseAnyReference(value); err != nil {
 		p.wrong(name, value, "want the name of an image, such as alb42/amifoxserver:latest")
@@ -136,46 +130,4 @@ func (p *parser) words(name, value string) []string {
 		words = append(words, word.String())
 	}
 	return words
-}
-
-// listen parses where to listen. Port 0 takes a free one.
-func (p *parser) listen(name, value string) string {
-	host, port, err := net.SplitHostPort(value)
-	if err != nil || host != "" && !isHost(host) || port != "0" && !isPort(port) {
-		p.wrong(name, value, "want host:port, or :port for all addresses, such as :7777 or 127.0.0.1:7777")
-	}
-	return value
-}
-
-// host parses a name or address without a port.
-func (p *parser) host(name, value string) string {
-	value = strings.TrimSuffix(strings.TrimPrefix(value, "["), "]")
-	if value != "" && !isHost(value) {
-		p.wrong(name, value, "want a host name or an IP address, without a port")
-	}
-	return value
-}
-
-// prefixes parses networks and single addresses; "none" is the empty list, as
-// an empty variable means the default.
-func (p *parser) prefixes(name, value string) []netip.Prefix {
-	if value == "none" {
-		return nil
-	}
-	var list []netip.Prefix
-	for _, entry := range entries(value) {
-		prefix, err := netip.ParsePrefix(entry)
-		if addr, aerr := netip.ParseAddr(entry); aerr == nil {
-			addr = addr.Unmap()
-			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		// Clients' addresses are compared unmapped, a mapped network would
-		// never match.
-		if err != nil || prefix.Addr().Is4In6() {
-			p.wrong(name, value, "entry %q: want a network or an address, such as 10.0.0.0/8 or 192.168.1.7", entry)
-			continue
-		}
-		list = append(list, prefix.Masked())
-	}
-	return list
 }

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// TestProblem has one bad value of one variable in each row.
-func TestProblem(t *testing.T) {
+func TestBadValueIsOneProblem(t *testing.T) {
 	const whole, unit, one = "want a whole number", "want a time with its unit", "want a size with its unit"
 	for _, tt := range []struct{ variable, value, want string }{
 		{"AUTH_TOKEN", "", "AUTH_TOKEN: not set, want the secret"},
@@ -76,8 +75,7 @@ func TestProblem(t *testing.T) {
 	}
 }
 
-// TestDecision39EveryProblemAtOnce has something wrong everywhere.
-func TestDecision39EveryProblemAtOnce(t *testing.T) {
+func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 	setenv(t, map[string]string{
 		"CONTAINER_HOSTS": "a,b,a", "MAX_CONTAINERS_RUNNING": "1,x,0", "CONTAINER_HOSTS_KEYS": "u~k",
 		"CONTAINER_HOSTS_TLS_CERTS": "c~k", "SESSION_DATABASE_DSN": "pgsql:dbname=x", "LISTEN": "x",

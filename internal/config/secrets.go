@@ -26,7 +26,7 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String(
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // secret returns a variable's value, or the content of the file that its
-// companion name_FILE names. It says false if that cannot be told.
+// companion name_FILE names. It reports false if there was a problem.
 func (p *parser) secret(name, value, file string) (string, bool) {
 	if file == "" {
 		return value, true

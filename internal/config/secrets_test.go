@@ -10,9 +10,8 @@ import (
 	"testing"
 )
 
-// TestSecretFile reads secrets from files. For CONTAINER_HOSTS_KEYS_FILE see
-// TestHosts.
-func TestSecretFile(t *testing.T) {
+// For CONTAINER_HOSTS_KEYS_FILE see TestListsHaveAnEntryForEachHost.
+func TestSecretsAreReadFromFiles(t *testing.T) {
 	dir := t.TempDir()
 	good := map[string]string{}
 	for name, text := range map[string]string{
@@ -30,7 +29,7 @@ func TestSecretFile(t *testing.T) {
 	}
 }
 
-func TestSecretFileProblem(t *testing.T) {
+func TestSecretFileProblemQuotesNothing(t *testing.T) {
 	dir := t.TempDir()
 	empty := writeFile(t, filepath.Join(dir, "empty"), " \n")
 	full := writeFile(t, filepath.Join(dir, "full"), "hunter2\nhunter2\n")
@@ -59,7 +58,6 @@ func TestSecretFileProblem(t *testing.T) {
 	}
 }
 
-// TestNothingPrintsASecret prints a configuration in every way we know.
 func TestNothingPrintsASecret(t *testing.T) {
 	dir := t.TempDir()
 	writeKey(t, filepath.Join(dir, "key"), "hunter2")

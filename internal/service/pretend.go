@@ -1,7 +1,6 @@
 package service
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,7 +14,7 @@ import (
 	"wrpdistributor/internal/pretend"
 )
 
-// Pretending is a pool of pretend hosts in this process, for client authors and
+// A Pretending is pretend hosts in this process, for client authors and
 // demonstrations.
 type Pretending struct {
 	pool     *pretend.Pool
@@ -36,25 +35,14 @@ func Pretend(cfg *config.Config, n int, log *slog.Logger) (*Pretending, error) {
 	if err := errors.Join(manifest.Save(p.manifest), usePretend(cfg, manifest)); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	log.Warn("PRETENDING: there is no Docker and no browser behind this, only stand-ins in this process", "hosts", n, "from", cfg.Hosts[0].Address)
+	log.Warn("pretending; no Docker and no browsers", "hosts", n, "from", cfg.Hosts[0].Address)
 	if cfg.AuthToken == config.PretendToken {
-		log.Warn("AUTH_TOKEN is not set, clients send: Bearer: " + config.PretendToken)
+		log.Warn("AUTH_TOKEN not set; clients send the default", "bearer", config.PretendToken)
 	}
 	return p, nil
 }
 
-// ClearRows deletes what an earlier process left in the database: its pretend
-// containers ended with it.
-func (p *Pretending) ClearRows(ctx context.Context, svc *Service) error {
-	for _, h := range svc.Pool.Hosts() {
-		if _, err := svc.Store.Forget(ctx, h.Name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Close ends the hosts.
+// Close stops the hosts.
 func (p *Pretending) Close() error {
 	return errors.Join(os.Remove(p.manifest), p.pool.Close())
 }

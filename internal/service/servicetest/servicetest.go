@@ -27,10 +27,10 @@ type Options struct {
 	Pretend  pretend.Config // how the hosts are
 	Strategy hosts.Strategy // nil: FillHost
 	TLS      *hosts.TLSFiles
-	Warm     int // containers that should wait on each host; 0: none
+	Warm     int // containers to keep warm on each host
 	WarmTLS  int
 	Watch    bool // run the pool, as the distributor does
-	Gateway  bool // containers are private
+	Gateway  bool // sessions are reached through the gateway
 
 	StartTimeout time.Duration // 0: 15 s
 	ReadyTimeout time.Duration // 0: 5 s
@@ -80,6 +80,7 @@ func Configure(t testing.TB, list []*pretend.Host, opt Options) *config.Config {
 	dir := t.TempDir()
 	known := filepath.Join(dir, "known_hosts")
 	cfg := &config.Config{
+		Hosts:           configureHosts(t, list, opt),
 		DataDir:         dir,
 		Strategy:        opt.Strategy,
 		StartPort:       9090,
@@ -99,21 +100,29 @@ func Configure(t testing.TB, list []*pretend.Host, opt Options) *config.Config {
 		cfg.Strategy = hosts.FillHost
 	}
 	var lines string
-	for i, h := range list {
-		name, _, err := net.SplitHostPort(h.SSHAddr())
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, h := range list {
 		lines += h.KnownHostsLine() + "\n"
-		cfg.Hosts = append(cfg.Hosts, hosts.Host{
-			Name: fmt.Sprintf("host%d", i), Address: name, Max: cmp.Or(opt.Max, 2), TLS: opt.TLS, Warm: opt.Warm, WarmTLS: opt.WarmTLS,
-			SSH: &hosts.SSH{Addr: h.SSHAddr(), User: h.User(), Signer: h.Signer()},
-		})
 	}
 	if err := os.WriteFile(known, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return cfg
+}
+
+func configureHosts(t testing.TB, list []*pretend.Host, opt Options) []hosts.Host {
+	t.Helper()
+	pool := make([]hosts.Host, len(list))
+	for i, h := range list {
+		address, _, err := net.SplitHostPort(h.SSHAddr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool[i] = hosts.Host{
+			Name: fmt.Sprintf("host%d", i), Address: address, Max: cmp.Or(opt.Max, 2), TLS: opt.TLS, Warm: opt.Warm, WarmTLS: opt.WarmTLS,
+			SSH: &hosts.SSH{Addr: h.SSHAddr(), User: h.User(), Signer: h.Signer()},
+		}
+	}
+	return pool
 }
 
 // Open connects a service, one of several if need be, to db and to cfg's hosts.

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/gateway"
+)
+
+const (
+	headerTimeout = 10 * time.Second
+	readTimeout   = 30 * time.Second // of a whole request, over a slow modem too
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 32 << 10
+)
+
+// listeners is where clients connect; nil: not configured.
+type listeners struct {
+	api        *listener
+	gateway    *listener
+	gatewayTLS *listener
+}
+
+type listener struct {
+	net.Listener
+	variable string // the setting that says where, for errors
+}
+
+// openListeners listens on all configured addresses. Nothing is served yet.
+func openListeners(cfg *config.Config, log *slog.Logger) (*listeners, error) {
+	l := &listeners{}
+	if err := l.open(cfg, log); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *listeners) open(cfg *config.Config, log *slog.Logger) (err error) {
+	if l.api, err = listen("LISTEN", cfg.Listen); err != nil {
+		return err
+	}
+	if cfg.Gateway.Listen == "" {
+		return nil
+	}
+	if l.gateway, err = listen("GATEWAY_LISTEN", cfg.Gateway.Listen); err != nil {
+		return err
+	}
+	if cfg.Gateway.TLSListen == "" {
+		return nil
+	}
+	if l.gatewayTLS, err = listen("GATEWAY_TLS_LISTEN", cfg.Gateway.TLSListen); err != nil {
+		return err
+	}
+	cert, err := certificate(cfg, log)
+	if err != nil {
+		return err
+	}
+	l.gatewayTLS.Listener = tls.NewListener(l.gatewayTLS.Listener, cert.Config())
+	return nil
+}
+
+func (l *listeners) close() {
+	for _, o := range []*listener{l.api, l.gateway, l.gatewayTLS} {
+		if o != nil {
+			o.Close()
+		}
+	}
+}
+
+func listen(variable, address string) (*listener, error) {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s=%s: %w", variable, address, err)
+	}
+	return &listener{ln, variable}, nil
+}
+
+// serve has srv answer on the listener until srv is shut down.
+func (l *listener) serve(srv *http.Server) error {
+	if err := srv.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve on %s: %w", l.variable, err)
+	}
+	return nil
+}
+
+// certificate returns the gateway's: the configured one, or one of our own.
+func certificate(cfg *config.Config, log *slog.Logger) (*gateway.Certificate, error) {
+	if files := cfg.Gateway.Cert; files != nil {
+		c, err := gateway.LoadCertificate(files.Cert, files.Key, log)
+		if err != nil {
+			return nil, fmt.Errorf("GATEWAY_TLS_CERT: %w", err)
+		}
+		return c, nil
+	}
+	names := []string{"localhost", "127.0.0.1"}
+	if host, _, _ := net.SplitHostPort(cfg.Gateway.TLSAddress); host != "" {
+		names = slices.Insert(names, 0, host)
+	}
+	return gateway.SelfSigned(cfg.DataDir, names, log)
+}
+
+// newServer returns an HTTP server that reads a request for at most readTimeout;
+// 0: without a limit.
+func newServer(handler http.Handler, readTimeout time.Duration, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
