@@ -77,7 +77,7 @@ func TestCrashPoints(t *testing.T) {
 		{"recorded", "keeper"},
 		{"started", "keeper"},
 		{"ready", "keeper"},
-		{"hot", "keeper"},
+		{"warmed up", "keeper"},
 		{"taken", "taker"},
 	} {
 		t.Run(tt.dies+" at "+tt.step, func(t *testing.T) {

@@ -23,42 +23,42 @@ type request struct {
 func (m *Manager) startNew(ctx context.Context, c Client, tls bool) (*Session, error) {
 	r := &request{Manager: m, client: c, tls: tls, failed: make(map[string]error)}
 	m.Pool.AwaitFirstCheck(ctx)
-	room := time.Now().Add(makeRoomFor)
+	room := time.Now().Add(evictFor)
 	for {
-		s, err := r.takeWaiting(ctx)
+		s, err := r.takeWarm(ctx)
 		if errors.Is(err, ErrNotFound) {
 			s, err = r.startCold(ctx)
 		}
 		full, refused := errors.AsType[*FullError](err)
 		switch {
 		case err == nil:
-			return m.opened(ctx, s.ID)
-		case refused && full.yields && time.Now().Before(room):
-			if err := r.makeRoom(ctx, full); err != nil {
+			return m.announce(ctx, s.ID)
+		case refused && full.evictable && time.Now().Before(room):
+			if err := r.evict(ctx, full); err != nil {
 				return nil, errors.Join(full, err)
 			}
 		case refused || s == nil || errors.Is(err, ErrStopped) || ctx.Err() != nil:
 			return nil, err
 		default:
-			r.letDown(ctx, s, err)
+			r.avoid(ctx, s, err)
 		}
 	}
 }
 
-// opened returns a session that has begun to run.
-func (m *Manager) opened(ctx context.Context, id int64) (*Session, error) {
+// announce returns a session that has begun to run.
+func (m *Manager) announce(ctx context.Context, id int64) (*Session, error) {
 	s, err := m.Store.ByID(ctx, id)
-	if err == nil && m.gate != nil && s.Gateway {
-		m.gate.Started(s)
+	if err == nil && m.observer != nil && s.Gateway {
+		m.observer.Started(s)
 	}
 	return s, err
 }
 
-// letDown remembers what went wrong with s, so that the next attempt is another.
-func (r *request) letDown(ctx context.Context, s *Session, err error) {
+// avoid remembers what went wrong with s, so that the next attempt is another.
+func (r *request) avoid(ctx context.Context, s *Session, err error) {
 	switch {
 	case errors.Is(err, hosts.ErrPortTaken):
-		r.taken.add(s.Host, s.Port)
+		r.foreign.add(s.Host, s.Port)
 	case !errors.Is(err, errUnfitWarm):
 		r.failed[s.Host] = err
 	}
@@ -74,10 +74,10 @@ func (r *request) startCold(ctx context.Context) (*Session, error) {
 	}
 	s, err := r.Store.Claim(ctx, claim{
 		client: &r.client, tls: r.tls, gateway: r.Gateway, token: randomHex(20), nonce: randomHex(16),
-		hosts: loads, strategy: r.Strategy, startPort: r.StartPort, avoid: r.taken.on,
+		hosts: loads, strategy: r.Strategy, startPort: r.StartPort, avoid: r.foreign.on,
 	})
 	if more, ok := errors.AsType[*FullError](err); ok {
-		full.Reasons, full.yields = append(full.Reasons, more.Reasons...), more.yields
+		full.Reasons, full.evictable = append(full.Reasons, more.Reasons...), more.evictable
 		return nil, full
 	}
 	if err != nil {

@@ -118,7 +118,7 @@ func (c claim) place(taken map[string]*places, draining map[string]Drained) (row
 		h.Used = len(taken[h.Host].slots)
 		if why := occupied(h, draining); why != "" {
 			_, drained := draining[h.Host]
-			full.yields = full.yields || taken[h.Host].yields && !drained
+			full.evictable = full.evictable || taken[h.Host].yields && !drained
 			full.Reasons = append(full.Reasons, Reason{h.Host, why})
 			continue
 		}

@@ -13,18 +13,18 @@ func (m *Manager) HandleEvent(ctx context.Context, e hosts.Event) {
 	s, err := m.Store.ByID(ctx, e.Container.Session)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		err = m.unknownContainer(ctx, e)
+		err = m.handleUnknown(ctx, e)
 	case err == nil && s.ContainerID == e.Container.ID:
-		err = m.ownContainer(ctx, s, e.Action)
+		err = m.handleKnown(ctx, s, e.Action)
 	}
 	if err != nil && ctx.Err() == nil {
 		m.Log.WarnContext(ctx, "an event is left to cleanup", "host", e.Host, "container", e.Container.Name, "action", e.Action, "err", err)
 	}
 }
 
-// unknownContainer removes a container that has no row: its start was given up
+// handleUnknown removes a container that has no row: its start was given up
 // before the host got round to it.
-func (m *Manager) unknownContainer(ctx context.Context, e hosts.Event) error {
+func (m *Manager) handleUnknown(ctx context.Context, e hosts.Event) error {
 	if e.Action != hosts.Created && e.Action != hosts.Started {
 		return nil
 	}
@@ -32,7 +32,7 @@ func (m *Manager) unknownContainer(ctx context.Context, e hosts.Event) error {
 	return m.Pool.RemoveNow(ctx, hosts.Ref{Host: e.Host, ID: e.Container.ID, Name: e.Container.Name})
 }
 
-func (m *Manager) ownContainer(ctx context.Context, s *Session, action hosts.Action) error {
+func (m *Manager) handleKnown(ctx context.Context, s *Session, action hosts.Action) error {
 	var err error
 	switch {
 	case (s.State == Running || s.State == Warm) && (action == hosts.Died || action == hosts.Destroyed):
@@ -62,7 +62,7 @@ func (m *Manager) HandleListing(ctx context.Context, host string, containers []h
 		if s.State == Starting || s.State == Claimed || s.State == Warming || s.State != Stopping && isWell {
 			continue
 		}
-		if _, err := m.Repair(ctx, &s); ignorePending(err) != nil && ctx.Err() == nil {
+		if _, err := m.Repair(ctx, &s); ignoreUnfinished(err) != nil && ctx.Err() == nil {
 			m.Log.WarnContext(ctx, "a session is left to cleanup", "session", s.ID, "host", host, "err", err)
 		}
 	}

@@ -21,7 +21,7 @@ type Observer interface {
 
 // SetObserver names the gate of this process. It must be called before anything
 // else.
-func (m *Manager) SetObserver(g Observer) { m.gate = g }
+func (m *Manager) SetObserver(g Observer) { m.observer = g }
 
 // TouchByID counts as use of a running session and returns it, its container ready to
 // serve: if it was frozen it is woken. [ErrNotFound]: the session does not run.
@@ -37,18 +37,17 @@ func (m *Manager) TouchByID(ctx context.Context, id int64) (*Session, error) {
 	if err != nil || !s.Frozen {
 		return s, err
 	}
-	return s, m.wake(ctx, s)
+	return s, m.unfreeze(ctx, s)
 }
 
-// wake says so in the row before it lets the container go on: who freezes it at
+// unfreeze says so in the row before it lets the container go on: who freezes it at
 // the same time pauses it before he looks at the row again, so that one of both
 // comes last and finds what the other did. Whoever dies in between leaves a
 // container that the next request has to wait for, see [Manager.RepairUnresponsive].
-func (m *Manager) wake(ctx context.Context, s *Session) error {
+func (m *Manager) unfreeze(ctx context.Context, s *Session) error {
 	if _, err := m.Store.Unfreeze(ctx, s.ID); err != nil {
 		return err
 	}
-	step("woken")
 	return m.Pool.Unpause(ctx, s.ref(m.DatabaseID))
 }
 
@@ -62,9 +61,7 @@ func (m *Manager) Freeze(ctx context.Context, s *Session, unused time.Duration) 
 	if won, err := m.Store.Freeze(ctx, s.ID, unused); !won || err != nil {
 		return false, err
 	}
-	step("freezing")
 	err := m.Pool.Pause(ctx, s.ref(m.DatabaseID))
-	step("frozen")
 	now, lookErr := m.Store.ByID(context.WithoutCancel(ctx), s.ID)
 	switch {
 	case err != nil:
@@ -88,7 +85,7 @@ func (m *Manager) RepairUnresponsive(ctx context.Context, s *Session) error {
 		_, err := m.end(ctx, s)
 		return errors.Join(ErrNotFound, err)
 	case err == nil && f.Paused:
-		return m.wake(ctx, s)
+		return m.unfreeze(ctx, s)
 	}
 	return err
 }

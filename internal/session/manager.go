@@ -38,8 +38,8 @@ type Config struct {
 // A Manager allocates sessions. It is safe for concurrent use.
 type Manager struct {
 	Config
-	taken takenPorts
-	gate  Observer // nil: there is none
+	foreign  foreignPorts
+	observer Observer // nil: there is none
 
 	starts sync.WaitGroup
 	alive  context.Context // done when starts are to be cut off
@@ -104,14 +104,14 @@ func (m *Manager) resume(ctx context.Context, c Client, s *Session) (bool, error
 	case Claimed, Starting:
 		if s.Overdue {
 			_, err := m.Repair(ctx, s)
-			return false, ignorePending(err)
+			return false, ignoreUnfinished(err)
 		}
 	}
 	return false, clock.Sleep(ctx, pollInterval)
 }
 
-// ignorePending drops errors that leave the client free of the old session.
-func ignorePending(err error) error {
+// ignoreUnfinished drops errors that leave the client free of the old session.
+func ignoreUnfinished(err error) error {
 	if errors.Is(err, ErrPending) || errors.Is(err, hosts.ErrUnreachable) || errors.Is(err, hosts.ErrUnknownHost) {
 		return nil
 	}
@@ -130,7 +130,7 @@ func (m *Manager) stillRuns(ctx context.Context, c Client, s *Session) (bool, er
 	}
 	m.Log.InfoContext(ctx, "container of a session is gone, starting another", "session", s.ID, "host", s.Host)
 	_, err = m.end(ctx, s)
-	return false, ignorePending(err)
+	return false, ignoreUnfinished(err)
 }
 
 func randomHex(bytes int) string {
@@ -178,6 +178,6 @@ func (m *Manager) StopUnused(ctx context.Context, s *Session) error {
 	if ok, err := m.Store.StopUnused(ctx, s.ID); !ok || err != nil {
 		return err
 	}
-	_, err := m.finish(ctx, s)
+	_, err := m.removeAndDelete(ctx, s)
 	return err
 }

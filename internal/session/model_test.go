@@ -126,7 +126,7 @@ func playHistory(t *testing.T, rt *rapid.T, db *database.DB) {
 		},
 		"advance": func(rt *rapid.T) {
 			id, r := pick(rt)
-			ok, err := st.Advance(ctx, id, "")
+			ok, err := st.MarkStarting(ctx, id, "")
 			agree(rt, "Advance", ok, err, is(r, Claimed, Starting))
 			if ok {
 				r.state = Starting

@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// extraPorts may be used above a host's range when strangers hold ports in it.
-	extraPorts = 16
+	// SparePorts may be used above a host's range when strangers hold ports in it.
+	SparePorts = 16
 
 	avoidFor = 10 * time.Minute
 )
@@ -32,7 +32,7 @@ func choosePlace(limit, startPort int, slots, ports map[int]bool, avoid func(por
 	if lowest < 0 {
 		return 0, 0, false
 	}
-	for port := startPort + limit; port < startPort+limit+extraPorts; port++ {
+	for port := startPort + limit; port < startPort+limit+SparePorts; port++ {
 		if free(port) {
 			return lowest, port, true
 		}
@@ -40,9 +40,9 @@ func choosePlace(limit, startPort int, slots, ports map[int]bool, avoid func(por
 	return 0, 0, false
 }
 
-// takenPorts remembers the ports that something else was found on. It is safe
+// foreignPorts remembers the ports that something else was found on. It is safe
 // for concurrent use.
-type takenPorts struct {
+type foreignPorts struct {
 	mu    sync.Mutex
 	until map[hostPort]time.Time
 }
@@ -52,7 +52,7 @@ type hostPort struct {
 	port int
 }
 
-func (t *takenPorts) add(host string, port int) {
+func (t *foreignPorts) add(host string, port int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.until == nil {
@@ -62,7 +62,7 @@ func (t *takenPorts) add(host string, port int) {
 }
 
 // on returns a test for the ports of one host.
-func (t *takenPorts) on(host string) func(port int) bool {
+func (t *foreignPorts) on(host string) func(port int) bool {
 	return func(port int) bool {
 		t.mu.Lock()
 		defer t.mu.Unlock()

@@ -22,7 +22,7 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 	for {
 		s, err := m.Store.Claim(ctx, claim{
 			enough: enough, tls: tls, gateway: m.Gateway, token: randomHex(20), nonce: randomHex(16),
-			hosts: []hosts.Load{{Host: h.Name, Max: h.Max}}, strategy: hosts.FillHost, startPort: m.StartPort, avoid: m.taken.on,
+			hosts: []hosts.Load{{Host: h.Name, Max: h.Max}}, strategy: hosts.FillHost, startPort: m.StartPort, avoid: m.foreign.on,
 		})
 		if _, full := errors.AsType[*FullError](err); full || errors.Is(err, errEnough) {
 			return false, nil
@@ -30,17 +30,17 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 		if err != nil {
 			return false, err
 		}
-		if err = m.prepare(ctx, s); err != nil {
-			err = m.giveUp(ctx, s, err)
+		if err = m.warmUp(ctx, s); err != nil {
+			err = m.rollBackWarmUp(ctx, s, err)
 		}
 		if !errors.Is(err, hosts.ErrPortTaken) || ctx.Err() != nil {
 			return err == nil, err
 		}
-		m.taken.add(s.Host, s.Port) // the next port, then
+		m.foreign.add(s.Host, s.Port) // the next port, then
 	}
 }
 
-func (m *Manager) prepare(ctx context.Context, s *Session) error {
+func (m *Manager) warmUp(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithTimeout(ctx, m.StartTimeout-dockerMargin)
 	defer cancel()
 	if err := m.launch(ctx, s); err != nil {
@@ -49,13 +49,13 @@ func (m *Manager) prepare(ctx context.Context, s *Session) error {
 	if err := m.Pool.WarmUp(ctx, s.spec(m.DatabaseID)); err != nil {
 		return err
 	}
-	step("hot")
-	return stopped(m.Store.ConfirmWarm(ctx, s.ID))
+	failpoint("warmed up")
+	return orStopped(m.Store.ConfirmWarm(ctx, s.ID))
 }
 
-// giveUp undoes a preparation, unless a client has taken it over: then it is
+// rollBackWarmUp undoes a preparation, unless a client has taken it over: then it is
 // that client's, and all is well if nothing else was the matter.
-func (m *Manager) giveUp(ctx context.Context, s *Session, cause error) error {
+func (m *Manager) rollBackWarmUp(ctx context.Context, s *Session, cause error) error {
 	ctx = context.WithoutCancel(ctx)
 	storing, cancel := context.WithTimeout(ctx, rollbackTimeout)
 	defer cancel()

@@ -27,11 +27,11 @@ func (m *Manager) Repair(ctx context.Context, s *Session) (bool, error) {
 			return m.end(ctx, s)
 		}
 		if err == nil && f.Paused && !s.Frozen {
-			err = m.wake(ctx, s) // whoever froze it died before it saw that it was too late
+			err = m.unfreeze(ctx, s) // whoever froze it died before it saw that it was too late
 		}
 		return false, err
 	}
-	return m.finish(ctx, s)
+	return m.removeAndDelete(ctx, s)
 }
 
 // StopIdle ends a session that has not been used for so long. It reports false
@@ -40,13 +40,13 @@ func (m *Manager) StopIdle(ctx context.Context, s *Session, unused time.Duration
 	if ok, err := m.Store.StopIdle(ctx, s.ID, unused); !ok || err != nil {
 		return false, err
 	}
-	return m.finish(ctx, s)
+	return m.removeAndDelete(ctx, s)
 }
 
 // StopSession ends a session on purpose, whoever uses it.
 func (m *Manager) StopSession(ctx context.Context, s *Session) (bool, error) {
 	if s.State == Stopping {
-		return m.finish(ctx, s)
+		return m.removeAndDelete(ctx, s)
 	}
 	return m.end(ctx, s)
 }
@@ -57,31 +57,31 @@ func (m *Manager) end(ctx context.Context, s *Session) (bool, error) {
 	if ok, err := m.Store.Stop(ctx, s.ID, s.State); !ok || err != nil {
 		return false, err
 	}
-	return m.finish(ctx, s)
+	return m.removeAndDelete(ctx, s)
 }
 
-// finish removes the container of a stopping session, then the row. While the
+// removeAndDelete removes the container of a stopping session, then the row. While the
 // container's id is unknown a request for it may still be under way, so that
 // its absence proves nothing until the start timeout has passed.
-func (m *Manager) finish(ctx context.Context, s *Session) (bool, error) {
+func (m *Manager) removeAndDelete(ctx context.Context, s *Session) (bool, error) {
 	if s.ContainerID == "" && !s.Overdue {
 		return false, ErrPending
 	}
-	step("stopping")
+	failpoint("stopping")
 	remove := m.Pool.Remove
 	if s.ClientIP == "" {
 		remove = m.Pool.RemoveNow // nobody has used it
 	}
-	if m.gate != nil && s.Gateway {
-		m.gate.Stopping(ctx, s.ID)
+	if m.observer != nil && s.Gateway {
+		m.observer.Stopping(ctx, s.ID)
 	}
 	if err := remove(ctx, s.ref(m.DatabaseID)); err != nil {
 		return false, fmt.Errorf("end session %d: %w", s.ID, err)
 	}
-	step("removed")
+	failpoint("removed")
 	if _, err := m.Store.Delete(ctx, s.ID); err != nil {
 		return false, err
 	}
-	step("deleted")
+	failpoint("deleted")
 	return true, nil
 }

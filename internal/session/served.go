@@ -10,10 +10,10 @@ import (
 
 // GatewaySessions returns the running sessions that gateways serve.
 func (st *Store) GatewaySessions(ctx context.Context) ([]Session, error) {
-	return st.find(ctx, served)
+	return st.find(ctx, ofGateway)
 }
 
-const served = `gateway AND state = 'running'`
+const ofGateway = `gateway AND state = 'running'`
 
 // TouchAll counts as use of running sessions, and returns how many there are.
 func (st *Store) TouchAll(ctx context.Context, ids []int64) (int64, error) {
@@ -34,7 +34,7 @@ func (st *Store) Freezable(ctx context.Context, unused time.Duration) ([]Session
 	return st.find(ctx, freezable+st.db.SecondsAgo(), seconds(unused))
 }
 
-const freezable = served + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
+const freezable = ofGateway + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
 
 // Freeze marks a session as frozen that still is freezable.
 func (st *Store) Freeze(ctx context.Context, id int64, unused time.Duration) (bool, error) {

@@ -57,7 +57,7 @@ var (
 type FullError struct {
 	Reasons []Reason
 
-	yields bool // a slot is taken by a container that never had a client
+	evictable bool // a slot is taken by a container that never had a client
 }
 
 // A Reason says why one host takes no container.

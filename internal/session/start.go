@@ -12,14 +12,14 @@ import (
 // of either, or the row says what may be left.
 func (m *Manager) start(ctx context.Context, s *Session) error {
 	if err := m.startContainer(ctx, s); err != nil {
-		return m.undo(ctx, s, err)
+		return m.rollBackStart(ctx, s, err)
 	}
 	return nil
 }
 
-// undo rolls back a start for a client, and adds to the error what is to be
+// rollBackStart rolls back a start for a client, and adds to the error what is to be
 // said about it.
-func (m *Manager) undo(ctx context.Context, s *Session, err error) error {
+func (m *Manager) rollBackStart(ctx context.Context, s *Session, err error) error {
 	if m.wasStopped(ctx, s) {
 		err = fmt.Errorf("%w: %w", ErrStopped, err) // its container may have been taken from under the start
 	}
@@ -38,47 +38,47 @@ func (m *Manager) startContainer(ctx context.Context, s *Session) error {
 	if err := m.launch(ctx, s); err != nil {
 		return err
 	}
-	err := stopped(m.Store.Confirm(ctx, s.ID))
-	step("confirmed")
+	err := orStopped(m.Store.Confirm(ctx, s.ID))
+	failpoint("confirmed")
 	return err
 }
 
 // launch creates and starts the container and waits until it answers.
 func (m *Manager) launch(ctx context.Context, s *Session) error {
-	step("claimed")
-	if err := m.advance(ctx, s); err != nil {
+	failpoint("claimed")
+	if err := m.markStarting(ctx, s); err != nil {
 		return err
 	}
-	step("starting")
+	failpoint("starting")
 	spec := s.spec(m.DatabaseID)
 	id, err := m.Pool.Create(ctx, spec)
 	if err != nil {
 		return err
 	}
 	s.ContainerID, spec.ID = id, id
-	step("created")
+	failpoint("created")
 	// Once more: a DELETE may have come while the host created.
-	if err := m.advance(ctx, s); err != nil {
+	if err := m.markStarting(ctx, s); err != nil {
 		return err
 	}
-	step("recorded")
+	failpoint("recorded")
 	if err := m.Pool.Start(ctx, spec.Ref); err != nil {
 		return err
 	}
-	step("started")
+	failpoint("started")
 	if err := m.Pool.Ready(ctx, spec); err != nil {
 		return err
 	}
-	step("ready")
+	failpoint("ready")
 	return nil
 }
 
-// advance says that the start goes on, unless the session was stopped.
-func (m *Manager) advance(ctx context.Context, s *Session) error {
-	return stopped(m.Store.Advance(ctx, s.ID, s.ContainerID))
+// markStarting says that the start goes on, unless the session was stopped.
+func (m *Manager) markStarting(ctx context.Context, s *Session) error {
+	return orStopped(m.Store.MarkStarting(ctx, s.ID, s.ContainerID))
 }
 
-func stopped(won bool, err error) error {
+func orStopped(won bool, err error) error {
 	if err == nil && !won {
 		return ErrStopped
 	}
@@ -91,9 +91,9 @@ func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) error {
 	ctx = context.WithoutCancel(ctx)
 	removing, cancel := context.WithTimeout(ctx, rollbackTimeout)
 	defer cancel()
-	step("rolling back")
-	err := m.removeFailed(removing, s, cause)
-	step("rolled back")
+	failpoint("rolling back")
+	err := m.ensureRemoved(removing, s, cause)
+	failpoint("rolled back")
 	ctx, cancel = context.WithTimeout(ctx, rollbackTimeout)
 	defer cancel()
 	if err == nil {
@@ -106,8 +106,8 @@ func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) error {
 	return fmt.Errorf("roll back session %d, left to cleanup: %w", s.ID, errors.Join(err, stopErr))
 }
 
-// removeFailed returns nil if no container of s is there or can still come.
-func (m *Manager) removeFailed(ctx context.Context, s *Session, cause error) error {
+// ensureRemoved returns nil if no container of s is there or can still come.
+func (m *Manager) ensureRemoved(ctx context.Context, s *Session, cause error) error {
 	switch {
 	case s.ContainerID != "":
 		return m.Pool.RemoveNow(ctx, s.ref(m.DatabaseID))

@@ -108,9 +108,9 @@ func (st *Store) change(ctx context.Context, query string, args ...any) (bool, e
 	return n > 0, nil
 }
 
-// Advance says that the starter goes on, with the container's id once it is
+// MarkStarting says that the starter goes on, with the container's id once it is
 // known. False: someone stopped the session.
-func (st *Store) Advance(ctx context.Context, id int64, containerID string) (bool, error) {
+func (st *Store) MarkStarting(ctx context.Context, id int64, containerID string) (bool, error) {
 	return st.change(ctx, `
 		UPDATE sessions SET state = CASE state WHEN 'warming' THEN state ELSE 'starting' END, wrpContainerId = ?
 		WHERE id = ? AND state IN ('claimed', 'starting', 'warming')`, sql.NullString{String: containerID, Valid: containerID != ""}, id)
@@ -135,9 +135,9 @@ func (st *Store) Waiting(ctx context.Context) ([]Session, error) {
 	return st.find(ctx, `state IN ('warm', 'warming') AND containerHost NOT IN (SELECT containerHost FROM hosts)`)
 }
 
-// Unused returns the sessions that never had a client, in whatever state, on
+// Evictable returns the sessions that never had a client, in whatever state, on
 // hosts that are not drained.
-func (st *Store) Unused(ctx context.Context) ([]Session, error) {
+func (st *Store) Evictable(ctx context.Context) ([]Session, error) {
 	return st.find(ctx, `clientIp = '' AND containerHost NOT IN (SELECT containerHost FROM hosts)`)
 }
 

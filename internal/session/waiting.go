@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	waitingProbe   = time.Second     // for a waiting container to answer its taker
-	creationWait   = 2 * time.Second // for one that was taken over while it was being prepared to be created
-	makeRoomFor    = 10 * time.Second
-	makeRoomPause  = 50 * time.Millisecond
-	preparingPause = 20 * time.Millisecond
+	warmProbe    = time.Second     // for a waiting container to answer its taker
+	creationWait = 2 * time.Second // for one that was taken over while it was being prepared to be created
+	evictFor     = 10 * time.Second
+	evictPoll    = 50 * time.Millisecond
+	warmingPoll  = 20 * time.Millisecond
 )
 
 // errUnfitWarm means that a waiting container turned out to be of no use, which
 // says nothing against its host.
 var errUnfitWarm = errors.New("waiting container cannot be handed over")
 
-// takeWaiting gives the client one of the containers that wait for one, or else
+// takeWarm gives the client one of the containers that wait for one, or else
 // one that is about to. [ErrNotFound]: there is none. With another error it
 // returns the session that could not be handed over, if it got that far.
-func (r *request) takeWaiting(ctx context.Context) (*Session, error) {
+func (r *request) takeWarm(ctx context.Context) (*Session, error) {
 	for {
-		s, err := r.pickWaiting(ctx)
+		s, err := r.pickWarm(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -41,18 +41,18 @@ func (r *request) takeWaiting(ctx context.Context) (*Session, error) {
 		if !won {
 			continue // another client was faster, or it is being ended
 		}
-		step("taken")
+		failpoint("taken")
 		s.State, s.TLS = Starting, r.tls
 		if err := r.handOver(ctx, s, before); err != nil {
-			return s, r.undo(ctx, s, err)
+			return s, r.rollBackStart(ctx, s, err)
 		}
 		return s, nil
 	}
 }
 
-// pickWaiting chooses among the containers that fit: those that are ready first,
+// pickWarm chooses among the containers that fit: those that are ready first,
 // on the host that the strategy would choose.
-func (r *request) pickWaiting(ctx context.Context) (*Session, error) {
+func (r *request) pickWarm(ctx context.Context) (*Session, error) {
 	list, err := r.Store.Waiting(ctx)
 	if err != nil {
 		return nil, err
@@ -123,24 +123,24 @@ func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list []Sessi
 func (r *request) handOver(ctx context.Context, s *Session, before State) error {
 	var err error
 	if before == Warm {
-		probing, cancel := context.WithTimeout(ctx, waitingProbe)
+		probing, cancel := context.WithTimeout(ctx, warmProbe)
 		err = r.Pool.Probe(probing, s.spec(r.DatabaseID))
 		cancel()
 		if err != nil && !errors.Is(err, hosts.ErrUnreachable) {
 			err = fmt.Errorf("%w: %w", errUnfitWarm, err)
 		}
 	} else {
-		err = r.joinPreparing(ctx, s)
+		err = r.joinWarmUp(ctx, s)
 	}
 	if err != nil {
 		return err
 	}
-	return stopped(r.Store.Confirm(ctx, s.ID))
+	return orStopped(r.Store.Confirm(ctx, s.ID))
 }
 
-// joinPreparing goes on with a container that another goroutine, maybe of
+// joinWarmUp goes on with a container that another goroutine, maybe of
 // another process, is preparing. Both may start it: the second does no harm.
-func (r *request) joinPreparing(ctx context.Context, s *Session) error {
+func (r *request) joinWarmUp(ctx context.Context, s *Session) error {
 	ctx, cancel := context.WithTimeout(ctx, r.StartTimeout-dockerMargin)
 	defer cancel()
 	if err := r.awaitCreation(ctx, s); err != nil {
@@ -159,7 +159,7 @@ func (r *request) awaitCreation(ctx context.Context, s *Session) error {
 		if time.Since(begun) > creationWait {
 			return fmt.Errorf("%w: it was not created", errUnfitWarm)
 		}
-		if err := clock.Sleep(ctx, preparingPause); err != nil {
+		if err := clock.Sleep(ctx, warmingPoll); err != nil {
 			return err
 		}
 		now, err := r.Store.ByID(ctx, s.ID)
@@ -177,11 +177,11 @@ func (r *request) awaitCreation(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// makeRoom sees to it that nobody is refused because of containers that wait for
+// evict sees to it that nobody is refused because of containers that wait for
 // others: it ends one that does not fit, or waits for one that is being ended.
-func (r *request) makeRoom(ctx context.Context, full *FullError) error {
+func (r *request) evict(ctx context.Context, full *FullError) error {
 	loads, _ := r.eligible()
-	list, err := r.Store.Unused(ctx)
+	list, err := r.Store.Evictable(ctx)
 	if err != nil {
 		return err
 	}
@@ -190,9 +190,9 @@ func (r *request) makeRoom(ctx context.Context, full *FullError) error {
 		return nil // it is gone already
 	}
 	if slices.ContainsFunc(list, func(s Session) bool { return s.State == Stopping || r.fits(&s) }) {
-		return clock.Sleep(ctx, makeRoomPause)
+		return clock.Sleep(ctx, evictPoll)
 	}
 	r.Log.InfoContext(ctx, "making room: a waiting container of another kind is ended", "session", list[0].ID, "host", list[0].Host, "because", full)
 	_, err = r.end(ctx, &list[0])
-	return ignorePending(err)
+	return ignoreUnfinished(err)
 }
