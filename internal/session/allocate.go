@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/hosts"
 )
 
@@ -127,4 +129,24 @@ func refusal(st hosts.Status, tls bool, failed error) string {
 		return "no certificate"
 	}
 	return ""
+}
+
+// evict sees to it that nobody is refused because of containers that wait for
+// others: it ends one that does not fit, or waits for one that is being ended.
+func (r *request) evict(ctx context.Context, full *FullError) error {
+	loads, _ := r.eligible()
+	list, err := r.Store.Evictable(ctx)
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(s Session) bool { return !isAmong(loads, s.Host) })
+	if len(list) == 0 {
+		return nil // it is gone already
+	}
+	if slices.ContainsFunc(list, func(s Session) bool { return s.State == Stopping || r.fits(&s) }) {
+		return clock.Sleep(ctx, evictPoll)
+	}
+	r.Log.InfoContext(ctx, "making room: a waiting container of another kind is ended", "session", list[0].ID, "host", list[0].Host, "because", full)
+	_, err = r.end(ctx, &list[0])
+	return ignoreUnfinished(err)
 }

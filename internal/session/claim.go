@@ -109,48 +109,6 @@ func (st *Store) choose(ctx context.Context, tx *sqlx.Tx, c claim) (row, error) 
 	return c.place(taken, draining)
 }
 
-// place asks the strategy for hosts until one has a free port as well. What waits
-// for clients takes slots, but does not count as load.
-func (c claim) place(taken map[string]*places, draining map[string]Drained) (row, error) {
-	full := &FullError{}
-	var loads []hosts.Load
-	for _, h := range c.hosts {
-		h.Used = len(taken[h.Host].slots)
-		if why := occupied(h, draining); why != "" {
-			_, drained := draining[h.Host]
-			full.evictable = full.evictable || taken[h.Host].yields && !drained
-			full.Reasons = append(full.Reasons, Reason{h.Host, why})
-			continue
-		}
-		h.Used -= taken[h.Host].waiting
-		loads = append(loads, h)
-	}
-	for {
-		i, ok := c.strategy(loads)
-		if !ok {
-			return row{}, full
-		}
-		h := loads[i]
-		slot, port, ok := choosePlace(h.Max, c.startPort, taken[h.Host].slots, taken[h.Host].ports, c.avoid(h.Host))
-		if ok {
-			return row{Host: h.Host, Slot: slot, Port: port}, nil
-		}
-		full.Reasons = append(full.Reasons, Reason{h.Host, "strangers hold all its ports"})
-		loads[i].Max = 0
-	}
-}
-
-// occupied says why the database gives no slot of a host, or nothing.
-func occupied(h hosts.Load, draining map[string]Drained) string {
-	if d, ok := draining[h.Host]; ok {
-		return d.why()
-	}
-	if h.Used >= h.Max {
-		return fmt.Sprintf("full %d/%d", h.Used, h.Max)
-	}
-	return ""
-}
-
 func (st *Store) insert(ctx context.Context, tx *sqlx.Tx, c claim, at row) (int64, error) {
 	var identity []byte
 	ip, agent, state := "", "", Warming

@@ -46,12 +46,27 @@ type Manager struct {
 	abort  context.CancelFunc
 }
 
+// A Observer is what clients reach private containers through. Its methods are
+// called by several goroutines at once.
+type Observer interface {
+	// Started is told of a session that begins to run.
+	Started(s *Session)
+
+	// Stopping is told of a session whose container is about to be ended, and
+	// returns when no request for it is under way, or when that takes too long.
+	Stopping(ctx context.Context, id int64)
+}
+
 // NewManager returns a manager. Close it to end what it has under way.
 func NewManager(cfg Config) *Manager {
 	m := &Manager{Config: cfg}
 	m.alive, m.abort = context.WithCancel(context.Background())
 	return m
 }
+
+// SetObserver names the gate of this process. It must be called before anything
+// else.
+func (m *Manager) SetObserver(g Observer) { m.observer = g }
 
 // Close cuts off the starts that are under way and waits for their rollback. A
 // rollback that takes too long is left to the reaper. Sessions keep running.
@@ -146,38 +161,5 @@ func (m *Manager) Touch(ctx context.Context, c Client) error {
 	if err == nil && !ok {
 		err = ErrNotFound
 	}
-	return err
-}
-
-// Stop ends the client's session. The client is free at once; the slot is,
-// when the host confirms that the container is gone. [ErrNotFound] means that
-// there is none, hosts.ErrUnreachable that the container waits to be reaped.
-func (m *Manager) Stop(ctx context.Context, c Client) error {
-	ctx, cancel := m.detach(ctx)
-	defer cancel()
-	for {
-		s, err := m.Store.ByIdentity(ctx, c.identity())
-		if err != nil {
-			return err
-		}
-		ended, err := m.end(ctx, s)
-		if errors.Is(err, ErrPending) {
-			return nil // its starter sees that it is to stop
-		}
-		if ended || err != nil {
-			return err
-		}
-	}
-}
-
-// StopUnused ends a session that could not be handed over, unless its client has
-// got it by another request meanwhile.
-func (m *Manager) StopUnused(ctx context.Context, s *Session) error {
-	ctx, cancel := m.detach(ctx)
-	defer cancel()
-	if ok, err := m.Store.StopUnused(ctx, s.ID); !ok || err != nil {
-		return err
-	}
-	_, err := m.removeAndDelete(ctx, s)
 	return err
 }

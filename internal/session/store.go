@@ -68,6 +68,16 @@ func (st *Store) OnHost(ctx context.Context, host string) ([]Session, error) {
 	return st.find(ctx, `containerHost = ?`, host)
 }
 
+// ByID returns the session, or [ErrNotFound].
+func (st *Store) ByID(ctx context.Context, id int64) (*Session, error) {
+	return st.findOne(ctx, `id = ?`, id)
+}
+
+// ByIdentity returns the session of a client, or [ErrNotFound].
+func (st *Store) ByIdentity(ctx context.Context, identity []byte) (*Session, error) {
+	return st.findOne(ctx, `identity = ?`, identity)
+}
+
 // Idle returns the running sessions of clients that were not used for so long.
 func (st *Store) Idle(ctx context.Context, unused time.Duration) ([]Session, error) {
 	return st.find(ctx, idle(st.db), seconds(unused+GatewayDelay), seconds(unused))
@@ -80,54 +90,20 @@ func idle(db *database.DB) string {
 		CASE WHEN gateway THEN ` + db.SecondsAgo() + ` ELSE ` + db.SecondsAgo() + ` END`
 }
 
-// ByID returns the session, or [ErrNotFound].
-func (st *Store) ByID(ctx context.Context, id int64) (*Session, error) {
-	return st.findOne(ctx, `id = ?`, id)
+// GatewaySessions returns the running sessions that gateways serve.
+func (st *Store) GatewaySessions(ctx context.Context) ([]Session, error) {
+	return st.find(ctx, ofGateway)
 }
 
-// ByIdentity returns the session of a client, or [ErrNotFound].
-func (st *Store) ByIdentity(ctx context.Context, identity []byte) (*Session, error) {
-	return st.findOne(ctx, `identity = ?`, identity)
+const ofGateway = `gateway AND state = 'running'`
+
+// Freezable returns the sessions behind gateways that are not frozen, and that
+// were not used for so long.
+func (st *Store) Freezable(ctx context.Context, unused time.Duration) ([]Session, error) {
+	return st.find(ctx, freezable+st.db.SecondsAgo(), seconds(unused))
 }
 
-// change runs an UPDATE or DELETE that decides a race, and reports whether this
-// side won it.
-func (st *Store) change(ctx context.Context, query string, args ...any) (bool, error) {
-	var n int64
-	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
-		res, err := tx.ExecContext(ctx, query, args...)
-		if err != nil {
-			return err
-		}
-		n, err = res.RowsAffected()
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("change session: %w", err)
-	}
-	return n > 0, nil
-}
-
-// MarkStarting says that the starter goes on, with the container's id once it is
-// known. False: someone stopped the session.
-func (st *Store) MarkStarting(ctx context.Context, id int64, containerID string) (bool, error) {
-	return st.change(ctx, `
-		UPDATE sessions SET state = CASE state WHEN 'warming' THEN state ELSE 'starting' END, wrpContainerId = ?
-		WHERE id = ? AND state IN ('claimed', 'starting', 'warming')`, sql.NullString{String: containerID, Valid: containerID != ""}, id)
-}
-
-// Confirm makes a started session the client's, not used yet. False: someone
-// stopped it.
-func (st *Store) Confirm(ctx context.Context, id int64) (bool, error) {
-	return st.change(ctx, `
-		UPDATE sessions SET state = 'running', started = `+st.db.Now()+`, lastUsed = NULL
-		WHERE id = ? AND state = 'starting'`, id)
-}
-
-// Touch counts as use of the client's session. False: it has none that runs.
-func (st *Store) Touch(ctx context.Context, identity []byte) (bool, error) {
-	return st.change(ctx, `UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE identity = ? AND state = 'running'`, identity)
-}
+const freezable = ofGateway + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
 
 // Waiting returns the containers that wait for a client, or are being prepared to,
 // on hosts that are not drained.
@@ -151,63 +127,6 @@ func (st *Store) WaitingOn(ctx context.Context, host string) ([]Session, error) 
 // first.
 func (st *Store) Aged(ctx context.Context, host string, waited time.Duration) ([]Session, error) {
 	return st.find(ctx, `state = 'warm' AND containerHost = ? AND started <= `+st.db.SecondsAgo(), host, seconds(waited))
-}
-
-// Take gives a waiting container to a client, who has not used it yet. False:
-// someone else got it. It returns errTaken if the client has a session.
-func (st *Store) Take(ctx context.Context, id int64, expected State, c Client, tls bool) (bool, error) {
-	won, err := st.change(ctx, `
-		UPDATE sessions SET identity = ?, clientIp = ?, clientUserAgent = ?, tls = ?, state = 'starting', started = `+st.db.Now()+`, lastUsed = `+st.db.Now()+`
-		WHERE id = ? AND state = ?`, c.identity(), c.IP, c.readable(), tls, id, expected)
-	if database.IsDuplicate(err) {
-		return false, errTaken
-	}
-	return won, err
-}
-
-// ConfirmWarm says that a container waits for a client. False: it was taken or
-// stopped before.
-func (st *Store) ConfirmWarm(ctx context.Context, id int64) (bool, error) {
-	return st.change(ctx, `UPDATE sessions SET state = 'warm', started = `+st.db.Now()+` WHERE id = ? AND state = 'warming'`, id)
-}
-
-// Stop takes the session from its client and marks it as stopping, if it is in
-// the expected state. The slot stays taken.
-func (st *Store) Stop(ctx context.Context, id int64, expected State) (bool, error) {
-	return st.change(ctx, stop+`id = ? AND state = ?`, id, expected)
-}
-
-const stop = `UPDATE sessions SET state = 'stopping', identity = NULL WHERE `
-
-// StopIdle is [Store.Stop] for a running session that is still unused for so
-// long.
-func (st *Store) StopIdle(ctx context.Context, id int64, unused time.Duration) (bool, error) {
-	return st.change(ctx, stop+`id = ? AND `+idle(st.db), id, seconds(unused+GatewayDelay), seconds(unused))
-}
-
-// StopUnused is [Store.Stop] for a running session that its client has not come
-// back to since it was started.
-func (st *Store) StopUnused(ctx context.Context, id int64) (bool, error) {
-	return st.change(ctx, stop+`id = ? AND state = 'running' AND lastUsed IS NULL`, id)
-}
-
-// StopOverdue is [Store.Stop] for a session whose start was given up.
-func (st *Store) StopOverdue(ctx context.Context, id int64) (bool, error) {
-	return st.change(ctx, stop+`id = ? AND state IN ('claimed', 'starting', 'warming') AND started <= `+st.db.SecondsAgo(), id, seconds(st.startTimeout))
-}
-
-// Delete gives the slot of a session back that does not run. False: it is gone.
-func (st *Store) Delete(ctx context.Context, id int64) (bool, error) {
-	return st.change(ctx, `DELETE FROM sessions WHERE id = ? AND state NOT IN ('running', 'warm')`, id)
-}
-
-// Forget deletes all rows of a host, and returns how many.
-func (st *Store) Forget(ctx context.Context, host string) (int64, error) {
-	res, err := st.db.ExecContext(ctx, `DELETE FROM sessions WHERE containerHost = ?`, host)
-	if err != nil {
-		return 0, fmt.Errorf("forget host %s: %w", host, err)
-	}
-	return res.RowsAffected()
 }
 
 // Lease is [database.DB.Lease].

@@ -8,21 +8,6 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-// A Observer is what clients reach private containers through. Its methods are
-// called by several goroutines at once.
-type Observer interface {
-	// Started is told of a session that begins to run.
-	Started(s *Session)
-
-	// Stopping is told of a session whose container is about to be ended, and
-	// returns when no request for it is under way, or when that takes too long.
-	Stopping(ctx context.Context, id int64)
-}
-
-// SetObserver names the gate of this process. It must be called before anything
-// else.
-func (m *Manager) SetObserver(g Observer) { m.observer = g }
-
 // TouchByID counts as use of a running session and returns it, its container ready to
 // serve: if it was frozen it is woken. [ErrNotFound]: the session does not run.
 func (m *Manager) TouchByID(ctx context.Context, id int64) (*Session, error) {

@@ -9,29 +9,37 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-// Repair compares a session with what its host says, and corrects the table: a
-// start that was given up, a container that died, a stop that was not finished.
-// It reports whether the session was ended.
-func (m *Manager) Repair(ctx context.Context, s *Session) (bool, error) {
-	switch s.State {
-	case Claimed, Starting, Warming:
-		if !s.Overdue {
-			return false, nil
+// Stop ends the client's session. The client is free at once; the slot is,
+// when the host confirms that the container is gone. [ErrNotFound] means that
+// there is none, hosts.ErrUnreachable that the container waits to be reaped.
+func (m *Manager) Stop(ctx context.Context, c Client) error {
+	ctx, cancel := m.detach(ctx)
+	defer cancel()
+	for {
+		s, err := m.Store.ByIdentity(ctx, c.identity())
+		if err != nil {
+			return err
 		}
-		if ok, err := m.Store.StopOverdue(ctx, s.ID); !ok || err != nil {
-			return false, err
+		ended, err := m.end(ctx, s)
+		if errors.Is(err, ErrPending) {
+			return nil // its starter sees that it is to stop
 		}
-	case Running, Warm:
-		f, err := m.Pool.Inspect(ctx, s.ref(m.DatabaseID))
-		if errors.Is(err, hosts.ErrGone) {
-			return m.end(ctx, s)
+		if ended || err != nil {
+			return err
 		}
-		if err == nil && f.Paused && !s.Frozen {
-			err = m.unfreeze(ctx, s) // whoever froze it died before it saw that it was too late
-		}
-		return false, err
 	}
-	return m.removeAndDelete(ctx, s)
+}
+
+// StopUnused ends a session that could not be handed over, unless its client has
+// got it by another request meanwhile.
+func (m *Manager) StopUnused(ctx context.Context, s *Session) error {
+	ctx, cancel := m.detach(ctx)
+	defer cancel()
+	if ok, err := m.Store.StopUnused(ctx, s.ID); !ok || err != nil {
+		return err
+	}
+	_, err := m.removeAndDelete(ctx, s)
+	return err
 }
 
 // StopIdle ends a session that has not been used for so long. It reports false
@@ -84,4 +92,29 @@ func (m *Manager) removeAndDelete(ctx context.Context, s *Session) (bool, error)
 	}
 	failpoint("deleted")
 	return true, nil
+}
+
+// Repair compares a session with what its host says, and corrects the table: a
+// start that was given up, a container that died, a stop that was not finished.
+// It reports whether the session was ended.
+func (m *Manager) Repair(ctx context.Context, s *Session) (bool, error) {
+	switch s.State {
+	case Claimed, Starting, Warming:
+		if !s.Overdue {
+			return false, nil
+		}
+		if ok, err := m.Store.StopOverdue(ctx, s.ID); !ok || err != nil {
+			return false, err
+		}
+	case Running, Warm:
+		f, err := m.Pool.Inspect(ctx, s.ref(m.DatabaseID))
+		if errors.Is(err, hosts.ErrGone) {
+			return m.end(ctx, s)
+		}
+		if err == nil && f.Paused && !s.Frozen {
+			err = m.unfreeze(ctx, s) // whoever froze it died before it saw that it was too late
+		}
+		return false, err
+	}
+	return m.removeAndDelete(ctx, s)
 }
