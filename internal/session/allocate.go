@@ -76,7 +76,7 @@ func (r *request) startCold(ctx context.Context) (*Session, error) {
 	}
 	s, err := r.Store.Claim(ctx, claim{
 		client: &r.client, tls: r.tls, gateway: r.Gateway, token: randomHex(20), nonce: randomHex(16),
-		hosts: loads, strategy: r.Strategy, startPort: r.StartPort, avoid: r.foreign.on,
+		hosts: loads, strategy: r.Strategy, startPort: r.StartPort, isForeign: r.foreign.on,
 	})
 	if more, ok := errors.AsType[*FullError](err); ok {
 		full.Reasons, full.evictable = append(full.Reasons, more.Reasons...), more.evictable

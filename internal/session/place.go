@@ -8,35 +8,63 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-// place asks the strategy for hosts until one has a free port as well. What waits
-// for clients takes slots, but does not count as load.
-func (c claim) place(taken map[string]*places, draining map[string]Drained) (row, error) {
-	full := &FullError{}
-	var loads []hosts.Load
-	for _, h := range c.hosts {
-		h.Used = len(taken[h.Host].slots)
-		if why := occupied(h, draining); why != "" {
-			_, drained := draining[h.Host]
-			full.evictable = full.evictable || taken[h.Host].yields && !drained
-			full.Reasons = append(full.Reasons, Reason{h.Host, why})
-			continue
-		}
-		h.Used -= taken[h.Host].waiting
-		loads = append(loads, h)
-	}
+const (
+	// SparePorts is how many ports above a host's range may be used while foreign
+	// processes hold ports in it.
+	SparePorts = 16
+
+	avoidFor = 10 * time.Minute // a port on which a foreign process was found
+)
+
+// A place is where a container goes: a slot of a host, and the port for it.
+type place struct {
+	Host       string
+	Slot, Port int
+}
+
+// occupancy is what rows occupy on one host.
+type occupancy struct {
+	slots, ports map[int]bool
+	waiting      int  // slots of containers that wait for a client
+	evictable    bool // a slot is taken by a container that never had a client
+}
+
+// choose asks the strategy for hosts until one has a free port as well, and
+// returns a [FullError] if none has.
+func (c *claim) choose(taken map[string]*occupancy, draining map[string]Drained) (place, error) {
+	loads, full := c.candidates(taken, draining)
 	for {
 		i, ok := c.strategy(loads)
 		if !ok {
-			return row{}, full
+			return place{}, full
 		}
 		h := loads[i]
-		slot, port, ok := choosePlace(h.Max, c.startPort, taken[h.Host].slots, taken[h.Host].ports, c.avoid(h.Host))
-		if ok {
-			return row{Host: h.Host, Slot: slot, Port: port}, nil
+		if slot, port, ok := taken[h.Host].free(h.Max, c.startPort, c.isForeign(h.Host)); ok {
+			return place{h.Host, slot, port}, nil
 		}
-		full.Reasons = append(full.Reasons, Reason{h.Host, "strangers hold all its ports"})
+		full.Reasons = append(full.Reasons, Reason{h.Host, "foreign processes hold all its ports"})
 		loads[i].Max = 0
 	}
+}
+
+// candidates returns the hosts that have a free slot, and of the others why they
+// have none. What waits for clients takes slots, but does not count as load.
+func (c *claim) candidates(taken map[string]*occupancy, draining map[string]Drained) ([]hosts.Load, *FullError) {
+	full := &FullError{}
+	var loads []hosts.Load
+	for _, h := range c.hosts {
+		on := taken[h.Host]
+		h.Used = len(on.slots)
+		if why := occupied(h, draining); why != "" {
+			_, drained := draining[h.Host]
+			full.evictable = full.evictable || on.evictable && !drained
+			full.Reasons = append(full.Reasons, Reason{h.Host, why})
+			continue
+		}
+		h.Used -= on.waiting
+		loads = append(loads, h)
+	}
+	return loads, full
 }
 
 // occupied says why the database gives no slot of a host, or nothing.
@@ -50,24 +78,17 @@ func occupied(h hosts.Load, draining map[string]Drained) string {
 	return ""
 }
 
-const (
-	// SparePorts may be used above a host's range when strangers hold ports in it.
-	SparePorts = 16
-
-	avoidFor = 10 * time.Minute
-)
-
-// choosePlace returns the slot and port of a host's next container. The slot is
-// the lowest free one whose own port is free; if strangers hold the ports of all
-// free slots, the lowest free slot gets a port above the range.
-func choosePlace(limit, startPort int, slots, ports map[int]bool, avoid func(port int) bool) (slot, port int, ok bool) {
-	free := func(port int) bool { return !ports[port] && !avoid(port) }
+// free returns the slot and port of a host's next container. The slot is the
+// lowest free one whose own port is free; if foreign processes hold the ports of
+// all free slots, the lowest free slot gets a port above the range.
+func (o *occupancy) free(limit, startPort int, isForeign func(port int) bool) (slot, port int, ok bool) {
+	isFree := func(port int) bool { return !o.ports[port] && !isForeign(port) }
 	lowest := -1
 	for slot := range limit {
-		if slots[slot] {
+		if o.slots[slot] {
 			continue
 		}
-		if free(startPort + slot) {
+		if isFree(startPort + slot) {
 			return slot, startPort + slot, true
 		}
 		if lowest < 0 {
@@ -78,17 +99,17 @@ func choosePlace(limit, startPort int, slots, ports map[int]bool, avoid func(por
 		return 0, 0, false
 	}
 	for port := startPort + limit; port < startPort+limit+SparePorts; port++ {
-		if free(port) {
+		if isFree(port) {
 			return lowest, port, true
 		}
 	}
 	return 0, 0, false
 }
 
-// foreignPorts remembers the ports that something else was found on. It is safe
-// for concurrent use.
+// foreignPorts remembers the ports that foreign processes were found on. It is
+// safe for concurrent use.
 type foreignPorts struct {
-	mu    sync.Mutex
+	mu    sync.Mutex // guards until
 	until map[hostPort]time.Time
 }
 
@@ -97,23 +118,23 @@ type hostPort struct {
 	port int
 }
 
-func (t *foreignPorts) add(host string, port int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.until == nil {
-		t.until = make(map[hostPort]time.Time)
+func (f *foreignPorts) add(host string, port int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.until == nil {
+		f.until = make(map[hostPort]time.Time)
 	}
-	t.until[hostPort{host, port}] = time.Now().Add(avoidFor)
+	f.until[hostPort{host, port}] = time.Now().Add(avoidFor)
 }
 
 // on returns a test for the ports of one host.
-func (t *foreignPorts) on(host string) func(port int) bool {
+func (f *foreignPorts) on(host string) func(port int) bool {
 	return func(port int) bool {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		until, ok := t.until[hostPort{host, port}]
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		until, ok := f.until[hostPort{host, port}]
 		if ok && time.Now().After(until) {
-			delete(t.until, hostPort{host, port})
+			delete(f.until, hostPort{host, port})
 			return false
 		}
 		return ok

@@ -192,7 +192,7 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 	for {
 		s, err := m.Store.Claim(ctx, claim{
 			enough: enough, tls: tls, gateway: m.Gateway, token: randomHex(20), nonce: randomHex(16),
-			hosts: []hosts.Load{{Host: h.Name, Max: h.Max}}, strategy: hosts.FillHost, startPort: m.StartPort, avoid: m.foreign.on,
+			hosts: []hosts.Load{{Host: h.Name, Max: h.Max}}, strategy: hosts.FillHost, startPort: m.StartPort, isForeign: m.foreign.on,
 		})
 		if _, full := errors.AsType[*FullError](err); full || errors.Is(err, errEnough) {
 			return false, nil
