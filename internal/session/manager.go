@@ -17,7 +17,13 @@ const (
 	pollInterval    = 100 * time.Millisecond // while another request starts the client's session
 	inspectTimeout  = 2 * time.Second        // of a PUT's look at a running container
 	rollbackTimeout = 3 * time.Second
-	dockerMargin    = 10 * time.Second // by which Docker calls end before the start timeout
+
+	// dockerMargin is by how much the Docker calls of a start end before the start
+	// timeout, after which anybody may take the start for given up.
+	dockerMargin = 10 * time.Second
+
+	// MinStartTimeout is the shortest start timeout that leaves Docker time.
+	MinStartTimeout = dockerMargin + 5*time.Second
 )
 
 // A Config holds what a [Manager] needs. All fields are required, but the last.

@@ -24,9 +24,15 @@ func NewStore(db *database.DB, startTimeout time.Duration) *Store {
 	return &Store{db: db, startTimeout: startTimeout}
 }
 
-// GatewayDelay is by how much at most a gateway is late to touch a session. A
-// session behind a gateway is idle so much later.
-const GatewayDelay = 15 * time.Second
+const (
+	// GatewayDelay is by how much at most a gateway is late to touch a session. A
+	// session behind a gateway is idle so much later.
+	GatewayDelay = 15 * time.Second
+
+	// MinFreezeAfter is the shortest time without use after which a session may be
+	// frozen: with less, one would be frozen whose use is not written down yet.
+	MinFreezeAfter = 2 * GatewayDelay
+)
 
 // seconds rounds a time up to the whole seconds that the database counts in.
 func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
