@@ -15,11 +15,11 @@ import (
 // is in package database.
 type Store struct {
 	db           *database.DB
-	startTimeout time.Duration // after which a start counts as given up
+	startTimeout time.Duration // after which a start is taken for given up
 }
 
 // NewStore returns a store backed by db, which must be migrated. A start that
-// takes longer than startTimeout is taken for dead.
+// takes longer than startTimeout is taken for given up.
 func NewStore(db *database.DB, startTimeout time.Duration) *Store {
 	return &Store{db: db, startTimeout: startTimeout}
 }
@@ -84,53 +84,52 @@ func (st *Store) ByIdentity(ctx context.Context, identity []byte) (*Session, err
 	return st.findOne(ctx, `identity = ?`, identity)
 }
 
-// Idle returns the running sessions of clients that were not used for so long.
+// Idle returns the running sessions that were not used for so long.
 func (st *Store) Idle(ctx context.Context, unused time.Duration) ([]Session, error) {
 	return st.find(ctx, idle(st.db), seconds(unused+GatewayDelay), seconds(unused))
 }
 
-// idle is the condition under which a session is reaped. Its arguments are the
-// seconds for those behind a gateway, and for those that clients use directly.
+// idle is the condition under which a session is idle. Its arguments are the
+// seconds for private sessions, and for those that clients use directly.
 func idle(db *database.DB) string {
 	return `state = 'running' AND identity IS NOT NULL AND COALESCE(lastUsed, started) <=
 		CASE WHEN gateway THEN ` + db.SecondsAgo() + ` ELSE ` + db.SecondsAgo() + ` END`
 }
 
-// GatewaySessions returns the running sessions that gateways serve.
+// GatewaySessions returns the running private sessions.
 func (st *Store) GatewaySessions(ctx context.Context) ([]Session, error) {
-	return st.find(ctx, ofGateway)
+	return st.find(ctx, runningPrivate)
 }
 
-const ofGateway = `gateway AND state = 'running'`
+const runningPrivate = `gateway AND state = 'running'`
 
-// Freezable returns the sessions behind gateways that are not frozen, and that
+// Freezable returns the running private sessions that are not frozen, and that
 // were not used for so long.
 func (st *Store) Freezable(ctx context.Context, unused time.Duration) ([]Session, error) {
 	return st.find(ctx, freezable+st.db.SecondsAgo(), seconds(unused))
 }
 
-const freezable = ofGateway + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
+const freezable = runningPrivate + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
 
-// Waiting returns the containers that wait for a client, or are being prepared to,
-// on hosts that are not drained.
+// Waiting returns the sessions that wait for a client, or are being warmed up, on
+// hosts that are not drained.
 func (st *Store) Waiting(ctx context.Context) ([]Session, error) {
 	return st.find(ctx, `state IN ('warm', 'warming') AND containerHost NOT IN (SELECT containerHost FROM hosts)`)
 }
 
 // Evictable returns the sessions that never had a client, in whatever state, on
-// hosts that are not drained.
+// hosts that are not drained. (On a drained host no slot comes free for anybody.)
 func (st *Store) Evictable(ctx context.Context) ([]Session, error) {
 	return st.find(ctx, `clientIp = '' AND containerHost NOT IN (SELECT containerHost FROM hosts)`)
 }
 
-// WaitingOn returns the containers of one host that wait, or are being prepared
-// to, even if it is drained.
+// WaitingOn is [Store.Waiting] for one host, even if it is drained.
 func (st *Store) WaitingOn(ctx context.Context, host string) ([]Session, error) {
 	return st.find(ctx, `state IN ('warm', 'warming') AND containerHost = ?`, host)
 }
 
-// Aged returns the containers of one host that have waited for so long, oldest
-// first.
+// Aged returns the sessions of one host that have waited for a client for so long,
+// oldest first.
 func (st *Store) Aged(ctx context.Context, host string, waited time.Duration) ([]Session, error) {
 	return st.find(ctx, `state = 'warm' AND containerHost = ? AND started <= `+st.db.SecondsAgo(), host, seconds(waited))
 }
@@ -145,8 +144,8 @@ func (st *Store) EndLease(ctx context.Context, job, holder string) error {
 	return st.db.EndLease(ctx, job, holder)
 }
 
-// SwapPool writes down which pool this process works with, and returns what the
-// one before wrote; empty if nobody did.
+// SwapPool records which pool this process works with, and returns what the
+// process before it recorded; empty if none did.
 func (st *Store) SwapPool(ctx context.Context, description string) (string, error) {
 	var before sql.NullString
 	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {

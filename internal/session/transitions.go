@@ -11,8 +11,8 @@ import (
 	"wrpdistributor/internal/database"
 )
 
-// change runs an UPDATE or DELETE that decides a race, and reports whether this
-// side won it.
+// change runs an UPDATE or DELETE that names the state it expects, and reports
+// whether a row was in it.
 func (st *Store) change(ctx context.Context, query string, args ...any) (bool, error) {
 	var n int64
 	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
@@ -29,30 +29,31 @@ func (st *Store) change(ctx context.Context, query string, args ...any) (bool, e
 	return n > 0, nil
 }
 
-// MarkStarting says that the starter goes on, with the container's id once it is
-// known. False: someone stopped the session.
+// MarkStarting records that the starter goes on, and the container's id once it is
+// known. It reports whether the session was not stopped meanwhile.
 func (st *Store) MarkStarting(ctx context.Context, id int64, containerID string) (bool, error) {
 	return st.change(ctx, `
 		UPDATE sessions SET state = CASE state WHEN 'warming' THEN state ELSE 'starting' END, wrpContainerId = ?
 		WHERE id = ? AND state IN ('claimed', 'starting', 'warming')`, sql.NullString{String: containerID, Valid: containerID != ""}, id)
 }
 
-// Confirm makes a started session the client's, not used yet. False: someone
-// stopped it.
+// Confirm makes a starting session run, not used yet. It reports whether the
+// session was not stopped meanwhile.
 func (st *Store) Confirm(ctx context.Context, id int64) (bool, error) {
 	return st.change(ctx, `
 		UPDATE sessions SET state = 'running', started = `+st.db.Now()+`, lastUsed = NULL
 		WHERE id = ? AND state = 'starting'`, id)
 }
 
-// ConfirmWarm says that a container waits for a client. False: it was taken or
-// stopped before.
+// ConfirmWarm makes a warming session wait for a client. It reports whether the
+// session was neither taken nor stopped meanwhile.
 func (st *Store) ConfirmWarm(ctx context.Context, id int64) (bool, error) {
 	return st.change(ctx, `UPDATE sessions SET state = 'warm', started = `+st.db.Now()+` WHERE id = ? AND state = 'warming'`, id)
 }
 
-// Take gives a waiting container to a client, who has not used it yet. False:
-// someone else got it. It returns errTaken if the client has a session.
+// Take gives a session that waits, or is being warmed up, to a client, who has not
+// used it yet. It reports whether the session was still in the expected state. The
+// error is errTaken if the client has a session.
 func (st *Store) Take(ctx context.Context, id int64, expected State, c Client, tls bool) (bool, error) {
 	won, err := st.change(ctx, `
 		UPDATE sessions SET identity = ?, clientIp = ?, clientUserAgent = ?, tls = ?, state = 'starting', started = `+st.db.Now()+`, lastUsed = `+st.db.Now()+`
@@ -63,12 +64,13 @@ func (st *Store) Take(ctx context.Context, id int64, expected State, c Client, t
 	return won, err
 }
 
-// Touch counts as use of the client's session. False: it has none that runs.
+// Touch records that the client's session is used, and reports whether the client
+// has one that runs.
 func (st *Store) Touch(ctx context.Context, identity []byte) (bool, error) {
 	return st.change(ctx, `UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE identity = ? AND state = 'running'`, identity)
 }
 
-// TouchAll counts as use of running sessions, and returns how many there are.
+// TouchAll records that sessions are used, and returns how many of them run.
 func (st *Store) TouchAll(ctx context.Context, ids []int64) (int64, error) {
 	query, args, err := sqlx.In(`UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE state = 'running' AND id IN (?)`, ids)
 	if err != nil {
@@ -76,31 +78,30 @@ func (st *Store) TouchAll(ctx context.Context, ids []int64) (int64, error) {
 	}
 	res, err := st.db.ExecContext(ctx, query, args...)
 	if err != nil {
-		return 0, fmt.Errorf("count as used: %w", err)
+		return 0, fmt.Errorf("touch sessions: %w", err)
 	}
 	return res.RowsAffected()
 }
 
-// Freeze marks a session as frozen that still is freezable.
+// Freeze marks a session as frozen, and reports whether it still was freezable.
 func (st *Store) Freeze(ctx context.Context, id int64, unused time.Duration) (bool, error) {
 	return st.change(ctx, `UPDATE sessions SET frozen = TRUE WHERE id = ? AND `+freezable+st.db.SecondsAgo(), id, seconds(unused))
 }
 
-// Unfreeze marks a session as not frozen. False: it was not.
+// Unfreeze marks a session as not frozen, and reports whether it was frozen.
 func (st *Store) Unfreeze(ctx context.Context, id int64) (bool, error) {
 	return st.change(ctx, `UPDATE sessions SET frozen = FALSE WHERE id = ? AND frozen`, id)
 }
 
-// Stop takes the session from its client and marks it as stopping, if it is in
-// the expected state. The slot stays taken.
+// Stop takes the session from its client and marks it as stopping. It reports
+// whether the session was in the expected state. The slot stays taken.
 func (st *Store) Stop(ctx context.Context, id int64, expected State) (bool, error) {
 	return st.change(ctx, stop+`id = ? AND state = ?`, id, expected)
 }
 
 const stop = `UPDATE sessions SET state = 'stopping', identity = NULL WHERE `
 
-// StopIdle is [Store.Stop] for a running session that is still unused for so
-// long.
+// StopIdle is [Store.Stop] for a session that is still idle.
 func (st *Store) StopIdle(ctx context.Context, id int64, unused time.Duration) (bool, error) {
 	return st.change(ctx, stop+`id = ? AND `+idle(st.db), id, seconds(unused+GatewayDelay), seconds(unused))
 }
@@ -116,7 +117,8 @@ func (st *Store) StopOverdue(ctx context.Context, id int64) (bool, error) {
 	return st.change(ctx, stop+`id = ? AND state IN ('claimed', 'starting', 'warming') AND started <= `+st.db.SecondsAgo(), id, seconds(st.startTimeout))
 }
 
-// Delete gives the slot of a session back that does not run. False: it is gone.
+// Delete gives back the slot of a session that does not run, and reports whether
+// the session was still there.
 func (st *Store) Delete(ctx context.Context, id int64) (bool, error) {
 	return st.change(ctx, `DELETE FROM sessions WHERE id = ? AND state NOT IN ('running', 'warm')`, id)
 }
