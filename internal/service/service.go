@@ -58,15 +58,14 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	}
 	store := session.NewStore(db, cfg.StartTimeout)
 	sessions := session.NewManager(session.Config{
-		Store:        store,
-		Pool:         pool,
-		DatabaseID:   id,
-		Strategy:     cfg.Strategy,
-		StartPort:    cfg.StartPort,
-		StartTimeout: cfg.StartTimeout,
-		Log:          log,
-		Gateway:      cfg.Gateway.Listen != "",
-		GatewayTLS:   cfg.Gateway.TLSListen != "",
+		Store:      store,
+		Pool:       pool,
+		DatabaseID: id,
+		Strategy:   cfg.Strategy,
+		StartPort:  cfg.StartPort,
+		Log:        log,
+		Gateway:    cfg.Gateway.Listen != "",
+		GatewayTLS: cfg.Gateway.TLSListen != "",
 	})
 	return &Service{
 		DB:       db,

@@ -22,7 +22,7 @@ type Counts struct {
 
 // Counts returns the pool's state.
 func (m *Manager) Counts(ctx context.Context) (Counts, error) {
-	rows, err := m.Store.usage(ctx)
+	rows, err := m.store.usage(ctx)
 	if err != nil {
 		return Counts{}, err
 	}
@@ -35,7 +35,7 @@ func (m *Manager) Counts(ctx context.Context) (Counts, error) {
 			c.PerHost[host] = u.Clients
 		}
 	}
-	for _, h := range m.Pool.Hosts() {
+	for _, h := range m.pool.Hosts() {
 		c.Remaining += max(0, h.Max-rows[h.Name].Total)
 	}
 	return c, nil
@@ -51,7 +51,8 @@ type usage struct {
 	Warming int    `db:"warming"`
 }
 
-// demand is how many slots are not there for the next client.
+// demand is how many slots the next client cannot have: what waits for a client
+// gives way to it.
 func (u usage) demand() int { return u.Total - u.Warm - u.Warming }
 
 func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
@@ -76,23 +77,23 @@ func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
 type HostState struct {
 	hosts.Status
 	Used    int      // slots taken by sessions of clients, in whatever state
-	Warm    int      // containers that wait for one
-	Drained *Drained // nil: it is not
-	Why     string   // it takes none now; empty: it takes one
+	Warm    int      // containers that wait for a client
+	Drained *Drained // nil: the host is not drained
+	Why     string   // the host takes no session now; empty: it takes one
 }
 
 // HostStates returns the state of every host, in the configured order.
 func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
-	rows, err := m.Store.usage(ctx)
+	rows, err := m.store.usage(ctx)
 	if err != nil {
 		return nil, err
 	}
-	draining, err := m.Store.Drained(ctx)
+	draining, err := m.store.Drained(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var list []HostState
-	for _, st := range m.Pool.Status() {
+	for _, st := range m.pool.Status() {
 		u := rows[st.Host.Name]
 		s := HostState{Status: st, Used: u.demand(), Warm: u.Warm}
 		if d, ok := draining[st.Host.Name]; ok {
@@ -105,7 +106,7 @@ func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
 	return list, nil
 }
 
-// A Drained host takes no new sessions, and keeps its own until they end.
+// A Drained host takes no new sessions, and keeps its own until they are stopped.
 type Drained struct {
 	Host   string    `db:"containerHost"`
 	Since  time.Time `db:"drainedAt"`
@@ -128,7 +129,7 @@ func (st *Store) Drain(ctx context.Context, host, reason string) error {
 	return nil
 }
 
-// Undrain makes a host take sessions again. False: it was not drained.
+// Undrain makes a host take sessions again, and reports whether it was drained.
 func (st *Store) Undrain(ctx context.Context, host string) (bool, error) {
 	return st.change(ctx, `DELETE FROM hosts WHERE containerHost = ?`, host)
 }

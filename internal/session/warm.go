@@ -13,20 +13,17 @@ import (
 )
 
 const (
-	warmProbe    = time.Second     // for a waiting container to answer its taker
-	creationWait = 2 * time.Second // for one that was taken over while it was being prepared to be created
-	evictFor     = 10 * time.Second
-	evictPoll    = 50 * time.Millisecond
-	warmingPoll  = 20 * time.Millisecond
+	probeTimeout = time.Second // for a warm container to answer the probe of its client's request
+	creationWait = 2 * time.Second
+	creationPoll = 20 * time.Millisecond
 )
 
-// errUnfitWarm means that a waiting container turned out to be of no use, which
-// says nothing against its host.
-var errUnfitWarm = errors.New("waiting container cannot be handed over")
+// errUnfitWarm means that a warm container turned out to be of no use, which says
+// nothing against its host.
+var errUnfitWarm = errors.New("warm container cannot be handed over")
 
-// takeWarm gives the client one of the containers that wait for one, or else
-// one that is about to. [ErrNotFound]: there is none. With another error it
-// returns the session that could not be handed over, if it got that far.
+// takeWarm gives the client one of the containers that wait for one, or else one
+// that is about to. It returns [ErrNotFound] if there is none.
 func (r *request) takeWarm(ctx context.Context) (*Session, error) {
 	for {
 		s, err := r.pickWarm(ctx)
@@ -34,26 +31,27 @@ func (r *request) takeWarm(ctx context.Context) (*Session, error) {
 			return nil, err
 		}
 		before := s.State
-		won, err := r.Store.Take(ctx, s.ID, before, r.client, r.tls)
+		won, err := r.store.Take(ctx, s.ID, before, r.client, r.tls)
 		if err != nil {
 			return nil, err
 		}
 		if !won {
-			continue // another client was faster, or it is being ended
+			continue // another client was faster, or it is being stopped
 		}
 		failpoint("taken")
 		s.State, s.TLS = Starting, r.tls
 		if err := r.handOver(ctx, s, before); err != nil {
-			return s, r.rollBackStart(ctx, s, err)
+			return nil, r.rollBackStart(ctx, s, err)
 		}
 		return s, nil
 	}
 }
 
 // pickWarm chooses among the containers that fit: those that are ready first,
-// on the host that the strategy would choose.
+// on the host that the strategy would choose, and of these the one that got
+// furthest, which is the oldest that has a container.
 func (r *request) pickWarm(ctx context.Context) (*Session, error) {
-	list, err := r.Store.Waiting(ctx)
+	list, err := r.store.Waiting(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +67,6 @@ func (r *request) pickWarm(ctx context.Context) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The one that is furthest: it has a container, and is the oldest.
 	best := slices.MinFunc(list, func(a, b Session) int {
 		return cmp.Or(-cmp.Compare(rank(&a, host), rank(&b, host)), cmp.Compare(a.ID, b.ID))
 	})
@@ -87,14 +84,13 @@ func rank(s *Session, host string) int {
 	return n
 }
 
-// fits reports whether a waiting container serves the client. Behind a gateway
-// all do: the gateway is who speaks TLS.
+// fits reports whether a warm container serves the client. Through a gateway
+// each does: it is the gateway that speaks TLS.
 func (r *request) fits(s *Session) bool {
-	return s.Gateway == r.Gateway && (r.Gateway && (!r.tls || r.GatewayTLS) || !r.Gateway && s.TLS == r.tls)
-}
-
-func isAmong(loads []hosts.Load, host string) bool {
-	return slices.ContainsFunc(loads, func(l hosts.Load) bool { return l.Host == host })
+	if r.cfg.Gateway {
+		return s.Gateway && (!r.tls || r.cfg.GatewayTLS)
+	}
+	return !s.Gateway && s.TLS == r.tls
 }
 
 // bestHost asks the strategy for one of the hosts in list.
@@ -102,7 +98,7 @@ func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list []Sessi
 	if !slices.ContainsFunc(list, func(s Session) bool { return s.Host != list[0].Host }) {
 		return list[0].Host, nil
 	}
-	rows, err := r.Store.usage(ctx)
+	rows, err := r.store.usage(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -112,57 +108,61 @@ func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list []Sessi
 	for i := range loads {
 		loads[i].Used = rows[loads[i].Host].demand()
 	}
-	if i, ok := r.Strategy(loads); ok {
+	if i, ok := r.cfg.Strategy(loads); ok {
 		return loads[i].Host, nil
 	}
 	return list[0].Host, nil // a limit was lowered below what waits
 }
 
 // handOver makes sure that a container which was taken serves, and confirms it.
-// What was still being prepared is waited for, but not its first page.
+// One that was still being warmed up is waited for, but not its first page.
 func (r *request) handOver(ctx context.Context, s *Session, before State) error {
-	var err error
+	check := r.joinWarmUp
 	if before == Warm {
-		probing, cancel := context.WithTimeout(ctx, warmProbe)
-		err = r.Pool.Probe(probing, s.spec(r.DatabaseID))
-		cancel()
-		if err != nil && !errors.Is(err, hosts.ErrUnreachable) {
-			err = fmt.Errorf("%w: %w", errUnfitWarm, err)
-		}
-	} else {
-		err = r.joinWarmUp(ctx, s)
+		check = r.probe
 	}
-	if err != nil {
+	if err := check(ctx, s); err != nil {
 		return err
 	}
-	return orStopped(r.Store.Confirm(ctx, s.ID))
+	return orStopped(r.store.Confirm(ctx, s.ID))
+}
+
+// probe returns an error if a warm container does not answer.
+func (r *request) probe(ctx context.Context, s *Session) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	err := r.pool.Probe(ctx, r.spec(s))
+	if err != nil && !errors.Is(err, hosts.ErrUnreachable) {
+		err = fmt.Errorf("%w: %w", errUnfitWarm, err)
+	}
+	return err
 }
 
 // joinWarmUp goes on with a container that another goroutine, maybe of
-// another process, is preparing. Both may start it: the second does no harm.
+// another process, is warming up. Both may start it: the second does no harm.
 func (r *request) joinWarmUp(ctx context.Context, s *Session) error {
-	ctx, cancel := context.WithTimeout(ctx, r.StartTimeout-dockerMargin)
+	ctx, cancel := r.withDockerTimeout(ctx)
 	defer cancel()
 	if err := r.awaitCreation(ctx, s); err != nil {
-		// It may still come, so that nothing is known to be absent.
+		// The other may still create it: that it is not there now proves nothing.
 		return fmt.Errorf("%w: %w", err, hosts.ErrUncertain)
 	}
-	if err := r.Pool.Start(ctx, s.ref(r.DatabaseID)); err != nil {
+	if err := r.pool.Start(ctx, r.ref(s)); err != nil {
 		return err
 	}
-	return r.Pool.Ready(ctx, s.spec(r.DatabaseID))
+	return r.pool.Ready(ctx, r.spec(s))
 }
 
-// awaitCreation waits until the container of s is created by whoever prepares it.
+// awaitCreation waits until the container of s is created by whoever warms it up.
 func (r *request) awaitCreation(ctx context.Context, s *Session) error {
 	for begun := time.Now(); s.ContainerID == ""; {
-		if time.Since(begun) > creationWait {
+		if time.Since(begun) > r.creationWait {
 			return fmt.Errorf("%w: it was not created", errUnfitWarm)
 		}
-		if err := clock.Sleep(ctx, warmingPoll); err != nil {
+		if err := clock.Sleep(ctx, creationPoll); err != nil {
 			return err
 		}
-		now, err := r.Store.ByID(ctx, s.ID)
+		now, err := r.store.ByID(ctx, s.ID)
 		if errors.Is(err, ErrNotFound) {
 			return ErrStopped
 		}
@@ -177,23 +177,22 @@ func (r *request) awaitCreation(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// StartWarm starts a container that waits for a client, and has it draw a page. A
-// port that a stranger holds is stepped around. It returns false if enough of the kind are on the host, or it has no room.
+// StartWarm starts a container that waits for a client, and has it draw a page. If
+// a foreign process holds its port it takes another. It reports whether it started
+// one: not if enough of the kind are on the host, or the host has no room.
 func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough int) (bool, error) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := m.untilClosed(ctx)
 	defer cancel()
-	defer context.AfterFunc(m.alive, cancel)()
 	m.starts.Add(1)
 	defer m.starts.Done()
-	h, err := m.Pool.Host(host)
+	h, err := m.pool.Host(host)
 	if err != nil {
 		return false, err
 	}
 	for {
-		s, err := m.Store.Claim(ctx, claim{
-			enough: enough, tls: tls, gateway: m.Gateway, token: randomHex(20), nonce: randomHex(16),
-			hosts: []hosts.Load{{Host: h.Name, Max: h.Max}}, strategy: hosts.FillHost, startPort: m.StartPort, isForeign: m.foreign.on,
-		})
+		c := m.newClaim(tls, []hosts.Load{{Host: h.Name, Max: h.Max}})
+		c.enough = enough
+		s, err := m.store.Claim(ctx, c)
 		if _, full := errors.AsType[*FullError](err); full || errors.Is(err, errEnough) {
 			return false, nil
 		}
@@ -206,34 +205,35 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 		if !errors.Is(err, hosts.ErrPortTaken) || ctx.Err() != nil {
 			return err == nil, err
 		}
-		m.foreign.add(s.Host, s.Port) // the next port, then
+		m.foreign.add(s.Host, s.Port)
 	}
 }
 
 func (m *Manager) warmUp(ctx context.Context, s *Session) error {
-	ctx, cancel := context.WithTimeout(ctx, m.StartTimeout-dockerMargin)
+	ctx, cancel := m.withDockerTimeout(ctx)
 	defer cancel()
 	if err := m.launch(ctx, s); err != nil {
 		return err
 	}
-	if err := m.Pool.WarmUp(ctx, s.spec(m.DatabaseID)); err != nil {
+	if err := m.pool.WarmUp(ctx, m.spec(s)); err != nil {
 		return err
 	}
 	failpoint("warmed up")
-	return orStopped(m.Store.ConfirmWarm(ctx, s.ID))
+	return orStopped(m.store.ConfirmWarm(ctx, s.ID))
 }
 
-// rollBackWarmUp undoes a preparation, unless a client has taken it over: then it is
-// that client's, and all is well if nothing else was the matter.
+// rollBackWarmUp undoes a warm-up that failed with cause, and returns the error to
+// be reported. If a client has taken the container over, only that client's
+// request may undo anything, and having lost the container is no error.
 func (m *Manager) rollBackWarmUp(ctx context.Context, s *Session, cause error) error {
 	ctx = context.WithoutCancel(ctx)
 	storing, cancel := context.WithTimeout(ctx, rollbackTimeout)
 	defer cancel()
-	won, err := m.Store.Stop(storing, s.ID, Warming)
+	stopped, err := m.store.Stop(storing, s.ID, Warming)
 	switch {
 	case err != nil:
 		return errors.Join(cause, err)
-	case won || m.wasStopped(ctx, s):
+	case stopped || m.wasStopped(ctx, s):
 		return errors.Join(cause, m.rollBack(ctx, s, cause))
 	case errors.Is(cause, ErrStopped):
 		return nil

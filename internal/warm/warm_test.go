@@ -23,7 +23,7 @@ import (
 
 func keeper(t *testing.T, svc *service.Service) *warm.Warmer {
 	t.Helper()
-	return &warm.Warmer{Sessions: svc.Sessions, Store: svc.Store, Pool: svc.Pool, Gateway: svc.Sessions.Gateway, MaxAge: time.Hour, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	return &warm.Warmer{Sessions: svc.Sessions, Store: svc.Store, Pool: svc.Pool, MaxAge: time.Hour, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
 
 // keep runs a keeper until the returned function is called.
