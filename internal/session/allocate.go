@@ -11,10 +11,7 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-const (
-	evictFor  = 10 * time.Second // while all that is in the way never had a client
-	evictPoll = 50 * time.Millisecond
-)
+const evictPoll = 50 * time.Millisecond
 
 // A request is one client's want of a container, while it is served.
 type request struct {
@@ -30,7 +27,7 @@ type request struct {
 // other failure.
 func (m *Manager) startNew(ctx context.Context, c Client, tls bool) (*Session, error) {
 	m.pool.AwaitFirstCheck(ctx)
-	r := &request{Manager: m, client: c, tls: tls, failed: make(map[string]error), evictUntil: time.Now().Add(evictFor)}
+	r := &request{Manager: m, client: c, tls: tls, failed: make(map[string]error), evictUntil: time.Now().Add(m.limits.evict)}
 	for {
 		s, err := r.takeWarm(ctx)
 		if errors.Is(err, ErrNotFound) {

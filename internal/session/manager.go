@@ -13,10 +13,26 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-const (
-	startPoll      = 100 * time.Millisecond // while another request starts the client's session
-	inspectTimeout = 2 * time.Second        // of a PUT's look at a running container
-)
+const startPoll = 100 * time.Millisecond // while another request starts the client's session
+
+// limits say how long a manager waits for what may not come.
+type limits struct {
+	inspect  time.Duration // a look at a running container, while its client waits
+	probe    time.Duration // the answer of a warm container, while its client waits
+	creation time.Duration // the container of a warm-up that a client took over
+	evict    time.Duration // the slot of a container that never had a client
+	rollback time.Duration // the host, and then the database, after a start failed
+}
+
+func defaultLimits() limits {
+	return limits{
+		inspect:  2 * time.Second,
+		probe:    time.Second,
+		creation: 2 * time.Second,
+		evict:    10 * time.Second,
+		rollback: 3 * time.Second,
+	}
+}
 
 // A Config holds what a [Manager] needs. All fields are required, but Gateway and
 // GatewayTLS.
@@ -39,10 +55,9 @@ type Manager struct {
 	store    *Store
 	pool     *hosts.Pool
 	log      *slog.Logger
+	limits   limits
 	foreign  foreignPorts
 	observer Observer // nil: there is none
-
-	creationWait time.Duration // for a container that another process was about to create
 
 	starts sync.WaitGroup
 	alive  context.Context // done when starts are to be cut off
@@ -62,7 +77,7 @@ type Observer interface {
 
 // NewManager returns a manager. Close it to end what it has under way.
 func NewManager(cfg Config) *Manager {
-	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, creationWait: creationWait}
+	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits()}
 	m.alive, m.abort = context.WithCancel(context.Background())
 	return m
 }
@@ -134,7 +149,7 @@ func (m *Manager) stillRuns(ctx context.Context, c Client, s *Session) (bool, er
 	if ok, err := m.store.Touch(ctx, c.identity()); !ok || err != nil {
 		return false, err
 	}
-	inspecting, cancel := context.WithTimeout(ctx, inspectTimeout)
+	inspecting, cancel := context.WithTimeout(ctx, m.limits.inspect)
 	defer cancel()
 	_, err := m.pool.Inspect(inspecting, m.ref(s))
 	if !errors.Is(err, hosts.ErrGone) {

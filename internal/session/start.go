@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	rollbackTimeout = 3 * time.Second // of the host, and then of the database
-
 	// dockerMargin is by how much the Docker calls of a start end before the start
 	// timeout, after which anybody may take the start for given up.
 	dockerMargin = 10 * time.Second
@@ -27,10 +25,12 @@ type startError struct {
 	cause   error
 }
 
+// Error names the session and says why.
 func (e *startError) Error() string {
 	return fmt.Sprintf("start session %d on %s:%d: %v", e.session.ID, e.session.Host, e.session.Port, e.cause)
 }
 
+// Unwrap returns why.
 func (e *startError) Unwrap() error { return e.cause }
 
 // start runs the container of a claimed session for its client.
@@ -117,7 +117,7 @@ func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) error {
 	failpoint("rolling back")
 	err := m.ensureRemoved(ctx, s, cause)
 	failpoint("rolled back")
-	ctx, cancel := context.WithTimeout(ctx, rollbackTimeout)
+	ctx, cancel := context.WithTimeout(ctx, m.limits.rollback)
 	defer cancel()
 	if err == nil {
 		_, err = m.store.Delete(ctx, s.ID)
@@ -132,7 +132,7 @@ func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) error {
 // ensureRemoved returns nil if there is no container of s, and none can come into
 // being any more. The start of s failed with cause.
 func (m *Manager) ensureRemoved(ctx context.Context, s *Session, cause error) error {
-	ctx, cancel := context.WithTimeout(ctx, rollbackTimeout)
+	ctx, cancel := context.WithTimeout(ctx, m.limits.rollback)
 	defer cancel()
 	switch {
 	case s.ContainerID != "":

@@ -12,11 +12,7 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-const (
-	probeTimeout = time.Second // for a warm container to answer the probe of its client's request
-	creationWait = 2 * time.Second
-	creationPoll = 20 * time.Millisecond
-)
+const creationPoll = 20 * time.Millisecond
 
 // errUnfitWarm means that a warm container turned out to be of no use, which says
 // nothing against its host.
@@ -129,7 +125,7 @@ func (r *request) handOver(ctx context.Context, s *Session, before State) error 
 
 // probe returns an error if a warm container does not answer.
 func (r *request) probe(ctx context.Context, s *Session) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.limits.probe)
 	defer cancel()
 	err := r.pool.Probe(ctx, r.spec(s))
 	if err != nil && !errors.Is(err, hosts.ErrUnreachable) {
@@ -156,7 +152,7 @@ func (r *request) joinWarmUp(ctx context.Context, s *Session) error {
 // awaitCreation waits until the container of s is created by whoever warms it up.
 func (r *request) awaitCreation(ctx context.Context, s *Session) error {
 	for begun := time.Now(); s.ContainerID == ""; {
-		if time.Since(begun) > r.creationWait {
+		if time.Since(begun) > r.limits.creation {
 			return fmt.Errorf("%w: it was not created", errUnfitWarm)
 		}
 		if err := clock.Sleep(ctx, creationPoll); err != nil {
@@ -227,7 +223,7 @@ func (m *Manager) warmUp(ctx context.Context, s *Session) error {
 // request may undo anything, and having lost the container is no error.
 func (m *Manager) rollBackWarmUp(ctx context.Context, s *Session, cause error) error {
 	ctx = context.WithoutCancel(ctx)
-	storing, cancel := context.WithTimeout(ctx, rollbackTimeout)
+	storing, cancel := context.WithTimeout(ctx, m.limits.rollback)
 	defer cancel()
 	stopped, err := m.store.Stop(storing, s.ID, Warming)
 	switch {
