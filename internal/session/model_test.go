@@ -67,8 +67,8 @@ func (r *modelRow) stop(ok bool) bool {
 	return false
 }
 
-// TestDecision06Model plays random histories against the store and the model.
-func TestDecision06Model(t *testing.T) {
+// TestStoreAgreesWithModel plays random histories against the store and the model.
+func TestStoreAgreesWithModel(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		rapid.Check(t, func(rt *rapid.T) { playHistory(t, rt, db) })
 	})
