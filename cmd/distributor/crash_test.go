@@ -65,7 +65,7 @@ func TestCleanupRepairsWhatEveryFailpointLeaves(t *testing.T) {
 		{"recorded", "warming up"},
 		{"started", "warming up"},
 		{"ready", "warming up"},
-		{"hot", "warming up"},
+		{"warmed up", "warming up"},
 		{"taken", "taking"},
 	} {
 		t.Run(tt.during+" at "+tt.failpoint, func(t *testing.T) {

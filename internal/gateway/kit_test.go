@@ -44,6 +44,7 @@ type options struct {
 
 func newBench(t *testing.T, db *database.DB, opt options) *bench {
 	t.Helper()
+	opt.Options.Gateway = true
 	return openBench(t, servicetest.New(t, db, opt.Options), opt)
 }
 
@@ -54,7 +55,6 @@ func openBench(t *testing.T, k *servicetest.Kit, opt options) *bench {
 	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	opt.Sessions, opt.Store, opt.Pool, opt.Log, opt.Guard = k.Sessions, k.Store, k.Pool, log, auth.New(nil, log)
 	b.gw = gateway.New(opt.Config)
-	k.Sessions.Gateway = true
 	k.Sessions.SetObserver(b.gw)
 	srv := httptest.NewUnstartedServer(b.gw)
 	srv.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
@@ -202,8 +202,8 @@ func (b *bench) raw(t *testing.T, text string) (net.Conn, *bufio.Reader) {
 // the test. The session's container runs, and is asked nothing.
 func newUpstream(t *testing.T, opt options, wrp http.HandlerFunc) (*bench, *session.Session) {
 	t.Helper()
+	opt.Options.Gateway = true
 	k := servicetest.New(t, databasetest.New(t), opt.Options)
-	k.Sessions.Gateway = true
 	s := allocate(t, k, amiga)
 	ln, err := net.Listen("tcp", net.JoinHostPort(k.Hosts[0].Addr(), "0"))
 	must(t, err)

@@ -21,8 +21,7 @@ import (
 // TestNothingIsLeft: a gateway that ended leaves no goroutine and no channel, what
 // became of its requests.
 func TestNothingIsLeft(t *testing.T) {
-	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
-	k.Sessions.Gateway = true
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Gateway: true})
 	k.Pool.CheckHealth(t.Context())
 	before, channels := goleak.IgnoreCurrent(), k.Hosts[0].OpenChannels()
 

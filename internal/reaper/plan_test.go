@@ -84,7 +84,9 @@ func (st *stage) container(t *testing.T, session int64, state string) string {
 	if state == "absent" {
 		return fmt.Sprint("removed", session)
 	}
-	host, databaseID := st.Hosts[0], st.Sessions.DatabaseID
+	host := st.Hosts[0]
+	databaseID, err := st.DB.DatabaseID(t.Context())
+	must(t, err)
 	c, err := host.ForeignContainer(fmt.Sprintf("wrp_%.8s_%d", databaseID, session), map[string]string{
 		"wrpdistributor.database": databaseID, "wrpdistributor.session": fmt.Sprint(session), "wrpdistributor.claim": nonce(session),
 	}, 0)

@@ -72,15 +72,14 @@ func newPool(cfg *config.Config, id string, log *slog.Logger) (*hosts.Pool, erro
 
 func newManager(cfg *config.Config, id string, store *session.Store, pool *hosts.Pool, log *slog.Logger) *session.Manager {
 	return session.NewManager(session.Config{
-		Store:        store,
-		Pool:         pool,
-		DatabaseID:   id,
-		Strategy:     cfg.Strategy,
-		StartPort:    cfg.StartPort,
-		StartTimeout: cfg.StartTimeout,
-		Log:          log,
-		Gateway:      cfg.Gateway.Listen != "",
-		GatewayTLS:   cfg.Gateway.TLSListen != "",
+		Store:      store,
+		Pool:       pool,
+		DatabaseID: id,
+		Strategy:   cfg.Strategy,
+		StartPort:  cfg.StartPort,
+		Log:        log,
+		Gateway:    cfg.Gateway.Listen != "",
+		GatewayTLS: cfg.Gateway.TLSListen != "",
 	})
 }
 

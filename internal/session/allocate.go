@@ -4,86 +4,136 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/hosts"
 )
+
+const evictPoll = 50 * time.Millisecond
 
 // A request is one client's want of a container, while it is served.
 type request struct {
 	*Manager
-	client Client
-	tls    bool             // of the client
-	failed map[string]error // hosts that let this client down
+	client     Client
+	tls        bool             // the client connects over TLS
+	failed     map[string]error // by host: why a start for this client failed there
+	evictUntil time.Time
 }
 
-// startNew takes what waits for a client, else claims slots until a container
-// starts on one: the next port after a taken one, the next host after any other
-// failure.
+// startNew gives the client a warm container, else claims slots until a container
+// starts on one: the next port after one that is taken, the next host after any
+// other failure.
 func (m *Manager) startNew(ctx context.Context, c Client, tls bool) (*Session, error) {
-	r := &request{Manager: m, client: c, tls: tls, failed: make(map[string]error)}
-	m.Pool.AwaitFirstCheck(ctx)
-	room := time.Now().Add(makeRoomFor)
+	m.pool.AwaitFirstCheck(ctx)
+	r := &request{Manager: m, client: c, tls: tls, failed: make(map[string]error), evictUntil: time.Now().Add(m.limits.evict)}
 	for {
-		s, err := r.takeWaiting(ctx)
+		s, err := r.takeWarm(ctx)
 		if errors.Is(err, ErrNotFound) {
 			s, err = r.startCold(ctx)
 		}
-		full, refused := errors.AsType[*FullError](err)
-		switch {
-		case err == nil:
-			return m.opened(ctx, s.ID)
-		case refused && full.yields && time.Now().Before(room):
-			if err := r.makeRoom(ctx, full); err != nil {
-				return nil, errors.Join(full, err)
-			}
-		case refused || s == nil || errors.Is(err, ErrStopped) || ctx.Err() != nil:
+		if err == nil {
+			return m.announce(ctx, s.ID)
+		}
+		if err := r.prepareRetry(ctx, err); err != nil {
 			return nil, err
-		default:
-			r.letDown(ctx, s, err)
 		}
 	}
 }
 
-// opened returns a session that has begun to run.
-func (m *Manager) opened(ctx context.Context, id int64) (*Session, error) {
-	s, err := m.Store.ByID(ctx, id)
-	if err == nil && m.gate != nil && s.Gateway {
-		m.gate.Started(s)
+// announce returns a session that has begun to run, after its observer knows it.
+func (m *Manager) announce(ctx context.Context, id int64) (*Session, error) {
+	s, err := m.store.ByID(ctx, id)
+	if err == nil && m.observer != nil && s.Gateway {
+		m.observer.Started(s)
 	}
 	return s, err
 }
 
-// letDown remembers what went wrong with s, so that the next attempt is another.
-func (r *request) letDown(ctx context.Context, s *Session, err error) {
-	switch {
-	case errors.Is(err, hosts.ErrPortTaken):
-		r.taken.add(s.Host, s.Port)
-	case !errors.Is(err, errUnfitWarm):
-		r.failed[s.Host] = err
-	}
-	r.Log.WarnContext(ctx, "start failed, trying elsewhere", "session", s.ID, "host", s.Host, "port", s.Port, "err", err)
-}
-
-// startCold starts a container in a slot of its own. With an error it returns the
-// session that could not be started, if it got that far.
+// startCold starts a container in a slot of its own.
 func (r *request) startCold(ctx context.Context) (*Session, error) {
 	loads, full := r.eligible()
 	if r.tls && !r.servesTLS() {
 		return nil, ErrNoTLS
 	}
-	s, err := r.Store.Claim(ctx, claim{
-		client: &r.client, tls: r.tls, gateway: r.Gateway, token: randomHex(20), nonce: randomHex(16),
-		hosts: loads, strategy: r.Strategy, startPort: r.StartPort, avoid: r.taken.on,
-	})
+	c := r.newClaim(r.tls, loads)
+	c.client = &r.client
+	s, err := r.store.Claim(ctx, c)
 	if more, ok := errors.AsType[*FullError](err); ok {
-		full.Reasons, full.yields = append(full.Reasons, more.Reasons...), more.yields
+		full.Reasons, full.evictable = append(full.Reasons, more.Reasons...), more.evictable
 		return nil, full
 	}
 	if err != nil {
 		return nil, err
 	}
-	return s, r.start(ctx, s)
+	if err := r.start(ctx, s); err != nil {
+		return nil, r.rollBackStart(ctx, s, err)
+	}
+	return s, nil
+}
+
+// newClaim returns a claim for a slot on one of some hosts.
+func (m *Manager) newClaim(tls bool, loads []hosts.Load) claim {
+	return claim{
+		tls: tls, gateway: m.cfg.Gateway, token: randomHex(20), nonce: randomHex(16),
+		hosts: loads, strategy: m.cfg.Strategy, startPort: m.cfg.StartPort, isForeign: m.foreign.on,
+	}
+}
+
+// prepareRetry sees to it that the next attempt does not fail as the one with err
+// did. It returns the error to end with if there is to be no other attempt.
+func (r *request) prepareRetry(ctx context.Context, err error) error {
+	if full, ok := errors.AsType[*FullError](err); ok {
+		if !full.evictable || !time.Now().Before(r.evictUntil) {
+			return err
+		}
+		if evictErr := r.evict(ctx, full); evictErr != nil {
+			return errors.Join(full, evictErr)
+		}
+		return nil
+	}
+	failed, ok := errors.AsType[*startError](err)
+	if !ok || errors.Is(err, ErrStopped) || ctx.Err() != nil {
+		return err
+	}
+	r.avoid(failed)
+	s := failed.session
+	r.log.WarnContext(ctx, "start failed; trying elsewhere", "session", s.ID, "host", s.Host, "port", s.Port, "err", failed.cause)
+	return nil
+}
+
+// avoid remembers the port or the host that a start failed on. A warm container
+// that does not answer says nothing against either.
+func (r *request) avoid(failed *startError) {
+	switch {
+	case errors.Is(failed, hosts.ErrPortTaken):
+		r.foreign.add(failed.session.Host, failed.session.Port)
+	case !errors.Is(failed, errUnfitWarm):
+		r.failed[failed.session.Host] = failed.cause
+	}
+}
+
+// evict makes room where containers that never had a client take all slots. It
+// stops one that does not fit the client. If one fits, or is being stopped, it only
+// waits a little: the next attempt may get that one, or its slot.
+func (r *request) evict(ctx context.Context, full *FullError) error {
+	loads, _ := r.eligible()
+	list, err := r.store.Evictable(ctx)
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(s Session) bool { return !isAmong(loads, s.Host) })
+	if len(list) == 0 {
+		return nil // its slot has become free meanwhile
+	}
+	if slices.ContainsFunc(list, func(s Session) bool { return s.State == Stopping || r.fits(&s) }) {
+		return clock.Sleep(ctx, evictPoll)
+	}
+	s := &list[0]
+	r.log.InfoContext(ctx, "evicting warm container", "session", s.ID, "host", s.Host, "reason", full)
+	_, err = r.StopSession(ctx, s)
+	return ignoreUnfinished(err)
 }
 
 // eligible returns the hosts that can take a container and did not fail this
@@ -91,8 +141,8 @@ func (r *request) startCold(ctx context.Context) (*Session, error) {
 func (r *request) eligible() ([]hosts.Load, *FullError) {
 	full := &FullError{}
 	var loads []hosts.Load
-	for _, st := range r.Pool.Status() {
-		if why := refusal(st, r.tls && !r.Gateway, r.failed[st.Host.Name]); why != "" {
+	for _, st := range r.pool.Status() {
+		if why := refusal(st, r.tls && !r.cfg.Gateway, r.failed[st.Host.Name]); why != "" {
 			full.Reasons = append(full.Reasons, Reason{st.Host.Name, why})
 			continue
 		}
@@ -101,17 +151,16 @@ func (r *request) eligible() ([]hosts.Load, *FullError) {
 	return loads, full
 }
 
-// servesTLS reports whether anybody could serve a client over TLS.
+func isAmong(loads []hosts.Load, host string) bool {
+	return slices.ContainsFunc(loads, func(l hosts.Load) bool { return l.Host == host })
+}
+
+// servesTLS reports whether a client could be served over TLS at all.
 func (m *Manager) servesTLS() bool {
-	if m.Gateway {
-		return m.GatewayTLS
+	if m.cfg.Gateway {
+		return m.cfg.GatewayTLS
 	}
-	for _, h := range m.Pool.Hosts() {
-		if h.TLS != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.pool.Hosts(), func(h hosts.Host) bool { return h.TLS != nil })
 }
 
 // refusal says why a host is not asked, or nothing.

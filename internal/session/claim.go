@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -22,7 +23,7 @@ type claim struct {
 	hosts     []hosts.Load // those that may be chosen; Used is filled in
 	strategy  hosts.Strategy
 	startPort int
-	avoid     func(host string) func(port int) bool
+	isForeign func(host string) func(port int) bool
 }
 
 // Claim reserves a slot on the host that the strategy chooses. It returns errTaken
@@ -38,11 +39,11 @@ func (st *Store) Claim(ctx context.Context, c claim) (*Session, error) {
 		if err := database.LockPool(ctx, tx); err != nil {
 			return err
 		}
-		s, err := st.choose(ctx, tx, c)
+		at, err := findPlace(ctx, tx, &c)
 		if err != nil {
 			return err
 		}
-		id, err = st.insert(ctx, tx, c, s)
+		id, err = st.insert(ctx, tx, &c, at)
 		return err
 	})
 	if err != nil {
@@ -51,107 +52,82 @@ func (st *Store) Claim(ctx context.Context, c claim) (*Session, error) {
 	return st.ByID(ctx, id)
 }
 
-// A row is what a claim needs to know of the others.
-type row struct {
-	Host     string `db:"containerHost"`
-	Slot     int    `db:"slot"`
-	Port     int    `db:"port"`
-	State    State  `db:"state"`
-	Identity []byte `db:"identity"`
-	TLS      bool   `db:"tls"`
-	Gateway  bool   `db:"gateway"`
-	Unused   bool   `db:"unused"` // it never had a client
+// A takenSlot is what a claim needs to know of a session.
+type takenSlot struct {
+	Host      string `db:"containerHost"`
+	Slot      int    `db:"slot"`
+	Port      int    `db:"port"`
+	State     State  `db:"state"`
+	Identity  []byte `db:"identity"`
+	TLS       bool   `db:"tls"`
+	Gateway   bool   `db:"gateway"`
+	Evictable bool   `db:"evictable"` // it never had a client
 }
 
-func (r row) waits() bool { return r.State == Warm || r.State == Warming }
+func (s *takenSlot) waits() bool { return s.State == Warm || s.State == Warming }
 
-// places is what rows occupy on one host.
-type places struct {
-	slots, ports map[int]bool
-	waiting      int  // slots of containers that wait for a client
-	yields       bool // there is one that waits, or that waited and is being ended
-}
-
-// choose returns the place of the next container.
-func (st *Store) choose(ctx context.Context, tx *sqlx.Tx, c claim) (row, error) {
-	var rows []row
-	if err := tx.SelectContext(ctx, &rows, `SELECT containerHost, slot, port, state, identity, tls, gateway, clientIp = '' AS unused FROM sessions`); err != nil {
-		return row{}, err
+// findPlace returns where the claimed container goes.
+func findPlace(ctx context.Context, tx *sqlx.Tx, c *claim) (place, error) {
+	var rows []takenSlot
+	err := tx.SelectContext(ctx, &rows, `
+		SELECT containerHost, slot, port, state, identity, tls, gateway, clientIp = '' AS evictable
+		FROM sessions`)
+	if err != nil {
+		return place{}, err
+	}
+	if err := c.conflict(rows); err != nil {
+		return place{}, err
 	}
 	draining, err := drained(ctx, tx)
 	if err != nil {
-		return row{}, err
+		return place{}, err
 	}
-	taken := make(map[string]*places)
-	for _, h := range c.hosts {
-		taken[h.Host] = &places{slots: make(map[int]bool), ports: make(map[int]bool)}
-	}
-	same := 0 // that wait like the one claimed here
-	for _, r := range rows {
-		if c.client != nil && bytes.Equal(r.Identity, c.client.identity()) {
-			return row{}, errTaken
+	return c.choose(c.occupancies(rows), draining)
+}
+
+// conflict returns errTaken if the client has a session, or errEnough if there is
+// no client and enough containers of the kind wait on the claim's hosts.
+func (c *claim) conflict(rows []takenSlot) error {
+	if c.client != nil {
+		identity := c.client.identity()
+		if slices.ContainsFunc(rows, func(s takenSlot) bool { return bytes.Equal(s.Identity, identity) }) {
+			return errTaken
 		}
-		p := taken[r.Host]
-		if p == nil {
+		return nil
+	}
+	alike := 0
+	for _, s := range rows {
+		if s.waits() && s.TLS == c.tls && s.Gateway == c.gateway && isAmong(c.hosts, s.Host) {
+			alike++
+		}
+	}
+	if alike >= c.enough {
+		return errEnough
+	}
+	return nil
+}
+
+// occupancies returns what rows occupy on each of the claim's hosts.
+func (c *claim) occupancies(rows []takenSlot) map[string]*occupancy {
+	taken := make(map[string]*occupancy)
+	for _, h := range c.hosts {
+		taken[h.Host] = &occupancy{slots: make(map[int]bool), ports: make(map[int]bool)}
+	}
+	for _, s := range rows {
+		on := taken[s.Host]
+		if on == nil {
 			continue
 		}
-		p.slots[r.Slot], p.ports[r.Port], p.yields = true, true, p.yields || r.Unused
-		if r.waits() {
-			p.waiting++
-			if r.TLS == c.tls && r.Gateway == c.gateway {
-				same++
-			}
+		on.slots[s.Slot], on.ports[s.Port] = true, true
+		on.evictable = on.evictable || s.Evictable
+		if s.waits() {
+			on.waiting++
 		}
 	}
-	if c.client == nil && same >= c.enough {
-		return row{}, errEnough
-	}
-	return c.place(taken, draining)
+	return taken
 }
 
-// place asks the strategy for hosts until one has a free port as well. What waits
-// for clients takes slots, but does not count as load.
-func (c claim) place(taken map[string]*places, draining map[string]Drained) (row, error) {
-	full := &FullError{}
-	var loads []hosts.Load
-	for _, h := range c.hosts {
-		h.Used = len(taken[h.Host].slots)
-		if why := occupied(h, draining); why != "" {
-			_, drained := draining[h.Host]
-			full.yields = full.yields || taken[h.Host].yields && !drained
-			full.Reasons = append(full.Reasons, Reason{h.Host, why})
-			continue
-		}
-		h.Used -= taken[h.Host].waiting
-		loads = append(loads, h)
-	}
-	for {
-		i, ok := c.strategy(loads)
-		if !ok {
-			return row{}, full
-		}
-		h := loads[i]
-		slot, port, ok := choosePlace(h.Max, c.startPort, taken[h.Host].slots, taken[h.Host].ports, c.avoid(h.Host))
-		if ok {
-			return row{Host: h.Host, Slot: slot, Port: port}, nil
-		}
-		full.Reasons = append(full.Reasons, Reason{h.Host, "strangers hold all its ports"})
-		loads[i].Max = 0
-	}
-}
-
-// occupied says why the database gives no slot of a host, or nothing.
-func occupied(h hosts.Load, draining map[string]Drained) string {
-	if d, ok := draining[h.Host]; ok {
-		return d.why()
-	}
-	if h.Used >= h.Max {
-		return fmt.Sprintf("full %d/%d", h.Used, h.Max)
-	}
-	return ""
-}
-
-func (st *Store) insert(ctx context.Context, tx *sqlx.Tx, c claim, at row) (int64, error) {
+func (st *Store) insert(ctx context.Context, tx *sqlx.Tx, c *claim, at place) (int64, error) {
 	var identity []byte
 	ip, agent, state := "", "", Warming
 	if c.client != nil {

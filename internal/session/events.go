@@ -10,60 +10,67 @@ import (
 // HandleEvent implements [hosts.Watcher]: what a pass of the reaper would correct
 // later is corrected at once. Starts under way are left to their starters.
 func (m *Manager) HandleEvent(ctx context.Context, e hosts.Event) {
-	s, err := m.Store.ByID(ctx, e.Container.Session)
+	s, err := m.store.ByID(ctx, e.Container.Session)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		err = m.unknownContainer(ctx, e)
+		err = m.handleUnknown(ctx, e)
 	case err == nil && s.ContainerID == e.Container.ID:
-		err = m.ownContainer(ctx, s, e.Action)
+		err = m.handleKnown(ctx, s, e.Action)
 	}
 	if err != nil && ctx.Err() == nil {
-		m.Log.WarnContext(ctx, "an event is left to cleanup", "host", e.Host, "container", e.Container.Name, "action", e.Action, "err", err)
+		m.log.WarnContext(ctx, "handle container event failed; left to cleanup", "host", e.Host, "container", e.Container.Name, "action", e.Action, "err", err)
 	}
 }
 
-// unknownContainer removes a container that has no row: its start was given up
-// before the host got round to it.
-func (m *Manager) unknownContainer(ctx context.Context, e hosts.Event) error {
+// handleUnknown removes a container that appears without a session: its start was
+// given up before the host created it.
+func (m *Manager) handleUnknown(ctx context.Context, e hosts.Event) error {
 	if e.Action != hosts.Created && e.Action != hosts.Started {
 		return nil
 	}
-	m.Log.InfoContext(ctx, "removing a container that came too late", "host", e.Host, "container", e.Container.Name)
-	return m.Pool.RemoveNow(ctx, hosts.Ref{Host: e.Host, ID: e.Container.ID, Name: e.Container.Name})
+	m.log.InfoContext(ctx, "removing container without session", "host", e.Host, "container", e.Container.Name)
+	return m.pool.RemoveNow(ctx, hosts.Ref{Host: e.Host, ID: e.Container.ID, Name: e.Container.Name})
 }
 
-func (m *Manager) ownContainer(ctx context.Context, s *Session, action hosts.Action) error {
+// handleKnown stops a session whose container died, and frees the slot of a
+// stopping one whose container was removed.
+func (m *Manager) handleKnown(ctx context.Context, s *Session, action hosts.Action) error {
 	var err error
 	switch {
 	case (s.State == Running || s.State == Warm) && (action == hosts.Died || action == hosts.Destroyed):
-		m.Log.InfoContext(ctx, "container ended by itself", "session", s.ID, "host", s.Host, "client", s.ClientIP)
-		_, err = m.end(ctx, s)
+		m.log.InfoContext(ctx, "container died", "session", s.ID, "host", s.Host, "client", s.ClientIP)
+		_, err = m.StopSession(ctx, s)
 	case s.State == Stopping && action == hosts.Destroyed:
-		_, err = m.Store.Delete(ctx, s.ID)
+		_, err = m.store.Delete(ctx, s.ID)
 	}
 	return err
 }
 
-// HandleListing implements [hosts.Watcher]: sessions whose containers are not in the
-// list are looked at one by one, absence from a list proves nothing.
+// HandleListing implements [hosts.Watcher]: sessions that their containers in the
+// list do not agree with are repaired, each after a look at its own container,
+// since absence from a list proves nothing.
 func (m *Manager) HandleListing(ctx context.Context, host string, containers []hosts.Found) {
 	found := make(map[string]hosts.Found)
 	for _, c := range containers {
 		found[c.ID] = c
 	}
-	rows, err := m.Store.OnHost(ctx, host)
+	rows, err := m.store.OnHost(ctx, host)
 	if err != nil {
-		m.Log.WarnContext(ctx, "sessions are not compared with their host", "host", host, "err", err)
+		m.log.WarnContext(ctx, "compare sessions with host failed; left to cleanup", "host", host, "err", err)
 		return
 	}
 	for _, s := range rows {
-		c := found[s.ContainerID]
-		isWell := c.Running && (!c.Paused || s.Frozen)
-		if s.State == Starting || s.State == Claimed || s.State == Warming || s.State != Stopping && isWell {
+		if s.isStarting() || s.agrees(found[s.ContainerID]) {
 			continue
 		}
-		if _, err := m.Repair(ctx, &s); ignorePending(err) != nil && ctx.Err() == nil {
-			m.Log.WarnContext(ctx, "a session is left to cleanup", "session", s.ID, "host", host, "err", err)
+		if _, err := m.Repair(ctx, &s); ignoreUnfinished(err) != nil && ctx.Err() == nil {
+			m.log.WarnContext(ctx, "repair session failed; left to cleanup", "session", s.ID, "host", host, "err", err)
 		}
 	}
+}
+
+// agrees reports whether c is as the container of a session that is not being
+// stopped should be.
+func (s *Session) agrees(c hosts.Found) bool {
+	return s.State != Stopping && c.Running && (!c.Paused || s.Frozen)
 }

@@ -10,15 +10,15 @@ import (
 	"wrpdistributor/internal/service/servicetest"
 )
 
-// TestFailoverLeaks loses the first host again and again: each time the client
+// TestFailoverLeaksNothing loses the first host again and again: each time the client
 // gets a session on the second, and nothing is left behind in this process.
-func TestFailoverLeaks(t *testing.T) {
+func TestFailoverLeaksNothing(t *testing.T) {
 	rounds := 1000
 	if underRace {
 		rounds = 100 // make test runs this test without the race detector too
 	}
 	db := databasetest.New(t)
-	k := servicetest.New(t, db, servicetest.Options{Hosts: 2})
+	k := newKit(t, db, servicetest.Options{Hosts: 2})
 	failOver := func() {
 		must(t, k.Hosts[0].SetDown(true))
 		if s := mustAllocate(t, k, amiga, true); s.Host != "host1" {

@@ -13,22 +13,36 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-const (
-	pollInterval    = 100 * time.Millisecond // while another request starts the client's session
-	inspectTimeout  = 2 * time.Second        // of a PUT's look at a running container
-	rollbackTimeout = 3 * time.Second
-	dockerMargin    = 10 * time.Second // by which Docker calls end before the start timeout
-)
+const startPoll = 100 * time.Millisecond // while another request starts the client's session
 
-// A Config holds what a [Manager] needs. All fields are required, but the last.
+// limits say how long a manager waits for what may not come.
+type limits struct {
+	inspect  time.Duration // a look at a running container, while its client waits
+	probe    time.Duration // the answer of a warm container, while its client waits
+	creation time.Duration // the container of a warm-up that a client took over
+	evict    time.Duration // the slot of a container that never had a client
+	rollback time.Duration // the host, and then the database, after a start failed
+}
+
+func defaultLimits() limits {
+	return limits{
+		inspect:  2 * time.Second,
+		probe:    time.Second,
+		creation: 2 * time.Second,
+		evict:    10 * time.Second,
+		rollback: 3 * time.Second,
+	}
+}
+
+// A Config holds what a [Manager] needs. All fields are required, but Gateway and
+// GatewayTLS.
 type Config struct {
-	Store        *Store
-	Pool         *hosts.Pool
-	DatabaseID   string
-	Strategy     hosts.Strategy
-	StartPort    int
-	StartTimeout time.Duration // the same as the store's
-	Log          *slog.Logger
+	Store      *Store
+	Pool       *hosts.Pool
+	DatabaseID string // part of the containers' names
+	Strategy   hosts.Strategy
+	StartPort  int // of the first slot of every host
+	Log        *slog.Logger
 
 	// Gateway makes the containers private: clients reach them through gateways
 	// only, which serve TLS if GatewayTLS is set.
@@ -37,21 +51,40 @@ type Config struct {
 
 // A Manager allocates sessions. It is safe for concurrent use.
 type Manager struct {
-	Config
-	taken takenPorts
-	gate  Observer // nil: there is none
+	cfg      Config
+	store    *Store
+	pool     *hosts.Pool
+	log      *slog.Logger
+	limits   limits
+	foreign  foreignPorts
+	observer Observer // nil: there is none
 
 	starts sync.WaitGroup
 	alive  context.Context // done when starts are to be cut off
 	abort  context.CancelFunc
 }
 
+// An Observer is told which private sessions begin and end. Its methods are called
+// by several goroutines at once.
+type Observer interface {
+	// Started is told of a session that begins to run.
+	Started(s *Session)
+
+	// Stopping is told of a session whose container is about to be removed, and
+	// returns when no request for it is under way, or when that takes too long.
+	Stopping(ctx context.Context, id int64)
+}
+
 // NewManager returns a manager. Close it to end what it has under way.
 func NewManager(cfg Config) *Manager {
-	m := &Manager{Config: cfg}
+	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits()}
 	m.alive, m.abort = context.WithCancel(context.Background())
 	return m
 }
+
+// SetObserver names the observer of this process. It must be called before
+// anything else.
+func (m *Manager) SetObserver(o Observer) { m.observer = o }
 
 // Close cuts off the starts that are under way and waits for their rollback. A
 // rollback that takes too long is left to the reaper. Sessions keep running.
@@ -60,18 +93,25 @@ func (m *Manager) Close() {
 	m.starts.Wait()
 }
 
+// untilClosed returns a context that ends with ctx or with the manager.
+func (m *Manager) untilClosed(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(m.alive, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
 // Allocate returns the client's session, and whether it was started just now.
 // The work goes on if ctx ends: a client that hung up is told nothing, but what
 // was begun is finished.
 //
 // Errors: a [FullError], [ErrNoTLS], [ErrStopped], or the database's.
 func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session, fresh bool, err error) {
-	ctx, cancel := m.detach(ctx)
+	ctx, cancel := m.untilClosed(context.WithoutCancel(ctx))
 	defer cancel()
 	m.starts.Add(1)
 	defer m.starts.Done()
 	for {
-		s, err := m.Store.ByIdentity(ctx, c.identity())
+		s, err := m.store.ByIdentity(ctx, c.identity())
 		switch {
 		case errors.Is(err, ErrNotFound):
 			s, err := m.startNew(ctx, c, tls)
@@ -82,102 +122,69 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 		case err != nil:
 			return nil, false, err
 		}
-		if ours, err := m.resume(ctx, c, s); ours || err != nil {
+		if usable, err := m.resume(ctx, c, s); usable || err != nil {
 			return s, false, err
 		}
 	}
 }
 
-// detach returns a context that ends with the manager, not with the request.
-func (m *Manager) detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(m.alive, cancel)
-	return ctx, func() { stop(); cancel() }
-}
-
 // resume reports whether s can be given to its client. If not, the caller looks
-// again: s is about to run, or was found dead and is no longer the client's.
+// again: s is about to run, or its container is gone and s is not the client's any
+// more.
 func (m *Manager) resume(ctx context.Context, c Client, s *Session) (bool, error) {
-	switch s.State {
-	case Running:
+	switch {
+	case s.State == Running:
 		return m.stillRuns(ctx, c, s)
-	case Claimed, Starting:
-		if s.Overdue {
-			_, err := m.Repair(ctx, s)
-			return false, ignorePending(err)
-		}
+	case s.isStarting() && s.Overdue:
+		_, err := m.Repair(ctx, s)
+		return false, ignoreUnfinished(err)
 	}
-	return false, clock.Sleep(ctx, pollInterval)
+	return false, clock.Sleep(ctx, startPoll)
 }
 
-// ignorePending drops errors that leave the client free of the old session.
-func ignorePending(err error) error {
+// stillRuns touches a running session and reports whether it can be given to its
+// client. A host that cannot be asked is no reason against it. If the container is
+// gone the session is stopped.
+func (m *Manager) stillRuns(ctx context.Context, c Client, s *Session) (bool, error) {
+	if ok, err := m.store.Touch(ctx, c.identity()); !ok || err != nil {
+		return false, err
+	}
+	inspecting, cancel := context.WithTimeout(ctx, m.limits.inspect)
+	defer cancel()
+	_, err := m.pool.Inspect(inspecting, m.ref(s))
+	if !errors.Is(err, hosts.ErrGone) {
+		return true, nil
+	}
+	m.log.InfoContext(ctx, "container gone; starting another", "session", s.ID, "host", s.Host, "client", s.ClientIP)
+	_, err = m.StopSession(ctx, s)
+	return false, ignoreUnfinished(err)
+}
+
+// ignoreUnfinished drops errors after which the reaper goes on: the session is
+// being stopped, and its client is free of it.
+func ignoreUnfinished(err error) error {
 	if errors.Is(err, ErrPending) || errors.Is(err, hosts.ErrUnreachable) || errors.Is(err, hosts.ErrUnknownHost) {
 		return nil
 	}
 	return err
 }
 
-func (m *Manager) stillRuns(ctx context.Context, c Client, s *Session) (bool, error) {
-	if ok, err := m.Store.Touch(ctx, c.identity()); !ok || err != nil {
-		return false, err // someone is ending it
-	}
-	look, cancel := context.WithTimeout(ctx, inspectTimeout)
-	defer cancel()
-	_, err := m.Pool.Inspect(look, s.ref(m.DatabaseID))
-	if !errors.Is(err, hosts.ErrGone) {
-		return true, nil // unreachable is not gone
-	}
-	m.Log.InfoContext(ctx, "container of a session is gone, starting another", "session", s.ID, "host", s.Host)
-	_, err = m.end(ctx, s)
-	return false, ignorePending(err)
-}
-
-func randomHex(bytes int) string {
-	b := make([]byte, bytes)
-	rand.Read(b) // never fails
-	return hex.EncodeToString(b)
-}
-
-// Touch counts as use of the client's session. It returns [ErrNotFound] if the
+// Touch records that the client's session is used. It returns [ErrNotFound] if the
 // client has none that runs.
 func (m *Manager) Touch(ctx context.Context, c Client) error {
-	ok, err := m.Store.Touch(ctx, c.identity())
+	ok, err := m.store.Touch(ctx, c.identity())
 	if err == nil && !ok {
 		err = ErrNotFound
 	}
 	return err
 }
 
-// Stop ends the client's session. The client is free at once; the slot is,
-// when the host confirms that the container is gone. [ErrNotFound] means that
-// there is none, hosts.ErrUnreachable that the container waits to be reaped.
-func (m *Manager) Stop(ctx context.Context, c Client) error {
-	ctx, cancel := m.detach(ctx)
-	defer cancel()
-	for {
-		s, err := m.Store.ByIdentity(ctx, c.identity())
-		if err != nil {
-			return err
-		}
-		ended, err := m.end(ctx, s)
-		if errors.Is(err, ErrPending) {
-			return nil // its starter sees that it is to stop
-		}
-		if ended || err != nil {
-			return err
-		}
-	}
-}
+func (m *Manager) ref(s *Session) hosts.Ref { return s.ref(m.cfg.DatabaseID) }
 
-// StopUnused ends a session that could not be handed over, unless its client has
-// got it by another request meanwhile.
-func (m *Manager) StopUnused(ctx context.Context, s *Session) error {
-	ctx, cancel := m.detach(ctx)
-	defer cancel()
-	if ok, err := m.Store.StopUnused(ctx, s.ID); !ok || err != nil {
-		return err
-	}
-	_, err := m.finish(ctx, s)
-	return err
+func (m *Manager) spec(s *Session) hosts.Spec { return s.spec(m.cfg.DatabaseID) }
+
+func randomHex(bytes int) string {
+	b := make([]byte, bytes)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
 }

@@ -67,8 +67,8 @@ func (r *modelRow) stop(ok bool) bool {
 	return false
 }
 
-// TestDecision06Model plays random histories against the store and the model.
-func TestDecision06Model(t *testing.T) {
+// TestStoreAgreesWithModel plays random histories against the store and the model.
+func TestStoreAgreesWithModel(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		rapid.Check(t, func(rt *rapid.T) { playHistory(t, rt, db) })
 	})
@@ -126,7 +126,7 @@ func playHistory(t *testing.T, rt *rapid.T, db *database.DB) {
 		},
 		"advance": func(rt *rapid.T) {
 			id, r := pick(rt)
-			ok, err := st.Advance(ctx, id, "")
+			ok, err := st.MarkStarting(ctx, id, "")
 			agree(rt, "Advance", ok, err, is(r, Claimed, Starting))
 			if ok {
 				r.state = Starting
@@ -204,7 +204,7 @@ func clientOf(i int) Client { return Client{IP: fmt.Sprintf("192.0.2.%d", i), Us
 func claimOf(i int) claim {
 	return claim{
 		client: new(clientOf(i)), token: randomHex(20), nonce: randomHex(16), startPort: 100, strategy: hosts.FillHost,
-		hosts: []hosts.Load{{Host: "a", Max: modelSlots}, {Host: "b", Max: modelSlots}},
-		avoid: func(string) func(int) bool { return func(int) bool { return false } },
+		hosts:     []hosts.Load{{Host: "a", Max: modelSlots}, {Host: "b", Max: modelSlots}},
+		isForeign: func(string) func(int) bool { return func(int) bool { return false } },
 	}
 }

@@ -2,8 +2,8 @@
 //
 // A row in the table sessions is a claimed slot of a host. It is inserted
 // before anything is started and deleted after the host confirmed that the
-// container is gone, so whoever dies in between leaves a row that says what may
-// be there. In between the row only moves forward:
+// container is gone, so a process that dies leaves a row that says what may be
+// there. In between the row only moves forward:
 //
 //	claimed → starting → running → stopping → (deleted)
 //	warming → warm → starting → …
@@ -11,9 +11,9 @@
 // The second line is for containers that wait for a client. Taking one is an
 // UPDATE as well, which one client wins.
 //
-// Every move is one UPDATE that names the state it expects. Who changes no row
-// has lost a race and undoes its own work. No transaction and no lock is held
-// while SSH and Docker take their seconds.
+// Every move is one UPDATE that names the state it expects (transitions.go).
+// Whoever changes no row has lost a race and rolls back its own work. No
+// transaction and no lock is held while SSH and Docker take their seconds.
 //
 // What callers can rely on: a client has at most one container that is not
 // being stopped; a session is handed over only while its container runs; a slot
@@ -42,22 +42,22 @@ var (
 	// ErrNoTLS means that TLS was asked for and no host is configured for it.
 	ErrNoTLS = errors.New("no host has a certificate")
 
-	// ErrPending means that a session cannot be ended yet: a container may
-	// still be on its way.
+	// ErrPending means that the slot of a stopped session cannot be freed yet: a
+	// request for its container may still be under way.
 	ErrPending = errors.New("container may still be starting")
 
 	// errTaken means that the client got a session by another request.
 	errTaken = errors.New("client has a session already")
 
 	// errEnough means that enough containers wait for clients.
-	errEnough = errors.New("enough containers wait")
+	errEnough = errors.New("enough containers wait for clients")
 )
 
 // A FullError says why no host can take a container.
 type FullError struct {
 	Reasons []Reason
 
-	yields bool // a slot is taken by a container that never had a client
+	evictable bool // a container that never had a client takes a slot
 }
 
 // A Reason says why one host takes no container.
@@ -82,12 +82,18 @@ type State string
 // The states, in the order of a session's life.
 const (
 	Claimed  State = "claimed"  // the slot is reserved, nothing was asked of the host
-	Warming  State = "warming"  // the container is being prepared for a client still to come
-	Warm     State = "warm"     // it waits for one
-	Starting State = "starting" // for a client: the host was, or is about to be, asked for a container
+	Warming  State = "warming"  // the container is being made ready for a client still to come
+	Warm     State = "warm"     // the container waits for a client
+	Starting State = "starting" // the container is being made ready for its client
 	Running  State = "running"  // the container serves a client
 	Stopping State = "stopping" // the client is free, the container is not proven gone
 )
+
+// isStarting reports whether a starter, here or in another process, is at work on
+// the session.
+func (s *Session) isStarting() bool {
+	return s.State == Claimed || s.State == Starting || s.State == Warming
+}
 
 // A Client is who asks for sessions: two installations behind one address
 // differ by user agent.
@@ -108,15 +114,15 @@ type Session struct {
 	Host        string       `db:"containerHost"`
 	Slot        int          `db:"slot"`
 	Port        int          `db:"port"`
-	TLS         bool         `db:"tls"`     // the client connects over TLS
-	Gateway     bool         `db:"gateway"` // to a gateway, which alone reaches the container
+	TLS         bool         `db:"tls"`     // the client connects over TLS, to the gateway if there is one
+	Gateway     bool         `db:"gateway"` // private: only a gateway reaches the container
 	Frozen      bool         `db:"frozen"`  // the container is paused, or about to be
-	Token       string       `db:"token"`   // empty: adopted from the PHP program, not known
+	Token       string       `db:"token"`   // empty: not known, the session was adopted from the PHP program
 	ContainerID string       `db:"wrpContainerId"`
 	Nonce       string       `db:"nonce"`
 	ClientIP    string       `db:"clientIp"`
 	UserAgent   string       `db:"clientUserAgent"` // readable: valid UTF-8
-	Identity    []byte       `db:"identity"`        // nil: no client any more
+	Identity    []byte       `db:"identity"`        // nil: no client
 	Started     time.Time    `db:"started"`
 	LastUsed    sql.NullTime `db:"lastUsed"`
 	Overdue     bool         `db:"overdue"` // started longer ago than a start may take

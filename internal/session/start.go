@@ -4,115 +4,141 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"wrpdistributor/internal/hosts"
 )
 
-// start runs the container of a claimed session. If that fails, nothing is left
-// of either, or the row says what may be left.
+const (
+	// dockerMargin is by how much the Docker calls of a start end before the start
+	// timeout, after which anybody may take the start for given up.
+	dockerMargin = 10 * time.Second
+
+	// MinStartTimeout is the shortest start timeout that leaves Docker time.
+	MinStartTimeout = dockerMargin + 5*time.Second
+)
+
+// A startError says which session a client did not get, and why. Its start is
+// rolled back, or left to the reaper.
+type startError struct {
+	session *Session
+	cause   error
+}
+
+// Error names the session and says why.
+func (e *startError) Error() string {
+	return fmt.Sprintf("start session %d on %s:%d: %v", e.session.ID, e.session.Host, e.session.Port, e.cause)
+}
+
+// Unwrap returns why.
+func (e *startError) Unwrap() error { return e.cause }
+
+// start runs the container of a claimed session for its client.
 func (m *Manager) start(ctx context.Context, s *Session) error {
-	if err := m.startContainer(ctx, s); err != nil {
-		return m.undo(ctx, s, err)
-	}
-	return nil
-}
-
-// undo rolls back a start for a client, and adds to the error what is to be
-// said about it.
-func (m *Manager) undo(ctx context.Context, s *Session, err error) error {
-	if m.wasStopped(ctx, s) {
-		err = fmt.Errorf("%w: %w", ErrStopped, err) // its container may have been taken from under the start
-	}
-	return errors.Join(err, m.rollBack(ctx, s, err))
-}
-
-// wasStopped reports whether someone else ended the session.
-func (m *Manager) wasStopped(ctx context.Context, s *Session) bool {
-	now, err := m.Store.ByID(context.WithoutCancel(ctx), s.ID)
-	return errors.Is(err, ErrNotFound) || err == nil && now.State == Stopping
-}
-
-func (m *Manager) startContainer(ctx context.Context, s *Session) error {
-	ctx, cancel := context.WithTimeout(ctx, m.StartTimeout-dockerMargin)
+	ctx, cancel := m.withDockerTimeout(ctx)
 	defer cancel()
 	if err := m.launch(ctx, s); err != nil {
 		return err
 	}
-	err := stopped(m.Store.Confirm(ctx, s.ID))
-	step("confirmed")
+	err := orStopped(m.store.Confirm(ctx, s.ID))
+	failpoint("confirmed")
 	return err
+}
+
+// withDockerTimeout bounds the Docker calls of a start.
+func (m *Manager) withDockerTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, m.store.startTimeout-dockerMargin)
 }
 
 // launch creates and starts the container and waits until it answers.
 func (m *Manager) launch(ctx context.Context, s *Session) error {
-	step("claimed")
-	if err := m.advance(ctx, s); err != nil {
+	failpoint("claimed")
+	if err := m.markStarting(ctx, s); err != nil {
 		return err
 	}
-	step("starting")
-	spec := s.spec(m.DatabaseID)
-	id, err := m.Pool.Create(ctx, spec)
+	failpoint("starting")
+	id, err := m.pool.Create(ctx, m.spec(s))
 	if err != nil {
 		return err
 	}
-	s.ContainerID, spec.ID = id, id
-	step("created")
-	// Once more: a DELETE may have come while the host created.
-	if err := m.advance(ctx, s); err != nil {
+	s.ContainerID = id
+	failpoint("created")
+	// Once more: the session may have been stopped while the host created.
+	if err := m.markStarting(ctx, s); err != nil {
 		return err
 	}
-	step("recorded")
-	if err := m.Pool.Start(ctx, spec.Ref); err != nil {
+	failpoint("recorded")
+	if err := m.pool.Start(ctx, m.ref(s)); err != nil {
 		return err
 	}
-	step("started")
-	if err := m.Pool.Ready(ctx, spec); err != nil {
+	failpoint("started")
+	if err := m.pool.Ready(ctx, m.spec(s)); err != nil {
 		return err
 	}
-	step("ready")
+	failpoint("ready")
 	return nil
 }
 
-// advance says that the start goes on, unless the session was stopped.
-func (m *Manager) advance(ctx context.Context, s *Session) error {
-	return stopped(m.Store.Advance(ctx, s.ID, s.ContainerID))
+// markStarting records that the start goes on, and as which container.
+func (m *Manager) markStarting(ctx context.Context, s *Session) error {
+	return orStopped(m.store.MarkStarting(ctx, s.ID, s.ContainerID))
 }
 
-func stopped(won bool, err error) error {
-	if err == nil && !won {
+// orStopped turns the outcome of a change that a starter makes into an error: if
+// it was not made, the session was stopped.
+func orStopped(changed bool, err error) error {
+	if err == nil && !changed {
 		return ErrStopped
 	}
 	return err
 }
 
-// rollBack undoes a start. The row goes only if the container is proven absent;
-// else it stays, as stopping, for the reaper.
+// rollBackStart undoes the start of a client's session, and returns what is to be
+// said about it as a startError.
+func (m *Manager) rollBackStart(ctx context.Context, s *Session, cause error) error {
+	if m.wasStopped(ctx, s) {
+		// Whoever stopped it may have removed the container, which is why the start failed.
+		cause = fmt.Errorf("%w: %w", ErrStopped, cause)
+	}
+	return &startError{session: s, cause: errors.Join(cause, m.rollBack(ctx, s, cause))}
+}
+
+// wasStopped reports whether the session is being stopped, or is gone.
+func (m *Manager) wasStopped(ctx context.Context, s *Session) bool {
+	now, err := m.store.ByID(context.WithoutCancel(ctx), s.ID)
+	return errors.Is(err, ErrNotFound) || err == nil && now.State == Stopping
+}
+
+// rollBack undoes a start that failed with cause, even if ctx has ended. The row is
+// deleted only if the container is proven absent; else it stays, as stopping, for
+// the reaper.
 func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) error {
 	ctx = context.WithoutCancel(ctx)
-	removing, cancel := context.WithTimeout(ctx, rollbackTimeout)
-	defer cancel()
-	step("rolling back")
-	err := m.removeFailed(removing, s, cause)
-	step("rolled back")
-	ctx, cancel = context.WithTimeout(ctx, rollbackTimeout)
+	failpoint("rolling back")
+	err := m.ensureRemoved(ctx, s, cause)
+	failpoint("rolled back")
+	ctx, cancel := context.WithTimeout(ctx, m.limits.rollback)
 	defer cancel()
 	if err == nil {
-		_, err = m.Store.Delete(ctx, s.ID)
+		_, err = m.store.Delete(ctx, s.ID)
 	}
 	if err == nil {
 		return nil
 	}
-	_, stopErr := m.Store.Stop(ctx, s.ID, Starting)
+	_, stopErr := m.store.Stop(ctx, s.ID, Starting)
 	return fmt.Errorf("roll back session %d, left to cleanup: %w", s.ID, errors.Join(err, stopErr))
 }
 
-// removeFailed returns nil if no container of s is there or can still come.
-func (m *Manager) removeFailed(ctx context.Context, s *Session, cause error) error {
+// ensureRemoved returns nil if there is no container of s, and none can come into
+// being any more. The start of s failed with cause.
+func (m *Manager) ensureRemoved(ctx context.Context, s *Session, cause error) error {
+	ctx, cancel := context.WithTimeout(ctx, m.limits.rollback)
+	defer cancel()
 	switch {
 	case s.ContainerID != "":
-		return m.Pool.RemoveNow(ctx, s.ref(m.DatabaseID))
+		return m.pool.RemoveNow(ctx, m.ref(s))
 	case errors.Is(cause, hosts.ErrUncertain):
 		return ErrPending
 	}
-	return nil // refused before or by the host: there was none
+	return nil // no host was asked to create it, or one refused to
 }

@@ -24,7 +24,7 @@ import (
 func newWarmer(t *testing.T, svc *service.Service) *warm.Warmer {
 	t.Helper()
 	return &warm.Warmer{
-		Sessions: svc.Sessions, Store: svc.Store, Pool: svc.Pool, Gateway: svc.Sessions.Gateway,
+		Sessions: svc.Sessions, Store: svc.Store, Pool: svc.Pool,
 		MaxAge: time.Hour, Interval: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 }

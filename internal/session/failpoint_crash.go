@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// step kills the process at the point that CRASH_AT names. Programs built with
+// failpoint kills the process at the point that CRASH_AT names. Programs built with
 // the tag crashpoints are for tests only.
-func step(name string) {
+func failpoint(name string) {
 	if os.Getenv("CRASH_AT") == name {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {} // the signal may take a moment

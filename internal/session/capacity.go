@@ -4,7 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
+	"github.com/jmoiron/sqlx"
+
+	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
 )
 
@@ -18,7 +22,7 @@ type Counts struct {
 
 // Counts returns the pool's state.
 func (m *Manager) Counts(ctx context.Context) (Counts, error) {
-	rows, err := m.Store.usage(ctx)
+	rows, err := m.store.usage(ctx)
 	if err != nil {
 		return Counts{}, err
 	}
@@ -31,7 +35,7 @@ func (m *Manager) Counts(ctx context.Context) (Counts, error) {
 			c.PerHost[host] = u.Clients
 		}
 	}
-	for _, h := range m.Pool.Hosts() {
+	for _, h := range m.pool.Hosts() {
 		c.Remaining += max(0, h.Max-rows[h.Name].Total)
 	}
 	return c, nil
@@ -47,7 +51,8 @@ type usage struct {
 	Warming int    `db:"warming"`
 }
 
-// demand is how many slots are not there for the next client.
+// demand is how many slots the next client cannot have: what waits for a client
+// gives way to it.
 func (u usage) demand() int { return u.Total - u.Warm - u.Warming }
 
 func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
@@ -72,23 +77,23 @@ func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
 type HostState struct {
 	hosts.Status
 	Used    int      // slots taken by sessions of clients, in whatever state
-	Warm    int      // containers that wait for one
-	Drained *Drained // nil: it is not
-	Why     string   // it takes none now; empty: it takes one
+	Warm    int      // containers that wait for a client
+	Drained *Drained // nil: the host is not drained
+	Why     string   // the host takes no session now; empty: it takes one
 }
 
 // HostStates returns the state of every host, in the configured order.
 func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
-	rows, err := m.Store.usage(ctx)
+	rows, err := m.store.usage(ctx)
 	if err != nil {
 		return nil, err
 	}
-	draining, err := m.Store.Drained(ctx)
+	draining, err := m.store.Drained(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var list []HostState
-	for _, st := range m.Pool.Status() {
+	for _, st := range m.pool.Status() {
 		u := rows[st.Host.Name]
 		s := HostState{Status: st, Used: u.demand(), Warm: u.Warm}
 		if d, ok := draining[st.Host.Name]; ok {
@@ -99,4 +104,56 @@ func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
 		list = append(list, s)
 	}
 	return list, nil
+}
+
+// A Drained host takes no new sessions, and keeps its own until they are stopped.
+type Drained struct {
+	Host   string    `db:"containerHost"`
+	Since  time.Time `db:"drainedAt"`
+	Reason string    `db:"reason"`
+}
+
+// Drain makes a host take no new sessions. Draining twice keeps the first time,
+// and the last reason.
+func (st *Store) Drain(ctx context.Context, host, reason string) error {
+	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO hosts (containerHost, drainedAt, reason) VALUES (?, `+st.db.Now()+`, ?)`, host, reason)
+		if database.IsDuplicate(err) {
+			_, err = tx.ExecContext(ctx, `UPDATE hosts SET reason = ? WHERE containerHost = ?`, reason, host)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("drain host %s: %w", host, err)
+	}
+	return nil
+}
+
+// Undrain makes a host take sessions again, and reports whether it was drained.
+func (st *Store) Undrain(ctx context.Context, host string) (bool, error) {
+	return st.change(ctx, `DELETE FROM hosts WHERE containerHost = ?`, host)
+}
+
+// Drained returns the hosts that are drained, by name.
+func (st *Store) Drained(ctx context.Context) (map[string]Drained, error) {
+	return drained(ctx, st.db)
+}
+
+func drained(ctx context.Context, q sqlx.QueryerContext) (map[string]Drained, error) {
+	var list []Drained
+	if err := sqlx.SelectContext(ctx, q, &list, `SELECT containerHost, drainedAt, reason FROM hosts`); err != nil {
+		return nil, fmt.Errorf("look up drained hosts: %w", err)
+	}
+	m := make(map[string]Drained)
+	for _, d := range list {
+		m[d.Host] = d
+	}
+	return m, nil
+}
+
+func (d Drained) why() string {
+	if d.Reason == "" {
+		return "draining"
+	}
+	return "draining: " + d.Reason
 }

@@ -1,13 +1,13 @@
 package session_test
 
 import (
-	"errors"
 	"sync"
 	"testing"
 	"time"
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/service/servicetest"
 	"wrpdistributor/internal/session"
 )
@@ -23,24 +23,10 @@ func paused(t *testing.T, k *servicetest.Kit) bool {
 	return list[0].Paused
 }
 
-// unused makes all sessions look as if nothing happened to them for some seconds.
-func unused(t *testing.T, k *servicetest.Kit, seconds int) {
-	t.Helper()
-	exec(t, k, `UPDATE sessions SET started = `+k.DB.SecondsAgo()+`, lastUsed = NULL`, seconds)
-}
-
-func reload(t *testing.T, k *servicetest.Kit, id int64) *session.Session {
-	t.Helper()
-	s, err := k.Store.ByID(t.Context(), id)
-	must(t, err)
-	return s
-}
-
-// TestFreeze: only what a gateway serves and nobody uses is paused, and use wakes
-// it.
-func TestFreeze(t *testing.T) {
+// TestOnlyUnusedPrivateSessionsAreFrozen: and use unfreezes them.
+func TestOnlyUnusedPrivateSessionsAreFrozen(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		k := servicetest.New(t, db, servicetest.Options{Gateway: true})
+		k := newKit(t, db, servicetest.Options{Gateway: true})
 		s := mustAllocate(t, k, amiga, true)
 		freeze := func(want bool) {
 			t.Helper()
@@ -63,7 +49,7 @@ func TestFreeze(t *testing.T) {
 		}
 		used, err := k.Sessions.TouchByID(t.Context(), s.ID)
 		if err != nil || used.ID != s.ID || paused(t, k) || reload(t, k, s.ID).Frozen {
-			t.Errorf("Use = %+v, %v; paused %t, frozen %t; want it awake", used, err, paused(t, k), reload(t, k, s.ID).Frozen)
+			t.Errorf("TouchByID = %+v, %v; paused %t, frozen %t; want neither", used, err, paused(t, k), reload(t, k, s.ID).Frozen)
 		}
 		unused(t, k, 60)
 		exec(t, k, `UPDATE sessions SET gateway = FALSE`)
@@ -71,12 +57,12 @@ func TestFreeze(t *testing.T) {
 	})
 }
 
-// TestFreezeRaces: whatever comes while a session is being frozen, it does not
-// stay frozen after it was used.
-func TestFreezeRaces(t *testing.T) {
-	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Gateway: true})
+// TestUseWinsOverFreeze: whatever comes while a session is being frozen, it does
+// not stay frozen after it was used.
+func TestUseWinsOverFreeze(t *testing.T) {
+	k := newKit(t, databasetest.New(t), servicetest.Options{Gateway: true})
 	s := mustAllocate(t, k, amiga, true)
-	k.Hosts[0].SetDelay("pause", 10*time.Millisecond) // so that some wake it too early
+	k.Hosts[0].SetDelay(pretend.OpPause, 10*time.Millisecond) // so that some unfreeze it too early
 	for round := range 30 {
 		unused(t, k, 60)
 		var wg sync.WaitGroup
@@ -102,13 +88,13 @@ func TestFreezeRaces(t *testing.T) {
 	}
 }
 
-// TestFreezeInterrupted: a process that died while it froze a session leaves a
-// container that is paused and a row that says it is not.
-func TestFreezeInterrupted(t *testing.T) {
+// TestPauseThatTheRowDoesNotKnowIsRepaired: a process that died while it froze a
+// session leaves a container that is paused and a row that says it is not.
+func TestPauseThatTheRowDoesNotKnowIsRepaired(t *testing.T) {
 	for _, tt := range []struct {
-		name string
-		all  bool // wakes what is rightly paused as well
-		mend func(t *testing.T, k *servicetest.Kit, s *session.Session) error
+		name   string
+		all    bool // unfreezes also where the row says frozen
+		repair func(t *testing.T, k *servicetest.Kit, s *session.Session) error
 	}{
 		{"a request that waits", true, func(t *testing.T, k *servicetest.Kit, s *session.Session) error {
 			return k.Sessions.RepairUnresponsive(t.Context(), s)
@@ -124,63 +110,20 @@ func TestFreezeInterrupted(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			k := servicetest.New(t, databasetest.New(t), servicetest.Options{Gateway: true})
+			k := newKit(t, databasetest.New(t), servicetest.Options{Gateway: true})
 			s := mustAllocate(t, k, amiga, true)
 			unused(t, k, 60)
 			_, err := k.Sessions.Freeze(t.Context(), s, time.Minute)
 			must(t, err)
-			must(t, tt.mend(t, k, reload(t, k, s.ID)))
+			must(t, tt.repair(t, k, reload(t, k, s.ID)))
 			if paused(t, k) == tt.all {
 				t.Errorf("paused %t after a look while the row says frozen", paused(t, k))
 			}
 			exec(t, k, `UPDATE sessions SET frozen = FALSE`)
-			must(t, tt.mend(t, k, reload(t, k, s.ID)))
+			must(t, tt.repair(t, k, reload(t, k, s.ID)))
 			if paused(t, k) {
 				t.Error("the container is still paused")
 			}
 		})
 	}
-}
-
-// TestDecision37Late: a session behind a gateway is idle 15 s later than others,
-// and a frozen one ends like any.
-func TestDecision37Late(t *testing.T) {
-	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		k := servicetest.New(t, db, servicetest.Options{Gateway: true})
-		s := mustAllocate(t, k, amiga, true)
-		for _, tt := range []struct {
-			gateway bool
-			unused  int
-			want    bool
-		}{
-			{true, 600, false},
-			{true, 613, false},
-			{true, 615, true},
-			{false, 598, false},
-			{false, 600, true},
-		} {
-			unused(t, k, tt.unused)
-			exec(t, k, `UPDATE sessions SET gateway = ?`, tt.gateway)
-			list, err := k.Store.Idle(t.Context(), 10*time.Minute)
-			if err != nil || (len(list) == 1) != tt.want {
-				t.Errorf("gateway %t, unused for %d s: idle %+v, %v; want %t", tt.gateway, tt.unused, list, err, tt.want)
-			}
-		}
-		exec(t, k, `UPDATE sessions SET gateway = TRUE`)
-		unused(t, k, 610)
-		if ended, err := k.Sessions.StopIdle(t.Context(), s, 10*time.Minute); ended || err != nil {
-			t.Errorf("Expire = %t, %v; want it to stay for 5 s more", ended, err)
-		}
-		if _, err := k.Sessions.Freeze(t.Context(), s, time.Minute); err != nil || !paused(t, k) {
-			t.Fatalf("Freeze: %v, paused %t", err, paused(t, k))
-		}
-		unused(t, k, 620)
-		if ended, err := k.Sessions.StopIdle(t.Context(), s, 10*time.Minute); !ended || err != nil {
-			t.Errorf("Expire of a frozen session = %t, %v; want it ended", ended, err)
-		}
-		wantRows(t, k, "")
-		if _, err := k.Sessions.TouchByID(t.Context(), s.ID); !errors.Is(err, session.ErrNotFound) {
-			t.Errorf("Use of an ended session = %v, want ErrNotFound", err)
-		}
-	})
 }

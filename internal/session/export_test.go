@@ -1,0 +1,16 @@
+package session
+
+import "time"
+
+// SetPatient makes a manager wait for ever, or as in production, for what may not
+// come.
+func (m *Manager) SetPatient(patient bool) {
+	m.limits = defaultLimits()
+	if patient {
+		m.limits = limits{time.Hour, time.Hour, time.Hour, time.Hour, time.Hour}
+	}
+}
+
+// SetCreationLimit replaces how long a client waits for the container of a warm-up
+// that it took over.
+func (m *Manager) SetCreationLimit(d time.Duration) { m.limits.creation = d }

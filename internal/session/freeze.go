@@ -1,0 +1,86 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"wrpdistributor/internal/hosts"
+)
+
+// TouchByID records that a running session is used and returns it, its container
+// ready to serve: if it was frozen it is unfrozen. It returns [ErrNotFound] if the
+// session does not run.
+func (m *Manager) TouchByID(ctx context.Context, id int64) (*Session, error) {
+	n, err := m.store.TouchAll(ctx, []int64{id})
+	if err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return nil, ErrNotFound
+	}
+	s, err := m.store.ByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if s.Frozen {
+		if err := m.unfreeze(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// unfreeze changes the row before the container, and [Manager.Freeze] looks at the
+// row again after it paused the container. So if both happen at once, whichever
+// acts on the container last knows of the other. A process that dies in between
+// leaves a paused container whose row says that it is not; a request that gets no
+// answer from it calls [Manager.RepairUnresponsive].
+func (m *Manager) unfreeze(ctx context.Context, s *Session) error {
+	if _, err := m.store.Unfreeze(ctx, s.ID); err != nil {
+		return err
+	}
+	return m.pool.Unpause(ctx, m.ref(s))
+}
+
+// Freeze pauses the container of a private session that was not used for so long,
+// and reports whether it did: not if the session was used, or stopped, since s was
+// read.
+//
+// The row says frozen before the container is paused: a request that comes in
+// between finds that, and unfreezes it. Since that may be too early, the row is
+// looked at again after the container was paused.
+func (m *Manager) Freeze(ctx context.Context, s *Session, unused time.Duration) (bool, error) {
+	if ok, err := m.store.Freeze(ctx, s.ID, unused); !ok || err != nil {
+		return false, err
+	}
+	err := m.pool.Pause(ctx, m.ref(s))
+	ctx = context.WithoutCancel(ctx) // what was begun is finished
+	if err != nil {
+		_, unfreezeErr := m.store.Unfreeze(ctx, s.ID)
+		return false, errors.Join(err, unfreezeErr)
+	}
+	now, err := m.store.ByID(ctx, s.ID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	case err == nil && !now.Frozen:
+		return false, m.pool.Unpause(ctx, m.ref(s))
+	}
+	return true, err
+}
+
+// RepairUnresponsive looks at the container of a running session that does not
+// answer. One that is paused is unfrozen, whatever the row says. If it is gone the
+// session is stopped, and the error is [ErrNotFound].
+func (m *Manager) RepairUnresponsive(ctx context.Context, s *Session) error {
+	f, err := m.pool.Inspect(ctx, m.ref(s))
+	switch {
+	case errors.Is(err, hosts.ErrGone):
+		_, err := m.StopSession(ctx, s)
+		return errors.Join(ErrNotFound, err)
+	case err == nil && f.Paused:
+		return m.unfreeze(ctx, s)
+	}
+	return err
+}

@@ -1,0 +1,142 @@
+package session
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"wrpdistributor/internal/hosts"
+)
+
+const (
+	// SparePorts is how many ports above a host's range may be used while foreign
+	// processes hold ports in it.
+	SparePorts = 16
+
+	avoidFor = 10 * time.Minute // a port on which a foreign process was found
+)
+
+// A place is where a container goes: a slot of a host, and the port for it.
+type place struct {
+	Host       string
+	Slot, Port int
+}
+
+// occupancy is what rows occupy on one host.
+type occupancy struct {
+	slots, ports map[int]bool
+	waiting      int  // slots of containers that wait for a client
+	evictable    bool // a slot is taken by a container that never had a client
+}
+
+// choose asks the strategy for hosts until one has a free port as well, and
+// returns a [FullError] if none has.
+func (c *claim) choose(taken map[string]*occupancy, draining map[string]Drained) (place, error) {
+	loads, full := c.candidates(taken, draining)
+	for {
+		i, ok := c.strategy(loads)
+		if !ok {
+			return place{}, full
+		}
+		h := loads[i]
+		if slot, port, ok := taken[h.Host].free(h.Max, c.startPort, c.isForeign(h.Host)); ok {
+			return place{h.Host, slot, port}, nil
+		}
+		full.Reasons = append(full.Reasons, Reason{h.Host, "foreign processes hold all its ports"})
+		loads[i].Max = 0
+	}
+}
+
+// candidates returns the hosts that have a free slot, and of the others why they
+// have none. What waits for clients takes slots, but does not count as load.
+func (c *claim) candidates(taken map[string]*occupancy, draining map[string]Drained) ([]hosts.Load, *FullError) {
+	full := &FullError{}
+	var loads []hosts.Load
+	for _, h := range c.hosts {
+		on := taken[h.Host]
+		h.Used = len(on.slots)
+		if why := occupied(h, draining); why != "" {
+			_, drained := draining[h.Host]
+			full.evictable = full.evictable || on.evictable && !drained
+			full.Reasons = append(full.Reasons, Reason{h.Host, why})
+			continue
+		}
+		h.Used -= on.waiting
+		loads = append(loads, h)
+	}
+	return loads, full
+}
+
+// occupied says why the database gives no slot of a host, or nothing.
+func occupied(h hosts.Load, draining map[string]Drained) string {
+	if d, ok := draining[h.Host]; ok {
+		return d.why()
+	}
+	if h.Used >= h.Max {
+		return fmt.Sprintf("full %d/%d", h.Used, h.Max)
+	}
+	return ""
+}
+
+// free returns the slot and port of a host's next container. The slot is the
+// lowest free one whose own port is free; if foreign processes hold the ports of
+// all free slots, the lowest free slot gets a port above the range.
+func (o *occupancy) free(limit, startPort int, isForeign func(port int) bool) (slot, port int, ok bool) {
+	isFree := func(port int) bool { return !o.ports[port] && !isForeign(port) }
+	lowest := -1
+	for slot := range limit {
+		if o.slots[slot] {
+			continue
+		}
+		if isFree(startPort + slot) {
+			return slot, startPort + slot, true
+		}
+		if lowest < 0 {
+			lowest = slot
+		}
+	}
+	if lowest < 0 {
+		return 0, 0, false
+	}
+	for port := startPort + limit; port < startPort+limit+SparePorts; port++ {
+		if isFree(port) {
+			return lowest, port, true
+		}
+	}
+	return 0, 0, false
+}
+
+// foreignPorts remembers the ports that foreign processes were found on. It is
+// safe for concurrent use.
+type foreignPorts struct {
+	mu    sync.Mutex // guards until
+	until map[hostPort]time.Time
+}
+
+type hostPort struct {
+	host string
+	port int
+}
+
+func (f *foreignPorts) add(host string, port int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.until == nil {
+		f.until = make(map[hostPort]time.Time)
+	}
+	f.until[hostPort{host, port}] = time.Now().Add(avoidFor)
+}
+
+// on returns a test for the ports of one host.
+func (f *foreignPorts) on(host string) func(port int) bool {
+	return func(port int) bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		until, ok := f.until[hostPort{host, port}]
+		if ok && time.Now().After(until) {
+			delete(f.until, hostPort{host, port})
+			return false
+		}
+		return ok
+	}
+}

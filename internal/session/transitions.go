@@ -1,0 +1,133 @@
+package session
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"wrpdistributor/internal/database"
+)
+
+// change runs an UPDATE or DELETE that names the state it expects, and reports
+// whether a row was in it.
+func (st *Store) change(ctx context.Context, query string, args ...any) (bool, error) {
+	var n int64
+	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
+		res, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("change session: %w", err)
+	}
+	return n > 0, nil
+}
+
+// MarkStarting records that the starter goes on, and the container's id once it is
+// known. It reports whether the session was not stopped meanwhile.
+func (st *Store) MarkStarting(ctx context.Context, id int64, containerID string) (bool, error) {
+	return st.change(ctx, `
+		UPDATE sessions SET state = CASE state WHEN 'warming' THEN state ELSE 'starting' END, wrpContainerId = ?
+		WHERE id = ? AND state IN ('claimed', 'starting', 'warming')`, sql.NullString{String: containerID, Valid: containerID != ""}, id)
+}
+
+// Confirm makes a starting session run, not used yet. It reports whether the
+// session was not stopped meanwhile.
+func (st *Store) Confirm(ctx context.Context, id int64) (bool, error) {
+	return st.change(ctx, `
+		UPDATE sessions SET state = 'running', started = `+st.db.Now()+`, lastUsed = NULL
+		WHERE id = ? AND state = 'starting'`, id)
+}
+
+// ConfirmWarm makes a warming session wait for a client. It reports whether the
+// session was neither taken nor stopped meanwhile.
+func (st *Store) ConfirmWarm(ctx context.Context, id int64) (bool, error) {
+	return st.change(ctx, `UPDATE sessions SET state = 'warm', started = `+st.db.Now()+` WHERE id = ? AND state = 'warming'`, id)
+}
+
+// Take gives a session that waits, or is being warmed up, to a client, who has not
+// used it yet. It reports whether the session was still in the expected state. The
+// error is errTaken if the client has a session.
+func (st *Store) Take(ctx context.Context, id int64, expected State, c Client, tls bool) (bool, error) {
+	won, err := st.change(ctx, `
+		UPDATE sessions SET identity = ?, clientIp = ?, clientUserAgent = ?, tls = ?, state = 'starting', started = `+st.db.Now()+`, lastUsed = `+st.db.Now()+`
+		WHERE id = ? AND state = ?`, c.identity(), c.IP, c.readable(), tls, id, expected)
+	if database.IsDuplicate(err) {
+		return false, errTaken
+	}
+	return won, err
+}
+
+// Touch records that the client's session is used, and reports whether the client
+// has one that runs.
+func (st *Store) Touch(ctx context.Context, identity []byte) (bool, error) {
+	return st.change(ctx, `UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE identity = ? AND state = 'running'`, identity)
+}
+
+// TouchAll records that sessions are used, and returns how many of them run.
+func (st *Store) TouchAll(ctx context.Context, ids []int64) (int64, error) {
+	query, args, err := sqlx.In(`UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE state = 'running' AND id IN (?)`, ids)
+	if err != nil {
+		return 0, err
+	}
+	res, err := st.db.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, fmt.Errorf("touch sessions: %w", err)
+	}
+	return res.RowsAffected()
+}
+
+// Freeze marks a session as frozen, and reports whether it still was freezable.
+func (st *Store) Freeze(ctx context.Context, id int64, unused time.Duration) (bool, error) {
+	return st.change(ctx, `UPDATE sessions SET frozen = TRUE WHERE id = ? AND `+freezable+st.db.SecondsAgo(), id, seconds(unused))
+}
+
+// Unfreeze marks a session as not frozen, and reports whether it was frozen.
+func (st *Store) Unfreeze(ctx context.Context, id int64) (bool, error) {
+	return st.change(ctx, `UPDATE sessions SET frozen = FALSE WHERE id = ? AND frozen`, id)
+}
+
+// Stop takes the session from its client and marks it as stopping. It reports
+// whether the session was in the expected state. The slot stays taken.
+func (st *Store) Stop(ctx context.Context, id int64, expected State) (bool, error) {
+	return st.change(ctx, stop+`id = ? AND state = ?`, id, expected)
+}
+
+const stop = `UPDATE sessions SET state = 'stopping', identity = NULL WHERE `
+
+// StopIdle is [Store.Stop] for a session that is still idle.
+func (st *Store) StopIdle(ctx context.Context, id int64, unused time.Duration) (bool, error) {
+	return st.change(ctx, stop+`id = ? AND `+idle(st.db), id, seconds(unused+GatewayDelay), seconds(unused))
+}
+
+// StopUnused is [Store.Stop] for a running session that its client has not come
+// back to since it was started.
+func (st *Store) StopUnused(ctx context.Context, id int64) (bool, error) {
+	return st.change(ctx, stop+`id = ? AND state = 'running' AND lastUsed IS NULL`, id)
+}
+
+// StopOverdue is [Store.Stop] for a session whose start was given up.
+func (st *Store) StopOverdue(ctx context.Context, id int64) (bool, error) {
+	return st.change(ctx, stop+`id = ? AND state IN ('claimed', 'starting', 'warming') AND started <= `+st.db.SecondsAgo(), id, seconds(st.startTimeout))
+}
+
+// Delete gives back the slot of a session that does not run, and reports whether
+// the session was still there.
+func (st *Store) Delete(ctx context.Context, id int64) (bool, error) {
+	return st.change(ctx, `DELETE FROM sessions WHERE id = ? AND state NOT IN ('running', 'warm')`, id)
+}
+
+// Forget deletes all rows of a host, and returns how many.
+func (st *Store) Forget(ctx context.Context, host string) (int64, error) {
+	res, err := st.db.ExecContext(ctx, `DELETE FROM sessions WHERE containerHost = ?`, host)
+	if err != nil {
+		return 0, fmt.Errorf("forget host %s: %w", host, err)
+	}
+	return res.RowsAffected()
+}

@@ -1,0 +1,238 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"wrpdistributor/internal/clock"
+	"wrpdistributor/internal/hosts"
+)
+
+const creationPoll = 20 * time.Millisecond
+
+// errUnfitWarm means that a warm container turned out to be of no use, which says
+// nothing against its host.
+var errUnfitWarm = errors.New("warm container cannot be handed over")
+
+// takeWarm gives the client one of the containers that wait for one, or else one
+// that is about to. It returns [ErrNotFound] if there is none.
+func (r *request) takeWarm(ctx context.Context) (*Session, error) {
+	for {
+		s, err := r.pickWarm(ctx)
+		if err != nil {
+			return nil, err
+		}
+		before := s.State
+		won, err := r.store.Take(ctx, s.ID, before, r.client, r.tls)
+		if err != nil {
+			return nil, err
+		}
+		if !won {
+			continue // another client was faster, or it is being stopped
+		}
+		failpoint("taken")
+		s.State, s.TLS = Starting, r.tls
+		if err := r.handOver(ctx, s, before); err != nil {
+			return nil, r.rollBackStart(ctx, s, err)
+		}
+		return s, nil
+	}
+}
+
+// pickWarm chooses among the containers that fit: those that are ready first,
+// on the host that the strategy would choose, and of these the one that got
+// furthest, which is the oldest that has a container.
+func (r *request) pickWarm(ctx context.Context) (*Session, error) {
+	list, err := r.store.Waiting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	loads, _ := r.eligible()
+	list = slices.DeleteFunc(list, func(s Session) bool { return !r.fits(&s) || !isAmong(loads, s.Host) })
+	if ready := slices.DeleteFunc(slices.Clone(list), func(s Session) bool { return s.State != Warm }); len(ready) > 0 {
+		list = ready
+	}
+	if len(list) == 0 {
+		return nil, ErrNotFound
+	}
+	host, err := r.bestHost(ctx, loads, list)
+	if err != nil {
+		return nil, err
+	}
+	best := slices.MinFunc(list, func(a, b Session) int {
+		return cmp.Or(-cmp.Compare(rank(&a, host), rank(&b, host)), cmp.Compare(a.ID, b.ID))
+	})
+	return &best, nil
+}
+
+func rank(s *Session, host string) int {
+	n := 0
+	if s.Host == host {
+		n += 2
+	}
+	if s.ContainerID != "" {
+		n++
+	}
+	return n
+}
+
+// fits reports whether a warm container serves the client. Through a gateway
+// each does: it is the gateway that speaks TLS.
+func (r *request) fits(s *Session) bool {
+	if r.cfg.Gateway {
+		return s.Gateway && (!r.tls || r.cfg.GatewayTLS)
+	}
+	return !s.Gateway && s.TLS == r.tls
+}
+
+// bestHost asks the strategy for one of the hosts in list.
+func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list []Session) (string, error) {
+	if !slices.ContainsFunc(list, func(s Session) bool { return s.Host != list[0].Host }) {
+		return list[0].Host, nil
+	}
+	rows, err := r.store.usage(ctx)
+	if err != nil {
+		return "", err
+	}
+	loads = slices.DeleteFunc(loads, func(l hosts.Load) bool {
+		return !slices.ContainsFunc(list, func(s Session) bool { return s.Host == l.Host })
+	})
+	for i := range loads {
+		loads[i].Used = rows[loads[i].Host].demand()
+	}
+	if i, ok := r.cfg.Strategy(loads); ok {
+		return loads[i].Host, nil
+	}
+	return list[0].Host, nil // a limit was lowered below what waits
+}
+
+// handOver makes sure that a container which was taken serves, and confirms it.
+// One that was still being warmed up is waited for, but not its first page.
+func (r *request) handOver(ctx context.Context, s *Session, before State) error {
+	check := r.joinWarmUp
+	if before == Warm {
+		check = r.probe
+	}
+	if err := check(ctx, s); err != nil {
+		return err
+	}
+	return orStopped(r.store.Confirm(ctx, s.ID))
+}
+
+// probe returns an error if a warm container does not answer.
+func (r *request) probe(ctx context.Context, s *Session) error {
+	ctx, cancel := context.WithTimeout(ctx, r.limits.probe)
+	defer cancel()
+	err := r.pool.Probe(ctx, r.spec(s))
+	if err != nil && !errors.Is(err, hosts.ErrUnreachable) {
+		err = fmt.Errorf("%w: %w", errUnfitWarm, err)
+	}
+	return err
+}
+
+// joinWarmUp goes on with a container that another goroutine, maybe of
+// another process, is warming up. Both may start it: the second does no harm.
+func (r *request) joinWarmUp(ctx context.Context, s *Session) error {
+	ctx, cancel := r.withDockerTimeout(ctx)
+	defer cancel()
+	if err := r.awaitCreation(ctx, s); err != nil {
+		// The other may still create it: that it is not there now proves nothing.
+		return fmt.Errorf("%w: %w", err, hosts.ErrUncertain)
+	}
+	if err := r.pool.Start(ctx, r.ref(s)); err != nil {
+		return err
+	}
+	return r.pool.Ready(ctx, r.spec(s))
+}
+
+// awaitCreation waits until the container of s is created by whoever warms it up.
+func (r *request) awaitCreation(ctx context.Context, s *Session) error {
+	for begun := time.Now(); s.ContainerID == ""; {
+		if time.Since(begun) > r.limits.creation {
+			return fmt.Errorf("%w: it was not created", errUnfitWarm)
+		}
+		if err := clock.Sleep(ctx, creationPoll); err != nil {
+			return err
+		}
+		now, err := r.store.ByID(ctx, s.ID)
+		if errors.Is(err, ErrNotFound) {
+			return ErrStopped
+		}
+		if err != nil {
+			return err
+		}
+		s.ContainerID = now.ContainerID
+		if now.State != Starting {
+			return ErrStopped
+		}
+	}
+	return nil
+}
+
+// StartWarm starts a container that waits for a client, and has it draw a page. If
+// a foreign process holds its port it takes another. It reports whether it started
+// one: not if enough of the kind are on the host, or the host has no room.
+func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough int) (bool, error) {
+	ctx, cancel := m.untilClosed(ctx)
+	defer cancel()
+	m.starts.Add(1)
+	defer m.starts.Done()
+	h, err := m.pool.Host(host)
+	if err != nil {
+		return false, err
+	}
+	for {
+		c := m.newClaim(tls, []hosts.Load{{Host: h.Name, Max: h.Max}})
+		c.enough = enough
+		s, err := m.store.Claim(ctx, c)
+		if _, full := errors.AsType[*FullError](err); full || errors.Is(err, errEnough) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if err = m.warmUp(ctx, s); err != nil {
+			err = m.rollBackWarmUp(ctx, s, err)
+		}
+		if !errors.Is(err, hosts.ErrPortTaken) || ctx.Err() != nil {
+			return err == nil, err
+		}
+		m.foreign.add(s.Host, s.Port)
+	}
+}
+
+func (m *Manager) warmUp(ctx context.Context, s *Session) error {
+	ctx, cancel := m.withDockerTimeout(ctx)
+	defer cancel()
+	if err := m.launch(ctx, s); err != nil {
+		return err
+	}
+	if err := m.pool.WarmUp(ctx, m.spec(s)); err != nil {
+		return err
+	}
+	failpoint("warmed up")
+	return orStopped(m.store.ConfirmWarm(ctx, s.ID))
+}
+
+// rollBackWarmUp undoes a warm-up that failed with cause, and returns the error to
+// be reported. If a client has taken the container over, only that client's
+// request may undo anything, and having lost the container is no error.
+func (m *Manager) rollBackWarmUp(ctx context.Context, s *Session, cause error) error {
+	ctx = context.WithoutCancel(ctx)
+	storing, cancel := context.WithTimeout(ctx, m.limits.rollback)
+	defer cancel()
+	stopped, err := m.store.Stop(storing, s.ID, Warming)
+	switch {
+	case err != nil:
+		return errors.Join(cause, err)
+	case stopped || m.wasStopped(ctx, s):
+		return errors.Join(cause, m.rollBack(ctx, s, cause))
+	case errors.Is(cause, ErrStopped):
+		return nil
+	}
+	return cause
+}
