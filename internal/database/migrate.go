@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -48,12 +47,11 @@ func (db *DB) locked(ctx context.Context, fn func(*sql.DB) error) error {
 	return fn(db.DB.DB)
 }
 
-// up takes the steps that the version table does not have yet: the first ones
-// here, the others from files.
+// up takes the steps that the version table does not have yet.
 func (db *DB) up(ctx context.Context, pool *sql.DB) error {
-	dialect, folder, first, second := goose.DialectSQLite3, "sqlite", makeTables, addColumnsSQLite
+	dialect, folder, first := goose.DialectSQLite3, "sqlite", makeTables
 	if db.isMySQL() {
-		dialect, folder, first, second = goose.DialectMySQL, "mysql", takeOver, addColumnsMySQL
+		dialect, folder, first = goose.DialectMySQL, "mysql", takeOver
 	}
 	files, err := fs.Sub(migrations.FS, folder)
 	if err != nil {
@@ -61,9 +59,7 @@ func (db *DB) up(ctx context.Context, pool *sql.DB) error {
 	}
 	steps, err := goose.NewProvider(dialect, pool, files,
 		goose.WithTableName(versionTable),
-		goose.WithGoMigrations(
-			goose.NewGoMigration(1, &goose.GoFunc{RunTx: first}, nil),
-			goose.NewGoMigration(2, &goose.GoFunc{RunTx: second}, nil)),
+		goose.WithGoMigrations(goose.NewGoMigration(1, &goose.GoFunc{RunTx: first}, nil)),
 		goose.WithDisableGlobalRegistry(true),
 		goose.WithLogger(goose.NopLogger()))
 	if err != nil {
@@ -75,34 +71,10 @@ func (db *DB) up(ctx context.Context, pool *sql.DB) error {
 
 // makeTables is the first step on SQLite, where all of it is one transaction.
 func makeTables(ctx context.Context, tx *sql.Tx) error {
-	if err := createTables(ctx, tx, "sqlite/tables", ""); err != nil {
+	if err := createTables(ctx, tx, "sqlite/00001_tables", ""); err != nil {
 		return err
 	}
 	return namePool(ctx, tx, "pool")
-}
-
-// The columns of sessions that came second: whether the container is private to
-// the gateways, and whether it is paused.
-const (
-	gatewayColumn = `ADD COLUMN gateway BOOLEAN NOT NULL DEFAULT FALSE`
-	frozenColumn  = `ADD COLUMN frozen BOOLEAN NOT NULL DEFAULT FALSE`
-)
-
-// addColumnsMySQL can be run again: a process may have been killed between it and
-// the version table.
-func addColumnsMySQL(ctx context.Context, tx *sql.Tx) error {
-	sessions, err := columns(ctx, tx, "sessions")
-	if err != nil || slices.Contains(sessions, "gateway") {
-		return err
-	}
-	return exec(ctx, tx, `ALTER TABLE sessions `+gatewayColumn+`, `+frozenColumn)
-}
-
-func addColumnsSQLite(ctx context.Context, tx *sql.Tx) error {
-	if err := exec(ctx, tx, `ALTER TABLE sessions `+gatewayColumn); err != nil {
-		return err
-	}
-	return exec(ctx, tx, `ALTER TABLE sessions `+frozenColumn)
 }
 
 // createTables makes the tables in a folder of package migrations, under names

@@ -46,7 +46,7 @@ func takeOver(ctx context.Context, tx *sql.Tx) error {
 	if err := refuseForeign(ctx, tx, sessions, statistics); err != nil {
 		return err
 	}
-	if err := createTables(ctx, tx, "mysql/tables", newPrefix); err != nil {
+	if err := createTables(ctx, tx, "mysql/00001_tables", newPrefix); err != nil {
 		return err
 	}
 	if err := fill(ctx, tx, sessions, statistics); err != nil {
