@@ -6,7 +6,7 @@
 # or any command of Compose, such as: stack.sh ps
 set -eu
 cd "$(dirname "$0")/.."
-. docker/settings.sh
+. scripts/settings.sh
 
 user=65532 # in the containers
 image=$(setting DISTRIBUTOR_IMAGE wrpdistributor)

@@ -3,7 +3,7 @@
 # environment or .env say wins over every choice made here.
 set -eu
 cd "$(dirname "$0")/.."
-. docker/settings.sh
+. scripts/settings.sh
 
 real=alb42/amifoxserver:latest
 standin=wrp-standin:latest

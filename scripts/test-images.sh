@@ -7,12 +7,12 @@
 # No image registry is needed, only a Debian mirror. The root file systems are
 # kept in the cache folder, so that the second time takes seconds.
 #
-# Usage: make.sh [mysql] [container-host]     (without a name: both)
+# Usage: test-images.sh [mysql] [container-host]     (without a name: both)
 #
 #   DEBIAN_MIRROR  where the packages come from
 #   CACHE_DIR      where root file systems are kept
 set -eu
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/.."
 
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 cache=${CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/wrpdistributor-tests}
@@ -43,11 +43,11 @@ rootfs() {
 	fi
 }
 
-# build NAME: makes the image wrp-test-NAME from the folder NAME.
+# build NAME: makes the image wrp-test-NAME from its folder.
 build() {
 	say "wrp-test-$1: building"
 	log=$(mktemp)
-	docker build -t "wrp-test-$1" "$1" >"$log" 2>&1 || { cat "$log" >&2; rm "$log"; die "wrp-test-$1 cannot be built"; }
+	docker build -t "wrp-test-$1" "docker/test-images/$1" >"$log" 2>&1 || { cat "$log" >&2; rm "$log"; die "wrp-test-$1 cannot be built"; }
 	rm "$log"
 }
 
@@ -76,7 +76,7 @@ mysql() {
 container_host() {
 	rootfs wrp-test-container-host-base docker.io,docker-cli,openssh-server,iptables,iproute2,ca-certificates,passwd,systemd-standalone-sysusers,procps
 	build container-host
-	try container-host/run.sh || die "wrp-test-container-host does not work"
+	try scripts/container-host.sh || die "wrp-test-container-host does not work"
 	say "wrp-test-container-host works"
 }
 
