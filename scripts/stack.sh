@@ -6,7 +6,7 @@
 # or any command of Compose, such as: stack.sh ps
 set -eu
 cd "$(dirname "$0")/.."
-. scripts/settings.sh
+. scripts/common.sh
 
 user=65532 # in the containers
 image=$(setting DISTRIBUTOR_IMAGE wrpdistributor)
@@ -53,15 +53,15 @@ make_image() {
 		docker build --build-arg "GO_IMAGE=$GO_IMAGE" -f docker/Dockerfile -t "$image" .
 		return
 	fi
-	rm -rf bin/image
-	mkdir -p bin/image/data bin/image/root/etc/ssl/certs
-	CGO_ENABLED=0 go build -trimpath -ldflags=-s -o bin/image/root/ ./cmd/...
+	rm -rf bin/context
+	mkdir -p bin/context/image/data bin/context/image/root/etc/ssl/certs
+	CGO_ENABLED=0 go build -trimpath -ldflags=-s -o bin/context/image/root/ ./cmd/...
 	# For a database reached over TLS.
-	[ ! -f /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt bin/image/root/etc/ssl/certs/
-	log=$(mktemp)
-	docker build -f docker/Dockerfile.prebuilt -t "$image" bin/image >"$log" 2>&1 ||
-		{ cat "$log" >&2; rm -f "$log"; die "The image $image cannot be built."; }
-	rm -f "$log"
+	[ ! -f /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt bin/context/image/root/etc/ssl/certs/
+	# The stage before the last needs a registry, and builders without BuildKit
+	# never leave one out.
+	sed -n '/^FROM scratch/,$ { s/ --from=build//; p; }' docker/Dockerfile >bin/context/Dockerfile
+	quietly docker build -t "$image" bin/context || die "The image $image cannot be built."
 	say "Built the image $image."
 }
 
