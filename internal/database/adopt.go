@@ -31,7 +31,7 @@ type adopted struct {
 func adopt(originals []original) []adopted {
 	sessions := make([]adopted, len(originals))
 	slots := make(map[string]int) // by host: the next one
-	spare := sparePorts(originals)
+	spare := unusedPorts(originals)
 	for i, o := range originals {
 		o.ip = canonical(o.ip)
 		if !o.port.Valid {
@@ -65,9 +65,9 @@ func owned(sessions []adopted) map[string]int {
 	return owner
 }
 
-// sparePorts returns a function that gives, for a host, one port after another
+// unusedPorts returns a function that gives, for a host, one port after another
 // that none of its sessions has: the column wants one, and wants it unique.
-func sparePorts(originals []original) func(host string) uint16 {
+func unusedPorts(originals []original) func(host string) uint16 {
 	type place struct {
 		host string
 		port uint16

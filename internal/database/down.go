@@ -47,22 +47,22 @@ func (db *DB) down(ctx context.Context, pool *sql.DB) error {
 	if err := createTables(ctx, pool, "mysql/original", newPrefix); err != nil {
 		return err
 	}
-	if err := giveBack(ctx, pool); err != nil {
+	if err := copyToOriginal(ctx, pool); err != nil {
 		return errors.Join(err, dropLeftovers(ctx, pool))
 	}
 	var rename []string
 	for _, table := range replaced() {
-		rename = append(rename, aside(table))
+		rename = append(rename, renameToOld(table))
 	}
-	rename = append(rename, inPlace("sessions"), inPlace("statistics"))
+	rename = append(rename, renameFromNew("sessions"), renameFromNew("statistics"))
 	if err := exec(ctx, pool, `RENAME TABLE `+strings.Join(rename, ", ")); err != nil {
 		return err
 	}
 	return dropLeftovers(ctx, pool)
 }
 
-// giveBack copies our rows into tables like the original's.
-func giveBack(ctx context.Context, pool *sql.DB) error {
+// copyToOriginal copies our rows into tables like the original's.
+func copyToOriginal(ctx context.Context, pool *sql.DB) error {
 	tx, err := pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func Unfit(ctx context.Context, db *DB) ([]int64, error) {
 	return unfit(ctx, db)
 }
 
-func unfit(ctx context.Context, db conn) ([]int64, error) {
+func unfit(ctx context.Context, db querier) ([]int64, error) {
 	ids, err := collect[int64](ctx, db, `
 		SELECT id FROM sessions WHERE id NOT IN (
 			SELECT id FROM (

@@ -35,7 +35,7 @@ func IsUnavailable(err error) bool {
 	if code := sqliteCode(err); code != 0 {
 		return sqliteUnavailable(code & 0xff)
 	}
-	for _, target := range []error{driver.ErrBadConn, mysql.ErrInvalidConn, errSilent, ErrNoDatabase, io.ErrUnexpectedEOF} {
+	for _, target := range []error{driver.ErrBadConn, mysql.ErrInvalidConn, errUnresponsive, ErrNoDatabase, io.ErrUnexpectedEOF} {
 		if errors.Is(err, target) {
 			return true
 		}

@@ -79,7 +79,7 @@ func makeTables(ctx context.Context, tx *sql.Tx) error {
 
 // createTables makes the tables in a folder of package migrations, under names
 // that begin with prefix.
-func createTables(ctx context.Context, db conn, folder, prefix string) error {
+func createTables(ctx context.Context, db querier, folder, prefix string) error {
 	names, err := fs.Glob(migrations.FS, folder+"/*.sql")
 	if err != nil {
 		return err
@@ -98,26 +98,26 @@ func createTables(ctx context.Context, db conn, folder, prefix string) error {
 }
 
 // namePool makes the pool's row in table.
-func namePool(ctx context.Context, db conn, table string) error {
+func namePool(ctx context.Context, db querier, table string) error {
 	id := make([]byte, 16)
 	rand.Read(id) // never fails
 	return exec(ctx, db, `INSERT INTO `+table+` (id, databaseId) VALUES (1, ?)`, hex.EncodeToString(id))
 }
 
-// A conn is a [sql.DB] or a [sql.Tx].
-type conn interface {
+// A querier is a [sql.DB] or a [sql.Tx].
+type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-func exec(ctx context.Context, db conn, query string, args ...any) error {
+func exec(ctx context.Context, db querier, query string, args ...any) error {
 	_, err := db.ExecContext(ctx, query, args...)
 	return err
 }
 
 // collect reads the one column of all rows.
-func collect[T any](ctx context.Context, db conn, query string, args ...any) ([]T, error) {
+func collect[T any](ctx context.Context, db querier, query string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

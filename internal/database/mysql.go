@@ -20,7 +20,7 @@ const (
 )
 
 // errSilent means that a server took the connection and then said nothing.
-var errSilent = errors.New("no answer")
+var errUnresponsive = errors.New("no answer")
 
 func openMySQL(cfg Config) (*sqlx.DB, error) {
 	c, err := newConnector(cfg.MySQL, answerTimeout)
@@ -88,7 +88,7 @@ func settings(c *mysql.Config) (*mysql.Config, error) {
 }
 
 // Connect makes a connection within connectTimeout. Where the driver only says
-// that the connection is bad it says [errSilent]: database/sql would repeat the
+// that the connection is bad it says [errUnresponsive]: database/sql would repeat the
 // attempt, and the caller wait three times as long.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, connectTimeout)
@@ -103,7 +103,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	case errors.Is(err, driver.ErrBadConn) || limited.Err() != nil:
-		err = errSilent
+		err = errUnresponsive
 	}
 	return nil, fmt.Errorf("connect to MySQL at %s: %w", c.addr, err)
 }

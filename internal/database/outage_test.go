@@ -62,7 +62,7 @@ func TestOutage(t *testing.T) {
 	}{
 		{"stopped", func(_ *testing.T, s *databasetest.Daemon) { s.Stop() }, start},
 		{"killed", func(_ *testing.T, s *databasetest.Daemon) { s.Kill() }, start},
-		{"frozen", func(_ *testing.T, s *databasetest.Daemon) { s.Freeze() }, func(_ *testing.T, s *databasetest.Daemon) { s.Thaw() }},
+		{"frozen", func(_ *testing.T, s *databasetest.Daemon) { s.Pause() }, func(_ *testing.T, s *databasetest.Daemon) { s.Unpause() }},
 	}
 	server := databasetest.Server(t)
 	cfg := server.Config(t)

@@ -54,13 +54,13 @@ func takeOver(ctx context.Context, tx *sql.Tx) error {
 	}
 	var rename []string
 	if len(sessions) > 0 {
-		rename = append(rename, aside("sessions"))
+		rename = append(rename, renameToOld("sessions"))
 	}
 	if len(statistics) > 0 {
-		rename = append(rename, aside("statistics"))
+		rename = append(rename, renameToOld("statistics"))
 	}
 	for _, table := range []string{"sessions", "statistics", "pool", "hosts"} {
-		rename = append(rename, inPlace(table))
+		rename = append(rename, renameFromNew(table))
 	}
 	if err := exec(ctx, tx, `RENAME TABLE `+strings.Join(rename, ", ")); err != nil {
 		return err
@@ -68,11 +68,11 @@ func takeOver(ctx context.Context, tx *sql.Tx) error {
 	return dropLeftovers(ctx, tx)
 }
 
-func aside(table string) string   { return table + " TO " + oldPrefix + table }
-func inPlace(table string) string { return newPrefix + table + " TO " + table }
+func renameToOld(table string) string   { return table + " TO " + oldPrefix + table }
+func renameFromNew(table string) string { return newPrefix + table + " TO " + table }
 
 // dropLeftovers drops the tables of an attempt that is over, or was given up.
-func dropLeftovers(ctx context.Context, db conn) error {
+func dropLeftovers(ctx context.Context, db querier) error {
 	var names []any
 	for _, table := range replaced() {
 		names = append(names, newPrefix+table, oldPrefix+table)
@@ -87,7 +87,7 @@ func dropLeftovers(ctx context.Context, db conn) error {
 }
 
 // columns returns the names of a table's columns, none if it does not exist.
-func columns(ctx context.Context, db conn, table string) ([]string, error) {
+func columns(ctx context.Context, db querier, table string) ([]string, error) {
 	return collect[string](ctx, db, `
 		SELECT COLUMN_NAME FROM information_schema.COLUMNS
 		WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?`, table)
@@ -98,7 +98,7 @@ func isOurs(sessions []string) bool { return slices.Contains(sessions, "slot") }
 
 // refuseForeign makes sure that tables of our names are the original's, and not
 // those of a third program. Some versions of the original have more columns.
-func refuseForeign(ctx context.Context, db conn, sessions, statistics []string) error {
+func refuseForeign(ctx context.Context, db querier, sessions, statistics []string) error {
 	known := []struct {
 		table     string
 		got, want []string
@@ -127,7 +127,7 @@ func refuseForeign(ctx context.Context, db conn, sessions, statistics []string) 
 
 // fill puts into the new tables what the original's have, whose columns are
 // given; none: there is no such table.
-func fill(ctx context.Context, db conn, sessions, statistics []string) error {
+func fill(ctx context.Context, db querier, sessions, statistics []string) error {
 	if err := namePool(ctx, db, newPrefix+"pool"); err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func fill(ctx context.Context, db conn, sessions, statistics []string) error {
 	return fillStatistics(ctx, db, clients, toUTC)
 }
 
-func fillStatistics(ctx context.Context, db conn, clients, shift string) error {
+func fillStatistics(ctx context.Context, db querier, clients, shift string) error {
 	const same = `id, activeSessions, containersRunningTotal, remainingContainersTotal, containerHostsAvailable, containersInUsePerHost`
 	return exec(ctx, db, `
 		INSERT INTO `+newPrefix+`statistics (`+same+`, uniqueClientIps, timeOfCapture)
@@ -154,7 +154,7 @@ func fillStatistics(ctx context.Context, db conn, clients, shift string) error {
 		FROM statistics ORDER BY id`)
 }
 
-func fillSessions(ctx context.Context, db conn) error {
+func fillSessions(ctx context.Context, db querier) error {
 	originals, err := readOriginals(ctx, db)
 	if err != nil {
 		return err
@@ -181,7 +181,7 @@ func fillSessions(ctx context.Context, db conn) error {
 
 // readOriginals returns the original's sessions with a container. The others
 // have never run, or do not any more; one without a host cannot be found.
-func readOriginals(ctx context.Context, db conn) ([]original, error) {
+func readOriginals(ctx context.Context, db querier) ([]original, error) {
 	rows, err := db.QueryContext(ctx, `
 		SELECT id, clientIp, clientUserAgent, containerHost, port, COALESCE(lastUsed, started)
 		FROM sessions

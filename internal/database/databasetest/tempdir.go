@@ -29,7 +29,7 @@ type tempDir struct {
 }
 
 func newTempDir() (*tempDir, error) {
-	place := roomy()
+	place := tempRoot()
 	sweep(place, daemonPrefix)
 	path, err := os.MkdirTemp(place, ownPrefix(daemonPrefix))
 	if err != nil {
@@ -52,10 +52,10 @@ func (d *tempDir) remove() {
 	d.remover.Wait()
 }
 
-// roomy returns a folder for temporary files, in memory if there is plenty and
+// tempRoot returns a folder for temporary files, in memory if there is plenty and
 // TMPDIR does not say otherwise: making and dropping tables is five times
 // quicker there.
-func roomy() string {
+func tempRoot() string {
 	const memory, enough = "/dev/shm", 1 << 30
 	var fs syscall.Statfs_t
 	if os.Getenv("TMPDIR") == "" && syscall.Statfs(memory, &fs) == nil && fs.Bavail*uint64(fs.Bsize) > enough {
