@@ -81,7 +81,7 @@ func TestMigrateWaits(t *testing.T) {
 	})
 	t.Run("sqlite", func(t *testing.T) {
 		cfg := databasetest.Config(t, "sqlite")
-		unlock, err := database.LockFile(t.Context(), cfg.Path+".lock", 0)
+		unlock, err := database.LockFile(t.Context(), cfg.Path+".lock", time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
