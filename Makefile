@@ -20,10 +20,11 @@ test: ## all tests with the race detector; installs missing Debian packages if r
 	@# a thousand times, which takes too long with the race detector
 	$(GO) test -run Leaks ./internal/session
 
-check: ## formatting, go vet, staticcheck
+check: ## formatting, go vet, staticcheck, syntax of scripts
 	@unformatted=$$(gofmt -l cmd internal migrations docker) && \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags crashpoints ./...
 	$(GO) tool staticcheck ./...
 	@for script in scripts/*.sh docker/test-images/*/*.sh; do sh -n $$script || exit 1; done
 	@bash -n .ci/run
@@ -45,16 +46,16 @@ image: ## build the image wrpdistributor from binaries made here
 up: ## build and start the stack
 	@scripts/stack.sh up
 
-stop: ## end all sessions, stop the stack
+stop: ## stop all sessions and the stack
 	@scripts/stack.sh stop
 
 logs: ## follow the stack's logs
 	@scripts/stack.sh logs
 
-cleanup_session: ## end sessions unused for TIMEOUT=10 minutes
+cleanup_session: ## stop sessions unused for TIMEOUT=10 minutes
 	@scripts/stack.sh cleanup $(TIMEOUT)
 
-down: ## end all sessions, remove the stack, keep its data
+down: ## stop all sessions, remove the stack, keep its data
 	@scripts/stack.sh down
 
 destroy: ## the same, and remove the database

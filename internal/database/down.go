@@ -37,10 +37,11 @@ func (db *DB) down(ctx context.Context, pool *sql.DB) error {
 		return err
 	}
 	if !isOurs(sessions) {
-		// There is no more of ours than a migration that did not get far.
+		// The original's tables are still there: of ours there can only be the record
+		// of a migration that was killed.
 		return exec(ctx, pool, `DROP TABLE IF EXISTS `+versionTable)
 	}
-	// All that this program knows of is there then, and nothing else.
+	// The tables of an older version would lack columns that are asked for below.
 	if err := db.up(ctx, pool); err != nil {
 		return err
 	}
@@ -94,8 +95,9 @@ func copyToOriginal(ctx context.Context, pool *sql.DB) error {
 }
 
 // Unfit returns the ids of the sessions that the original's tables cannot hold:
-// those that do not run for a client, those that only a gateway reaches, and all but the one used last of those
-// that its unique keys take for the same. Stop them before [Down].
+// those that do not run for a client, those reached through a gateway only, and all
+// but the one used last of those that its unique keys take for the same. Stop them
+// before [Down].
 func Unfit(ctx context.Context, db *DB) ([]int64, error) {
 	if !db.isMySQL() {
 		return nil, errNoWayBack

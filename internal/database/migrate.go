@@ -22,9 +22,9 @@ const versionTable = "distributor_migrations"
 // distributor's, or an older one of ours. Of several processes that start at
 // once one does it and the others wait, for a minute at most.
 //
-// A process killed on the way leaves nothing to mend: the original's tables are
-// untouched until they are replaced, at one stroke, and the next process begins
-// again or goes on after that. The original must not run meanwhile.
+// A process killed on the way leaves nothing to repair: the original's tables are
+// untouched until one statement replaces them all; the next process begins again, or
+// goes on after that statement. The original must not run meanwhile.
 func (db *DB) Migrate(ctx context.Context) error {
 	err := db.locked(ctx, func(pool *sql.DB) error { return db.up(ctx, pool) })
 	if err != nil {
@@ -33,8 +33,8 @@ func (db *DB) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// locked runs fn while no other process migrates this database. Fn must use the
-// connections it is given only.
+// locked runs fn while no other process migrates this database. Fn must use no
+// other connections than those of its argument.
 func (db *DB) locked(ctx context.Context, fn func(*sql.DB) error) error {
 	if db.isMySQL() {
 		return db.lockedMySQL(ctx, fn)

@@ -19,7 +19,7 @@ const (
 	connections    = 16
 )
 
-// errSilent means that a server took the connection and then said nothing.
+// errUnresponsive means that a server took the connection, and did not answer on it.
 var errUnresponsive = errors.New("no answer")
 
 func openMySQL(cfg Config) (*sqlx.DB, error) {
@@ -80,15 +80,16 @@ func settings(c *mysql.Config) (*mysql.Config, error) {
 	cfg.Params["default_storage_engine"] = "'InnoDB'"
 	cfg.Params["innodb_lock_wait_timeout"] = "5"
 	cfg.Params["lock_wait_timeout"] = "5"
-	// A process cut off from the server holds its locks until this ends. More
-	// than idleTimeout, or idle connections would be found dead.
+	// After so many seconds the server releases the locks of a process whose network
+	// is gone. It is more than idleTimeout, or the server would close connections that
+	// are still to be used.
 	cfg.Params["wait_timeout"] = "60"
 	err := cfg.Apply(mysql.Charset("utf8mb4", ""), mysql.TimeTruncate(time.Second))
 	return cfg, err
 }
 
-// Connect makes a connection within connectTimeout. Where the driver only says
-// that the connection is bad it says [errUnresponsive]: database/sql would repeat the
+// Connect makes a connection within connectTimeout. It returns [errUnresponsive]
+// where the driver has driver.ErrBadConn, at which database/sql would repeat the
 // attempt, and the caller wait three times as long.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, connectTimeout)

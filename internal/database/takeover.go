@@ -17,10 +17,14 @@ const (
 	oldPrefix = "distributor_old_"
 )
 
-// replaced returns the tables that change places, on the way up and down.
-func replaced() []string {
-	return []string{"sessions", "statistics", "pool", "hosts", "leases", versionTable}
-}
+// sharedTables returns the names of tables that the original has too.
+func sharedTables() []string { return []string{"sessions", "statistics"} }
+
+// ownTables returns the names of tables that only we have.
+func ownTables() []string { return []string{"pool", "hosts", "leases"} }
+
+// replaced returns the names of all tables that [Down] removes or replaces.
+func replaced() []string { return slices.Concat(sharedTables(), ownTables(), []string{versionTable}) }
 
 // The original wrote times in the server's zone.
 const (
@@ -29,15 +33,15 @@ const (
 )
 
 // takeOver is the first step on MySQL: it makes our tables, with what the
-// original had in its own. Tx is no more than a connection: what would be its
-// transaction ends with the first CREATE.
+// original had in its own. Tx only keeps the connection: the transaction ends with
+// the first CREATE.
 func takeOver(ctx context.Context, tx *sql.Tx) error {
 	sessions, err := columns(ctx, tx, "sessions")
 	if err != nil {
 		return err
 	}
 	if isOurs(sessions) {
-		return nil // a process was killed between RENAME and the version table
+		return nil // a process was killed after RENAME, before it recorded the step
 	}
 	statistics, err := columns(ctx, tx, "statistics")
 	if err != nil {
@@ -93,11 +97,13 @@ func columns(ctx context.Context, db querier, table string) ([]string, error) {
 		WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?`, table)
 }
 
-// isOurs tells our table sessions from the original's by its columns.
+// isOurs reports whether a table sessions with these columns is ours, and not the
+// original's.
 func isOurs(sessions []string) bool { return slices.Contains(sessions, "slot") }
 
-// refuseForeign makes sure that tables of our names are the original's, and not
-// those of a third program. Some versions of the original have more columns.
+// refuseForeign returns an error if tables of our names are a third program's. The
+// original's have at least the columns that are asked for; some of its versions have
+// more.
 func refuseForeign(ctx context.Context, db querier, sessions, statistics []string) error {
 	known := []struct {
 		table     string
@@ -113,7 +119,7 @@ func refuseForeign(ctx context.Context, db querier, sessions, statistics []strin
 			}
 		}
 	}
-	for _, table := range []string{"pool", "hosts", "leases"} {
+	for _, table := range ownTables() {
 		got, err := columns(ctx, db, table)
 		if err != nil {
 			return err
@@ -168,8 +174,8 @@ func fillSessions(ctx context.Context, db querier) error {
 			return fmt.Errorf("take over session %d: %w", s.id, err)
 		}
 	}
-	// New sessions must not get the id of one that was not taken over. A row
-	// moves the counter even if it goes again.
+	// New sessions must not get the id of one that was not taken over. Inserting a row
+	// moves the counter, and deleting it does not move it back.
 	err = exec(ctx, db, `
 		INSERT INTO `+newPrefix+`sessions (id, containerHost, slot, port, state, started)
 		SELECT id + 1, '', 0, 0, '', UTC_TIMESTAMP() FROM sessions ORDER BY id DESC LIMIT 1`)
@@ -179,8 +185,8 @@ func fillSessions(ctx context.Context, db querier) error {
 	return exec(ctx, db, `DELETE FROM `+newPrefix+`sessions WHERE containerHost = ''`)
 }
 
-// readOriginals returns the original's sessions with a container. The others
-// have never run, or do not any more; one without a host cannot be found.
+// readOriginals returns the original's sessions whose container can be found: it
+// has an id, and a host.
 func readOriginals(ctx context.Context, db querier) ([]original, error) {
 	rows, err := db.QueryContext(ctx, `
 		SELECT id, clientIp, clientUserAgent, containerHost, port, COALESCE(lastUsed, started)

@@ -32,7 +32,7 @@ type Daemon struct {
 	exited  chan struct{} // closed when it has ended
 }
 
-// Server starts a server of the test's own, to be stopped, killed and frozen. It
+// Server starts a server of the test's own, to be stopped, killed and paused. It
 // ends with the test.
 func Server(t testing.TB) *Daemon {
 	t.Helper()
@@ -117,7 +117,7 @@ func (d *Daemon) spawn(cmd *exec.Cmd) error {
 	started := make(chan error)
 	exited := make(chan struct{})
 	go func() {
-		// The parent, to the kernel, is this thread. It must not end before.
+		// To the kernel this thread is the parent: if it ended, the server would.
 		runtime.LockOSThread()
 		err := cmd.Start()
 		started <- err
@@ -182,8 +182,8 @@ func (d *Daemon) end(sig os.Signal) {
 	<-d.exited
 }
 
-// Pause makes the server take connections and answer nothing, until
-// [Daemon.Unpause].
+// Pause stops the server's process. Its kernel goes on taking connections, but none
+// is answered until [Daemon.Unpause].
 func (d *Daemon) Pause() {
 	d.process.Signal(syscall.SIGSTOP)
 	// Not all of its threads stop at once. The kernel says when.
@@ -191,7 +191,7 @@ func (d *Daemon) Pause() {
 	syscall.Wait4(d.process.Pid, &status, syscall.WUNTRACED, nil)
 }
 
-// Unpause lets a frozen server go on.
+// Unpause lets a paused server go on.
 func (d *Daemon) Unpause() { d.process.Signal(syscall.SIGCONT) }
 
 func freePort() (int, error) {
