@@ -49,9 +49,9 @@ func file(t *testing.T, content string) string {
 	return path
 }
 
-// TestDecision03 checks that a SQLite file is made only where that was asked for,
-// and that nobody else can read it.
-func TestDecision03(t *testing.T) {
+// TestSQLiteFileIsMadeOnRequestOnly checks that a SQLite file is made only where that
+// was asked for, and for its owner only.
+func TestSQLiteFileIsMadeOnRequestOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data", "sub", "wrp.db")
 	_, err := database.Open(t.Context(), database.Config{Path: path})
 	if !errors.Is(err, database.ErrNoDatabase) || !strings.Contains(err.Error(), path) {
@@ -166,9 +166,9 @@ func insert(t *testing.T, db *database.DB, host string, slot int) {
 	mustExec(t, db, `INSERT INTO sessions (containerHost, slot, port, state, started) VALUES (?, ?, ?, 'claimed', `+db.Now()+`)`, host, slot, 9000+slot)
 }
 
-// TestDecision12 checks that times are the database's, in UTC and whole seconds,
-// can be compared, and come back as [time.Time].
-func TestDecision12(t *testing.T) {
+// TestTimesAreTheDatabasesInUTC checks that times are the database's, in UTC and
+// whole seconds, can be compared, and come back as [time.Time].
+func TestTimesAreTheDatabasesInUTC(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		if db.DriverName() == "mysql" {
 			setGlobal(t, db.DB.DB, "time_zone", "+02:00")
@@ -323,9 +323,9 @@ func TestDefaults(t *testing.T) {
 	})
 }
 
-// TestDecision01 checks that databases can be told from each other, and that an
-// id stays.
-func TestDecision01(t *testing.T) {
+// TestDatabaseIDIsRandomAndStays checks that no two databases have one id, and that
+// migrating again does not change it.
+func TestDatabaseIDIsRandomAndStays(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 2 {
 		databasetest.Each(t, func(t *testing.T, db *database.DB) {

@@ -332,7 +332,7 @@ func renumber(state string) string {
 	return out.String()
 }
 
-// TestMigrateSQLiteKilled stops the migration by its context at various moments.
+// TestMigrateSQLiteCancelled stops the migration by its context at various moments.
 func TestMigrateSQLiteCancelled(t *testing.T) {
 	for i := range 20 {
 		cfg := databasetest.Config(t, "sqlite")

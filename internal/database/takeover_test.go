@@ -55,7 +55,9 @@ const (
 	doctrineRows   = `SELECT * FROM doctrine_migration_versions`
 )
 
-func TestDecision32(t *testing.T) {
+// TestTakeOverKeepsSessionsAndStatistics checks what becomes of every kind of session
+// and of the statistics: canonical addresses, slots, times in UTC, ids never reused.
+func TestTakeOverKeepsSessionsAndStatistics(t *testing.T) {
 	cfg, rawDB := original(t)
 	doctrine := dump(t, rawDB, doctrineRows)
 	db := databasetest.Open(t, cfg)
@@ -103,9 +105,9 @@ func TestDecision32(t *testing.T) {
 	}
 }
 
-// TestSameSchema checks that nobody can tell, from its tables, whether a
-// database began as the original's, and as which version of it.
-func TestSameSchema(t *testing.T) {
+// TestTakenOverSchemaIsFresh checks that the tables of a database that began as the
+// original's, of whichever version, are those of a fresh one.
+func TestTakenOverSchemaIsFresh(t *testing.T) {
 	tests := []struct{ name, before string }{
 		{"the last version", ``},
 		{"with tokens", `ALTER TABLE sessions ADD COLUMN token VARCHAR(64) NOT NULL; UPDATE sessions SET token = id`},
@@ -135,8 +137,8 @@ func TestSameSchema(t *testing.T) {
 	}
 }
 
-// TestForeignTables checks that a database which someone else uses is left as it
-// is.
+// TestForeignTables checks that a database of another program is refused, and not
+// changed.
 func TestForeignTables(t *testing.T) {
 	tests := []struct{ name, ddl, want string }{
 		{"sessions", `CREATE TABLE sessions (id VARCHAR(191) PRIMARY KEY, payload TEXT)`, "no column clientIp"},
@@ -157,8 +159,8 @@ func TestForeignTables(t *testing.T) {
 	}
 }
 
-// TestDecision34 goes down from an adopted database and up again.
-func TestDecision34(t *testing.T) {
+// TestDownRestoresTheOriginal goes down from an adopted database and up again.
+func TestDownRestoresTheOriginal(t *testing.T) {
 	cfg, rawDB := original(t)
 	php := schema(t, rawDB)
 	statistics := dump(t, rawDB, statisticsRows)
@@ -288,9 +290,9 @@ func TestUnfitIsEnough(t *testing.T) {
 	}
 }
 
-// TestDownWaits lets a claim be under way when everything looked fit: it must
-// not be lost.
-func TestDownWaits(t *testing.T) {
+// TestDownSeesClaimUnderWay commits a claim while Down waits for the pool's lock:
+// Down must see it, and not lose it.
+func TestDownSeesClaimUnderWay(t *testing.T) {
 	db := databasetest.NewMySQL(t)
 	tx := db.MustBegin()
 	defer tx.Rollback()
