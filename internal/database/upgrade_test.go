@@ -38,15 +38,6 @@ func TestUpgradeUnrecorded(t *testing.T) {
 	}
 }
 
-// TestTakenOverSchema is [TestUpgrade] for the PHP program's database.
-func TestTakenOverSchema(t *testing.T) {
-	cfg, _ := original(t)
-	db := databasetest.Open(t, cfg)
-	if diff := cmp.Diff(golden(t, "mysql"), describe(t, db)); diff != "" {
-		t.Errorf("schema (-schema.sql +taken over):\n%s", diff)
-	}
-}
-
 // loadVersion makes a database as the program of a version left it.
 func loadVersion(t *testing.T, cfg database.Config, version int) {
 	t.Helper()
