@@ -9,23 +9,24 @@ help: ## list the targets
 ## Working on it
 
 run: build ## serve on 127.0.0.1:7777, nothing to prepare
-	@docker/run.sh
+	@scripts/run.sh
 
 build: ## build the commands into bin/
 	$(GO) build -o bin/ ./cmd/...
 
 test: ## all tests with the race detector; installs missing Debian packages if root
-	@.ci/packages
+	@scripts/packages.sh
 	$(GO) tool gotestsum --format pkgname-and-test-fails -- -race ./...
 	@# a thousand times, which takes too long with the race detector
 	$(GO) test -run Leaks ./internal/session
 
-check: ## formatting, go vet, staticcheck
+check: ## formatting, go vet, staticcheck, syntax of scripts
 	@unformatted=$$(gofmt -l cmd internal migrations docker) && \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags crashpoints ./...
 	$(GO) tool staticcheck ./...
-	@for script in docker/*.sh docker/test-images/*.sh docker/test-images/*/*.sh .ci/packages; do sh -n $$script || exit 1; done
+	@for script in scripts/*.sh docker/test-images/*/*.sh; do sh -n $$script || exit 1; done
 	@bash -n .ci/run
 
 torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts
@@ -35,30 +36,30 @@ bench: ## what the service adds to Docker, and the gateway to a connection; ROUN
 	$(GO) run ./internal/bench --rounds $(or $(ROUNDS),20) --only "$(ONLY)"
 
 test-images: ## images for tests: MySQL, a container host (cached; not needed for run)
-	@docker/test-images/make.sh
+	@scripts/test-images.sh
 
 ## The Compose stack: MySQL, distributor, cleanup
 
 image: ## build the image wrpdistributor from binaries made here
-	@docker/stack.sh image
+	@scripts/stack.sh image
 
 up: ## build and start the stack
-	@docker/stack.sh up
+	@scripts/stack.sh up
 
-stop: ## end all sessions, stop the stack
-	@docker/stack.sh stop
+stop: ## stop all sessions and the stack
+	@scripts/stack.sh stop
 
 logs: ## follow the stack's logs
-	@docker/stack.sh logs
+	@scripts/stack.sh logs
 
-cleanup_session: ## end sessions unused for TIMEOUT=10 minutes
-	@docker/stack.sh cleanup $(TIMEOUT)
+cleanup_session: ## stop sessions unused for TIMEOUT=10 minutes
+	@scripts/stack.sh cleanup $(TIMEOUT)
 
-down: ## end all sessions, remove the stack, keep its data
-	@docker/stack.sh down
+down: ## stop all sessions, remove the stack, keep its data
+	@scripts/stack.sh down
 
 destroy: ## the same, and remove the database
-	@docker/stack.sh destroy
+	@scripts/stack.sh destroy
 
 clean: ## remove what was built
 	rm -rf bin

@@ -21,17 +21,17 @@ type original struct {
 // An adopted session is one of the original's, taken over.
 type adopted struct {
 	original
-	identity []byte // nil: the client cannot have it any more
+	identity []byte // nil: no client's any more, to be stopped
 	slot     int
 	state    string
 }
 
-// adopt works out what becomes of the original's sessions, which come in the
-// order of their ids: each gets the next slot of its host.
+// adopt decides what becomes of the original's sessions, which come in the order of
+// their ids: each gets the next slot of its host.
 func adopt(originals []original) []adopted {
 	sessions := make([]adopted, len(originals))
-	slots := make(map[string]int) // by host: the next one
-	spare := sparePorts(originals)
+	slots := make(map[string]int) // next one of each host
+	spare := unusedPorts(originals)
 	for i, o := range originals {
 		o.ip = canonical(o.ip)
 		if !o.port.Valid {
@@ -47,9 +47,9 @@ func adopt(originals []original) []adopted {
 	return sessions
 }
 
-// owned returns the indexes of the sessions that a client can go on with: it
-// must be known where they are. Two of them can turn out to be one client's,
-// because addresses are written in one way only now: the one used later stays.
+// owned returns, by identity, the indexes of the sessions that clients go on with.
+// A session of unknown port is none of them. If two turn out to be one client's,
+// whose address the original had in two spellings, the one used later stays.
 func owned(sessions []adopted) map[string]int {
 	owner := make(map[string]int)
 	for i, s := range sessions {
@@ -65,9 +65,10 @@ func owned(sessions []adopted) map[string]int {
 	return owner
 }
 
-// sparePorts returns a function that gives, for a host, one port after another
-// that none of its sessions has: the column wants one, and wants it unique.
-func sparePorts(originals []original) func(host string) uint16 {
+// unusedPorts returns a function that returns, each time, another port that no
+// session of a host has. A session of unknown port gets one of these, because the
+// column must have a value, unique for the host.
+func unusedPorts(originals []original) func(host string) uint16 {
 	type place struct {
 		host string
 		port uint16

@@ -30,8 +30,8 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// TestDecision32Identities checks which of two sessions of one client stays.
-func TestDecision32Identities(t *testing.T) {
+// TestLaterUsedSessionKeepsClient checks which of two sessions of one client stays.
+func TestLaterUsedSessionKeepsClient(t *testing.T) {
 	at := func(second int64) time.Time { return time.Unix(second, 0) }
 	tests := []struct {
 		name   string
@@ -60,9 +60,9 @@ func TestDecision32Identities(t *testing.T) {
 	}
 }
 
-// TestDecision32OtherClients checks that clients which the original's own unique
+// TestDistinctClientsStayDistinct checks that clients which the original's own unique
 // key told apart stay apart.
-func TestDecision32OtherClients(t *testing.T) {
+func TestDistinctClientsStayDistinct(t *testing.T) {
 	got := adopt([]original{
 		{id: 1, ip: "192.0.2.1", userAgent: "x", port: port(9000)},
 		{id: 2, ip: "192.0.2.1", userAgent: "y", port: port(9001)},
@@ -75,9 +75,9 @@ func TestDecision32OtherClients(t *testing.T) {
 	}
 }
 
-// TestDecision32Slots checks ranks by host, and that a session of unknown port
+// TestAdoptedSlotsAreRanksByHost checks ranks by host, and that a session of unknown port
 // neither takes another's port nor the client from a session that can be used.
-func TestDecision32Slots(t *testing.T) {
+func TestAdoptedSlotsAreRanksByHost(t *testing.T) {
 	unknown := sql.Null[uint16]{}
 	got := adopt([]original{
 		{id: 3, ip: "192.0.2.3", host: "a", port: port(9000)},

@@ -40,9 +40,9 @@ type Config struct {
 
 // A DB is an open database. It is safe for concurrent use.
 //
-// SQLite has one connection only: a statement waits until the rows of the one
-// before are closed, so inside [InTx], or while reading rows, use nothing but
-// what you hold.
+// On SQLite there is one connection only, and a statement waits until the
+// transaction or the rows that have it are closed: inside [InTx] use its
+// transaction, and while reading rows nothing else.
 type DB struct {
 	*sqlx.DB
 
@@ -50,8 +50,8 @@ type DB struct {
 	lockWait time.Duration // for another process that migrates
 }
 
-// Open connects to a database and asks it for a sign of life. It changes no
-// table; see [DB.Migrate].
+// Open connects to a database, and makes sure that it answers. It changes no table;
+// see [DB.Migrate].
 func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if (cfg.MySQL != nil) == (cfg.Path != "") {
 		return nil, errors.New("open database: need either a MySQL server or the path of a SQLite file")
@@ -71,7 +71,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	return &DB{DB: db, cfg: cfg, lockWait: time.Minute}, nil
 }
 
-// OpenAndMigrate is [Started] and [DB.Migrate].
+// OpenAndMigrate is [Open] and [DB.Migrate].
 func OpenAndMigrate(ctx context.Context, cfg Config) (*DB, error) {
 	db, err := Open(ctx, cfg)
 	if err != nil {

@@ -37,32 +37,33 @@ func (db *DB) down(ctx context.Context, pool *sql.DB) error {
 		return err
 	}
 	if !isOurs(sessions) {
-		// There is no more of ours than a migration that did not get far.
+		// The original's tables are still there: of ours there can only be the record
+		// of a migration that was killed.
 		return exec(ctx, pool, `DROP TABLE IF EXISTS `+versionTable)
 	}
-	// All that this program knows of is there then, and nothing else.
+	// The tables of an older version would lack columns that are asked for below.
 	if err := db.up(ctx, pool); err != nil {
 		return err
 	}
 	if err := createTables(ctx, pool, "mysql/original", newPrefix); err != nil {
 		return err
 	}
-	if err := giveBack(ctx, pool); err != nil {
+	if err := copyToOriginal(ctx, pool); err != nil {
 		return errors.Join(err, dropLeftovers(ctx, pool))
 	}
 	var rename []string
 	for _, table := range replaced() {
-		rename = append(rename, aside(table))
+		rename = append(rename, renameToOld(table))
 	}
-	rename = append(rename, inPlace("sessions"), inPlace("statistics"))
+	rename = append(rename, renameFromNew("sessions"), renameFromNew("statistics"))
 	if err := exec(ctx, pool, `RENAME TABLE `+strings.Join(rename, ", ")); err != nil {
 		return err
 	}
 	return dropLeftovers(ctx, pool)
 }
 
-// giveBack copies our rows into tables like the original's.
-func giveBack(ctx context.Context, pool *sql.DB) error {
+// copyToOriginal copies our rows into tables like the original's.
+func copyToOriginal(ctx context.Context, pool *sql.DB) error {
 	tx, err := pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -94,8 +95,9 @@ func giveBack(ctx context.Context, pool *sql.DB) error {
 }
 
 // Unfit returns the ids of the sessions that the original's tables cannot hold:
-// those that do not run for a client, those that only a gateway reaches, and all but the one used last of those
-// that its unique keys take for the same. Stop them before [Down].
+// those that do not run for a client, those reached through a gateway only, and all
+// but the one used last of those that its unique keys take for the same. Stop them
+// before [Down].
 func Unfit(ctx context.Context, db *DB) ([]int64, error) {
 	if !db.isMySQL() {
 		return nil, errNoWayBack
@@ -103,7 +105,7 @@ func Unfit(ctx context.Context, db *DB) ([]int64, error) {
 	return unfit(ctx, db)
 }
 
-func unfit(ctx context.Context, db conn) ([]int64, error) {
+func unfit(ctx context.Context, db querier) ([]int64, error) {
 	ids, err := collect[int64](ctx, db, `
 		SELECT id FROM sessions WHERE id NOT IN (
 			SELECT id FROM (

@@ -35,7 +35,7 @@ func IsUnavailable(err error) bool {
 	if code := sqliteCode(err); code != 0 {
 		return sqliteUnavailable(code & 0xff)
 	}
-	for _, target := range []error{driver.ErrBadConn, mysql.ErrInvalidConn, errSilent, ErrNoDatabase, io.ErrUnexpectedEOF} {
+	for _, target := range []error{driver.ErrBadConn, mysql.ErrInvalidConn, errUnresponsive, ErrNoDatabase, io.ErrUnexpectedEOF} {
 		if errors.Is(err, target) {
 			return true
 		}
@@ -55,7 +55,7 @@ func mysqlUnavailable(number uint16) bool {
 		1114,                   // table full
 		1158, 1159, 1160, 1161, // network
 		1290, 1792, 1836, // read-only
-		1317, 1927, 3169, // killed by someone
+		1317, 1927, 3169, // killed by an administrator
 		4031, // disconnected for idleness
 	}, number)
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestDecision29Identity(t *testing.T) {
+func TestIdentityIsByteForByte(t *testing.T) {
 	long := strings.Repeat("x", 8<<10)
 	tests := []struct {
 		name           string

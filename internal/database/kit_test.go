@@ -1,11 +1,13 @@
 package database_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -35,6 +37,36 @@ func mustExec(t testing.TB, db interface {
 	if _, err := db.Exec(query, args...); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
+}
+
+// eventually waits until ok reports true.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never happened: %s", what)
+		}
+	}
+}
+
+// ofItself returns a context that outlasts every time limit of package database: an
+// error other than the context's own means that the call came back of itself.
+func ofItself(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// epoch returns the present second by a database's clock, and not by way of
+// [database.DB.Now].
+func epoch(t *testing.T, db *sql.DB, dialect string) int64 {
+	t.Helper()
+	query := map[string]string{"mysql": `SELECT UNIX_TIMESTAMP()`, "sqlite": `SELECT unixepoch()`}[dialect]
+	var seconds int64
+	if err := db.QueryRow(query).Scan(&seconds); err != nil {
+		t.Fatal(err)
+	}
+	return seconds
 }
 
 // loadOriginal makes the PHP distributor's tables.

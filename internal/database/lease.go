@@ -8,9 +8,10 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Lease makes holder the one who does a job, until so many seconds from now, and
-// reports whether it is: nobody else had a lease that has not expired. The holder
-// takes it again in good time, and is the only one who can end it early.
+// Lease makes holder the one process that does a job, for term in whole seconds,
+// unless another holder has a lease that has not expired. It reports whether holder
+// has the lease now. A holder takes it again before it expires, and alone can end it
+// early, by [DB.EndLease].
 func (db *DB) Lease(ctx context.Context, job, holder string, term time.Duration) (bool, error) {
 	var got bool
 	seconds := int(term / time.Second)
@@ -38,7 +39,7 @@ func (db *DB) Lease(ctx context.Context, job, holder string, term time.Duration)
 	return got, nil
 }
 
-// EndLease gives a job up, if holder has it.
+// EndLease makes a job free for others, if holder has the lease of it.
 func (db *DB) EndLease(ctx context.Context, job, holder string) error {
 	if _, err := db.ExecContext(ctx, `DELETE FROM leases WHERE name = ? AND holder = ?`, job, holder); err != nil {
 		return fmt.Errorf("end lease of %s: %w", job, err)

@@ -14,7 +14,7 @@ func TestLease(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		take := func(job, holder string, want bool) {
 			t.Helper()
-			if got, err := db.Lease(t.Context(), job, holder, time.Minute); got != want || err != nil {
+			if got, err := db.Lease(t.Context(), job, holder, time.Hour); got != want || err != nil {
 				t.Errorf("Lease(%s, %s) = %t, %v; want %t", job, holder, got, err, want)
 			}
 		}

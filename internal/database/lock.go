@@ -6,13 +6,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"os"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"wrpdistributor/internal/clock"
+	"github.com/gofrs/flock"
 )
 
 // lockedMySQL runs fn on the very connection that holds the lock, and on no
@@ -24,7 +21,7 @@ func (db *DB) lockedMySQL(ctx context.Context, fn func(*sql.DB) error) error {
 	if err != nil {
 		return err
 	}
-	pool := sql.OpenDB(&single{Connector: c})
+	pool := sql.OpenDB(&onceConnector{Connector: c})
 	pool.SetMaxOpenConns(1)
 	defer pool.Close() // and with it the lock
 
@@ -38,7 +35,7 @@ func (db *DB) lockedMySQL(ctx context.Context, fn func(*sql.DB) error) error {
 	if !got.Bool {
 		return errLocked(db.cfg.MySQL.DBName, db.lockWait)
 	}
-	// Whoever had it before may have been killed.
+	// The process that migrated before may have been killed on the way.
 	if err := errors.Join(dropEmptyVersions(ctx, pool), dropLeftovers(ctx, pool)); err != nil {
 		return err
 	}
@@ -46,7 +43,7 @@ func (db *DB) lockedMySQL(ctx context.Context, fn func(*sql.DB) error) error {
 }
 
 // dropEmptyVersions removes a version table that was created but not filled
-// before its process was killed; goose would refuse it for ever.
+// before its process was killed: goose refuses to work with one.
 func dropEmptyVersions(ctx context.Context, pool *sql.DB) error {
 	var rows int
 	err := pool.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+versionTable).Scan(&rows)
@@ -63,15 +60,15 @@ func errLocked(name string, waited time.Duration) error {
 	return fmt.Errorf("another process has been migrating %s for more than %v", name, waited)
 }
 
-// single is a connector that connects once: a second connection would not have
-// the lock.
-type single struct {
+// onceConnector is a connector that connects once: a second connection would not
+// have the lock.
+type onceConnector struct {
 	driver.Connector
 	used atomic.Bool
 }
 
 // Connect makes the one connection.
-func (s *single) Connect(ctx context.Context) (driver.Conn, error) {
+func (s *onceConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if s.used.Swap(true) {
 		return nil, errors.New("lost the connection that held the migration lock")
 	}
@@ -81,26 +78,17 @@ func (s *single) Connect(ctx context.Context) (driver.Conn, error) {
 // lockFile waits until no other process has locked path. The file stays behind:
 // if it went, two processes could hold locks on two files of its name.
 func lockFile(ctx context.Context, path string, wait time.Duration) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("take the migration lock: %w", err)
+	limited, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	_, err = lock.TryLockContext(limited, 20*time.Millisecond)
+	switch {
+	case err == nil:
+		return func() { lock.Close() }, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, errLocked(path, wait)
 	}
-	deadline := time.Now().Add(wait)
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		switch {
-		case err == nil:
-			return func() { f.Close() }, nil // the lock goes with it
-		case !errors.Is(err, unix.EWOULDBLOCK):
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		case time.Now().After(deadline):
-			f.Close()
-			return nil, errLocked(path, wait)
-		}
-		if err := clock.Sleep(ctx, 20*time.Millisecond); err != nil {
-			f.Close()
-			return nil, err
-		}
-	}
+	return nil, fmt.Errorf("take the migration lock %s: %w", path, err)
 }

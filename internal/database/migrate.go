@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -23,9 +22,9 @@ const versionTable = "distributor_migrations"
 // distributor's, or an older one of ours. Of several processes that start at
 // once one does it and the others wait, for a minute at most.
 //
-// A process killed on the way leaves nothing to mend: the original's tables are
-// untouched until they are replaced, at one stroke, and the next process begins
-// again or goes on after that. The original must not run meanwhile.
+// A process killed on the way leaves nothing to repair: the original's tables are
+// untouched until one statement replaces them all; the next process begins again, or
+// goes on after that statement. The original must not run meanwhile.
 func (db *DB) Migrate(ctx context.Context) error {
 	err := db.locked(ctx, func(pool *sql.DB) error { return db.up(ctx, pool) })
 	if err != nil {
@@ -34,8 +33,8 @@ func (db *DB) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// locked runs fn while no other process migrates this database. Fn must use the
-// connections it is given only.
+// locked runs fn while no other process migrates this database. Fn must use no
+// other connections than those of its argument.
 func (db *DB) locked(ctx context.Context, fn func(*sql.DB) error) error {
 	if db.isMySQL() {
 		return db.lockedMySQL(ctx, fn)
@@ -48,12 +47,11 @@ func (db *DB) locked(ctx context.Context, fn func(*sql.DB) error) error {
 	return fn(db.DB.DB)
 }
 
-// up takes the steps that the version table does not have yet: the first ones
-// here, the others from files.
+// up takes the steps that the version table does not have yet.
 func (db *DB) up(ctx context.Context, pool *sql.DB) error {
-	dialect, folder, first, second := goose.DialectSQLite3, "sqlite", makeTables, addColumnsSQLite
+	dialect, folder, first := goose.DialectSQLite3, "sqlite", makeTables
 	if db.isMySQL() {
-		dialect, folder, first, second = goose.DialectMySQL, "mysql", takeOver, addColumnsMySQL
+		dialect, folder, first = goose.DialectMySQL, "mysql", takeOver
 	}
 	files, err := fs.Sub(migrations.FS, folder)
 	if err != nil {
@@ -61,9 +59,7 @@ func (db *DB) up(ctx context.Context, pool *sql.DB) error {
 	}
 	steps, err := goose.NewProvider(dialect, pool, files,
 		goose.WithTableName(versionTable),
-		goose.WithGoMigrations(
-			goose.NewGoMigration(1, &goose.GoFunc{RunTx: first}, nil),
-			goose.NewGoMigration(2, &goose.GoFunc{RunTx: second}, nil)),
+		goose.WithGoMigrations(goose.NewGoMigration(1, &goose.GoFunc{RunTx: first}, nil)),
 		goose.WithDisableGlobalRegistry(true),
 		goose.WithLogger(goose.NopLogger()))
 	if err != nil {
@@ -75,39 +71,15 @@ func (db *DB) up(ctx context.Context, pool *sql.DB) error {
 
 // makeTables is the first step on SQLite, where all of it is one transaction.
 func makeTables(ctx context.Context, tx *sql.Tx) error {
-	if err := createTables(ctx, tx, "sqlite/tables", ""); err != nil {
+	if err := createTables(ctx, tx, "sqlite/00001_tables", ""); err != nil {
 		return err
 	}
 	return namePool(ctx, tx, "pool")
 }
 
-// The columns of sessions that came second: whether the container is private to
-// the gateways, and whether it is paused.
-const (
-	gatewayColumn = `ADD COLUMN gateway BOOLEAN NOT NULL DEFAULT FALSE`
-	frozenColumn  = `ADD COLUMN frozen BOOLEAN NOT NULL DEFAULT FALSE`
-)
-
-// addColumnsMySQL can be run again: a process may have been killed between it and
-// the version table.
-func addColumnsMySQL(ctx context.Context, tx *sql.Tx) error {
-	sessions, err := columns(ctx, tx, "sessions")
-	if err != nil || slices.Contains(sessions, "gateway") {
-		return err
-	}
-	return exec(ctx, tx, `ALTER TABLE sessions `+gatewayColumn+`, `+frozenColumn)
-}
-
-func addColumnsSQLite(ctx context.Context, tx *sql.Tx) error {
-	if err := exec(ctx, tx, `ALTER TABLE sessions `+gatewayColumn); err != nil {
-		return err
-	}
-	return exec(ctx, tx, `ALTER TABLE sessions `+frozenColumn)
-}
-
 // createTables makes the tables in a folder of package migrations, under names
 // that begin with prefix.
-func createTables(ctx context.Context, db conn, folder, prefix string) error {
+func createTables(ctx context.Context, db querier, folder, prefix string) error {
 	names, err := fs.Glob(migrations.FS, folder+"/*.sql")
 	if err != nil {
 		return err
@@ -126,26 +98,26 @@ func createTables(ctx context.Context, db conn, folder, prefix string) error {
 }
 
 // namePool makes the pool's row in table.
-func namePool(ctx context.Context, db conn, table string) error {
+func namePool(ctx context.Context, db querier, table string) error {
 	id := make([]byte, 16)
 	rand.Read(id) // never fails
 	return exec(ctx, db, `INSERT INTO `+table+` (id, databaseId) VALUES (1, ?)`, hex.EncodeToString(id))
 }
 
-// A conn is a [sql.DB] or a [sql.Tx].
-type conn interface {
+// A querier is a [sql.DB] or a [sql.Tx].
+type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-func exec(ctx context.Context, db conn, query string, args ...any) error {
+func exec(ctx context.Context, db querier, query string, args ...any) error {
 	_, err := db.ExecContext(ctx, query, args...)
 	return err
 }
 
 // collect reads the one column of all rows.
-func collect[T any](ctx context.Context, db conn, query string, args ...any) ([]T, error) {
+func collect[T any](ctx context.Context, db querier, query string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

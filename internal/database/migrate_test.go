@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,7 +82,7 @@ func TestMigrateWaits(t *testing.T) {
 	})
 	t.Run("sqlite", func(t *testing.T) {
 		cfg := databasetest.Config(t, "sqlite")
-		unlock, err := database.LockFile(t.Context(), cfg.Path+".lock", 0)
+		unlock, err := database.LockFile(t.Context(), cfg.Path+".lock", time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,33 +260,30 @@ func TestGiveUp(t *testing.T) {
 	})
 }
 
-// TestServerKilled kills not the client but the server, about when the tables
-// change places.
+// TestServerKilled kills not only the client, as [TestMigrateKilled] does, but also
+// the server: while the tables change places, and right after.
 func TestServerKilled(t *testing.T) {
 	t.Parallel() // it mostly waits
 	server := databasetest.Server(t)
-	for i := range 8 {
+	for _, finished := range []bool{false, true} {
 		cfg := server.Config(t)
 		rawDB := raw(t, cfg)
 		fillOriginal(t, rawDB)
-		c, killed := &cutter{after: true}, make(chan struct{})
-		err := c.run(t, cfg, func(sent []byte) bool {
-			if !bytes.Contains(sent, []byte("RENAME TABLE")) {
-				return false
-			}
-			time.AfterFunc(time.Duration(i)*100*time.Microsecond, func() { server.Kill(); close(killed) })
-			return true
-		}, migrate)
+		c := &cutter{after: true}
+		err := c.run(t, cfg, func(sent []byte) bool { return bytes.Contains(sent, []byte("RENAME TABLE")) }, migrate)
 		if err == nil {
 			t.Fatal("Migrate came through without RENAME TABLE")
 		}
-		<-killed
+		if finished {
+			eventually(t, "RENAME TABLE is carried out", func() bool { return dump(t, rawDB, `SHOW TABLES LIKE 'pool'`) != "" })
+		}
+		server.Kill()
 		if err := server.Start(); err != nil {
 			t.Fatal(err)
 		}
 		databasetest.Open(t, cfg)
 		if got := dump(t, rawDB, `SELECT COUNT(*) AS n FROM sessions`) + dump(t, rawDB, `SELECT COUNT(*) AS n FROM statistics`); got != "n=7 \nn=2 \n" {
-			t.Errorf("after a crash %d00 µs after RENAME: %s, want 7 sessions and 2 samples", i, got)
+			t.Errorf("after a crash, RENAME finished %v: %s, want 7 sessions and 2 samples", finished, got)
 		}
 	}
 }
@@ -332,24 +330,49 @@ func renumber(state string) string {
 	return out.String()
 }
 
-// TestMigrateSQLiteKilled stops the migration by its context at various moments.
+// A countdown is a context that ends when it has been looked at so many times.
+type countdown struct {
+	context.Context
+	end  context.CancelFunc
+	left *atomic.Int64
+}
+
+func (c countdown) Done() <-chan struct{} {
+	if c.left.Add(-1) == 0 {
+		c.end()
+	}
+	return c.Context.Done()
+}
+
+// TestMigrateSQLiteCancelled ends the migration's context early and late, and expects
+// the next run to do the rest.
 func TestMigrateSQLiteCancelled(t *testing.T) {
-	for i := range 20 {
+	cancelled := 0
+	for looks := int64(1); ; looks += 9 {
 		cfg := databasetest.Config(t, "sqlite")
 		db, err := database.Open(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*500*time.Microsecond)
-		db.Migrate(ctx)
-		cancel()
+		defer db.Close()
+		ctx := countdown{left: new(atomic.Int64)}
+		ctx.Context, ctx.end = context.WithCancel(t.Context())
+		defer ctx.end()
+		ctx.left.Store(looks)
+		done := db.Migrate(ctx) == nil
 		if err := db.Migrate(t.Context()); err != nil {
-			t.Errorf("after a migration cancelled in its %d. half millisecond: %v", i, err)
+			t.Errorf("after a migration cancelled at the %d. look: %v", looks, err)
 		}
 		if _, err := db.DatabaseID(t.Context()); err != nil {
 			t.Error(err)
 		}
-		db.Close()
+		if done || t.Failed() {
+			break
+		}
+		cancelled++
+	}
+	if cancelled < 5 {
+		t.Errorf("cancelled %d times: was the migration interrupted at all?", cancelled)
 	}
 }
 

@@ -19,8 +19,8 @@ const (
 	connections    = 16
 )
 
-// errSilent means that a server took the connection and then said nothing.
-var errSilent = errors.New("no answer")
+// errUnresponsive means that a server took the connection, and did not answer on it.
+var errUnresponsive = errors.New("no answer")
 
 func openMySQL(cfg Config) (*sqlx.DB, error) {
 	c, err := newConnector(cfg.MySQL, answerTimeout)
@@ -80,15 +80,16 @@ func settings(c *mysql.Config) (*mysql.Config, error) {
 	cfg.Params["default_storage_engine"] = "'InnoDB'"
 	cfg.Params["innodb_lock_wait_timeout"] = "5"
 	cfg.Params["lock_wait_timeout"] = "5"
-	// A process cut off from the server holds its locks until this ends. More
-	// than idleTimeout, or idle connections would be found dead.
+	// After so many seconds the server releases the locks of a process whose network
+	// is gone. It is more than idleTimeout, or the server would close connections that
+	// are still to be used.
 	cfg.Params["wait_timeout"] = "60"
 	err := cfg.Apply(mysql.Charset("utf8mb4", ""), mysql.TimeTruncate(time.Second))
 	return cfg, err
 }
 
-// Connect makes a connection within connectTimeout. Where the driver only says
-// that the connection is bad it says [errSilent]: database/sql would repeat the
+// Connect makes a connection within connectTimeout. It returns [errUnresponsive]
+// where the driver has driver.ErrBadConn, at which database/sql would repeat the
 // attempt, and the caller wait three times as long.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, connectTimeout)
@@ -103,7 +104,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	case ctx.Err() != nil:
 		err = ctx.Err()
 	case errors.Is(err, driver.ErrBadConn) || limited.Err() != nil:
-		err = errSilent
+		err = errUnresponsive
 	}
 	return nil, fmt.Errorf("connect to MySQL at %s: %w", c.addr, err)
 }

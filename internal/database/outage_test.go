@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jmoiron/sqlx"
@@ -52,8 +51,9 @@ func TestIsUnavailable(t *testing.T) {
 	}
 }
 
-// TestOutage takes the server away in every way there is. Each time the error
-// must come soon and be recognised, and all must be well when the server is back.
+// TestOutage takes the server away in every way there is. Each time the error must
+// come without the caller's context, and be recognised, and all must be well when the
+// server is back.
 func TestOutage(t *testing.T) {
 	t.Parallel() // it mostly waits
 	tests := []struct {
@@ -62,7 +62,7 @@ func TestOutage(t *testing.T) {
 	}{
 		{"stopped", func(_ *testing.T, s *databasetest.Daemon) { s.Stop() }, start},
 		{"killed", func(_ *testing.T, s *databasetest.Daemon) { s.Kill() }, start},
-		{"frozen", func(_ *testing.T, s *databasetest.Daemon) { s.Freeze() }, func(_ *testing.T, s *databasetest.Daemon) { s.Thaw() }},
+		{"paused", func(_ *testing.T, s *databasetest.Daemon) { s.Pause() }, func(_ *testing.T, s *databasetest.Daemon) { s.Unpause() }},
 	}
 	server := databasetest.Server(t)
 	cfg := server.Config(t)
@@ -71,11 +71,9 @@ func TestOutage(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			db.DatabaseID(t.Context()) // there is a connection
 			tt.away(t, server)
-			for _, soon := range []time.Duration{10 * time.Second, 5 * time.Second} { // on a kept connection, on a new one
-				begin := time.Now()
-				_, err := db.DatabaseID(t.Context())
-				if !database.IsUnavailable(err) || time.Since(begin) > soon {
-					t.Errorf("DatabaseID: %v after %v, want a recognised error within %v", err, time.Since(begin), soon)
+			for _, how := range []string{"a kept connection", "a new connection"} {
+				if _, err := db.DatabaseID(ofItself(t)); !database.IsUnavailable(err) {
+					t.Errorf("DatabaseID on %s: %v, want a recognised error", how, err)
 				}
 			}
 			err := database.InTx(t.Context(), db, func(*sqlx.Tx) error { return errors.New("ran") })
@@ -139,18 +137,17 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// TestLockWait checks that a row which someone keeps locked is an outage too,
-// after a bounded time.
+// TestLockWait checks that a row which another transaction keeps locked is an outage
+// too, after a bounded time.
 func TestLockWait(t *testing.T) {
 	t.Parallel() // it mostly waits
 	db := databasetest.NewMySQL(t)
 	tx := db.MustBegin()
 	defer tx.Rollback()
 	mustExec(t, tx, `UPDATE pool SET description = 'x'`)
-	begin := time.Now()
-	_, err := db.Exec(`UPDATE pool SET description = 'y'`)
-	if !database.IsUnavailable(err) || time.Since(begin) > 10*time.Second {
-		t.Errorf("UPDATE of a locked row = %v after %v, want an outage soon", err, time.Since(begin))
+	_, err := db.ExecContext(ofItself(t), `UPDATE pool SET description = 'y'`)
+	if !database.IsUnavailable(err) {
+		t.Errorf("UPDATE of a locked row = %v, want an outage", err)
 	}
 }
 

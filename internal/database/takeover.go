@@ -17,10 +17,14 @@ const (
 	oldPrefix = "distributor_old_"
 )
 
-// replaced returns the tables that change places, on the way up and down.
-func replaced() []string {
-	return []string{"sessions", "statistics", "pool", "hosts", "leases", versionTable}
-}
+// sharedTables returns the names of tables that the original has too.
+func sharedTables() []string { return []string{"sessions", "statistics"} }
+
+// ownTables returns the names of tables that only we have.
+func ownTables() []string { return []string{"pool", "hosts", "leases"} }
+
+// replaced returns the names of all tables that [Down] removes or replaces.
+func replaced() []string { return slices.Concat(sharedTables(), ownTables(), []string{versionTable}) }
 
 // The original wrote times in the server's zone.
 const (
@@ -29,15 +33,15 @@ const (
 )
 
 // takeOver is the first step on MySQL: it makes our tables, with what the
-// original had in its own. Tx is no more than a connection: what would be its
-// transaction ends with the first CREATE.
+// original had in its own. Tx only keeps the connection: the transaction ends with
+// the first CREATE.
 func takeOver(ctx context.Context, tx *sql.Tx) error {
 	sessions, err := columns(ctx, tx, "sessions")
 	if err != nil {
 		return err
 	}
 	if isOurs(sessions) {
-		return nil // a process was killed between RENAME and the version table
+		return nil // a process was killed after RENAME, before it recorded the step
 	}
 	statistics, err := columns(ctx, tx, "statistics")
 	if err != nil {
@@ -46,7 +50,7 @@ func takeOver(ctx context.Context, tx *sql.Tx) error {
 	if err := refuseForeign(ctx, tx, sessions, statistics); err != nil {
 		return err
 	}
-	if err := createTables(ctx, tx, "mysql/tables", newPrefix); err != nil {
+	if err := createTables(ctx, tx, "mysql/00001_tables", newPrefix); err != nil {
 		return err
 	}
 	if err := fill(ctx, tx, sessions, statistics); err != nil {
@@ -54,13 +58,13 @@ func takeOver(ctx context.Context, tx *sql.Tx) error {
 	}
 	var rename []string
 	if len(sessions) > 0 {
-		rename = append(rename, aside("sessions"))
+		rename = append(rename, renameToOld("sessions"))
 	}
 	if len(statistics) > 0 {
-		rename = append(rename, aside("statistics"))
+		rename = append(rename, renameToOld("statistics"))
 	}
 	for _, table := range []string{"sessions", "statistics", "pool", "hosts"} {
-		rename = append(rename, inPlace(table))
+		rename = append(rename, renameFromNew(table))
 	}
 	if err := exec(ctx, tx, `RENAME TABLE `+strings.Join(rename, ", ")); err != nil {
 		return err
@@ -68,11 +72,11 @@ func takeOver(ctx context.Context, tx *sql.Tx) error {
 	return dropLeftovers(ctx, tx)
 }
 
-func aside(table string) string   { return table + " TO " + oldPrefix + table }
-func inPlace(table string) string { return newPrefix + table + " TO " + table }
+func renameToOld(table string) string   { return table + " TO " + oldPrefix + table }
+func renameFromNew(table string) string { return newPrefix + table + " TO " + table }
 
 // dropLeftovers drops the tables of an attempt that is over, or was given up.
-func dropLeftovers(ctx context.Context, db conn) error {
+func dropLeftovers(ctx context.Context, db querier) error {
 	var names []any
 	for _, table := range replaced() {
 		names = append(names, newPrefix+table, oldPrefix+table)
@@ -87,18 +91,20 @@ func dropLeftovers(ctx context.Context, db conn) error {
 }
 
 // columns returns the names of a table's columns, none if it does not exist.
-func columns(ctx context.Context, db conn, table string) ([]string, error) {
+func columns(ctx context.Context, db querier, table string) ([]string, error) {
 	return collect[string](ctx, db, `
 		SELECT COLUMN_NAME FROM information_schema.COLUMNS
 		WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?`, table)
 }
 
-// isOurs tells our table sessions from the original's by its columns.
+// isOurs reports whether a table sessions with these columns is ours, and not the
+// original's.
 func isOurs(sessions []string) bool { return slices.Contains(sessions, "slot") }
 
-// refuseForeign makes sure that tables of our names are the original's, and not
-// those of a third program. Some versions of the original have more columns.
-func refuseForeign(ctx context.Context, db conn, sessions, statistics []string) error {
+// refuseForeign returns an error if tables of our names are a third program's. The
+// original's have at least the columns that are asked for; some of its versions have
+// more.
+func refuseForeign(ctx context.Context, db querier, sessions, statistics []string) error {
 	known := []struct {
 		table     string
 		got, want []string
@@ -113,7 +119,7 @@ func refuseForeign(ctx context.Context, db conn, sessions, statistics []string) 
 			}
 		}
 	}
-	for _, table := range []string{"pool", "hosts", "leases"} {
+	for _, table := range ownTables() {
 		got, err := columns(ctx, db, table)
 		if err != nil {
 			return err
@@ -127,7 +133,7 @@ func refuseForeign(ctx context.Context, db conn, sessions, statistics []string) 
 
 // fill puts into the new tables what the original's have, whose columns are
 // given; none: there is no such table.
-func fill(ctx context.Context, db conn, sessions, statistics []string) error {
+func fill(ctx context.Context, db querier, sessions, statistics []string) error {
 	if err := namePool(ctx, db, newPrefix+"pool"); err != nil {
 		return err
 	}
@@ -146,7 +152,7 @@ func fill(ctx context.Context, db conn, sessions, statistics []string) error {
 	return fillStatistics(ctx, db, clients, toUTC)
 }
 
-func fillStatistics(ctx context.Context, db conn, clients, shift string) error {
+func fillStatistics(ctx context.Context, db querier, clients, shift string) error {
 	const same = `id, activeSessions, containersRunningTotal, remainingContainersTotal, containerHostsAvailable, containersInUsePerHost`
 	return exec(ctx, db, `
 		INSERT INTO `+newPrefix+`statistics (`+same+`, uniqueClientIps, timeOfCapture)
@@ -154,7 +160,7 @@ func fillStatistics(ctx context.Context, db conn, clients, shift string) error {
 		FROM statistics ORDER BY id`)
 }
 
-func fillSessions(ctx context.Context, db conn) error {
+func fillSessions(ctx context.Context, db querier) error {
 	originals, err := readOriginals(ctx, db)
 	if err != nil {
 		return err
@@ -168,8 +174,8 @@ func fillSessions(ctx context.Context, db conn) error {
 			return fmt.Errorf("take over session %d: %w", s.id, err)
 		}
 	}
-	// New sessions must not get the id of one that was not taken over. A row
-	// moves the counter even if it goes again.
+	// New sessions must not get the id of one that was not taken over. Inserting a row
+	// moves the counter, and deleting it does not move it back.
 	err = exec(ctx, db, `
 		INSERT INTO `+newPrefix+`sessions (id, containerHost, slot, port, state, started)
 		SELECT id + 1, '', 0, 0, '', UTC_TIMESTAMP() FROM sessions ORDER BY id DESC LIMIT 1`)
@@ -179,9 +185,9 @@ func fillSessions(ctx context.Context, db conn) error {
 	return exec(ctx, db, `DELETE FROM `+newPrefix+`sessions WHERE containerHost = ''`)
 }
 
-// readOriginals returns the original's sessions with a container. The others
-// have never run, or do not any more; one without a host cannot be found.
-func readOriginals(ctx context.Context, db conn) ([]original, error) {
+// readOriginals returns the original's sessions whose container can be found: it
+// has an id, and a host.
+func readOriginals(ctx context.Context, db querier) ([]original, error) {
 	rows, err := db.QueryContext(ctx, `
 		SELECT id, clientIp, clientUserAgent, containerHost, port, COALESCE(lastUsed, started)
 		FROM sessions

@@ -62,7 +62,7 @@ func startRealHost(t *testing.T, image string) *realHost {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(filepath.Join(hoststest.Root(t), "docker/test-images/container-host/run.sh"), "--name", "wrp-torture-"+strings.ToLower(rand.Text()[:8]),
+	out, err := exec.Command(filepath.Join(hoststest.Root(t), "scripts/container-host.sh"), "--name", "wrp-torture-"+strings.ToLower(rand.Text()[:8]),
 		"--tmpfs", "/var/lib/docker:exec", "-v", image+":/images/wrp.tar:ro",
 		"-e", "AUTHORIZED_KEYS="+strings.TrimSpace(string(ssh.MarshalAuthorizedKey(authorized)))).CombinedOutput()
 	if err != nil {

@@ -108,8 +108,8 @@ func (x *torture) hurtDatabase(how string) (func(), bool) {
 	case stopDatabase:
 		x.server.Stop()
 	default:
-		x.server.Freeze()
-		return x.server.Thaw, true
+		x.server.Pause()
+		return x.server.Unpause, true
 	}
 	return restart, true
 }

@@ -14,7 +14,7 @@ GRANT ALL ON ${MYSQL_GRANT:-\`$MYSQL_DATABASE\`.*} TO '$MYSQL_USER'@'%';
 SQL
 chown mysql /run/mysqld/init.sql
 chmod 600 /run/mysqld/init.sql
-# It lives in a container for tests: small, and nobody needs its binary log.
+# It is for tests only: small, and without a binary log.
 exec mysqld --no-defaults --user=mysql --datadir=/var/lib/mysql --init-file=/run/mysqld/init.sql \
 	--bind-address=0.0.0.0 --mysqlx=OFF --secure-file-priv=NULL --innodb-redo-log-capacity=8M \
 	--performance-schema=OFF --skip-log-bin --innodb-buffer-pool-size=64M "$@"

@@ -32,7 +32,7 @@ type Daemon struct {
 	exited  chan struct{} // closed when it has ended
 }
 
-// Server starts a server of the test's own, to be stopped, killed and frozen. It
+// Server starts a server of the test's own, to be stopped, killed and paused. It
 // ends with the test.
 func Server(t testing.TB) *Daemon {
 	t.Helper()
@@ -117,7 +117,7 @@ func (d *Daemon) spawn(cmd *exec.Cmd) error {
 	started := make(chan error)
 	exited := make(chan struct{})
 	go func() {
-		// The parent, to the kernel, is this thread. It must not end before.
+		// To the kernel this thread is the parent: if it ended, the server would.
 		runtime.LockOSThread()
 		err := cmd.Start()
 		started <- err
@@ -134,7 +134,7 @@ func (d *Daemon) spawn(cmd *exec.Cmd) error {
 }
 
 func (d *Daemon) awaitReady() error {
-	c, err := mysql.NewConnector(quiet(d.admin()))
+	c, err := mysql.NewConnector(withoutLog(d.admin()))
 	if err != nil {
 		return err
 	}
@@ -156,8 +156,8 @@ func (d *Daemon) awaitReady() error {
 	}
 }
 
-// quiet keeps the driver from reporting that the server is not up yet.
-func quiet(cfg *mysql.Config) *mysql.Config {
+// withoutLog keeps the driver from reporting that the server is not up yet.
+func withoutLog(cfg *mysql.Config) *mysql.Config {
 	cfg.Logger = &mysql.NopLogger{}
 	return cfg
 }
@@ -182,17 +182,17 @@ func (d *Daemon) end(sig os.Signal) {
 	<-d.exited
 }
 
-// Freeze makes the server take connections and answer nothing, until
-// [Daemon.Thaw].
-func (d *Daemon) Freeze() {
+// Pause stops the server's process. Its kernel goes on taking connections, but none
+// is answered until [Daemon.Unpause].
+func (d *Daemon) Pause() {
 	d.process.Signal(syscall.SIGSTOP)
 	// Not all of its threads stop at once. The kernel says when.
 	var status syscall.WaitStatus
 	syscall.Wait4(d.process.Pid, &status, syscall.WUNTRACED, nil)
 }
 
-// Thaw lets a frozen server go on.
-func (d *Daemon) Thaw() { d.process.Signal(syscall.SIGCONT) }
+// Unpause lets a paused server go on.
+func (d *Daemon) Unpause() { d.process.Signal(syscall.SIGCONT) }
 
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

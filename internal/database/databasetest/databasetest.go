@@ -6,8 +6,8 @@
 // It ends with the binary, even if that is killed. If neither is to be had the
 // test is skipped, or fails if CI is set.
 //
-// The goroutine that keeps the server stays for good: tests that look for
-// leaked goroutines take their picture after the database was opened.
+// The goroutine that waits for the server's end stays until then: tests that look
+// for leaked goroutines call goleak.IgnoreCurrent after they have called [Config].
 package databasetest
 
 import (
@@ -76,8 +76,8 @@ func Config(t testing.TB, dialect string) database.Config {
 	return database.Config{}
 }
 
-// shared starts the server of this test binary, and returns how to get at it. It
-// is a variable only because a function cannot keep what it has started.
+// shared starts the server of this test binary, and returns the configuration of an
+// account that may do anything. It is a variable because all tests share the result.
 var shared = sync.OnceValues(func() (func() *mysql.Config, error) {
 	if dsn := os.Getenv("TEST_MYSQL_DSN"); dsn != "" {
 		cfg, err := mysql.ParseDSN(dsn)

@@ -33,8 +33,8 @@ func findProgram() (program, error) {
 
 func (p program) isMariaDB() bool { return strings.Contains(p.version, "MariaDB") }
 
-// arguments returns what makes a server small and quick, and then more. It need
-// not survive a power cut.
+// arguments returns options for a small and quick server, followed by more. What it
+// stores need not survive a crash of the machine.
 func (p program) arguments(more ...string) []string {
 	args := []string{
 		"--no-defaults",

@@ -17,26 +17,26 @@ const (
 	templatePrefix = "making-"
 )
 
-// A tempDir is a folder that goes when this process ends, however that happens,
-// or earlier by remove.
+// A tempDir is a folder that is removed when this process ends, however that
+// happens, or earlier by remove.
 type tempDir struct {
 	path string
 
-	// A shell that waits for its standard input to end, as it does when this
-	// process dies, or drops the other end.
+	// A shell that removes the folder when its standard input ends. It ends when stdin
+	// is closed, by remove or by the kernel.
 	remover *exec.Cmd
 	stdin   io.Closer
 }
 
 func newTempDir() (*tempDir, error) {
-	place := roomy()
+	place := tempRoot()
 	sweep(place, daemonPrefix)
 	path, err := os.MkdirTemp(place, ownPrefix(daemonPrefix))
 	if err != nil {
 		return nil, err
 	}
-	// It tries again for a while: the server that uses the folder is dying at the
-	// same moment.
+	// It tries again for two seconds: the server that uses the folder may be ending at
+	// the same moment, and still write there.
 	const script = `cat; for i in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$1" && exit; sleep 0.2; done`
 	cmd := exec.Command("sh", "-c", script, "sh", path)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // out of reach of Ctrl-C
@@ -52,10 +52,10 @@ func (d *tempDir) remove() {
 	d.remover.Wait()
 }
 
-// roomy returns a folder for temporary files, in memory if there is plenty and
+// tempRoot returns a folder for temporary files, in memory if there is plenty and
 // TMPDIR does not say otherwise: making and dropping tables is five times
 // quicker there.
-func roomy() string {
+func tempRoot() string {
 	const memory, enough = "/dev/shm", 1 << 30
 	var fs syscall.Statfs_t
 	if os.Getenv("TMPDIR") == "" && syscall.Statfs(memory, &fs) == nil && fs.Bavail*uint64(fs.Bsize) > enough {

@@ -3,7 +3,7 @@
 # environment or .env say wins over every choice made here.
 set -eu
 cd "$(dirname "$0")/.."
-. docker/settings.sh
+. scripts/common.sh
 
 real=alb42/amifoxserver:latest
 standin=wrp-standin:latest
@@ -36,10 +36,8 @@ can_pull() {
 
 build_standin() {
 	CGO_ENABLED=0 go build -trimpath -ldflags=-s -o bin/wrp-standin/wrp-standin ./docker/wrp-standin
-	log=$(mktemp)
-	engine build -f docker/wrp-standin/Dockerfile -t "$standin" bin/wrp-standin >"$log" 2>&1 ||
-		{ cat "$log" >&2; rm -f "$log"; die "The stand-in image cannot be built."; }
-	rm -f "$log"
+	quietly engine build -f docker/wrp-standin/Dockerfile -t "$standin" bin/wrp-standin ||
+		die "The stand-in image cannot be built."
 }
 
 make_env

@@ -1,8 +1,14 @@
-# Read by run.sh and stack.sh: how they look at .env. The working folder is the
-# root of the repository.
+# Read by the other scripts, whose working folder is the root of the repository.
 
 say() { echo "$*" >&2; }
 die() { say "$*"; exit 1; }
+
+# quietly COMMAND...: what it prints is shown only if it fails.
+quietly() {
+	log=$(mktemp)
+	"$@" >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; return 1; }
+	rm -f "$log"
+}
 
 # setting NAME [DEFAULT]: a variable's value, from the environment or from .env,
 # judged as the commands do.

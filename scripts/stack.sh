@@ -6,7 +6,7 @@
 # or any command of Compose, such as: stack.sh ps
 set -eu
 cd "$(dirname "$0")/.."
-. docker/settings.sh
+. scripts/common.sh
 
 user=65532 # in the containers
 image=$(setting DISTRIBUTOR_IMAGE wrpdistributor)
@@ -53,15 +53,15 @@ make_image() {
 		docker build --build-arg "GO_IMAGE=$GO_IMAGE" -f docker/Dockerfile -t "$image" .
 		return
 	fi
-	rm -rf bin/image
-	mkdir -p bin/image/data bin/image/root/etc/ssl/certs
-	CGO_ENABLED=0 go build -trimpath -ldflags=-s -o bin/image/root/ ./cmd/...
+	rm -rf bin/context
+	mkdir -p bin/context/image/data bin/context/image/root/etc/ssl/certs
+	CGO_ENABLED=0 go build -trimpath -ldflags=-s -o bin/context/image/root/ ./cmd/...
 	# For a database reached over TLS.
-	[ ! -f /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt bin/image/root/etc/ssl/certs/
-	log=$(mktemp)
-	docker build -f docker/Dockerfile.prebuilt -t "$image" bin/image >"$log" 2>&1 ||
-		{ cat "$log" >&2; rm -f "$log"; die "The image $image cannot be built."; }
-	rm -f "$log"
+	[ ! -f /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt bin/context/image/root/etc/ssl/certs/
+	# The stage before the last needs a registry, and builders without BuildKit
+	# never leave one out.
+	sed -n '/^FROM scratch/,$ { s/ --from=build//; p; }' docker/Dockerfile >bin/context/Dockerfile
+	quietly docker build -t "$image" bin/context || die "The image $image cannot be built."
 	say "Built the image $image."
 }
 
@@ -86,18 +86,17 @@ runs() {
 	return 1
 }
 
-# in_cleanup ARGS...: runs cleanup in the stack, with a progress bar if there is
-# someone to see it.
+# in_cleanup ARGS...: runs cleanup in the stack, with a progress bar on a terminal.
 in_cleanup() {
 	tty=-T
 	[ ! -t 0 ] || [ ! -t 2 ] || tty=
 	compose exec $tty cleanup /cleanup "$@"
 }
 
-# end_sessions: the distributor goes first, so that no client gets a new one.
-end_sessions() {
+# stop_sessions: the distributor stops first, so that no client gets a new one.
+stop_sessions() {
 	if ! runs cleanup; then
-		say "The stack does not run, so that no sessions can be ended now."
+		say "The stack does not run, so that no sessions can be stopped now."
 		return 0
 	fi
 	compose stop distributor
@@ -121,19 +120,19 @@ up) up ;;
 logs) compose logs -f --tail=100 ;;
 cleanup) in_cleanup --timeout "${2:-10}" ;;
 stop)
-	end_sessions || ended=no
+	stop_sessions || left=yes
 	compose stop
-	[ -z "${ended:-}" ] || die "Not all sessions could be ended; cleanup ends them when the stack runs again."
+	[ -z "${left:-}" ] || die "Not all sessions could be stopped; cleanup stops them when the stack runs again."
 	;;
 down)
-	end_sessions || ended=no
+	stop_sessions || left=yes
 	compose down --remove-orphans
-	[ -z "${ended:-}" ] || die "Not all sessions could be ended; cleanup ends them when the stack runs again."
+	[ -z "${left:-}" ] || die "Not all sessions could be stopped; cleanup stops them when the stack runs again."
 	;;
 destroy)
-	# Containers of a database that is no more would be nobody's.
-	end_sessions || [ -n "${FORCE:-}" ] ||
-		die "Not all sessions could be ended. Nothing more was done; FORCE=1 make destroy removes the database all the same, and nobody will end their containers."
+	# Without its database no container could be recognised as ours.
+	stop_sessions || [ -n "${FORCE:-}" ] ||
+		die "Not all sessions could be stopped. Nothing more was done; FORCE=1 make destroy removes the database all the same, and their containers stay."
 	compose down --volumes --remove-orphans
 	;;
 "") die "What? image, up, stop, logs, cleanup, down, destroy, or a command of Compose." ;;

@@ -7,18 +7,15 @@
 # No image registry is needed, only a Debian mirror. The root file systems are
 # kept in the cache folder, so that the second time takes seconds.
 #
-# Usage: make.sh [mysql] [container-host]     (without a name: both)
+# Usage: test-images.sh [mysql] [container-host]     (without a name: both)
 #
-#   DEBIAN_MIRROR  where the packages come from
+#   DEBIAN_MIRROR  where the packages come from, if not where mmdebstrap looks by itself
 #   CACHE_DIR      where root file systems are kept
 set -eu
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/.."
+. scripts/common.sh
 
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 cache=${CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/wrpdistributor-tests}
-
-say() { echo "test-images: $*" >&2; }
-die() { say "$*"; exit 1; }
 
 # rootfs IMAGE PACKAGES: imports a Debian sid with these packages.
 rootfs() {
@@ -26,14 +23,14 @@ rootfs() {
 	tar=$cache/rootfs-$(echo "$packages" | sha256sum | cut -c1-12).tar
 	if [ ! -f "$tar" ]; then
 		command -v mmdebstrap >/dev/null || die "mmdebstrap is missing (Debian: apt-get install mmdebstrap)"
-		say "$image: fetching Debian packages from $mirror, about a minute"
+		say "$image: fetching Debian packages, a minute or two"
 		mkdir -p "$cache"
 		# The date of an archive that is mirrored rarely may have passed.
 		mmdebstrap --variant=minbase --include="$packages" \
 			--aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' \
 			--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
 			--dpkgopt='path-exclude=/usr/share/locale/*' \
-			sid "$tar.$$.tar" "$mirror"
+			sid "$tar.$$.tar" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
 		mv "$tar.$$.tar" "$tar"
 	fi
 	stamp=$(basename "$tar" .tar)
@@ -43,12 +40,10 @@ rootfs() {
 	fi
 }
 
-# build NAME: makes the image wrp-test-NAME from the folder NAME.
+# build NAME: makes the image wrp-test-NAME from its folder.
 build() {
 	say "wrp-test-$1: building"
-	log=$(mktemp)
-	docker build -t "wrp-test-$1" "$1" >"$log" 2>&1 || { cat "$log" >&2; rm "$log"; die "wrp-test-$1 cannot be built"; }
-	rm "$log"
+	quietly docker build -t "wrp-test-$1" "docker/test-images/$1" || die "wrp-test-$1 cannot be built"
 }
 
 # try COMMAND...: starts a container with this command, which prints its id, and
@@ -76,7 +71,7 @@ mysql() {
 container_host() {
 	rootfs wrp-test-container-host-base docker.io,docker-cli,openssh-server,iptables,iproute2,ca-certificates,passwd,systemd-standalone-sysusers,procps
 	build container-host
-	try container-host/run.sh || die "wrp-test-container-host does not work"
+	try scripts/container-host.sh || die "wrp-test-container-host does not work"
 	say "wrp-test-container-host works"
 }
 

@@ -1,0 +1,61 @@
+-- The tables that all migrations together make. Nothing reads this: it is
+-- written, and compared with databases old and new, by the tests of internal/database.
+
+CREATE TABLE hosts (
+	containerHost varchar(255) NOT NULL,
+	drainedAt datetime NOT NULL,
+	reason varchar(255) NOT NULL DEFAULT '',
+	PRIMARY KEY (containerHost)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
+CREATE TABLE leases (
+	name varchar(64) NOT NULL,
+	holder char(32) NOT NULL,
+	expires datetime NOT NULL,
+	PRIMARY KEY (name)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
+CREATE TABLE pool (
+	id tinyint unsigned NOT NULL,
+	databaseId char(32) NOT NULL,
+	description text,
+	PRIMARY KEY (id)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
+CREATE TABLE sessions (
+	id int unsigned NOT NULL AUTO_INCREMENT,
+	clientIp varchar(45) NOT NULL DEFAULT '',
+	clientUserAgent text NOT NULL DEFAULT (''),
+	identity binary(32),
+	wrpContainerId varchar(64),
+	containerHost varchar(255) NOT NULL,
+	slot smallint unsigned NOT NULL,
+	port smallint unsigned NOT NULL,
+	token varchar(64),
+	nonce char(32),
+	tls boolean NOT NULL DEFAULT 0,
+	state varchar(16) NOT NULL,
+	started datetime NOT NULL,
+	lastUsed datetime,
+	gateway boolean NOT NULL DEFAULT 0,
+	frozen boolean NOT NULL DEFAULT 0,
+	PRIMARY KEY (id),
+	UNIQUE KEY containerHost_AND_port_UNIQUE (containerHost, port),
+	UNIQUE KEY containerHost_AND_slot_UNIQUE (containerHost, slot),
+	UNIQUE KEY identity_UNIQUE (identity),
+	UNIQUE KEY token_UNIQUE (token),
+	UNIQUE KEY wrpContainerId_UNIQUE (wrpContainerId)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
+CREATE TABLE statistics (
+	id int unsigned NOT NULL AUTO_INCREMENT,
+	activeSessions smallint unsigned NOT NULL,
+	containersRunningTotal smallint unsigned NOT NULL,
+	remainingContainersTotal smallint unsigned NOT NULL,
+	containerHostsAvailable smallint unsigned NOT NULL,
+	containersInUsePerHost text NOT NULL,
+	timeOfCapture datetime NOT NULL DEFAULT CURRENT_TIMESTAMP,
+	uniqueClientIps smallint unsigned NOT NULL,
+	PRIMARY KEY (id),
+	KEY timeOfCapture (timeOfCapture DESC)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;

@@ -1,0 +1,54 @@
+-- The tables that all migrations together make. Nothing reads this: it is
+-- written, and compared with databases old and new, by the tests of internal/database.
+
+CREATE TABLE hosts (
+	containerHost TEXT NOT NULL PRIMARY KEY,
+	drainedAt DATETIME NOT NULL,
+	reason TEXT NOT NULL DEFAULT ''
+);
+
+CREATE TABLE leases (
+	name TEXT NOT NULL PRIMARY KEY,
+	holder TEXT NOT NULL,
+	expires DATETIME NOT NULL
+);
+
+CREATE TABLE pool (
+	id INTEGER PRIMARY KEY,
+	databaseId TEXT NOT NULL,
+	description TEXT
+);
+
+CREATE TABLE sessions (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	clientIp TEXT NOT NULL DEFAULT '',
+	clientUserAgent TEXT NOT NULL DEFAULT '',
+	identity BLOB UNIQUE,
+	wrpContainerId TEXT UNIQUE,
+	containerHost TEXT NOT NULL,
+	slot INTEGER NOT NULL,
+	port INTEGER NOT NULL,
+	token TEXT UNIQUE,
+	nonce TEXT,
+	tls BOOLEAN NOT NULL DEFAULT FALSE,
+	state TEXT NOT NULL,
+	started DATETIME NOT NULL,
+	lastUsed DATETIME,
+	gateway BOOLEAN NOT NULL DEFAULT FALSE,
+	frozen BOOLEAN NOT NULL DEFAULT FALSE,
+	UNIQUE (containerHost, slot),
+	UNIQUE (containerHost, port)
+);
+
+CREATE TABLE statistics (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	activeSessions INTEGER NOT NULL,
+	containersRunningTotal INTEGER NOT NULL,
+	remainingContainersTotal INTEGER NOT NULL,
+	containerHostsAvailable INTEGER NOT NULL,
+	containersInUsePerHost TEXT NOT NULL,
+	timeOfCapture DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+	uniqueClientIps INTEGER NOT NULL
+);
+
+CREATE INDEX timeOfCapture ON statistics (timeOfCapture DESC);
