@@ -93,7 +93,7 @@ func orStopped(changed bool, err error) error {
 	return err
 }
 
-// rollBackStart undoes the start of a client's session, and returns what is to be
+// rollBackStart rolls back the start of a client's session, and returns what is to be
 // said about it as a startError.
 func (m *Manager) rollBackStart(ctx context.Context, s *Session, cause error) error {
 	if m.wasStopped(ctx, s) {
@@ -109,7 +109,7 @@ func (m *Manager) wasStopped(ctx context.Context, s *Session) bool {
 	return errors.Is(err, ErrNotFound) || err == nil && now.State == Stopping
 }
 
-// rollBack undoes a start that failed with cause, even if ctx has ended. The row is
+// rollBack rolls back a start that failed with cause, even if ctx has ended. The row is
 // deleted only if the container is proven absent; else it stays, as stopping, for
 // the reaper.
 func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) error {

@@ -218,9 +218,9 @@ func (m *Manager) warmUp(ctx context.Context, s *Session) error {
 	return orStopped(m.store.ConfirmWarm(ctx, s.ID))
 }
 
-// rollBackWarmUp undoes a warm-up that failed with cause, and returns the error to
+// rollBackWarmUp rolls back a warm-up that failed with cause, and returns the error to
 // be reported. If a client has taken the container over, only that client's
-// request may undo anything, and having lost the container is no error.
+// request may roll anything back, and having lost the container is no error.
 func (m *Manager) rollBackWarmUp(ctx context.Context, s *Session, cause error) error {
 	ctx = context.WithoutCancel(ctx)
 	storing, cancel := context.WithTimeout(ctx, m.limits.rollback)

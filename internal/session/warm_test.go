@@ -239,8 +239,8 @@ func TestJoinedWarmUpMayNeverCreate(t *testing.T) {
 	wantContainers(t, k, 1)
 }
 
-// TestFailedWarmUpLeavesTakenSession: only the client that took it over may undo
-// anything.
+// TestFailedWarmUpLeavesTakenSession: only the client that took it over may roll
+// anything back.
 func TestFailedWarmUpLeavesTakenSession(t *testing.T) {
 	k := newKit(t, databasetest.New(t), servicetest.Options{})
 	warmed, release := warmingUpTo(t, k, pretend.OpCreate)
