@@ -14,28 +14,28 @@ import (
 // calm mends everything and looks what one cleanup does then: sessions that
 // nobody uses must go, and what nobody knows. Clients go on meanwhile.
 func (x *torture) calm(ctx context.Context) {
-	x.mendAll()
-	x.programs.tend()
+	x.endAll()
+	x.programs.restart()
 	for i, rec := range x.ledger.alive() {
 		if i%4 == 0 {
-			x.nudge(rec.client, nudge{rushTime, (*client).nap})
+			x.nudge(rec.client, nudge{rushTime, (*client).rest})
 		}
 	}
-	for last := time.Now().Add(napWait); x.naps.count() < wantAsleep && time.Now().Before(last); {
+	for last := time.Now().Add(restWait); x.rests.count() < wantResting && time.Now().Before(last); {
 		time.Sleep(20 * time.Millisecond)
 	}
-	asleep := x.naps.takeAll()
+	resting := x.rests.holdAll()
 	defer func() {
-		for _, n := range asleep {
+		for _, n := range resting {
 			close(n.over)
 		}
 	}()
 	var recs []*record
-	for _, n := range asleep {
+	for _, n := range resting {
 		recs = append(recs, n.rec)
 	}
 	old := time.Now().Add(-orphanGrace - recordGrace)
-	var orphans map[string]box
+	var orphans map[string]container
 	err := again(func() (err error) {
 		if len(recs) > 0 {
 			_, err = x.observer.age(ctx, recs...)
@@ -56,17 +56,17 @@ func (x *torture) calm(ctx context.Context) {
 		x.ledger.violation("I4", about{client: nobody}, "cleanup ends with %d while all is well and says:\n%s", code, out)
 		return
 	}
-	x.idleAreGone(ctx, recs)
-	x.orphansAreGone(ctx, orphans)
-	x.noneSleeps(ctx)
+	x.checkIdleGone(ctx, recs)
+	x.checkOrphansGone(ctx, orphans)
+	x.checkNonePaused(ctx)
 	if x.duration >= longRun {
-		x.refill(ctx, false)
+		x.checkRefilled(ctx, false)
 	}
 }
 
 const (
-	wantAsleep = 2 // clients, to see what becomes of their sessions
-	napWait    = 2 * time.Second
+	wantResting = 2 // clients, to see what becomes of their sessions
+	restWait    = 2 * time.Second
 
 	otherCleanup = 10 * time.Second // that stops a session at the same time
 )
@@ -82,9 +82,9 @@ func again(do func() error) error {
 	return err
 }
 
-// idleAreGone looks for sessions that are still there. Another cleanup may have
+// checkIdleGone looks for sessions that are still there. Another cleanup may have
 // got them first, and be in the middle of it.
-func (x *torture) idleAreGone(ctx context.Context, recs []*record) {
+func (x *torture) checkIdleGone(ctx context.Context, recs []*record) {
 	for _, rec := range recs {
 		left, err := x.left(ctx, rec)
 		for last := time.Now().Add(otherCleanup); err == nil && left != nil && left.State == "stopping" && time.Now().Before(last); {
@@ -117,7 +117,7 @@ func (x *torture) left(ctx context.Context, rec *record) (*row, error) {
 	return &list[0], nil
 }
 
-func (x *torture) orphansAreGone(ctx context.Context, before map[string]box) {
+func (x *torture) checkOrphansGone(ctx context.Context, before map[string]container) {
 	after, err := x.observer.unknown(ctx, time.Now())
 	if err != nil {
 		x.t.Errorf("look for orphans while all is well: %v", err)
@@ -140,11 +140,11 @@ const (
 // its programs, and lets one cleanup put in order what they leave.
 func (x *torture) finish(ctx context.Context) {
 	fmt.Fprintf(x.out, "%5.0fs: all is mended, and looked at\n", x.ledger.now().Seconds())
-	x.mendAll()
+	x.endAll()
 	if err := x.programs.awaitReady(); err != nil {
 		x.ledger.violation("recovery", about{client: nobody}, "%v", err)
 	}
-	x.each(func(c *client) {
+	x.eachClient(func(c *client) {
 		if c.held != nil {
 			c.start(ctx)
 		}
@@ -156,8 +156,8 @@ func (x *torture) finish(ctx context.Context) {
 		}
 	})
 	since := x.lookUnused(ctx)
-	x.refill(ctx, true)
-	x.usesAreWritten(ctx, since)
+	x.checkRefilled(ctx, true)
+	x.checkUseWritten(ctx, since)
 	x.programs.killAll()
 	time.Sleep(max(orphanGrace+recordGrace, x.late-x.ledger.now()))
 	if err := again(func() error { return x.observer.expire(ctx) }); err != nil {
@@ -166,10 +166,10 @@ func (x *torture) finish(ctx context.Context) {
 	if code, out := x.programs.cleanup("--timeout", "10"); code != 0 {
 		x.ledger.violation("the last cleanup", about{client: nobody}, "it ends with %d and says:\n%s", code, out)
 	}
-	x.inOrder(ctx)
-	x.noneSleeps(ctx)
+	x.checkOrder(ctx)
+	x.checkNonePaused(ctx)
 	x.restart()
-	x.each(func(c *client) {
+	x.eachClient(func(c *client) {
 		if c.held != nil {
 			c.mustServe(ctx, "I4", x.ledger.now())
 		}
@@ -178,7 +178,7 @@ func (x *torture) finish(ctx context.Context) {
 	if code, out := x.programs.cleanup("--all"); code != 0 {
 		x.ledger.violation("cleanup --all", about{client: nobody}, "it ends with %d and says:\n%s", code, out)
 	}
-	x.empty(ctx)
+	x.checkEmpty(ctx)
 }
 
 // restart starts the distributors once more where sessions cannot be reached
@@ -189,7 +189,7 @@ func (x *torture) restart() {
 	}
 	tr := x.ledger.begin(killDistributor, "", false)
 	for _, d := range x.programs.distributors {
-		d.hurt, d.respawn = false, time.Now()
+		d.disturbed, d.respawn = false, time.Now()
 		d.env = append(d.env, "WARM_CONTAINERS=0")
 	}
 	if err := x.programs.awaitReady(); err != nil {
@@ -198,7 +198,7 @@ func (x *torture) restart() {
 	x.ledger.finish(tr)
 }
 
-func (x *torture) each(do func(*client)) {
+func (x *torture) eachClient(do func(*client)) {
 	var g errgroup.Group
 	g.SetLimit(parallel)
 	for _, c := range x.clients {
@@ -207,8 +207,8 @@ func (x *torture) each(do func(*client)) {
 	_ = g.Wait() // its functions return no errors
 }
 
-// inOrder looks whether table and hosts agree.
-func (x *torture) inOrder(ctx context.Context) {
+// checkOrder looks whether table and hosts agree.
+func (x *torture) checkOrder(ctx context.Context) {
 	rows, err := x.observer.rows(ctx)
 	if err != nil {
 		x.t.Fatal(err)
@@ -239,12 +239,12 @@ func (x *torture) inOrder(ctx context.Context) {
 			x.ledger.violation("I5", about{nobody, s.Host, s.Token}, "after the last cleanup there is %s, container runs: %t", s, running[s.Host+s.Container])
 		}
 	}
-	fmt.Fprintf(x.out, "after the last cleanup: %d sessions, %d containers, %d orphans, %d leftover rows, %d strangers\n",
-		len(rows), containers, orphans, leftover, len(x.observer.known()))
+	fmt.Fprintf(x.out, "after the last cleanup: %d sessions, %d containers, %d orphans, %d leftover rows, %d foreign containers\n",
+		len(rows), containers, orphans, leftover, len(x.observer.allForeign()))
 }
 
-// empty looks whether nothing is left but the strangers.
-func (x *torture) empty(ctx context.Context) {
+// checkEmpty looks whether nothing is left but the foreign containers.
+func (x *torture) checkEmpty(ctx context.Context) {
 	rows, err := x.observer.rows(ctx)
 	if err != nil {
 		x.t.Fatal(err)

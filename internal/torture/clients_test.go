@@ -31,8 +31,8 @@ type client struct {
 	gateways []string // of the distributors; none: it connects to the hosts
 	visitor  bool     // keeps its session by visits alone
 	rng      *rand.Rand
-	naps     *naps
-	fresh    func(token string) bool // the table says that the session was used just now
+	rests    *rests
+	justUsed func(token string) bool // the table says that the session was used just now
 	nudges   chan nudge
 
 	held  *record       // the session it was told of last; nil: none, or it cannot know
@@ -142,7 +142,7 @@ func (c *client) with(ctx context.Context) {
 	case n < 96:
 		c.shutDown(ctx)
 	default:
-		c.nap(ctx)
+		c.rest(ctx)
 	}
 }
 
@@ -160,7 +160,7 @@ func (c *client) request(ctx context.Context, addr, method string) answer {
 }
 
 // handedOver is what old clients can read, and nothing else.
-var handedOver = regexp.MustCompile(`^<xml><wrpUrl>([0-9.]+:[0-9]+)</wrpUrl><token>([0-9a-f]{40})</token></xml>$`)
+var handedOverXML = regexp.MustCompile(`^<xml><wrpUrl>([0-9.]+:[0-9]+)</wrpUrl><token>([0-9a-f]{40})</token></xml>$`)
 
 func (c *client) roundTrip(ctx context.Context, a *answer, addr, method string) (int, string) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/", http.NoBody)
@@ -182,7 +182,7 @@ func (c *client) roundTrip(ctx context.Context, a *answer, addr, method string) 
 	}
 	if method == http.MethodPut {
 		a.url, a.token = resp.Header.Get("X-Wrp-Url"), resp.Header.Get("X-Wrp-Token")
-		if m := handedOver.FindSubmatch(body); m != nil {
+		if m := handedOverXML.FindSubmatch(body); m != nil {
 			a.url, a.token = string(m[1]), string(m[2])
 		}
 	}
@@ -195,18 +195,18 @@ func (c *client) any() string { return c.addrs[c.rng.IntN(len(c.addrs))] }
 func (c *client) start(ctx context.Context) {
 	before := c.held
 	a := c.request(ctx, c.any(), http.MethodPut)
-	c.judgeStart(a, before)
+	c.checkStart(a, before)
 	c.take(ctx, a)
 }
 
-// judgeStart says whether a PUT may be answered like this by whom held before.
-func (c *client) judgeStart(a answer, before *record) {
+// checkStart says whether a PUT may be answered like this by whom held before.
+func (c *client) checkStart(a answer, before *record) {
 	wrong := func(rule, format string, args ...any) {
 		c.ledger.violation(rule, about{c.number, address(a.url), a.token}, "client %d: PUT = %s: %s", c.number, a, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case a.code == http.StatusServiceUnavailable && strings.Contains(a.body, "stopped while it started"):
-		if a.begin > c.loose && !c.ledger.shaken(a.begin, a.end) {
+		if a.begin > c.loose && !c.ledger.disturbed(a.begin, a.end) {
 			wrong("I3", "nobody stopped it, a start under way is its starter's")
 		}
 		return
@@ -222,7 +222,7 @@ func (c *client) judgeStart(a answer, before *record) {
 		wrong("the contract", "it does not say where the session is")
 		return
 	}
-	if rec := c.ledger.given(c.number, a.url, a.token); rec.client != c.number {
+	if rec := c.ledger.handedOver(c.number, a.url, a.token); rec.client != c.number {
 		wrong("I2", "it is the session of client %d", rec.client)
 	} else if a.code == http.StatusAccepted && c.ledger.deadBefore(rec, a.begin) {
 		wrong("I3", "its container was dead before it was asked for")
@@ -244,8 +244,8 @@ func (c *client) take(ctx context.Context, a answer) {
 		c.wait = longWait // as people do who are told to try again later
 		return
 	}
-	rec := c.ledger.given(c.number, a.url, a.token)
-	c.ledger.used(rec, a.begin)
+	rec := c.ledger.handedOver(c.number, a.url, a.token)
+	c.ledger.noteUsed(rec, a.begin)
 	c.ledger.set(func() {
 		if rec.ended == 0 && rec.settled > 0 && a.begin > rec.settled {
 			rec.deleted = false // its end was asked for in vain
@@ -266,7 +266,7 @@ func (c *client) look(ctx context.Context) { c.mustServe(ctx, "I4", c.ledger.now
 // mustServe checks that the session's WRP answers, or that it is known why not.
 func (c *client) mustServe(ctx context.Context, rule string, since time.Duration) {
 	if len(c.gateways) > 0 {
-		c.mustPass(ctx, since)
+		c.mustServePrivately(ctx, since)
 		return
 	}
 	rec := c.held
@@ -289,7 +289,7 @@ func (c *client) mustServe(ctx context.Context, rule string, since time.Duration
 	case code == http.StatusOK:
 	case excuse != "":
 		c.held = nil
-	case !c.ledger.cutOff(c.ledger.hostOf(rec), since, c.ledger.now()) && !c.ledger.isStunned(rec):
+	case !c.ledger.cutOff(c.ledger.hostOf(rec), since, c.ledger.now()) && !c.ledger.isPaused(rec):
 		c.ledger.violation(rule, rec.about, "client %d: WRP on %s, token %.8s = %d %v, and nobody ended it", c.number, rec.url, rec.token, code, err)
 		c.held = nil
 	}
@@ -298,7 +298,7 @@ func (c *client) mustServe(ctx context.Context, rule string, since time.Duration
 // visit asks a session's WRP for its page, through any gateway if there are some.
 func (c *client) visit(ctx context.Context, rec *record) int {
 	if len(c.gateways) > 0 {
-		return c.pass(ctx, c.gateways[c.rng.IntN(len(c.gateways))], "/", rec).code
+		return c.exchange(ctx, c.gateways[c.rng.IntN(len(c.gateways))], "/", rec).code
 	}
 	code, _ := visit(ctx, rec)
 	return code
@@ -334,8 +334,8 @@ func (c *client) extend(ctx context.Context) {
 	if a.code != 0 && a.code != http.StatusNoContent && a.code != http.StatusServiceUnavailable {
 		c.ledger.violation("the contract", c.about(), "client %d: HEAD = %s", c.number, a)
 	}
-	if rec != nil && a.code == http.StatusNoContent && c.ledger.isAged(rec) && c.fresh(rec.token) {
-		c.ledger.used(rec, a.begin)
+	if rec != nil && a.code == http.StatusNoContent && c.ledger.isAged(rec) && c.justUsed(rec.token) {
+		c.ledger.noteUsed(rec, a.begin)
 	}
 }
 
@@ -360,7 +360,7 @@ func (c *client) end(ctx context.Context) {
 	default:
 		c.ledger.violation("the contract", c.about(), "client %d: DELETE = %s", c.number, a)
 	}
-	if rec == nil || why != "" || c.ledger.mishap(rec) != "" {
+	if rec == nil || why != "" || c.ledger.accident(rec) != "" {
 		return
 	}
 	c.ledger.set(func() { rec.ended = a.end })
@@ -400,7 +400,7 @@ func (c *client) startMany(ctx context.Context, n int, later time.Duration) {
 	wg.Wait()
 	var told []answer
 	for _, a := range answers {
-		c.judgeStart(a, before)
+		c.checkStart(a, before)
 		if a.token != "" {
 			told = append(told, a)
 		}
@@ -409,9 +409,9 @@ func (c *client) startMany(ctx context.Context, n int, later time.Duration) {
 		c.wait = longWait
 		return
 	}
-	first := c.ledger.given(c.number, told[0].url, told[0].token)
+	first := c.ledger.handedOver(c.number, told[0].url, told[0].token)
 	for _, a := range told {
-		other := c.ledger.given(c.number, a.url, a.token)
+		other := c.ledger.handedOver(c.number, a.url, a.token)
 		if other != first && c.ledger.excuse(first) == "" && c.ledger.excuse(other) == "" {
 			c.ledger.violation("I2", first.about, "client %d: PUTs at once gave it %s and %s", c.number, told[0], a)
 		}
@@ -440,7 +440,7 @@ func (c *client) startAndEnd(ctx context.Context) {
 		c.loose = ended.end + looseTime
 	}
 	if started.token != "" {
-		rec := c.ledger.given(c.number, started.url, started.token)
+		rec := c.ledger.handedOver(c.number, started.url, started.token)
 		c.ledger.set(func() { rec.deleted, rec.settled = true, 0 })
 		if ended.code != 0 {
 			c.settle(rec, max(started.end, ended.end))
@@ -486,22 +486,22 @@ func (c *client) shutDown(ctx context.Context) {
 	if code, _ := visit(ctx, c.held); code != http.StatusOK {
 		return // it would be another's
 	}
-	c.ledger.kill(c.held.token, c.held.host, "/shutdown/")
+	c.ledger.noteKilled(c.held.token, c.held.host, "/shutdown/")
 	_, _ = get(ctx, "http://"+c.held.url+"/shutdown/", "") // how it ends is looked at later
 }
 
-// nap does nothing for a while, or longer if the torture wants to see what
+// rest does nothing for a while, or longer if the torture wants to see what
 // becomes of a session that nobody uses.
-func (c *client) nap(ctx context.Context) {
+func (c *client) rest(ctx context.Context) {
 	if c.held == nil {
 		return
 	}
-	n := c.naps.begin(c.held)
+	n := c.rests.begin(c.held)
 	select {
 	case <-ctx.Done():
 	case <-n.over:
 	case <-time.After(time.Duration(500+c.rng.IntN(2500)) * time.Millisecond):
-		if !c.naps.wake(n) {
+		if !c.rests.end(n) {
 			select {
 			case <-n.over:
 			case <-ctx.Done():
@@ -510,47 +510,47 @@ func (c *client) nap(ctx context.Context) {
 	}
 }
 
-// naps are the clients that do nothing just now. It is safe for concurrent use.
-type naps struct {
+// rests are the clients that do nothing just now. It is safe for concurrent use.
+type rests struct {
 	mu   sync.Mutex
-	list map[*nap]bool
+	list map[*rest]bool
 }
 
-type nap struct {
+type rest struct {
 	rec  *record
 	over chan struct{} // closed by who has taken it
 }
 
-func (n *naps) begin(rec *record) *nap {
+func (n *rests) begin(rec *record) *rest {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.list == nil {
-		n.list = make(map[*nap]bool)
+		n.list = make(map[*rest]bool)
 	}
-	p := &nap{rec, make(chan struct{})}
+	p := &rest{rec, make(chan struct{})}
 	n.list[p] = true
 	return p
 }
 
-// wake ends a nap, unless it was taken.
-func (n *naps) wake(p *nap) bool {
+// end ends a nap, unless it was taken.
+func (n *rests) end(p *rest) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	defer delete(n.list, p)
 	return n.list[p]
 }
 
-func (n *naps) count() int {
+func (n *rests) count() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return len(n.list)
 }
 
-// takeAll makes all naps last until their channels are closed.
-func (n *naps) takeAll() []*nap {
+// holdAll makes all naps last until their channels are closed.
+func (n *rests) holdAll() []*rest {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var all []*nap
+	var all []*rest
 	for p := range n.list {
 		all = append(all, p)
 	}

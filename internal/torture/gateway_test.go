@@ -18,31 +18,31 @@ import (
 const (
 	visitors = 4 // one of so many clients keeps its session by visits alone
 
-	passPause = 300 * time.Millisecond
-	passTime  = 20 * time.Second // that a client goes on trying
-	quietTime = 6 * time.Second  // after which nothing of a trouble is left
-	sleepy    = 40               // seconds, more than FREEZE_AFTER, less than a session may be idle
-	unused    = 300              // seconds, less than a session may be idle
+	exchangePause    = 300 * time.Millisecond
+	exchangePatience = 20 * time.Second // that a client goes on trying
+	quietTime        = 6 * time.Second  // after which nothing of a trouble is left
+	unusedTooShort   = 40               // seconds, more than FREEZE_AFTER, less than a session may be idle
+	unused           = 300              // seconds, less than a session may be idle
 
 	anotherUse = 2 * time.Second // after the one before
 )
 
-// A passage is what came of a request through a gateway.
-type passage struct {
+// A exchange is what came of a request through a gateway.
+type exchange struct {
 	gateway    string
 	code       int    // zero: no answer came
 	body       string // the beginning
-	who        string // which container says that it answers
+	container  string // which container says that it answers
 	err        error
 	begin, end time.Duration
 }
 
-func (p passage) String() string {
+func (p exchange) String() string {
 	return fmt.Sprintf("%s = %d %v %.200q", p.gateway, p.code, p.err, p.body)
 }
 
 // denies reports whether the gateway says that there is no such session.
-func (p passage) denies() bool {
+func (p exchange) denies() bool {
 	switch p.code {
 	case http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusGone:
 		return true
@@ -50,20 +50,20 @@ func (p passage) denies() bool {
 	return strings.Contains(p.body, "has just ended")
 }
 
-// pass asks for a path of a session's WRP through a gateway.
-func (c *client) pass(ctx context.Context, gateway, path string, rec *record) passage {
-	p := passage{gateway: gateway, begin: c.ledger.now()}
+// exchange asks for a path of a session's WRP through a gateway.
+func (c *client) exchange(ctx context.Context, gateway, path string, rec *record) exchange {
+	p := exchange{gateway: gateway, begin: c.ledger.now()}
 	p.code, p.body, p.err = c.askGateway(ctx, &p, path, rec.token)
 	p.end = c.ledger.now()
 	c.ledger.count("visits", fmt.Sprint(p.code))
 	c.ledger.add(p.begin, about{client: c.number, token: rec.token}, "client %d: GET %s of %.8s at %s", c.number, path, rec.token, p)
 	if p.code == http.StatusOK {
-		c.ledger.face(rec, p)
+		c.ledger.answeredBy(rec, p)
 	}
 	return p
 }
 
-func (c *client) askGateway(ctx context.Context, p *passage, path, token string) (int, string, error) {
+func (c *client) askGateway(ctx context.Context, p *exchange, path, token string) (int, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, visitTime)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.gateway+"/", http.NoBody)
@@ -77,7 +77,7 @@ func (c *client) askGateway(ctx context.Context, p *passage, path, token string)
 		return 0, "", err
 	}
 	defer resp.Body.Close()
-	p.who = resp.Header.Get("X-Standin")
+	p.container = resp.Header.Get("X-Standin")
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
 	if err != nil {
 		return 0, "", fmt.Errorf("cut off after %s: %w", resp.Status, err)
@@ -85,31 +85,31 @@ func (c *client) askGateway(ctx context.Context, p *passage, path, token string)
 	return resp.StatusCode, string(body), nil
 }
 
-// face notes which container answers for a token. It must always be the same,
+// answeredBy notes which container answers for a token. It must always be the same,
 // and answer for no other.
-func (l *ledger) face(rec *record, p passage) {
+func (l *ledger) answeredBy(rec *record, p exchange) {
 	l.mu.Lock()
-	token, who := l.faces[p.who], l.faces[rec.token]
-	l.faces[p.who], l.faces[rec.token] = rec.token, p.who
+	token, who := l.answerers[p.container], l.answerers[rec.token]
+	l.answerers[p.container], l.answerers[rec.token] = rec.token, p.container
 	container := l.rows[rec.token].Container
 	l.mu.Unlock()
-	if token != "" && token != rec.token || who != "" && who != p.who || p.who == "" || !strings.HasPrefix(container, p.who) && container != "" {
+	if token != "" && token != rec.token || who != "" && who != p.container || p.container == "" || !strings.HasPrefix(container, p.container) && container != "" {
 		l.violation("G1", rec.about, "client %d: token %.8s is answered by %q, before by %q; its container is %.12s, and that one answered for %.8s",
-			rec.client, rec.token, p.who, who, container, token)
+			rec.client, rec.token, p.container, who, container, token)
 	}
 }
 
-// mustPass checks that any gateway shows the session, or that it is known why
+// mustServePrivately checks that any gateway shows the session, or that it is known why
 // not. A dead gateway is no excuse for the other.
-func (c *client) mustPass(ctx context.Context, since time.Duration) {
+func (c *client) mustServePrivately(ctx context.Context, since time.Duration) {
 	rec := c.held
 	wrong := make(map[string]time.Duration) // gateways that had no excuse, since when
 	for n := c.rng.IntN(len(c.gateways)); ctx.Err() == nil; n++ {
-		p := c.pass(ctx, c.gateways[n%len(c.gateways)], "/", rec)
+		p := c.exchange(ctx, c.gateways[n%len(c.gateways)], "/", rec)
 		excuse := c.ledger.excuse(rec)
 		switch {
 		case p.code == http.StatusOK:
-			c.passed(rec, p)
+			c.noteUse(rec, p)
 			return
 		case ctx.Err() != nil:
 			return
@@ -121,7 +121,7 @@ func (c *client) mustPass(ctx context.Context, since time.Duration) {
 			c.ledger.violation("G1", rec.about, "client %d: token %.8s at %s, and nobody ended it", c.number, rec.token, p)
 			c.held = nil
 			return
-		case c.ledger.cutOff(c.ledger.hostOf(rec), since, p.end), p.end > since+passTime:
+		case c.ledger.cutOff(c.ledger.hostOf(rec), since, p.end), p.end > since+exchangePatience:
 			c.ledger.count("visits", "given up")
 			return
 		case !c.ledger.quiet(c.ledger.hostOf(rec), p):
@@ -135,26 +135,26 @@ func (c *client) mustPass(ctx context.Context, since time.Duration) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(passPause):
+		case <-time.After(exchangePause):
 		}
 	}
 }
 
 // quiet reports whether nothing disturbed the way through any gateway, neither
 // then nor just before.
-func (l *ledger) quiet(host string, p passage) bool {
+func (l *ledger) quiet(host string, p exchange) bool {
 	from := p.begin - quietTime
-	return !l.shaken(from, p.end) && !l.troubled(from, p.end, func(tr *trouble) bool {
+	return !l.disturbed(from, p.end) && !l.troubled(from, p.end, func(tr *trouble) bool {
 		reaches := tr.kind != "connections dropped" && tr.kind != "sshd frozen" && tr.kind != "engine frozen" && tr.kind != "slow engine"
 		return (tr.cutsOff || !reaches) && (host == "" || tr.host == address(host))
 	})
 }
 
-// passed notes that a visit was use. One that is not written down yet does not
+// noteUse notes that a visit was use. One that is not written down yet does not
 // help a session that was made to look idle; the table tells.
-func (c *client) passed(rec *record, p passage) {
-	if c.ledger.isAged(rec) && c.fresh(rec.token) {
-		c.ledger.used(rec, p.begin)
+func (c *client) noteUse(rec *record, p exchange) {
+	if c.ledger.isAged(rec) && c.justUsed(rec.token) {
+		c.ledger.noteUsed(rec, p.begin)
 	}
 }
 
@@ -170,7 +170,7 @@ func (c *client) withVisits(ctx context.Context) {
 	case n < 87:
 		c.shutDown(ctx)
 	default:
-		c.nap(ctx)
+		c.rest(ctx)
 	}
 }
 
@@ -207,21 +207,21 @@ func (c *client) leave(ctx context.Context) {
 func (c *client) tryToShutDown(ctx context.Context) {
 	paths := []string{"/shutdown/", "/shutdown", "//shutdown/", "/x/../shutdown/", "/%73hutdown/", "/./shutdown/", "/shutdown/x", "/SHUTDOWN/"}
 	path := paths[c.rng.IntN(len(paths))]
-	p := c.pass(ctx, c.gateways[c.rng.IntN(len(c.gateways))], path, c.held)
+	p := c.exchange(ctx, c.gateways[c.rng.IntN(len(c.gateways))], path, c.held)
 	if strings.Contains(p.body, "stand-in shuts down") {
 		c.ledger.violation("G1", c.held.about, "client %d: GET %s ends the container: %s", c.number, path, p)
 	}
-	c.mustPass(ctx, p.begin)
+	c.mustServePrivately(ctx, p.begin)
 }
 
-// letDoze makes sessions look as if nobody had used them for longer than it takes
+// lookUnusedBriefly makes sessions look as if nobody had used them for longer than it takes
 // to freeze them, and shorter than it takes to end them.
-func (x *torture) letDoze(ctx context.Context, s step) bool {
+func (x *torture) lookUnusedBriefly(ctx context.Context, s action) bool {
 	recs := x.ledger.alive()
 	if s.size%2 == 0 {
 		recs = recs[:len(recs)/2]
 	}
-	return len(recs) > 0 && x.observer.setUnused(ctx, sleepy, recs) == nil
+	return len(recs) > 0 && x.observer.setUnused(ctx, unusedTooShort, recs) == nil
 }
 
 // setUnused makes time pass for sessions that were used.
@@ -240,16 +240,16 @@ func (o *observer) setUnused(ctx context.Context, seconds int, recs []*record) e
 	return err
 }
 
-// noneSleeps looks for containers that are paused though their rows do not say
+// checkNonePaused looks for containers that are paused though their rows do not say
 // so, in two readings. Cleanup has just mended what those left who died over it.
-func (x *torture) noneSleeps(ctx context.Context) {
-	first := asleep(x.observer.read(ctx))
+func (x *torture) checkNonePaused(ctx context.Context) {
+	first := pausedUnnoticed(x.observer.read(ctx))
 	if len(first) == 0 {
 		x.ledger.count("checks", "nobody sleeps unnoticed")
 		return
 	}
 	time.Sleep(secondLook)
-	second := asleep(x.observer.read(ctx))
+	second := pausedUnnoticed(x.observer.read(ctx))
 	for id, s := range first {
 		if _, still := second[id]; still {
 			x.ledger.violation("G2", about{nobody, s.Host, s.Token}, "%s: its container %.12s is paused, and the row does not say so", s, s.Container)
@@ -257,9 +257,9 @@ func (x *torture) noneSleeps(ctx context.Context) {
 	}
 }
 
-// asleep returns the sessions in a reading whose containers are paused, by
+// pausedUnnoticed returns the sessions in a reading whose containers are paused, by
 // container, and whose rows did not say so before and after.
-func asleep(r reading) map[string]row {
+func pausedUnnoticed(r reading) map[string]row {
 	found := make(map[string]row)
 	if !r.rows {
 		return found
@@ -269,7 +269,7 @@ func asleep(r reading) map[string]row {
 		awake[s.Container] = s.State == "running" && !s.Frozen
 	}
 	for _, s := range r.after {
-		for _, b := range r.boxes[s.Host] {
+		for _, b := range r.containers[s.Host] {
 			if b.ID == s.Container && b.Paused && awake[b.ID] && s.State == "running" && !s.Frozen {
 				found[b.ID] = s
 			}
@@ -289,9 +289,9 @@ func (x *torture) lookUnused(ctx context.Context) time.Duration {
 	return x.ledger.now()
 }
 
-// usesAreWritten visits all sessions, which look unused since then, through one
+// checkUseWritten visits all sessions, which look unused since then, through one
 // gateway and stops it, after which the table must know.
-func (x *torture) usesAreWritten(ctx context.Context, since time.Duration) {
+func (x *torture) checkUseWritten(ctx context.Context, since time.Duration) {
 	if !x.gateway {
 		return
 	}
@@ -300,8 +300,8 @@ func (x *torture) usesAreWritten(ctx context.Context, since time.Duration) {
 	d := x.programs.distributors[0]
 	begin := x.ledger.now()
 	visited := make([]bool, len(x.clients))
-	x.each(func(c *client) {
-		visited[c.number] = c.held != nil && c.pass(ctx, d.gateway, "/", c.held).code == http.StatusOK
+	x.eachClient(func(c *client) {
+		visited[c.number] = c.held != nil && c.exchange(ctx, d.gateway, "/", c.held).code == http.StatusOK
 	})
 	if err := x.programs.stop(d); err != nil {
 		x.t.Error(err)
@@ -312,7 +312,7 @@ func (x *torture) usesAreWritten(ctx context.Context, since time.Duration) {
 			continue
 		}
 		x.ledger.count("checks", "use is written down")
-		if !x.observer.fresh(ctx, c.held.token) && x.ledger.excuse(c.held) == "" {
+		if !x.observer.justUsed(ctx, c.held.token) && x.ledger.excuse(c.held) == "" {
 			x.ledger.violation("G2", c.held.about, "client %d used its session %.8s through %s, which has ended in order and did not write that down", c.number, c.held.token, d.name)
 		}
 	}
@@ -320,7 +320,7 @@ func (x *torture) usesAreWritten(ctx context.Context, since time.Duration) {
 
 // stop ends a daemon for good as a service manager does.
 func (p *programs) stop(d *daemon) error {
-	d.hurt = true
+	d.disturbed = true
 	if d.proc == nil {
 		return errors.New(d.name + " does not run though all is well")
 	}

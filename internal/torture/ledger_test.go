@@ -29,7 +29,7 @@ type ledger struct {
 	rows       map[string]row           // as they were seen last, by token
 	waiting    map[string]time.Duration // since when containers were seen to wait, by token
 	refusals   []refusal                // that were not looked at yet
-	faces      map[string]string        // which container answered for a token, and the other way round
+	answerers  map[string]string        // which container answered for a token, and the other way round
 	counts     map[string]map[string]int
 	violations int
 }
@@ -38,7 +38,7 @@ func newLedger(out io.Writer) *ledger {
 	return &ledger{
 		began: time.Now(), out: out, logs: func(int64) []string { return nil }, said: func(string) string { return "" },
 		records: make(map[string]*record), rows: make(map[string]row),
-		waiting: make(map[string]time.Duration), faces: make(map[string]string),
+		waiting: make(map[string]time.Duration), answerers: make(map[string]string),
 		counts: make(map[string]map[string]int),
 	}
 }
@@ -82,7 +82,7 @@ type record struct {
 	url     string        // empty: no client was told of it
 	killed  bool          // its container was ended behind the service's back
 	dead    time.Duration // when that was done; zero: not yet
-	stunned bool          // its container was paused behind the service's back
+	paused  bool          // its container was paused behind the service's back
 	aged    time.Duration // since when it counts as idle; zero: it does not
 	deleted bool          // its client asked for its end
 	settled time.Duration // when all its client's requests for that were answered; zero: not all were
@@ -174,16 +174,16 @@ func (l *ledger) cutOff(host string, from, to time.Duration) bool {
 	return l.troubled(from, to, func(tr *trouble) bool { return tr.cutsOff && (host == "" || tr.host == address(host)) })
 }
 
-// shaken reports whether a distributor or the database was disturbed between two
+// disturbed reports whether a distributor or the database was disturbed between two
 // times, so that what was done may not have been known to be done.
-func (l *ledger) shaken(from, to time.Duration) bool {
+func (l *ledger) disturbed(from, to time.Duration) bool {
 	return l.troubled(from, to, func(tr *trouble) bool {
 		return slices.Contains([]string{killDistributor, stopDistributor, freezeDistributor, killDatabase, stopDatabase, freezeDatabase}, tr.kind)
 	})
 }
 
-// given returns the record of a session that a client was told of.
-func (l *ledger) given(client int, url, token string) *record {
+// handedOver returns the record of a session that a client was told of.
+func (l *ledger) handedOver(client int, url, token string) *record {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	rec := l.record(token)
@@ -209,9 +209,9 @@ func (l *ledger) record(token string) *record {
 	return rec
 }
 
-// kill notes, before it is done, that a container is ended behind the
+// noteKilled notes, before it is done, that a container is ended behind the
 // service's back.
-func (l *ledger) kill(token, host, how string) {
+func (l *ledger) noteKilled(token, host, how string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	rec := l.record(token)
@@ -235,7 +235,7 @@ func (l *ledger) set(change func()) {
 
 // excuse says why it is no wonder that a session has ended. None: it is wrong.
 func (l *ledger) excuse(rec *record) string {
-	if why := l.mishap(rec); why != "" {
+	if why := l.accident(rec); why != "" {
 		return why
 	}
 	l.mu.Lock()
@@ -246,8 +246,8 @@ func (l *ledger) excuse(rec *record) string {
 	return ""
 }
 
-// mishap is an excuse that its client has nothing to do with.
-func (l *ledger) mishap(rec *record) string {
+// accident is an excuse that its client has nothing to do with.
+func (l *ledger) accident(rec *record) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -259,9 +259,9 @@ func (l *ledger) mishap(rec *record) string {
 	return ""
 }
 
-// age notes that sessions are about to be made to look idle, and returns what
+// noteAged notes that sessions are about to be made to look idle, and returns what
 // to call when that is done.
-func (l *ledger) age(recs ...*record) (done func()) {
+func (l *ledger) noteAged(recs ...*record) (done func()) {
 	set := func(when time.Duration) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -274,9 +274,9 @@ func (l *ledger) age(recs ...*record) (done func()) {
 	return func() { set(l.now()) }
 }
 
-// used notes that a session was used by a request that began at that time:
+// noteUsed notes that a session was used by a request that began at that time:
 // from then on it must be let be.
-func (l *ledger) used(rec *record, begin time.Duration) {
+func (l *ledger) noteUsed(rec *record, begin time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if begin > rec.aged {
@@ -320,20 +320,20 @@ func (l *ledger) endedBefore(rec *record, when time.Duration) bool {
 	return rec.ended > 0 && rec.ended < when
 }
 
-// saw remembers a row, and writes down what has changed.
-func (l *ledger) saw(s row) {
+// noteRow remembers a row, and writes down what has changed.
+func (l *ledger) noteRow(s row) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	before := l.rows[s.Token]
 	if before.String() != s.String() {
 		l.rows[s.Token] = s
-		l.sawChange(before, s)
+		l.noteChange(before, s)
 		l.events = append(l.events, event{l.now(), l.now(), about{nobody, "", s.Token}, fmt.Sprintf("seen: %s, container %.12s", s, s.Container)})
 	}
 }
 
-// sawChange notes what follows from a change of a row. The mutex is held.
-func (l *ledger) sawChange(before, now row) {
+// noteChange notes what follows from a change of a row. The mutex is held.
+func (l *ledger) noteChange(before, now row) {
 	if rec := l.records[now.Token]; rec != nil {
 		rec.host = address(now.Host)
 	}
@@ -353,7 +353,7 @@ func (l *ledger) sawChange(before, now row) {
 const (
 	historyLength = 40 * time.Second
 	historyLines  = 60
-	told          = 3 // violations whose history is printed
+	printed       = 3 // violations whose history is printed
 )
 
 // violation says what is wrong, and all that is known of how it came.
@@ -361,7 +361,7 @@ func (l *ledger) violation(rule string, a about, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.violations++
-	if l.violations > told {
+	if l.violations > printed {
 		return
 	}
 	now := l.now()

@@ -26,8 +26,8 @@ type observer struct {
 	ledger *ledger
 	judge  *judge // of run alone
 
-	mu        sync.Mutex // guards strangers
-	strangers []stranger
+	mu      sync.Mutex // guards foreign
+	foreign []foreignContainer
 }
 
 func newObserver(l *ledger, server *mysql.Config, hosts []host, limits []int, exact bool) (*observer, error) {
@@ -42,9 +42,9 @@ func newObserver(l *ledger, server *mysql.Config, hosts []host, limits []int, ex
 	o := &observer{db: sqlx.NewDb(sql.OpenDB(connector), "mysql"), hosts: hosts, ledger: l}
 	o.judge = &judge{
 		limits: make(map[string]int), exact: exact, killed: l.wasKilled,
-		shaken: func(at time.Time) bool {
+		disturbed: func(at time.Time) bool {
 			since := at.Sub(l.began)
-			return l.shaken(since-confirmSlack, since+confirmSlack)
+			return l.disturbed(since-confirmSlack, since+confirmSlack)
 		},
 	}
 	for i, h := range hosts {
@@ -88,7 +88,7 @@ func (o *observer) run(ctx context.Context) {
 }
 
 func (o *observer) read(ctx context.Context) reading {
-	r := reading{at: time.Now(), boxes: make(map[string][]box), strangers: o.known()}
+	r := reading{at: time.Now(), containers: make(map[string][]container), foreign: o.allForeign()}
 	var errBefore, errAfter error
 	r.before, errBefore = o.rows(ctx)
 	var mu sync.Mutex
@@ -98,7 +98,7 @@ func (o *observer) read(ctx context.Context) reading {
 			if boxes, err := h.Look(); err == nil {
 				mu.Lock()
 				defer mu.Unlock()
-				r.boxes[h.Entry().SSH] = boxes
+				r.containers[h.Entry().SSH] = boxes
 			}
 		})
 	}
@@ -120,7 +120,7 @@ func (o *observer) rows(ctx context.Context) ([]row, error) {
 			COALESCE(wrpContainerId, '') AS wrpContainerId, COALESCE(HEX(identity), '') AS identity, started, frozen
 		FROM sessions ORDER BY id`)
 	for _, s := range list {
-		o.ledger.saw(s)
+		o.ledger.noteRow(s)
 	}
 	if err == nil {
 		o.ledger.settle(asked, list)
@@ -128,36 +128,36 @@ func (o *observer) rows(ctx context.Context) ([]row, error) {
 	return list, err
 }
 
-// known returns the strangers.
-func (o *observer) known() []stranger {
+// allForeign returns the foreign containers.
+func (o *observer) allForeign() []foreignContainer {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return append([]stranger{}, o.strangers...)
+	return append([]foreignContainer{}, o.foreign...)
 }
 
-// meet puts a stranger on a host, which must be there from then on.
-func (o *observer) meet(h host, name string, labels map[string]string, port int) error {
-	id, err := h.Stranger(name, labels, port)
+// addForeign puts a foreign container on a host; it must run from then on.
+func (o *observer) addForeign(h host, name string, labels map[string]string, port int) error {
+	id, err := h.Foreign(name, labels, port)
 	if err != nil {
 		return err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.strangers = append(o.strangers, stranger{h.Entry().SSH, id, name, port})
+	o.foreign = append(o.foreign, foreignContainer{h.Entry().SSH, id, name, port})
 	return nil
 }
 
 // ours returns all containers of ours on all hosts, by host. All hosts must be
 // well.
-func (o *observer) ours() (map[string][]box, error) {
-	found := make(map[string][]box)
+func (o *observer) ours() (map[string][]container, error) {
+	found := make(map[string][]container)
 	for _, h := range o.hosts {
 		boxes, err := h.Look()
 		if err != nil {
 			return nil, fmt.Errorf("look at %s: %w", h.Entry().SSH, err)
 		}
 		for _, b := range boxes {
-			if b.Database == o.judge.databaseID {
+			if b.DatabaseID == o.judge.databaseID {
 				found[h.Entry().SSH] = append(found[h.Entry().SSH], b)
 			}
 		}
@@ -167,7 +167,7 @@ func (o *observer) ours() (map[string][]box, error) {
 
 // unknown returns the containers of ours that have no row and were made before
 // a time.
-func (o *observer) unknown(ctx context.Context, before time.Time) (map[string]box, error) {
+func (o *observer) unknown(ctx context.Context, before time.Time) (map[string]container, error) {
 	first, err := o.rows(ctx)
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func (o *observer) unknown(ctx context.Context, before time.Time) (map[string]bo
 	for _, s := range append(first, second...) {
 		rows[s.ID] = true
 	}
-	orphans := make(map[string]box)
+	orphans := make(map[string]container)
 	for host, boxes := range ours {
 		for _, b := range boxes {
 			if !rows[b.Session] && b.Created.Before(before) {
@@ -195,9 +195,9 @@ func (o *observer) unknown(ctx context.Context, before time.Time) (map[string]bo
 	return orphans, nil
 }
 
-// fresh reports whether the table says that a session runs and was used just
+// justUsed reports whether the table says that a session runs and was used just
 // now.
-func (o *observer) fresh(ctx context.Context, token string) bool {
+func (o *observer) justUsed(ctx context.Context, token string) bool {
 	var n int
 	err := o.db.GetContext(ctx, &n, `
 		SELECT COUNT(*) FROM sessions WHERE token = ? AND state = 'running' AND lastUsed > UTC_TIMESTAMP() - INTERVAL 1 MINUTE`, token)
@@ -207,7 +207,7 @@ func (o *observer) fresh(ctx context.Context, token string) bool {
 // age makes sessions look as if nobody had used them for eleven minutes, and
 // returns how many of them still ran.
 func (o *observer) age(ctx context.Context, recs ...*record) (int64, error) {
-	done := o.ledger.age(recs...)
+	done := o.ledger.noteAged(recs...)
 	defer done()
 	var tokens []string
 	for _, rec := range recs {

@@ -29,12 +29,12 @@ func (h pretendHost) Entry() entry {
 	return entry{address, h.SSHAddr(), h.User(), h.ClientKeyPEM(), h.KnownHostsLine()}
 }
 
-func (h pretendHost) Look() ([]box, error) {
-	var list []box
+func (h pretendHost) Look() ([]container, error) {
+	var list []container
 	for _, c := range h.Containers() {
-		session, _ := strconv.ParseInt(c.Labels[labelSession], 10, 64) // strangers' may be anything
-		list = append(list, box{
-			ID: c.ID, Name: c.Name, Database: c.Labels[labelDatabase], Session: session,
+		session, _ := strconv.ParseInt(c.Labels[labelSession], 10, 64) // foreign ones may have anything
+		list = append(list, container{
+			ID: c.ID, Name: c.Name, DatabaseID: c.Labels[labelDatabase], Session: session,
 			Token: tokenOf(c.Cmd), Created: c.Created, Running: c.Running, Paused: c.Paused,
 		})
 	}
@@ -53,7 +53,7 @@ func (h pretendHost) Pause(ids ...string) {
 	}
 }
 
-func (h pretendHost) Stranger(name string, labels map[string]string, port int) (string, error) {
+func (h pretendHost) Foreign(name string, labels map[string]string, port int) (string, error) {
 	c, err := h.StrangerContainer(name, labels, port)
 	return c.ID, err
 }
@@ -83,7 +83,7 @@ func (h pretendHost) Kinds() []kind {
 // tooLate is longer than a start may take.
 const tooLate = startTimeout + 2*time.Second
 
-func (h pretendHost) Hurt(kind string, size int) (func(), error) {
+func (h pretendHost) Disturb(kind string, size int) (func(), error) {
 	delay := func(d time.Duration, ops ...string) (func(), error) {
 		for _, op := range ops {
 			h.SetDelay(op, d)

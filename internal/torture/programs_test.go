@@ -39,7 +39,7 @@ type programs struct {
 	env    []string
 
 	distributors []*daemon
-	sweeper      *daemon // a cleanup that stays
+	repeating    *daemon // a cleanup that stays
 
 	mu  sync.Mutex // guards all
 	all []*proctest.Process
@@ -53,9 +53,9 @@ type daemon struct {
 	addr    string // host:port of a distributor
 	gateway string // host:port of its gateway; empty: it has none
 
-	proc    *proctest.Process // nil: not running
-	hurt    bool              // someone is at it
-	respawn time.Time         // not before
+	proc      *proctest.Process // nil: not running
+	disturbed bool              // someone is at it
+	respawn   time.Time         // not before
 }
 
 // newPrograms builds the commands and writes their configuration.
@@ -94,7 +94,7 @@ func newPrograms(t *testing.T, l *ledger, o options, db *mysql.Config, hosts []h
 		}
 		p.distributors = append(p.distributors, d)
 	}
-	p.sweeper = &daemon{name: "cleanup that stays", args: []string{"cleanup", "--every", "2s"}, env: []string{"DATA_DIR=" + t.TempDir()}}
+	p.repeating = &daemon{name: "cleanup that stays", args: []string{"cleanup", "--every", "2s"}, env: []string{"DATA_DIR=" + t.TempDir()}}
 	l.logs, l.said = p.logsOf, p.saidOf
 	return p
 }
@@ -124,8 +124,8 @@ func (p *programs) useHosts(hosts []host, limits []int) {
 		"MAX_CONTAINERS_RUNNING="+strings.Join(max, ","))
 }
 
-// spawn starts a program. It is only called by the test's own goroutine.
-func (p *programs) spawn(env []string, args ...string) *proctest.Process {
+// start starts a program. It is only called by the test's own goroutine.
+func (p *programs) start(env []string, args ...string) *proctest.Process {
 	cmd := exec.Command(filepath.Join(p.bin, args[0]), args[1:]...)
 	cmd.Dir, cmd.Env = p.dir, append(append([]string{}, p.env...), env...)
 	proc := proctest.Start(p.t, cmd)
@@ -135,17 +135,17 @@ func (p *programs) spawn(env []string, args ...string) *proctest.Process {
 	return proc
 }
 
-func (p *programs) daemons() []*daemon { return append([]*daemon{p.sweeper}, p.distributors...) }
+func (p *programs) daemons() []*daemon { return append([]*daemon{p.repeating}, p.distributors...) }
 
-// tend starts what has ended and nobody is at, as a service manager would.
-func (p *programs) tend() {
+// restart starts what has ended and nobody is at, as a service manager would.
+func (p *programs) restart() {
 	for _, d := range p.daemons() {
 		if d.proc != nil && ended(d.proc) {
 			p.ledger.add(p.ledger.now(), about{client: nobody}, "%s has ended: exit %d", d.name, d.proc.ExitCode())
 			d.proc, d.respawn = nil, time.Now().Add(respawnPause)
 		}
-		if d.proc == nil && !d.hurt && time.Now().After(d.respawn) {
-			d.proc = p.spawn(d.env, d.args...)
+		if d.proc == nil && !d.disturbed && time.Now().After(d.respawn) {
+			d.proc = p.start(d.env, d.args...)
 			p.ledger.add(p.ledger.now(), about{client: nobody}, "%s is started", d.name)
 		}
 	}
@@ -160,17 +160,17 @@ func ended(p *proctest.Process) bool {
 	}
 }
 
-// hurt does something to a running daemon, and returns how to end that. It says
+// disturb does something to a running daemon, and returns how to end that. It says
 // false if it is being hurt already or does not run.
-func (p *programs) hurt(d *daemon, how syscall.Signal) (mend func(), ok bool) {
-	if d.proc == nil || d.hurt || ended(d.proc) {
+func (p *programs) disturb(d *daemon, how syscall.Signal) (end func(), ok bool) {
+	if d.proc == nil || d.disturbed || ended(d.proc) {
 		return nil, false
 	}
-	d.hurt = true
+	d.disturbed = true
 	proc := d.proc
 	proc.Signal(how)
 	return func() {
-		d.hurt = false
+		d.disturbed = false
 		if how == syscall.SIGSTOP {
 			proc.Signal(syscall.SIGCONT)
 		}
@@ -180,7 +180,7 @@ func (p *programs) hurt(d *daemon, how syscall.Signal) (mend func(), ok bool) {
 // killAll ends the daemons for good, as a power cut would.
 func (p *programs) killAll() {
 	for _, d := range p.daemons() {
-		d.hurt = true
+		d.disturbed = true
 		if d.proc != nil {
 			d.proc.Kill()
 			d.proc = nil
@@ -190,7 +190,7 @@ func (p *programs) killAll() {
 
 // cleanup runs one cleanup to its end.
 func (p *programs) cleanup(args ...string) (code int, output string) {
-	proc := p.spawn(p.sweeper.env, append([]string{"cleanup"}, args...)...)
+	proc := p.start(p.repeating.env, append([]string{"cleanup"}, args...)...)
 	select {
 	case <-proc.Done():
 		return proc.ExitCode(), proc.Output()
@@ -203,7 +203,7 @@ func (p *programs) cleanup(args ...string) (code int, output string) {
 // awaitReady waits until all distributors can hand out sessions.
 func (p *programs) awaitReady() error {
 	for deadline := time.Now().Add(readyWait); ; time.Sleep(50 * time.Millisecond) {
-		p.tend()
+		p.restart()
 		ready := 0
 		for _, d := range p.distributors {
 			if code, _ := get(p.t.Context(), "http://"+d.addr+"/readyz", ""); code == http.StatusOK {

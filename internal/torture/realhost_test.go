@@ -108,7 +108,7 @@ func (h *realHost) inside(args ...string) (string, error) {
 
 func (h *realHost) Entry() entry { return h.entry }
 
-func (h *realHost) Look() ([]box, error) {
+func (h *realHost) Look() ([]container, error) {
 	ids, err := h.inside("docker", "ps", "-aq", "--no-trunc")
 	if err != nil || ids == "" {
 		return nil, err
@@ -131,11 +131,11 @@ func (h *realHost) Look() ([]box, error) {
 	if err := json.Unmarshal([]byte(text), &found); err != nil {
 		return nil, err
 	}
-	var list []box
+	var list []container
 	for _, c := range found {
-		session, _ := strconv.ParseInt(c.Config.Labels[labelSession], 10, 64) // strangers' may be anything
-		list = append(list, box{
-			ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Database: c.Config.Labels[labelDatabase], Session: session,
+		session, _ := strconv.ParseInt(c.Config.Labels[labelSession], 10, 64) // foreign ones may have anything
+		list = append(list, container{
+			ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), DatabaseID: c.Config.Labels[labelDatabase], Session: session,
 			Token: tokenOf(c.Config.Cmd), Created: c.Created, Running: c.State.Running, Paused: c.State.Paused,
 		})
 	}
@@ -150,7 +150,7 @@ func (h *realHost) Pause(ids ...string) {
 	_, _ = h.inside(append([]string{"docker", "pause"}, ids...)...) // as above
 }
 
-func (h *realHost) Stranger(name string, labels map[string]string, port int) (string, error) {
+func (h *realHost) Foreign(name string, labels map[string]string, port int) (string, error) {
 	args := []string{"docker", "run", "-d", "--name", name}
 	for k, v := range labels {
 		args = append(args, "--label", k+"="+v)
@@ -172,9 +172,9 @@ func (h *realHost) Kinds() []kind {
 	}
 }
 
-// Hurt does to the host what happens to hosts. Processes are named within the
+// Disturb does to the host what happens to hosts. Processes are named within the
 // container that the host is, where all of them are its own.
-func (h *realHost) Hurt(kind string, _ int) (func(), error) {
+func (h *realHost) Disturb(kind string, _ int) (func(), error) {
 	undo := func(args ...string) func() {
 		return func() {
 			if _, err := h.inside(args...); err != nil {

@@ -58,7 +58,7 @@ type torture struct {
 	programs *programs
 	observer *observer
 	clients  []*client
-	naps     naps
+	rests    rests
 
 	lasting []*lasting // troubles that have not ended
 	late    time.Duration
@@ -130,8 +130,8 @@ func imageOf(o options) string {
 
 // run is the whole course.
 func (x *torture) run(ctx context.Context) {
-	defer x.mendAll()
-	x.inviteStrangers() // before ours have the ports
+	defer x.endAll()
+	x.addForeign() // before ours have the ports
 	// The first distributor makes the tables.
 	if err := x.programs.awaitReady(); err != nil {
 		x.t.Fatal(err)
@@ -145,7 +145,7 @@ func (x *torture) run(ctx context.Context) {
 	defer observer.Wait()
 	defer stopObserving()
 
-	x.refill(ctx, true) // so that the first clients are served by what waits
+	x.checkRefilled(ctx, true) // so that the first clients are served by what waits
 	living, die := context.WithCancel(ctx)
 	defer die()
 	var clients sync.WaitGroup
@@ -154,7 +154,7 @@ func (x *torture) run(ctx context.Context) {
 		x.clients = append(x.clients, c)
 		clients.Go(func() { c.run(living) })
 	}
-	x.trouble(ctx)
+	x.disturbAll(ctx)
 	die()
 	clients.Wait()
 	if ctx.Err() != nil {
@@ -172,20 +172,20 @@ func (x *torture) newClient(number int) *client {
 		}
 	}
 	return &client{
-		number: number, ledger: x.ledger, addrs: addrs, gateways: gateways, naps: &x.naps,
-		visitor: len(gateways) > 0 && number%visitors == 0,
-		rng:     rand.New(rand.NewPCG(x.seed, uint64(number)+1)),
-		nudges:  make(chan nudge, 1),
-		fresh:   func(token string) bool { return x.observer.fresh(x.t.Context(), token) },
+		number: number, ledger: x.ledger, addrs: addrs, gateways: gateways, rests: &x.rests,
+		visitor:  len(gateways) > 0 && number%visitors == 0,
+		rng:      rand.New(rand.NewPCG(x.seed, uint64(number)+1)),
+		nudges:   make(chan nudge, 1),
+		justUsed: func(token string) bool { return x.observer.justUsed(x.t.Context(), token) },
 	}
 }
 
-// inviteStrangers puts containers on every host that look much like ours. The
+// addForeign puts containers on every host that look much like ours. The
 // first host has many of its ports taken.
-func (x *torture) inviteStrangers() {
+func (x *torture) addForeign() {
 	const otherDatabase = "0123456789abcdef0123456789abcdef"
 	meet := func(h host, name string, labels map[string]string, port int) {
-		if err := x.observer.meet(h, name, labels, port); err != nil {
+		if err := x.observer.addForeign(h, name, labels, port); err != nil {
 			x.t.Fatal(err)
 		}
 	}
@@ -199,8 +199,8 @@ func (x *torture) inviteStrangers() {
 	}
 }
 
-// trouble makes the plan's troubles, for as long as it is to last.
-func (x *torture) trouble(ctx context.Context) {
+// disturbAll makes the plan's troubles, for as long as it is to last.
+func (x *torture) disturbAll(ctx context.Context) {
 	end := x.ledger.now() + x.duration
 	said := x.ledger.now()
 	every := calmEvery
@@ -210,8 +210,8 @@ func (x *torture) trouble(ctx context.Context) {
 	kinds := append(kindsOf(x.options), x.hosts[0].Kinds()...)
 	for _, s := range plan(x.rng, kinds, x.duration, every) {
 		for next := x.ledger.now() + s.pause; x.ledger.now() < next; time.Sleep(20 * time.Millisecond) {
-			x.mendDue()
-			x.programs.tend()
+			x.endDue()
+			x.programs.restart()
 		}
 		if ctx.Err() != nil || x.ledger.now() > end || x.ledger.wrong() >= enough && !x.patient {
 			return
@@ -220,7 +220,7 @@ func (x *torture) trouble(ctx context.Context) {
 			said = x.ledger.now()
 			fmt.Fprintf(x.out, "%5.0fs to go: answers %s; violations %d\n", (end - said).Seconds(), x.ledger.sum("answers"), x.ledger.wrong())
 		}
-		x.play(ctx, s)
+		x.disturb(ctx, s)
 	}
 }
 

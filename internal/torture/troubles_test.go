@@ -13,12 +13,12 @@ import (
 // A lasting trouble ends after a while.
 type lasting struct {
 	*trouble
-	due  time.Duration
-	mend func()
+	due time.Duration
+	end func()
 }
 
-// play makes one trouble. What is in the same trouble already is let be.
-func (x *torture) play(ctx context.Context, s step) {
+// disturb makes one trouble. What is in the same trouble already is let be.
+func (x *torture) disturb(ctx context.Context, s action) {
 	if s.kind == calm {
 		x.calm(ctx)
 		return
@@ -32,56 +32,56 @@ func (x *torture) play(ctx context.Context, s step) {
 		return
 	}
 	tr := x.ledger.begin(s.kind, where, cutsOff)
-	mend, ok := x.make(ctx, s, h)
+	end, ok := x.begin(ctx, s, h)
 	if !ok {
 		x.ledger.finish(tr)
 		return
 	}
 	x.ledger.count("troubles", s.kind)
 	x.provoke(s, where, cutsOff)
-	if mend == nil {
+	if end == nil {
 		x.ledger.finish(tr)
 		return
 	}
-	x.lasting = append(x.lasting, &lasting{tr, x.ledger.now() + s.length, mend})
+	x.lasting = append(x.lasting, &lasting{tr, x.ledger.now() + s.length, end})
 }
 
-// make does what a step says. It returns how to end it, if it lasts, and false
+// begin does what a step says. It returns how to end it, if it lasts, and false
 // if it cannot be done just now.
-func (x *torture) make(ctx context.Context, s step, h host) (mend func(), ok bool) {
+func (x *torture) begin(ctx context.Context, s action, h host) (end func(), ok bool) {
 	d := x.programs.distributors[s.target%len(x.programs.distributors)]
 	switch s.kind {
 	case killDistributor:
-		return x.programs.hurt(d, syscall.SIGKILL)
+		return x.programs.disturb(d, syscall.SIGKILL)
 	case stopDistributor:
-		return x.programs.hurt(d, syscall.SIGTERM)
+		return x.programs.disturb(d, syscall.SIGTERM)
 	case freezeDistributor:
-		return x.programs.hurt(d, syscall.SIGSTOP)
-	case killSweeper:
-		return x.programs.hurt(x.programs.sweeper, syscall.SIGKILL)
-	case freezeSweeper:
-		return x.programs.hurt(x.programs.sweeper, syscall.SIGSTOP)
+		return x.programs.disturb(d, syscall.SIGSTOP)
+	case killRepeating:
+		return x.programs.disturb(x.programs.repeating, syscall.SIGKILL)
+	case freezeRepeating:
+		return x.programs.disturb(x.programs.repeating, syscall.SIGSTOP)
 	case oneCleanup:
-		x.programs.spawn(x.programs.sweeper.env, "cleanup", "--timeout", "10")
+		x.programs.start(x.programs.repeating.env, "cleanup", "--timeout", "10")
 		return nil, true
 	case killCleanup:
-		return x.programs.spawn(x.programs.sweeper.env, "cleanup", "--timeout", "10").Kill, true
+		return x.programs.start(x.programs.repeating.env, "cleanup", "--timeout", "10").Kill, true
 	case killDatabase, stopDatabase, freezeDatabase:
-		return x.hurtDatabase(s.kind)
+		return x.disturbDatabase(s.kind)
 	case killContainers:
 		return nil, x.kill(h, 1+s.size%3, s.kind)
 	case killAllContainers:
 		return nil, x.kill(h, len(x.limits)*1000, s.kind)
 	case killWaiting, pauseWaiting, endLease:
-		return nil, x.hurtWaiting(ctx, s, h)
-	case sleepyCrowd:
-		return nil, x.letDoze(ctx, s)
-	case strangerOnPort, strangerWithName, strayContainer:
-		return nil, x.invite(ctx, s, h)
-	case idleCrowd:
+		return nil, x.disturbWaiting(ctx, s, h)
+	case manyUnused:
+		return nil, x.lookUnusedBriefly(ctx, s)
+	case foreignOnPort, foreignWithName, strayContainer:
+		return nil, x.addUnexpected(ctx, s, h)
+	case manyIdle:
 		return x.ageCrowd(ctx, s)
 	}
-	mend, err := h.Hurt(s.kind, s.size)
+	end, err := h.Disturb(s.kind, s.size)
 	if err != nil {
 		x.ledger.add(x.ledger.now(), about{nobody, h.Entry().SSH, ""}, "%s cannot be done: %v", s.kind, err)
 		return nil, false
@@ -89,11 +89,11 @@ func (x *torture) make(ctx context.Context, s step, h host) (mend func(), ok boo
 	if strings.HasSuffix(s.kind, "after the start timeout") {
 		x.late = x.ledger.now() + s.length + tooLate
 	}
-	return mend, true
+	return end, true
 }
 
-// hurtDatabase does one thing at a time to the database.
-func (x *torture) hurtDatabase(how string) (func(), bool) {
+// disturbDatabase does one thing at a time to the database.
+func (x *torture) disturbDatabase(how string) (func(), bool) {
 	if slices.ContainsFunc(x.lasting, func(l *lasting) bool { return strings.HasPrefix(l.kind, "database") }) {
 		return nil, false
 	}
@@ -123,8 +123,8 @@ func (x *torture) kill(h host, n int, how string) bool {
 	x.rng.Shuffle(len(boxes), func(i, j int) { boxes[i], boxes[j] = boxes[j], boxes[i] })
 	var ids, tokens []string
 	for _, b := range boxes {
-		if b.Database == x.observer.judge.databaseID && b.Running && b.Token != "" && len(ids) < n {
-			x.ledger.kill(b.Token, h.Entry().SSH, how)
+		if b.DatabaseID == x.observer.judge.databaseID && b.Running && b.Token != "" && len(ids) < n {
+			x.ledger.noteKilled(b.Token, h.Entry().SSH, how)
 			ids, tokens = append(ids, b.ID), append(tokens, b.Token)
 		}
 	}
@@ -132,33 +132,33 @@ func (x *torture) kill(h host, n int, how string) bool {
 		return false
 	}
 	h.Kill(ids...)
-	x.ledger.died(tokens...)
+	x.ledger.noteDead(tokens...)
 	return true
 }
 
-// invite puts something in our way that is not a session of ours.
-func (x *torture) invite(ctx context.Context, s step, h host) bool {
+// addUnexpected puts something in our way that is not a session of ours.
+func (x *torture) addUnexpected(ctx context.Context, s action, h host) bool {
 	var newest int64
 	if err := x.observer.db.GetContext(ctx, &newest, `SELECT COALESCE(MAX(id), 0) FROM sessions`); err != nil {
 		return false
 	}
-	name, id := fmt.Sprintf("stranger%d", x.rng.IntN(1e9)), x.observer.judge.databaseID
+	name, id := fmt.Sprintf("foreign%d", x.rng.IntN(1e9)), x.observer.judge.databaseID
 	limit := x.limits[slices.Index(x.hosts, h)]
 	var err error
 	switch s.kind {
-	case strangerOnPort:
-		err = x.observer.meet(h, name, nil, startPort+s.size%limit)
-	case strangerWithName:
-		err = x.observer.meet(h, fmt.Sprintf("wrp_%.8s_%d", id, newest+1+int64(s.size%5)), nil, 0)
+	case foreignOnPort:
+		err = x.observer.addForeign(h, name, nil, startPort+s.size%limit)
+	case foreignWithName:
+		err = x.observer.addForeign(h, fmt.Sprintf("wrp_%.8s_%d", id, newest+1+int64(s.size%5)), nil, 0)
 	default:
 		labels := map[string]string{labelDatabase: id, labelSession: strconv.Itoa(1e6 + s.size), labelNonce: "x"}
-		_, err = h.Stranger(name, labels, 0)
+		_, err = h.Foreign(name, labels, 0)
 	}
 	return err == nil
 }
 
 // provoke makes clients do at once what is delicate in a trouble.
-func (x *torture) provoke(s step, host string, cutsOff bool) {
+func (x *torture) provoke(s action, host string, cutsOff bool) {
 	switch {
 	case cutsOff:
 		for i, rec := range x.ledger.alive() {
@@ -197,7 +197,7 @@ const (
 // ageCrowd makes sessions look idle while containers take long to stop, has a
 // cleanup run that is frozen in the middle, and tells the clients to use their
 // sessions now.
-func (x *torture) ageCrowd(ctx context.Context, s step) (func(), bool) {
+func (x *torture) ageCrowd(ctx context.Context, s action) (func(), bool) {
 	recs := x.ledger.alive()
 	if s.size%3 == 0 {
 		recs = recs[:len(recs)/2]
@@ -205,14 +205,14 @@ func (x *torture) ageCrowd(ctx context.Context, s step) (func(), bool) {
 	if len(recs) == 0 {
 		return nil, false
 	}
-	var mend []func()
+	var ends []func()
 	for _, h := range x.hosts {
-		if end, err := h.Hurt("stubborn containers", 1); err == nil {
-			mend = append(mend, end)
+		if end, err := h.Disturb("stubborn containers", 1); err == nil {
+			ends = append(ends, end)
 		}
 	}
 	_, err := x.observer.age(ctx, recs...)
-	cleanup := x.programs.spawn(x.programs.sweeper.env, "cleanup", "--timeout", "10")
+	cleanup := x.programs.start(x.programs.repeating.env, "cleanup", "--timeout", "10")
 	for _, rec := range recs {
 		x.nudge(rec.client, nudge{crowdTime, (*client).use})
 	}
@@ -221,26 +221,26 @@ func (x *torture) ageCrowd(ctx context.Context, s step) (func(), bool) {
 	time.Sleep(freezeTime)
 	cleanup.Signal(syscall.SIGCONT)
 	return func() {
-		for _, end := range mend {
+		for _, end := range ends {
 			end()
 		}
 	}, err == nil
 }
 
-// mendDue ends the troubles that have lasted long enough.
-func (x *torture) mendDue() {
-	x.mend(func(l *lasting) bool { return x.ledger.now() >= l.due })
+// endDue ends the troubles that have lasted long enough.
+func (x *torture) endDue() {
+	x.endTroubles(func(l *lasting) bool { return x.ledger.now() >= l.due })
 }
 
-// mendAll ends all troubles.
-func (x *torture) mendAll() { x.mend(func(*lasting) bool { return true }) }
+// endAll ends all troubles.
+func (x *torture) endAll() { x.endTroubles(func(*lasting) bool { return true }) }
 
-func (x *torture) mend(which func(*lasting) bool) {
+func (x *torture) endTroubles(which func(*lasting) bool) {
 	x.lasting = slices.DeleteFunc(x.lasting, func(l *lasting) bool {
 		if !which(l) {
 			return false
 		}
-		l.mend()
+		l.end()
 		x.ledger.finish(l.trouble)
 		return true
 	})

@@ -32,7 +32,7 @@ func (l *ledger) refuse(r refusal) {
 func (l *ledger) settle(asked time.Duration, rows []row) {
 	for _, r := range l.settled(asked) {
 		for _, s := range rows {
-			if !s.waits() || !l.waitedBefore(s.Token, r.begin) || l.shaken(r.begin, r.end) {
+			if !s.waits() || !l.waitedBefore(s.Token, r.begin) || l.disturbed(r.begin, r.end) {
 				continue
 			}
 			l.count("checks", "refusal while a container waits")
@@ -78,8 +78,8 @@ func (l *ledger) waitsNow(token string) bool {
 	return l.rows[token].State == "warm"
 }
 
-// died notes that containers are dead that were to be killed.
-func (l *ledger) died(tokens ...string) {
+// noteDead notes that containers are dead that were to be killed.
+func (l *ledger) noteDead(tokens ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, token := range tokens {
@@ -95,25 +95,25 @@ func (l *ledger) deadBefore(rec *record, when time.Duration) bool {
 	return rec.dead > 0 && rec.dead < when
 }
 
-// stun notes, before it is done, that a container is paused behind the service's
+// notePaused notes, before it is done, that a container is paused behind the service's
 // back.
-func (l *ledger) stun(token, host string) {
+func (l *ledger) notePaused(token, host string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	rec := l.record(token)
-	rec.stunned = true
+	rec.paused = true
 	l.events = append(l.events, event{l.now(), l.now(), about{rec.client, address(host), token}, fmt.Sprintf("PAUSE of the container of %.8s on %s", token, host)})
 }
 
-func (l *ledger) isStunned(rec *record) bool {
+func (l *ledger) isPaused(rec *record) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return rec.stunned
+	return rec.paused
 }
 
-// hurtWaiting kills or pauses containers that wait, which a client may be about
+// disturbWaiting kills or pauses containers that wait, which a client may be about
 // to get, or makes another process keep them.
-func (x *torture) hurtWaiting(ctx context.Context, s step, h host) bool {
+func (x *torture) disturbWaiting(ctx context.Context, s action, h host) bool {
 	if s.kind == endLease {
 		_, err := x.observer.db.ExecContext(ctx, `DELETE FROM leases`)
 		return err == nil
@@ -123,9 +123,9 @@ func (x *torture) hurtWaiting(ctx context.Context, s step, h host) bool {
 			x.nudge(i, nudge{rushTime, (*client).goAway})
 		}
 	}
-	var found []box
+	var found []container
 	for last := x.ledger.now() + awayTime; len(found) == 0 && x.ledger.now() < last; time.Sleep(refillPause) {
-		h, found = x.whoWaits(ctx, slices.Index(x.hosts, h))
+		h, found = x.warmOn(ctx, slices.Index(x.hosts, h))
 	}
 	if len(found) == 0 {
 		return false
@@ -135,14 +135,14 @@ func (x *torture) hurtWaiting(ctx context.Context, s step, h host) bool {
 	for _, b := range found[:1+s.size%len(found)] {
 		ids, tokens = append(ids, b.ID), append(tokens, b.Token)
 		if s.kind == killWaiting {
-			x.ledger.kill(b.Token, h.Entry().SSH, s.kind)
+			x.ledger.noteKilled(b.Token, h.Entry().SSH, s.kind)
 		} else {
-			x.ledger.stun(b.Token, h.Entry().SSH)
+			x.ledger.notePaused(b.Token, h.Entry().SSH)
 		}
 	}
 	if s.kind == killWaiting {
 		h.Kill(ids...)
-		x.ledger.died(tokens...)
+		x.ledger.noteDead(tokens...)
 	} else {
 		h.Pause(ids...)
 	}
@@ -152,9 +152,9 @@ func (x *torture) hurtWaiting(ctx context.Context, s step, h host) bool {
 	return true
 }
 
-// whoWaits returns a host, this one if possible, and the containers that wait
+// warmOn returns a host, this one if possible, and the containers that wait
 // there.
-func (x *torture) whoWaits(ctx context.Context, first int) (host, []box) {
+func (x *torture) warmOn(ctx context.Context, first int) (host, []container) {
 	if _, err := x.observer.rows(ctx); err != nil {
 		return x.hosts[first], nil
 	}
@@ -164,7 +164,7 @@ func (x *torture) whoWaits(ctx context.Context, first int) (host, []box) {
 		if err != nil {
 			continue
 		}
-		boxes = slices.DeleteFunc(boxes, func(b box) bool { return !b.Running || b.Paused || !x.ledger.waitsNow(b.Token) })
+		boxes = slices.DeleteFunc(boxes, func(b container) bool { return !b.Running || b.Paused || !x.ledger.waitsNow(b.Token) })
 		if len(boxes) > 0 {
 			return h, boxes
 		}
@@ -186,9 +186,9 @@ const (
 	refillPause = 50 * time.Millisecond
 )
 
-// refill looks whether as many containers wait as should: on each host at some
+// checkRefilled looks whether as many containers wait as should: on each host at some
 // time, or with nobody about on all of them at once.
-func (x *torture) refill(ctx context.Context, atOnce bool) {
+func (x *torture) checkRefilled(ctx context.Context, atOnce bool) {
 	if x.warm == 0 {
 		return
 	}
@@ -203,7 +203,7 @@ func (x *torture) refill(ctx context.Context, atOnce bool) {
 	}
 	begin, done := x.ledger.now(), make(map[string]bool)
 	for ; ctx.Err() == nil; time.Sleep(refillPause) {
-		x.programs.tend()
+		x.programs.restart()
 		rows, err := x.observer.rows(ctx)
 		if err != nil {
 			continue
@@ -235,7 +235,7 @@ func (x *torture) refill(ctx context.Context, atOnce bool) {
 // hasRefilled reports whether a host has all that should wait there, or no room.
 func (x *torture) hasRefilled(host string, limit int, rows []row) bool {
 	taken := make(map[int]bool)
-	for _, s := range x.observer.known() {
+	for _, s := range x.observer.allForeign() {
 		if s.host == host && s.port >= startPort && s.port < startPort+limit {
 			taken[s.port] = true
 		}
