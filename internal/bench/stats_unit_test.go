@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -108,11 +108,19 @@ func hasLine(text, words string) bool {
 	return false
 }
 
-func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{"--rounds", "0"}, {"--only", "post"}, {"--no-such-flag"}, {"more"}} {
-		var out bytes.Buffer
-		if code := run(t.Context(), args, &out, &out); code != exitUsage || !strings.HasPrefix(out.String(), "bench: ") {
-			t.Errorf("%v: exit %d, %q, want %d and a reason", args, code, out.String(), exitUsage)
+func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
+	for _, tt := range []struct {
+		of   options
+		want string
+	}{
+		{options{rounds: 1}, ""},
+		{options{rounds: 1, only: onlyPut}, ""},
+		{options{rounds: 1, only: onlyGateway}, ""},
+		{options{rounds: 0}, "-rounds 0: want at least 1"},
+		{options{rounds: 1, only: "post"}, `-only "post": want put or gateway`},
+	} {
+		if got := tt.of.problem(); got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.of, got, tt.want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package torture
 
 import (
 	"context"
@@ -195,12 +195,12 @@ func (o *observer) unknown(ctx context.Context, before time.Time) (map[string]co
 	return orphans, nil
 }
 
-// justUsed reports whether the table says that a session runs and was used just
-// now.
+// justUsed reports whether the table says that a session runs and was used since
+// it was made to look unused.
 func (o *observer) justUsed(ctx context.Context, token string) bool {
 	var n int
 	err := o.db.GetContext(ctx, &n, `
-		SELECT COUNT(*) FROM sessions WHERE token = ? AND state = 'running' AND lastUsed > UTC_TIMESTAMP() - INTERVAL 1 MINUTE`, token)
+		SELECT COUNT(*) FROM sessions WHERE token = ? AND state = 'running' AND lastUsed > UTC_TIMESTAMP() - INTERVAL ? SECOND`, token, unused-1)
 	return err == nil && n == 1
 }
 

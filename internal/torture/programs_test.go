@@ -1,4 +1,4 @@
-package main
+package torture
 
 import (
 	"fmt"
@@ -25,8 +25,6 @@ const (
 	startTimeout = 15 * time.Second
 	orphanGrace  = 3 * time.Second
 	respawnPause = 200 * time.Millisecond
-	readyWait    = 60 * time.Second
-	cleanupWait  = 60 * time.Second
 	freezeAfter  = 30 * time.Second // the least
 )
 
@@ -177,14 +175,15 @@ func (p *programs) disturb(d *daemon, how syscall.Signal) (end func(), ok bool) 
 	}, true
 }
 
-// killAll ends the daemons for good, as a power cut would.
+// killAll kills everything for good, as a power cut would.
 func (p *programs) killAll() {
 	for _, d := range p.daemons() {
-		d.disturbed = true
-		if d.proc != nil {
-			d.proc.Kill()
-			d.proc = nil
-		}
+		d.disturbed, d.proc = true, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, proc := range p.all {
+		proc.Kill()
 	}
 }
 
@@ -194,15 +193,15 @@ func (p *programs) cleanup(args ...string) (code int, output string) {
 	select {
 	case <-proc.Done():
 		return proc.ExitCode(), proc.Output()
-	case <-time.After(cleanupWait):
+	case <-time.After(deadline):
 		proc.Kill()
-		return -1, "it did not end within " + cleanupWait.String() + "\n" + proc.Output()
+		return -1, "it did not end within " + deadline.String() + "\n" + proc.Output()
 	}
 }
 
 // awaitReady waits until all distributors can hand out sessions.
 func (p *programs) awaitReady() error {
-	for deadline := time.Now().Add(readyWait); ; time.Sleep(50 * time.Millisecond) {
+	for begin := p.ledger.now(); ; time.Sleep(lookPause) {
 		p.restart()
 		ready := 0
 		for _, d := range p.distributors {
@@ -213,8 +212,8 @@ func (p *programs) awaitReady() error {
 		if ready == len(p.distributors) {
 			return nil
 		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%d of %d distributors are ready %s after all is well; they say:\n%s", ready, len(p.distributors), readyWait, p.tails())
+		if p.ledger.now() > begin+deadline {
+			return fmt.Errorf("%d of %d distributors are ready after %s without trouble; they say:\n%s", ready, len(p.distributors), deadline, p.tails())
 		}
 	}
 }
