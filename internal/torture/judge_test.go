@@ -150,14 +150,14 @@ func (j *judge) running(r reading) []finding {
 	}
 	var found []finding
 	for _, s := range r.before {
-		boxes, looked := r.containers[s.Host]
+		list, looked := r.containers[s.Host]
 		if s.State != "running" && s.State != "warm" || !still[s.ID] || !looked {
 			continue
 		}
 		state := "is not there"
-		for _, b := range boxes {
-			if b.ID == s.Container {
-				state = map[bool]string{true: "runs", false: "does not run"}[b.Running]
+		for _, c := range list {
+			if c.ID == s.Container {
+				state = map[bool]string{true: "runs", false: "does not run"}[c.Running]
 			}
 		}
 		// After a lost answer a starter cannot know that it has handed over.
@@ -176,11 +176,11 @@ func (j *judge) known(r reading) []finding {
 		rows[s.ID] = true
 	}
 	var found []finding
-	for host, boxes := range r.containers {
-		for _, b := range boxes {
-			if b.DatabaseID == j.databaseID && b.Running && b.Token != "" && !rows[b.Session] {
-				found = append(found, finding{"I2 and I5", "unknown " + b.ID, about{nobody, host, b.Token},
-					fmt.Sprintf("container %s (%.12s) runs on %s and has no row: its slot was given back, its client is served twice", b.Name, b.ID, host)})
+	for host, list := range r.containers {
+		for _, c := range list {
+			if c.DatabaseID == j.databaseID && c.Running && c.Token != "" && !rows[c.Session] {
+				found = append(found, finding{"I2 and I5", "unknown " + c.ID, about{nobody, host, c.Token},
+					fmt.Sprintf("container %s (%.12s) runs on %s and has no row: its slot was given back, its client is served twice", c.Name, c.ID, host)})
 			}
 		}
 	}
@@ -191,18 +191,18 @@ func (j *judge) known(r reading) []finding {
 func (j *judge) limited(r reading) []finding {
 	var found []finding
 	seen := make(map[int64]container)
-	for host, boxes := range r.containers {
+	for host, list := range r.containers {
 		running := 0
-		for _, b := range boxes {
-			if b.DatabaseID != j.databaseID || b.Token == "" {
+		for _, c := range list {
+			if c.DatabaseID != j.databaseID || c.Token == "" {
 				continue
 			}
-			if other, ok := seen[b.Session]; ok {
-				found = append(found, finding{"I2", fmt.Sprintf("twice %d", b.Session), about{nobody, host, b.Token},
-					fmt.Sprintf("session %d has two containers, %.12s and %.12s on %s", b.Session, other.ID, b.ID, host)})
+			if other, ok := seen[c.Session]; ok {
+				found = append(found, finding{"I2", fmt.Sprintf("twice %d", c.Session), about{nobody, host, c.Token},
+					fmt.Sprintf("session %d has two containers, %.12s and %.12s on %s", c.Session, other.ID, c.ID, host)})
 			}
-			seen[b.Session] = b
-			if b.Running {
+			seen[c.Session] = c
+			if c.Running {
 				running++
 			}
 		}
@@ -217,10 +217,10 @@ func (j *judge) limited(r reading) []finding {
 func (j *judge) untouched(r reading) []finding {
 	var found []finding
 	for _, s := range r.foreign {
-		boxes, looked := r.containers[s.host]
+		list, looked := r.containers[s.host]
 		there := !looked
-		for _, b := range boxes {
-			there = there || b.ID == s.id && b.Running
+		for _, c := range list {
+			there = there || c.ID == s.id && c.Running
 		}
 		if !there {
 			found = append(found, finding{"I5", "foreign " + s.id, about{nobody, s.host, ""}, fmt.Sprintf("the container %s on %s, which is not ours, does not run any more", s.name, s.host)})

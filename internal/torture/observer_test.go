@@ -95,10 +95,10 @@ func (o *observer) read(ctx context.Context) reading {
 	var wg sync.WaitGroup
 	for _, h := range o.hosts {
 		wg.Go(func() {
-			if boxes, err := h.Look(); err == nil {
+			if list, err := h.Look(); err == nil {
 				mu.Lock()
 				defer mu.Unlock()
-				r.containers[h.Entry().SSH] = boxes
+				r.containers[h.Entry().SSH] = list
 			}
 		})
 	}
@@ -152,13 +152,13 @@ func (o *observer) addForeign(h host, name string, labels map[string]string, por
 func (o *observer) ours() (map[string][]container, error) {
 	found := make(map[string][]container)
 	for _, h := range o.hosts {
-		boxes, err := h.Look()
+		list, err := h.Look()
 		if err != nil {
 			return nil, fmt.Errorf("look at %s: %w", h.Entry().SSH, err)
 		}
-		for _, b := range boxes {
-			if b.DatabaseID == o.judge.databaseID {
-				found[h.Entry().SSH] = append(found[h.Entry().SSH], b)
+		for _, c := range list {
+			if c.DatabaseID == o.judge.databaseID {
+				found[h.Entry().SSH] = append(found[h.Entry().SSH], c)
 			}
 		}
 	}
@@ -185,10 +185,10 @@ func (o *observer) unknown(ctx context.Context, before time.Time) (map[string]co
 		rows[s.ID] = true
 	}
 	orphans := make(map[string]container)
-	for host, boxes := range ours {
-		for _, b := range boxes {
-			if !rows[b.Session] && b.Created.Before(before) {
-				orphans[fmt.Sprintf("%s (%.12s) on %s", b.Name, b.ID, host)] = b
+	for host, list := range ours {
+		for _, c := range list {
+			if !rows[c.Session] && c.Created.Before(before) {
+				orphans[fmt.Sprintf("%s (%.12s) on %s", c.Name, c.ID, host)] = c
 			}
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A action is one trouble of a plan.
+// An action is what a plan does at some time: a trouble, or a calm.
 type action struct {
 	pause  time.Duration // before it
 	length time.Duration // what lasts is ended after that
@@ -36,7 +36,7 @@ const (
 	pauseWaiting      = "waiting containers are paused"
 	endLease          = "lease is lost"
 	manyUnused        = "many sessions look long unused"
-	calm              = "calm" // not a trouble: all is mended and looked at
+	calm              = "calm" // not a trouble: all troubles end, and what is left is looked at
 )
 
 // serviceKinds are the troubles of the programs and the database.
@@ -77,8 +77,8 @@ const (
 	longRun    = time.Minute // from here on there is time for slow troubles
 	shortPause = 250 * time.Millisecond
 	longPause  = 500 * time.Millisecond
-	calmEvery  = 24 // steps
-	calmReal   = 8  // where steps take longer
+	calmEvery  = 24 // actions
+	calmReal   = 8  // where actions take longer
 	maxSize    = 1000
 	targets    = 60 // divided by any small number of hosts
 )
@@ -93,11 +93,11 @@ func plan(rng *rand.Rand, kinds []kind, duration time.Duration, calmEvery int) [
 		pause = longPause
 	}
 	var deck []kind
-	var steps []action
-	for n := calmEvery / 2; time.Duration(len(steps)) < 2*duration/pause; n++ {
+	var actions []action
+	for n := calmEvery / 2; time.Duration(len(actions)) < 2*duration/pause; n++ {
 		wait := pause/2 + time.Duration(rng.Int64N(int64(pause)))
 		if n%calmEvery == 0 {
-			steps = append(steps, action{pause: wait, kind: calm})
+			actions = append(actions, action{pause: wait, kind: calm})
 			continue
 		}
 		if len(deck) == 0 {
@@ -109,9 +109,9 @@ func plan(rng *rand.Rand, kinds []kind, duration time.Duration, calmEvery int) [
 		if k.name == freezeDistributor && long && rng.IntN(4) == 0 {
 			length = tooLate // longer than its own starts may take
 		}
-		steps = append(steps, action{wait, length, k.name, rng.IntN(targets), rng.IntN(maxSize)})
+		actions = append(actions, action{wait, length, k.name, rng.IntN(targets), rng.IntN(maxSize)})
 	}
-	return steps
+	return actions
 }
 
 func shuffle(rng *rand.Rand, kinds []kind, long bool) []kind {

@@ -62,7 +62,7 @@ func (h pretendHost) Kinds() []kind {
 	return []kind{
 		{name: "cut off", longest: 4 * time.Second, cutsOff: true},
 		{name: "cut off", longest: 4 * time.Second, cutsOff: true},
-		{name: "silent", longest: 5 * time.Second, cutsOff: true},
+		{name: "unresponsive", longest: 5 * time.Second, cutsOff: true},
 		{name: "connections dropped"},
 		{name: "slow engine", longest: 3 * time.Second},
 		{name: "slow create", longest: 3 * time.Second},
@@ -76,7 +76,7 @@ func (h pretendHost) Kinds() []kind {
 		{name: "starts fail"},
 		{name: "image gone", longest: 2 * time.Second},
 		{name: "slow WRP", longest: 3 * time.Second},
-		{name: "stubborn containers", longest: 4 * time.Second},
+		{name: "containers ignore SIGTERM", longest: 4 * time.Second},
 	}
 }
 
@@ -106,7 +106,7 @@ func (h pretendHost) Disturb(kind string, size int) (func(), error) {
 				panic(err) // no port of a host is anybody else's
 			}
 		}, h.SetDown(true)
-	case "silent":
+	case "unresponsive":
 		h.SetSilent(true)
 		return func() { h.SetSilent(false) }, nil
 	case "connections dropped":
@@ -137,7 +137,7 @@ func (h pretendHost) Disturb(kind string, size int) (func(), error) {
 	case "slow WRP":
 		h.SetReadyAfter(some)
 		return func() { h.SetReadyAfter(0) }, nil
-	case "stubborn containers":
+	case "containers ignore SIGTERM":
 		h.IgnoreStopSignals(true)
 		return func() { h.IgnoreStopSignals(false) }, nil
 	default:

@@ -52,7 +52,7 @@ type daemon struct {
 	gateway string // host:port of its gateway; empty: it has none
 
 	proc      *proctest.Process // nil: not running
-	disturbed bool              // someone is at it
+	disturbed bool              // not to be started again meanwhile
 	respawn   time.Time         // not before
 }
 
@@ -135,7 +135,8 @@ func (p *programs) start(env []string, args ...string) *proctest.Process {
 
 func (p *programs) daemons() []*daemon { return append([]*daemon{p.repeating}, p.distributors...) }
 
-// restart starts what has ended and nobody is at, as a service manager would.
+// restart starts daemons that have ended, unless they are disturbed, as a service
+// manager would.
 func (p *programs) restart() {
 	for _, d := range p.daemons() {
 		if d.proc != nil && ended(d.proc) {
@@ -158,8 +159,8 @@ func ended(p *proctest.Process) bool {
 	}
 }
 
-// disturb does something to a running daemon, and returns how to end that. It says
-// false if it is being hurt already or does not run.
+// disturb sends a signal to a running daemon, and returns how to end what comes
+// of it. It reports false if the daemon is disturbed already or does not run.
 func (p *programs) disturb(d *daemon, how syscall.Signal) (end func(), ok bool) {
 	if d.proc == nil || d.disturbed || ended(d.proc) {
 		return nil, false

@@ -72,7 +72,7 @@ func (l *ledger) set(change func()) {
 	change()
 }
 
-// excuse says why it is no wonder that a session has ended. None: it is wrong.
+// excuse says why a session may have ended. Empty: it must not have.
 func (l *ledger) excuse(rec *record) string {
 	if why := l.accident(rec); why != "" {
 		return why
@@ -114,7 +114,7 @@ func (l *ledger) noteAged(recs ...*record) (done func()) {
 }
 
 // noteUsed notes that a session was used by a request that began at that time:
-// from then on it must be let be.
+// from then on it must not be stopped.
 func (l *ledger) noteUsed(rec *record, begin time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -185,6 +185,6 @@ func (l *ledger) noteChange(before, now row) {
 	case now.Frozen && !before.Frozen:
 		l.tally("seen", "frozen")
 	case before.Frozen && !now.Frozen:
-		l.tally("seen", "woken")
+		l.tally("seen", "unfrozen")
 	}
 }

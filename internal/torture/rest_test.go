@@ -12,14 +12,14 @@ func (c *client) rest(ctx context.Context) {
 	if c.held == nil {
 		return
 	}
-	n := c.rests.begin(c.held)
+	r := c.rests.begin(c.held)
 	select {
 	case <-ctx.Done():
-	case <-n.over:
+	case <-r.over:
 	case <-time.After(time.Duration(500+c.rng.IntN(2500)) * time.Millisecond):
-		if !c.rests.end(n) {
+		if !c.rests.end(r) {
 			select {
-			case <-n.over:
+			case <-r.over:
 			case <-ctx.Done():
 			}
 		}
@@ -32,44 +32,45 @@ type rests struct {
 	list map[*rest]bool
 }
 
+// A rest is a client that does nothing.
 type rest struct {
 	rec  *record
-	over chan struct{} // closed by who has taken it
+	over chan struct{} // closed by who holds it
 }
 
-func (n *rests) begin(rec *record) *rest {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.list == nil {
-		n.list = make(map[*rest]bool)
+func (r *rests) begin(rec *record) *rest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.list == nil {
+		r.list = make(map[*rest]bool)
 	}
-	p := &rest{rec, make(chan struct{})}
-	n.list[p] = true
-	return p
+	one := &rest{rec, make(chan struct{})}
+	r.list[one] = true
+	return one
 }
 
-// end ends a nap, unless it was taken.
-func (n *rests) end(p *rest) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	defer delete(n.list, p)
-	return n.list[p]
+// end ends a rest. It reports false if that is held.
+func (r *rests) end(one *rest) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer delete(r.list, one)
+	return r.list[one]
 }
 
-func (n *rests) count() int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return len(n.list)
+func (r *rests) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.list)
 }
 
-// holdAll makes all naps last until their channels are closed.
-func (n *rests) holdAll() []*rest {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+// holdAll makes all rests last until their channels are closed.
+func (r *rests) holdAll() []*rest {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var all []*rest
-	for p := range n.list {
-		all = append(all, p)
+	for one := range r.list {
+		all = append(all, one)
 	}
-	clear(n.list)
+	clear(r.list)
 	return all
 }
