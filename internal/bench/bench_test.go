@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"runtime"
 	"slices"
@@ -29,6 +28,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/proctest"
 )
 
 // The parts that can be measured alone.
@@ -69,11 +69,11 @@ func (o options) problem() string {
 // A bench is one run.
 type bench struct {
 	options
-	ctx    context.Context
-	out    io.Writer
-	bin    string // of the programs
-	sshd   *hoststest.SSHD
-	report report
+	ctx      context.Context
+	out      io.Writer
+	commands *proctest.Commands
+	sshd     *hoststest.SSHD
+	report   report
 }
 
 // TestBench is the run, and checks that its report is complete. What is measured
@@ -138,10 +138,7 @@ func (b *bench) prepare(t *testing.T) {
 	t.Helper()
 	hoststest.StandIn(t)
 	b.sshd = hoststest.StartSSHD(t, hoststest.SSHDOptions{})
-	b.bin = t.TempDir()
-	if out, err := exec.CommandContext(b.ctx, "go", "build", "-o", b.bin+"/", "wrpdistributor/cmd/distributor").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	b.commands = proctest.Build(t)
 	b.say("bench: %d rounds; Docker %s, %d processors\n", b.rounds, hoststest.Docker(t, "version", "--format", "{{.Server.Version}}"), runtime.NumCPU())
 }
 

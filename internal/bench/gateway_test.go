@@ -69,7 +69,7 @@ func (b *bench) measureGateway(t *testing.T) {
 		b.say("round %d of %d: direct %.0f MB/s, gateway %.0f MB/s\n", i+1, b.rounds, ways[0].stream[i], ways[1].stream[i])
 	}
 	s.delete(b.ctx)
-	s.awaitQuiet(b.ctx, raw)
+	s.awaitIdle(b.ctx, raw)
 	reportWays(&b.report, ways[0], ways[1])
 }
 

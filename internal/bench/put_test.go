@@ -36,7 +36,7 @@ func (b *bench) measurePuts(t *testing.T) {
 	var m puts
 	for i := range b.rounds {
 		for _, s := range []*service{cold, warm} {
-			s.awaitQuiet(b.ctx, raw)
+			s.awaitIdle(b.ctx, raw)
 		}
 		like := m.rawRound(b.ctx, t, raw)
 		cold.round(b.ctx, raw, &m.cold, &m.coldPage, func(c container.InspectResponse) { alike(t, like, c) })
@@ -85,7 +85,7 @@ func (s *service) round(ctx context.Context, raw *rawHost, put, page *samples, l
 		look(c)
 	}
 	s.delete(ctx)
-	s.awaitQuiet(ctx, raw)
+	s.awaitIdle(ctx, raw)
 }
 
 // alike fails if what is compared is not the same kind of container, but for its

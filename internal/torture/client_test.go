@@ -3,11 +3,12 @@ package torture
 import (
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"regexp"
 	"time"
+
+	"wrpdistributor/internal/proctest"
 )
 
 const (
@@ -148,7 +149,7 @@ func (c *client) request(ctx context.Context, addr, method string) answer {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	a := answer{begin: c.ledger.now()}
-	a.code, a.body = c.roundTrip(ctx, &a, addr, method)
+	c.ask(ctx, &a, addr, method)
 	a.end = c.ledger.now()
 	c.ledger.count("answers", fmt.Sprintf("%s %d", method, a.code))
 	token := about{client: c.number, token: a.token}
@@ -156,34 +157,23 @@ func (c *client) request(ctx context.Context, addr, method string) answer {
 	return a
 }
 
-// handedOver is what old clients can read, and nothing else.
+// handedOverXML is what old clients can read, and nothing else.
 var handedOverXML = regexp.MustCompile(`^<xml><wrpUrl>([0-9.]+:[0-9]+)</wrpUrl><token>([0-9a-f]{40})</token></xml>$`)
 
-func (c *client) roundTrip(ctx context.Context, a *answer, addr, method string) (int, string) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/", http.NoBody)
+// ask sends a request and fills in what was answered.
+func (c *client) ask(ctx context.Context, a *answer, addr, method string) {
+	got, err := proctest.Do(ctx, proctest.Request{Method: method, URL: "http://" + addr + "/", Token: authToken, Agent: c.agent()})
 	if err != nil {
-		return 0, err.Error()
+		a.body = err.Error()
+		return
 	}
-	req.Header.Set("Bearer", authToken)
-	req.Header.Set("User-Agent", c.agent())
-	// Without kept connections nothing is sent twice behind our back.
-	transport := &http.Transport{DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, "cut off after " + resp.Status + ": " + err.Error()
-	}
+	a.code, a.body = got.Code, got.Body
 	if method == http.MethodPut {
-		a.url, a.token = resp.Header.Get("X-Wrp-Url"), resp.Header.Get("X-Wrp-Token")
-		if m := handedOverXML.FindSubmatch(body); m != nil {
-			a.url, a.token = string(m[1]), string(m[2])
+		a.url, a.token = got.Header.Get("X-Wrp-Url"), got.Header.Get("X-Wrp-Token")
+		if m := handedOverXML.FindStringSubmatch(got.Body); m != nil {
+			a.url, a.token = m[1], m[2]
 		}
 	}
-	return resp.StatusCode, string(body)
 }
 
 func (c *client) any() string { return c.addrs[c.rng.IntN(len(c.addrs))] }

@@ -3,12 +3,12 @@ package torture
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
+
+	"wrpdistributor/internal/proctest"
 )
 
 const (
@@ -23,7 +23,7 @@ const (
 	anotherUse = 2 * time.Second // after the one before
 )
 
-// A exchange is what came of a request through a gateway.
+// An exchange is what came of a request through a gateway.
 type exchange struct {
 	gateway    string
 	code       int    // zero: no answer came
@@ -33,65 +33,46 @@ type exchange struct {
 	begin, end time.Duration
 }
 
-func (p exchange) String() string {
-	return fmt.Sprintf("%s = %d %v %.200q", p.gateway, p.code, p.err, p.body)
+func (e exchange) String() string {
+	return fmt.Sprintf("%s = %d %v %.200q", e.gateway, e.code, e.err, e.body)
 }
 
 // denies reports whether the gateway says that there is no such session.
-func (p exchange) denies() bool {
-	switch p.code {
+func (e exchange) denies() bool {
+	switch e.code {
 	case http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusGone:
 		return true
 	}
-	return strings.Contains(p.body, "has just ended")
+	return strings.Contains(e.body, "has just ended")
 }
 
 // exchange asks for a path of a session's WRP through a gateway.
 func (c *client) exchange(ctx context.Context, gateway, path string, rec *record) exchange {
-	p := exchange{gateway: gateway, begin: c.ledger.now()}
-	p.code, p.body, p.err = c.askGateway(ctx, &p, path, rec.token)
-	p.end = c.ledger.now()
-	c.ledger.count("visits", fmt.Sprint(p.code))
-	c.ledger.add(p.begin, about{client: c.number, token: rec.token}, "client %d: GET %s of %.8s at %s", c.number, path, rec.token, p)
-	if p.code == http.StatusOK {
-		c.ledger.answeredBy(rec, p)
-	}
-	return p
-}
-
-func (c *client) askGateway(ctx context.Context, p *exchange, path, token string) (int, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, visitTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.gateway+"/", http.NoBody)
-	if err != nil {
-		return 0, "", err
+	e := exchange{gateway: gateway, begin: c.ledger.now()}
+	a, err := proctest.Do(ctx, proctest.Request{Method: http.MethodGet, URL: "http://" + gateway + "/", Path: path, Token: rec.token})
+	e.code, e.body, e.container, e.err = a.Code, a.Body, a.Header.Get("X-Standin"), err
+	e.end = c.ledger.now()
+	c.ledger.count("visits", fmt.Sprint(e.code))
+	c.ledger.add(e.begin, about{client: c.number, token: rec.token}, "client %d: GET %s of %.8s at %s", c.number, path, rec.token, e)
+	if e.code == http.StatusOK {
+		c.ledger.answeredBy(rec, e)
 	}
-	req.URL = &url.URL{Scheme: "http", Host: p.gateway, Opaque: path} // exactly as it is
-	req.Header.Set("Bearer", token)
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-	if err != nil {
-		return 0, "", err
-	}
-	defer resp.Body.Close()
-	p.container = resp.Header.Get("X-Standin")
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-	if err != nil {
-		return 0, "", fmt.Errorf("cut off after %s: %w", resp.Status, err)
-	}
-	return resp.StatusCode, string(body), nil
+	return e
 }
 
 // answeredBy notes which container answers for a token. It must always be the same,
 // and answer for no other.
-func (l *ledger) answeredBy(rec *record, p exchange) {
+func (l *ledger) answeredBy(rec *record, e exchange) {
 	l.mu.Lock()
-	token, who := l.answerers[p.container], l.answerers[rec.token]
-	l.answerers[p.container], l.answerers[rec.token] = rec.token, p.container
+	token, who := l.answerers[e.container], l.answerers[rec.token]
+	l.answerers[e.container], l.answerers[rec.token] = rec.token, e.container
 	container := l.rows[rec.token].Container
 	l.mu.Unlock()
-	if token != "" && token != rec.token || who != "" && who != p.container || p.container == "" || !strings.HasPrefix(container, p.container) && container != "" {
+	if token != "" && token != rec.token || who != "" && who != e.container || e.container == "" || !strings.HasPrefix(container, e.container) && container != "" {
 		l.violation("G1", rec.about, "client %d: token %.8s is answered by %q, before by %q; its container is %.12s, and that one answered for %.8s",
-			rec.client, rec.token, p.container, who, container, token)
+			rec.client, rec.token, e.container, who, container, token)
 	}
 }
 
@@ -102,12 +83,12 @@ func (c *client) mustServePrivately(ctx context.Context, since time.Duration, ga
 	rec := c.held
 	failed := make(map[string]time.Duration) // gateways, and since when without an excuse
 	for n := c.rng.IntN(len(gateways)); ctx.Err() == nil; n++ {
-		p := c.exchange(ctx, gateways[n%len(gateways)], "/", rec)
-		if p.code == http.StatusOK {
-			c.noteUse(rec, p)
+		e := c.exchange(ctx, gateways[n%len(gateways)], "/", rec)
+		if e.code == http.StatusOK {
+			c.noteUse(rec, e)
 			return
 		}
-		if ctx.Err() != nil || c.explained(rec, p, since, failed) {
+		if ctx.Err() != nil || c.explained(rec, e, since, failed) {
 			return
 		}
 		select {
@@ -119,28 +100,28 @@ func (c *client) mustServePrivately(ctx context.Context, since time.Duration, ga
 
 // explained reports whether there is no use in asking again after that exchange:
 // it is known why the session is not served, or that it should have been.
-func (c *client) explained(rec *record, p exchange, since time.Duration, failed map[string]time.Duration) bool {
+func (c *client) explained(rec *record, e exchange, since time.Duration, failed map[string]time.Duration) bool {
 	host := c.ledger.hostOf(rec)
-	quiet := c.ledger.quiet(host, p)
+	quiet := c.ledger.quiet(host, e)
 	excuse := c.ledger.excuse(rec)
 	switch {
 	case excuse != "":
-		c.ledger.add(p.end, rec.about, "client %d: as expected, %s", c.number, excuse)
-	case p.denies():
-		c.ledger.violation("G1", rec.about, "client %d: token %.8s at %s, and nobody ended it", c.number, rec.token, p)
-	case c.ledger.cutOff(host, since, p.end), !quiet && p.end > since+exchangePatience:
+		c.ledger.add(e.end, rec.about, "client %d: as expected, %s", c.number, excuse)
+	case e.denies():
+		c.ledger.violation("G1", rec.about, "client %d: token %.8s at %s, and nobody ended it", c.number, rec.token, e)
+	case c.ledger.cutOff(host, since, e.end), !quiet && e.end > since+exchangePatience:
 		c.ledger.count("visits", "given up")
 		return true
 	case !quiet:
-		delete(failed, p.gateway)
+		delete(failed, e.gateway)
 		return false
-	case failed[p.gateway] == 0:
-		failed[p.gateway] = p.begin
+	case failed[e.gateway] == 0:
+		failed[e.gateway] = e.begin
 		return false
-	case p.end < failed[p.gateway]+deadline:
+	case e.end < failed[e.gateway]+deadline:
 		return false
 	default:
-		c.ledger.violation("G1", rec.about, "client %d: token %.8s at %s, for %s without trouble", c.number, rec.token, p, deadline)
+		c.ledger.violation("G1", rec.about, "client %d: token %.8s at %s, for %s without trouble", c.number, rec.token, e, deadline)
 	}
 	c.held = nil
 	return true
@@ -148,9 +129,9 @@ func (c *client) explained(rec *record, p exchange, since time.Duration, failed 
 
 // quiet reports whether nothing disturbed the way through any gateway, neither
 // then nor just before.
-func (l *ledger) quiet(host string, p exchange) bool {
-	from := p.begin - quietTime
-	return !l.disturbed(from, p.end) && !l.troubled(from, p.end, func(tr *trouble) bool {
+func (l *ledger) quiet(host string, e exchange) bool {
+	from := e.begin - quietTime
+	return !l.disturbed(from, e.end) && !l.troubled(from, e.end, func(tr *trouble) bool {
 		reaches := tr.kind != "connections dropped" && tr.kind != "sshd frozen" && tr.kind != "engine frozen" && tr.kind != "slow engine"
 		return (tr.cutsOff || !reaches) && (host == "" || tr.host == address(host))
 	})
@@ -158,9 +139,9 @@ func (l *ledger) quiet(host string, p exchange) bool {
 
 // noteUse notes that a visit was use. One that is not written down yet does not
 // help a session that was made to look idle; the table tells.
-func (c *client) noteUse(rec *record, p exchange) {
+func (c *client) noteUse(rec *record, e exchange) {
 	if c.ledger.isAged(rec) && c.justUsed(rec.token) {
-		c.ledger.noteUsed(rec, p.begin)
+		c.ledger.noteUsed(rec, e.begin)
 	}
 }
 
@@ -213,9 +194,9 @@ func (c *client) leave(ctx context.Context) {
 func (c *client) tryToShutDown(ctx context.Context) {
 	paths := []string{"/shutdown/", "/shutdown", "//shutdown/", "/x/../shutdown/", "/%73hutdown/", "/./shutdown/", "/shutdown/x", "/SHUTDOWN/"}
 	path := paths[c.rng.IntN(len(paths))]
-	p := c.exchange(ctx, c.gateways[c.rng.IntN(len(c.gateways))], path, c.held)
-	if strings.Contains(p.body, "stand-in shuts down") {
-		c.ledger.violation("G1", c.held.about, "client %d: GET %s ends the container: %s", c.number, path, p)
+	e := c.exchange(ctx, c.gateways[c.rng.IntN(len(c.gateways))], path, c.held)
+	if strings.Contains(e.body, "stand-in shuts down") {
+		c.ledger.violation("G1", c.held.about, "client %d: GET %s ends the container: %s", c.number, path, e)
 	}
-	c.mustServePrivately(ctx, p.begin, c.gateways...)
+	c.mustServePrivately(ctx, e.begin, c.gateways...)
 }

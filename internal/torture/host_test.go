@@ -2,6 +2,8 @@ package torture
 
 import (
 	"time"
+
+	"wrpdistributor/internal/proctest"
 )
 
 // The labels of our containers, as operators see them.
@@ -38,13 +40,10 @@ type host interface {
 	Disturb(kind string, size int) (end func(), err error)
 }
 
-// An entry is what an operator configures of a host.
+// An entry is what operators and clients know of a host.
 type entry struct {
-	Address    string // what clients connect to
-	SSH        string // the CONTAINER_HOSTS entry
-	User       string
-	Key        []byte // PEM
-	KnownHosts string // line of known_hosts
+	proctest.Host
+	Address string // what clients connect to
 }
 
 // A container is a container as its engine shows it.

@@ -48,7 +48,7 @@ func newObserver(l *ledger, server *mysql.Config, hosts []host, limits []int, ex
 		},
 	}
 	for i, h := range hosts {
-		o.judge.limits[h.Entry().SSH] = limits[i]
+		o.judge.limits[h.Entry().Name] = limits[i]
 	}
 	return o, nil
 }
@@ -98,7 +98,7 @@ func (o *observer) read(ctx context.Context) reading {
 			if list, err := h.Look(); err == nil {
 				mu.Lock()
 				defer mu.Unlock()
-				r.containers[h.Entry().SSH] = list
+				r.containers[h.Entry().Name] = list
 			}
 		})
 	}
@@ -143,7 +143,7 @@ func (o *observer) addForeign(h host, name string, labels map[string]string, por
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.foreign = append(o.foreign, foreignContainer{h.Entry().SSH, id, name, port})
+	o.foreign = append(o.foreign, foreignContainer{h.Entry().Name, id, name, port})
 	return nil
 }
 
@@ -154,11 +154,11 @@ func (o *observer) ours() (map[string][]container, error) {
 	for _, h := range o.hosts {
 		list, err := h.Look()
 		if err != nil {
-			return nil, fmt.Errorf("look at %s: %w", h.Entry().SSH, err)
+			return nil, fmt.Errorf("look at %s: %w", h.Entry().Name, err)
 		}
 		for _, c := range list {
 			if c.DatabaseID == o.judge.databaseID {
-				found[h.Entry().SSH] = append(found[h.Entry().SSH], c)
+				found[h.Entry().Name] = append(found[h.Entry().Name], c)
 			}
 		}
 	}

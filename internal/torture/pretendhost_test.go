@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/pretend"
+	"wrpdistributor/internal/proctest"
 	"wrpdistributor/internal/service/servicetest"
 )
 
@@ -26,7 +27,7 @@ func startPretendHosts(t *testing.T, n int) []host {
 
 func (h pretendHost) Entry() entry {
 	address, _, _ := net.SplitHostPort(h.SSHAddr())
-	return entry{address, h.SSHAddr(), h.User(), h.ClientKeyPEM(), h.KnownHostsLine()}
+	return entry{Address: address, Host: proctest.Host{Name: h.SSHAddr(), User: h.User(), Key: h.ClientKeyPEM(), KnownHosts: h.KnownHostsLine()}}
 }
 
 func (h pretendHost) Look() ([]container, error) {

@@ -3,9 +3,6 @@ package torture
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,14 +27,12 @@ const (
 
 // programs are the service: its commands, configured as operators do it.
 type programs struct {
+	*proctest.Commands
 	t      *testing.T
 	ledger *ledger
-	bin    string
-	dir    string
-	env    []string
 
 	distributors []*daemon
-	repeating    *daemon // a cleanup that stays
+	repeating    *daemon // a cleanup that goes on
 
 	mu  sync.Mutex // guards all
 	all []*proctest.Process
@@ -59,73 +54,56 @@ type daemon struct {
 // newPrograms builds the commands and writes their configuration.
 func newPrograms(t *testing.T, l *ledger, o options, db *mysql.Config, hosts []host, limits []int) *programs {
 	t.Helper()
-	p := &programs{t: t, ledger: l, bin: t.TempDir(), dir: t.TempDir()}
-	build := []string{"build", "-o", p.bin + "/"}
+	var build []string
 	if o.race {
-		build = append(build, "-race")
+		build = []string{"-race"}
 	}
-	if out, err := exec.Command("go", append(build, "wrpdistributor/cmd/distributor", "wrpdistributor/cmd/cleanup")...).CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	p := &programs{Commands: proctest.Build(t, build...), t: t, ledger: l}
+	var entries []proctest.Host
+	var most []string
+	for i, h := range hosts {
+		entries, most = append(entries, h.Entry().Host), append(most, strconv.Itoa(limits[i]))
 	}
-	p.env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "GORACE=halt_on_error=1",
-		"AUTH_TOKEN=" + authToken,
-		"SESSION_DATABASE_DSN=" + db.FormatDSN(),
-		"START_PORT=" + strconv.Itoa(startPort),
-		"START_TIMEOUT=" + startTimeout.String(),
-		"ORPHAN_GRACE=" + orphanGrace.String(),
+	p.UseHosts(entries...)
+	p.Env = append(p.Env,
+		"GORACE=halt_on_error=1",
+		"AUTH_TOKEN="+authToken,
+		"SESSION_DATABASE_DSN="+db.FormatDSN(),
+		"MAX_CONTAINERS_RUNNING="+strings.Join(most, ","),
+		"START_PORT="+strconv.Itoa(startPort),
+		"START_TIMEOUT="+startTimeout.String(),
+		"ORPHAN_GRACE="+orphanGrace.String(),
 		"READY_TIMEOUT=3s", "CONNECT_TIMEOUT=2s", "STOP_TIMEOUT=1s", "SHUTDOWN_TIMEOUT=2s",
-		"WRP_IMAGE=" + imageOf(o),
-		"CONTAINER_DISTRIBUTION_METHOD=" + []string{"equal", "fillhost"}[o.seed%2],
-		"WARM_CONTAINERS=" + strconv.Itoa(o.warm),
-	}
-	p.useHosts(hosts, limits)
+		"WRP_IMAGE="+imageOf(o),
+		"CONTAINER_DISTRIBUTION_METHOD="+[]string{"equal", "fillhost"}[o.seed%2],
+		"WARM_CONTAINERS="+strconv.Itoa(o.warm),
+	)
 	for i := range 2 {
-		addr := proctest.FreeAddr(t)
-		d := &daemon{
-			name: fmt.Sprintf("distributor %d", i), args: []string{"distributor"}, addr: addr,
-			env: []string{"LISTEN=" + addr, fmt.Sprintf("INSTANCE=d%d", i), "DATA_DIR=" + t.TempDir()},
-		}
-		if o.gateway {
-			d.gateway = proctest.FreeAddr(t)
-			d.env = append(d.env, "GATEWAY_LISTEN="+d.gateway, "FREEZE_AFTER="+freezeAfter.String())
-		}
-		p.distributors = append(p.distributors, d)
+		p.distributors = append(p.distributors, newDistributor(t, i, o.gateway))
 	}
-	p.repeating = &daemon{name: "cleanup that stays", args: []string{"cleanup", "--every", "2s"}, env: []string{"DATA_DIR=" + t.TempDir()}}
+	p.repeating = &daemon{name: "repeating cleanup", args: []string{"cleanup", "--every", "2s"}, env: []string{"DATA_DIR=" + t.TempDir()}}
 	l.logs, l.said = p.logsOf, p.saidOf
 	return p
 }
 
-// useHosts writes keys and known_hosts as an operator would.
-func (p *programs) useHosts(hosts []host, limits []int) {
-	ssh := filepath.Join(p.dir, "ssh")
-	write := func(name string, text []byte) {
-		if err := os.WriteFile(filepath.Join(ssh, name), text, 0o600); err != nil {
-			p.t.Fatal(err)
-		}
+func newDistributor(t *testing.T, number int, gateway bool) *daemon {
+	t.Helper()
+	addr := proctest.FreeAddr(t)
+	d := &daemon{
+		name: fmt.Sprintf("distributor %d", number), args: []string{"distributor"}, addr: addr,
+		env: []string{"LISTEN=" + addr, fmt.Sprintf("INSTANCE=d%d", number), "DATA_DIR=" + t.TempDir()},
 	}
-	if err := os.Mkdir(ssh, 0o700); err != nil {
-		p.t.Fatal(err)
+	if gateway {
+		d.gateway = proctest.FreeAddr(t)
+		d.env = append(d.env, "GATEWAY_LISTEN="+d.gateway, "FREEZE_AFTER="+freezeAfter.String())
 	}
-	var names, keys, max []string
-	known := ""
-	for i, h := range hosts {
-		e := h.Entry()
-		name := fmt.Sprintf("key%d", i)
-		write(name, e.Key)
-		known += e.KnownHosts + "\n"
-		names, keys, max = append(names, e.SSH), append(keys, e.User+"~"+name), append(max, strconv.Itoa(limits[i]))
-	}
-	write("known_hosts", []byte(known))
-	p.env = append(p.env, "CONTAINER_HOSTS="+strings.Join(names, ","), "CONTAINER_HOSTS_KEYS="+strings.Join(keys, ","),
-		"MAX_CONTAINERS_RUNNING="+strings.Join(max, ","))
+	return d
 }
 
 // start starts a program. It is only called by the test's own goroutine.
 func (p *programs) start(env []string, args ...string) *proctest.Process {
-	cmd := exec.Command(filepath.Join(p.bin, args[0]), args[1:]...)
-	cmd.Dir, cmd.Env = p.dir, append(append([]string{}, p.env...), env...)
+	cmd := p.Command(args[0], args[1:]...)
+	cmd.Env = append(cmd.Env, env...)
 	proc := proctest.Start(p.t, cmd)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -206,7 +184,7 @@ func (p *programs) awaitReady() error {
 		p.restart()
 		ready := 0
 		for _, d := range p.distributors {
-			if code, _ := get(p.t.Context(), "http://"+d.addr+"/readyz", ""); code == http.StatusOK {
+			if code, _ := get(p.t.Context(), proctest.Request{URL: "http://" + d.addr + "/readyz"}); code == http.StatusOK {
 				ready++
 			}
 		}

@@ -89,7 +89,7 @@ func (h *realHost) await(t *testing.T) {
 		}
 	}
 	h.entry.Address = hoststest.Docker(t, "inspect", "-f", "{{.NetworkSettings.IPAddress}}", h.id)
-	h.entry.SSH = h.entry.Address
+	h.entry.Name = h.entry.Address
 	key, err := h.inside("cat", "/etc/ssh/ssh_host_ed25519_key.pub")
 	if err != nil {
 		t.Fatal(err)

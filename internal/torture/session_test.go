@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"syscall"
 	"time"
+
+	"wrpdistributor/internal/proctest"
 )
 
 // look visits the session's own address.
@@ -83,24 +84,16 @@ func (c *client) visit(ctx context.Context, rec *record) int {
 
 // visit asks a session's WRP for its page.
 func visit(ctx context.Context, rec *record) (int, error) {
-	return get(ctx, "http://"+rec.url+"/", rec.token)
+	return get(ctx, proctest.Request{URL: "http://" + rec.url + "/", Token: rec.token})
 }
 
-func get(ctx context.Context, url, token string) (int, error) {
+// get sends a GET that is to be answered soon.
+func get(ctx context.Context, r proctest.Request) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, visitTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Bearer", token)
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	_, err = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode, err
+	r.Method = http.MethodGet
+	a, err := proctest.Do(ctx, r)
+	return a.Code, err
 }
 
 // extend keeps the session alive. The answer is the same without one, but the
@@ -167,5 +160,5 @@ func (c *client) shutDown(ctx context.Context) {
 		return // it would be another's
 	}
 	c.ledger.noteKilled(c.held.token, c.held.host, "/shutdown/")
-	_, _ = get(ctx, "http://"+c.held.url+"/shutdown/", "") // how it ends is looked at later
+	_, _ = get(ctx, proctest.Request{URL: "http://" + c.held.url + "/shutdown/"}) // how it ends is looked at later
 }

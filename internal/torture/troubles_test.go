@@ -83,7 +83,7 @@ func (x *torture) begin(ctx context.Context, a action, h host) (end func(), ok b
 	}
 	end, err := h.Disturb(a.kind, a.size)
 	if err != nil {
-		x.ledger.add(x.ledger.now(), about{nobody, h.Entry().SSH, ""}, "%s cannot be done: %v", a.kind, err)
+		x.ledger.add(x.ledger.now(), about{nobody, h.Entry().Name, ""}, "%s cannot be done: %v", a.kind, err)
 		return nil, false
 	}
 	if strings.HasSuffix(a.kind, "after the start timeout") {
@@ -124,7 +124,7 @@ func (x *torture) kill(h host, n int, how string) bool {
 	var ids, tokens []string
 	for _, c := range list {
 		if c.DatabaseID == x.observer.judge.databaseID && c.Running && c.Token != "" && len(ids) < n {
-			x.ledger.noteKilled(c.Token, h.Entry().SSH, how)
+			x.ledger.noteKilled(c.Token, h.Entry().Name, how)
 			ids, tokens = append(ids, c.ID), append(tokens, c.Token)
 		}
 	}

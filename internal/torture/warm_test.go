@@ -64,9 +64,9 @@ func (x *torture) disturbWaiting(ctx context.Context, a action, h host) bool {
 	for _, c := range found[:1+a.size%len(found)] {
 		ids, tokens = append(ids, c.ID), append(tokens, c.Token)
 		if a.kind == killWaiting {
-			x.ledger.noteKilled(c.Token, h.Entry().SSH, a.kind)
+			x.ledger.noteKilled(c.Token, h.Entry().Name, a.kind)
 		} else {
-			x.ledger.notePaused(c.Token, h.Entry().SSH)
+			x.ledger.notePaused(c.Token, h.Entry().Name)
 		}
 	}
 	if a.kind == killWaiting {
@@ -131,7 +131,7 @@ func (x *torture) checkRefilled(ctx context.Context) {
 		}
 		var found []finding
 		for i, h := range x.hosts {
-			if host := h.Entry().SSH; !x.hasRefilled(host, x.limits[i], rows) {
+			if host := h.Entry().Name; !x.hasRefilled(host, x.limits[i], rows) {
 				found = append(found, finding{rule: "W2", about: about{nobody, host, ""}, text: fmt.Sprintf("too few containers wait on %s: %v", host, rows)})
 			}
 		}
