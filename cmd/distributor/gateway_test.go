@@ -283,7 +283,7 @@ func TestGatewayReplicas(t *testing.T) {
 	first := one.withGateway()
 	one.start()
 	two := *one
-	two.env = slices.Clone(one.env)
+	two.Env = slices.Clone(one.Env)
 	listen := proctest.FreeAddr(t)
 	two.base = "http://" + listen
 	two.set("LISTEN", listen)
