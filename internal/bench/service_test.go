@@ -23,7 +23,7 @@ const (
 	portsEach  = 20 // that many, and those it may step aside to
 	labelOfDB  = "wrpdistributor.database"
 	answerTime = time.Minute
-	idleTime   = time.Minute
+	idleTime   = 2 * time.Minute
 	lookPause  = 20 * time.Millisecond
 	firstPage  = "/?url=http://example.com/"
 )

@@ -111,12 +111,6 @@ func (l *ledger) sum(group string) string {
 	return fmt.Sprintf("%d (%s)", total, strings.Join(parts, ", "))
 }
 
-func (l *ledger) counted(group, what string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.counts[group][what]
-}
-
 // stopTime is how long a distributor that was told to stop may go on.
 const stopTime = 6 * time.Second
 
