@@ -29,7 +29,7 @@ check: ## formatting, go vet, staticcheck
 	@bash -n .ci/run
 
 torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts, WARM=0, GATEWAY=false
-	CI=1 $(GO) test -v -run '^TestTorture$$' -timeout $$(($(or $(DURATION),120) + 900))s ./internal/torture -args \
+	CI=1 $(GO) test -v -run '^TestTorture$$' -timeout $$(($(or $(DURATION),120) + 1800))s ./internal/torture -args \
 		-duration $(or $(DURATION),120)s -seed $(or $(SEED),0) -clients 60 -real $(or $(REAL),0) \
 		-warm $(or $(WARM),2) -gateway=$(or $(GATEWAY),true)
 

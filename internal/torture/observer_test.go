@@ -165,36 +165,6 @@ func (o *observer) ours() (map[string][]container, error) {
 	return found, nil
 }
 
-// unknown returns the containers of ours that have no row and were made before
-// a time.
-func (o *observer) unknown(ctx context.Context, before time.Time) (map[string]container, error) {
-	first, err := o.rows(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ours, err := o.ours()
-	if err != nil {
-		return nil, err
-	}
-	second, err := o.rows(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rows := make(map[int64]bool)
-	for _, s := range append(first, second...) {
-		rows[s.ID] = true
-	}
-	orphans := make(map[string]container)
-	for host, list := range ours {
-		for _, c := range list {
-			if !rows[c.Session] && c.Created.Before(before) {
-				orphans[fmt.Sprintf("%s (%.12s) on %s", c.Name, c.ID, host)] = c
-			}
-		}
-	}
-	return orphans, nil
-}
-
 // justUsed reports whether the table says that a session runs and was used since
 // it was made to look unused.
 func (o *observer) justUsed(ctx context.Context, token string) bool {

@@ -151,10 +151,15 @@ func (x *torture) addUnexpected(ctx context.Context, a action, h host) bool {
 	case foreignWithName:
 		err = x.observer.addForeign(h, fmt.Sprintf("wrp_%.8s_%d", id, newest+1+int64(a.size%5)), nil, 0)
 	default:
-		labels := map[string]string{labelDatabase: id, labelSession: strconv.Itoa(1e6 + a.size), labelNonce: "x"}
-		_, err = h.Foreign(name, labels, 0)
+		err = x.addStray(h, name, 1e6+a.size)
 	}
 	return err == nil
+}
+
+// addStray starts a container of ours for a session that does not exist.
+func (x *torture) addStray(h host, name string, session int) error {
+	_, err := h.Foreign(name, map[string]string{labelDatabase: x.observer.judge.databaseID, labelSession: strconv.Itoa(session), labelNonce: "x"}, 0)
+	return err
 }
 
 // provoke makes clients do at once what is delicate in a trouble.
