@@ -29,11 +29,14 @@ check: ## formatting, go vet, staticcheck, syntax of scripts
 	@for script in scripts/*.sh docker/test-images/*/*.sh; do sh -n $$script || exit 1; done
 	@bash -n .ci/run
 
-torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts
-	$(GO) run ./internal/torture --duration $(or $(DURATION),120)s --seed $(or $(SEED),0) --real $(or $(REAL),0)
+torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts, WARM=0, GATEWAY=false
+	CI=1 $(GO) test -v -run '^TestTorture$$' -timeout $$(($(or $(DURATION),120) + 1800))s ./internal/torture -args \
+		-duration $(or $(DURATION),120)s -seed $(or $(SEED),0) -clients 60 -real $(or $(REAL),0) \
+		-warm $(or $(WARM),2) -gateway=$(or $(GATEWAY),true)
 
 bench: ## what the service adds to Docker, and the gateway to a connection; ROUNDS=20, ONLY=put or gateway
-	$(GO) run ./internal/bench --rounds $(or $(ROUNDS),20) --only "$(ONLY)"
+	CI=1 $(GO) test -v -run '^TestBench$$' -timeout $$((($(or $(ROUNDS),20) + 2) * 120))s ./internal/bench -args \
+		-rounds $(or $(ROUNDS),20) -only "$(ONLY)" -browser 2s
 
 test-images: ## images for tests: MySQL, a container host (cached; not needed for run)
 	@scripts/test-images.sh

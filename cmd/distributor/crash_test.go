@@ -3,14 +3,13 @@ package main
 import (
 	"database/sql"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"wrpdistributor/internal/pretend"
+	"wrpdistributor/internal/proctest"
 	"wrpdistributor/internal/service/servicetest"
 )
 
@@ -18,19 +17,10 @@ import (
 // programs that have failpoints.
 func newPretendStack(t *testing.T) (*stack, *pretend.Host) {
 	t.Helper()
-	s := &stack{t: t, dir: t.TempDir(), bin: programs(t, "crashpoints")}
+	s := &stack{t: t, Commands: *commands(t, "-tags", "crashpoints")} // with their failpoints
 	h := servicetest.StartHosts(t, 1, pretend.Config{})[0]
 	s.configure(pretend.DefaultImage)
-	if err := os.Mkdir(filepath.Join(s.dir, "ssh"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string]string{"id": string(h.ClientKeyPEM()), "known_hosts": h.KnownHostsLine() + "\n"} {
-		if err := os.WriteFile(filepath.Join(s.dir, "ssh", name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.set("CONTAINER_HOSTS", h.SSHAddr())
-	s.set("CONTAINER_HOSTS_KEYS", h.User()+"~id")
+	s.UseHosts(proctest.Host{Name: h.SSHAddr(), User: h.User(), Key: h.ClientKeyPEM(), KnownHosts: h.KnownHostsLine()})
 	s.set("START_TIMEOUT", "15s")
 	s.set("ORPHAN_GRACE", "1ms")
 	return s, h

@@ -4,13 +4,9 @@ import (
 	"crypto/tls"
 	"database/sql"
 	"encoding/xml"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -27,11 +23,9 @@ import (
 // A stack is a distributor that runs as its operators run it: the real program,
 // configured by its environment, on OpenSSH, Docker and MariaDB.
 type stack struct {
+	proctest.Commands
 	t    *testing.T
-	dir  string // working directory
 	db   *mysql.Config
-	bin  string // of the programs
-	env  []string
 	base string // URL
 	proc *proctest.Process
 }
@@ -42,9 +36,13 @@ const authToken = "correct horse"
 func newStack(t *testing.T, hosts ...*hoststest.SSHD) *stack {
 	t.Helper()
 	hoststest.StandIn(t)
-	s := &stack{t: t, dir: t.TempDir(), bin: programs(t, "")}
+	s := &stack{t: t, Commands: *commands(t)}
 	s.configure(hoststest.Image)
-	s.useHosts(hosts...)
+	var known []proctest.Host
+	for _, h := range hosts {
+		known = append(known, h.Host())
+	}
+	s.UseHosts(known...)
 	t.Cleanup(s.removeContainers)
 	return s
 }
@@ -63,44 +61,7 @@ func (s *stack) configure(image string) {
 	s.set("MAX_CONTAINERS_RUNNING", "4")
 }
 
-func (s *stack) set(name, value string) { s.env = append(s.env, name+"="+value) }
-
-// useHosts writes keys and known_hosts as an operator would.
-func (s *stack) useHosts(hosts ...*hoststest.SSHD) {
-	s.t.Helper()
-	if err := os.MkdirAll(filepath.Join(s.dir, "ssh"), 0o700); err != nil {
-		s.t.Fatal(err)
-	}
-	var names, keys []string
-	var known strings.Builder
-	for i, h := range hosts {
-		key := fmt.Sprintf("id_%d", i)
-		copyFile(s.t, h.KeyFile, filepath.Join(s.dir, "ssh", key))
-		text, err := os.ReadFile(h.KnownHosts)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		known.Write(text)
-		names = append(names, h.Addr)
-		keys = append(keys, strings.TrimSuffix(h.User+"~"+key+"~"+h.Passphrase, "~"))
-	}
-	if err := os.WriteFile(filepath.Join(s.dir, "ssh", "known_hosts"), []byte(known.String()), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
-	s.set("CONTAINER_HOSTS", strings.Join(names, ","))
-	s.set("CONTAINER_HOSTS_KEYS", strings.Join(keys, ","))
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	text, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
+func (s *stack) set(name, value string) { s.Set(name, value) }
 
 // removeContainers removes what a failed test leaves.
 func (s *stack) removeContainers() {
@@ -129,9 +90,7 @@ func (s *stack) start() {
 
 func (s *stack) launch() {
 	s.t.Helper()
-	cmd := exec.Command(filepath.Join(s.bin, "distributor"))
-	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.env...)
-	s.proc = proctest.Start(s.t, cmd)
+	s.proc = proctest.Start(s.t, s.Command("distributor"))
 }
 
 // eventually waits until a condition holds that the running distributor brings
@@ -152,21 +111,13 @@ func (s *stack) eventually(what string, holds func() bool) {
 
 func (s *stack) awaitReady() {
 	s.t.Helper()
-	s.eventually("ready", func() bool {
-		resp, err := http.Get(s.base + "/readyz")
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
+	proctest.AwaitReady(s.t, s.proc, s.base)
 }
 
 // run runs a program to its end and returns what it printed.
 func (s *stack) run(code int, name string, args ...string) string {
 	s.t.Helper()
-	cmd := exec.Command(filepath.Join(s.bin, name), args...)
-	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.env...)
+	cmd := s.Command(name, args...)
 	out, err := cmd.CombinedOutput()
 	if got := cmd.ProcessState.ExitCode(); got != code {
 		s.t.Errorf("%s %v: exit %d (%v), want %d\n%s", name, args, got, err, code, out)
@@ -190,24 +141,11 @@ func (s *stack) sql(statement string) {
 // request sends a request and returns status, headers and body.
 func (s *stack) request(method, url, token, agent string) (int, http.Header, string) {
 	s.t.Helper()
-	req, err := http.NewRequestWithContext(s.t.Context(), method, url, http.NoBody)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if token != "" {
-		req.Header.Set("Bearer", token)
-	}
-	req.Header.Set("User-Agent", agent)
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	a, err := proctest.Do(s.t.Context(), proctest.Request{Method: method, URL: url, Token: token, Agent: agent})
 	if err != nil {
 		s.t.Fatalf("%s %s: %v", method, url, err)
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return resp.StatusCode, resp.Header, string(body)
+	return a.Code, a.Header, a.Body
 }
 
 // do sends a client's request to the distributor.
@@ -220,10 +158,7 @@ func (s *stack) do(method, agent string, want int) (http.Header, string) {
 	return header, body
 }
 
-type handedOver struct {
-	URL   string `xml:"wrpUrl"`
-	Token string `xml:"token"`
-}
+type handedOver = proctest.Session
 
 var handedOverXML = regexp.MustCompile(`^<xml><wrpUrl>127\.\d+\.\d+\.\d+:\d+</wrpUrl><token>[0-9a-f]{40}</token></xml>$`)
 

@@ -279,7 +279,7 @@ func TestReplicasServeEachOthersSessions(t *testing.T) {
 	first := one.withGateway()
 	one.start()
 	two := *one
-	two.env = slices.Clone(one.env)
+	two.Env = slices.Clone(one.Env)
 	listen := proctest.FreeAddr(t)
 	two.base = "http://" + listen
 	two.set("LISTEN", listen)

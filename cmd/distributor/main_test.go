@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"wrpdistributor/internal/proctest"
 )
 
-// bin is where [programs] are built. It is the same for all tests, so that each is
+// bin is where [commands] are built. It is the same for all tests, so that each is
 // linked once.
 var bin string
 
@@ -23,13 +25,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// programs builds both commands, with a build tag if it is not empty, and returns
-// the folder that they are in.
-func programs(t *testing.T, tag string) string {
+// commands builds both commands with these flags of go build.
+func commands(t *testing.T, flags ...string) *proctest.Commands {
 	t.Helper()
-	dir := filepath.Join(bin, "with"+tag)
-	if out, err := exec.Command("go", "build", "-tags", tag, "-o", dir+"/", "wrpdistributor/cmd/...").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return dir
+	return proctest.BuildInto(t, filepath.Join(bin, "with"+strings.Join(flags, "")), flags...)
 }

@@ -6,8 +6,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,16 +15,14 @@ import (
 
 // There is neither .env nor an ssh folder.
 func TestPretendNeedsNothingButTheProgram(t *testing.T) {
-	s := &stack{t: t, dir: t.TempDir(), bin: programs(t, "")}
+	s := &stack{t: t, Commands: *commands(t)}
 	listen := proctest.FreeAddr(t)
 	s.base = "http://" + listen
 	s.set("LISTEN", listen)
 	s.set("START_PORT", fmt.Sprint(proctest.FreeRange(t, 16)))
 	pretend := func() {
 		t.Helper()
-		cmd := exec.Command(filepath.Join(s.bin, "distributor"), "--pretend", "2")
-		cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.env...)
-		s.proc = proctest.Start(t, cmd)
+		s.proc = proctest.Start(t, s.Command("distributor", "--pretend", "2"))
 		s.awaitReady()
 	}
 	put := func(want int) {

@@ -1,9 +1,10 @@
-package main
+package bench
 
 import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func (b *bench) measurePuts(t *testing.T) {
 	var m puts
 	for i := range b.rounds {
 		for _, s := range []*service{cold, warm} {
-			s.awaitQuiet(b.ctx, raw)
+			s.awaitIdle(b.ctx, raw)
 		}
 		like := m.rawRound(b.ctx, t, raw)
 		cold.round(b.ctx, raw, &m.cold, &m.coldPage, func(c container.InspectResponse) { alike(t, like, c) })
@@ -85,7 +86,7 @@ func (s *service) round(ctx context.Context, raw *rawHost, put, page *samples, l
 		look(c)
 	}
 	s.delete(ctx)
-	s.awaitQuiet(ctx, raw)
+	s.awaitIdle(ctx, raw)
 }
 
 // alike fails if what is compared is not the same kind of container, but for its
@@ -116,10 +117,8 @@ func (m *puts) report(r *report, browser time.Duration) {
 	r.row("cold: first page", "ms", m.coldPage)
 	r.row("warm: PUT", "ms", m.warm)
 	r.row("warm: first page", "ms", m.warmPage)
-	r.atMost("warm PUT / raw create + start", ratio(m.warm.median(), m.rawStart.median()), warmShare, "")
-	r.atMost("cold PUT / raw create + start + answer", ratio(m.cold.median(), m.rawBoth.median()), coldShare, "")
+	r.atMost("warm PUT / raw create + start", m.warm.median()/m.rawStart.median(), warmShare, "")
+	r.atMost("cold PUT / raw create + start + answer", m.cold.median()/m.rawBoth.median(), coldShare, "")
 	// None of them, not even the slowest, waited for a browser.
-	r.atMost("slowest first page of a warm session / browser start", ratio(m.warmPage.percentile(100), milliseconds(browser)), 0.5, "")
+	r.atMost("slowest first page of a warm session / browser start", slices.Max(m.warmPage)/milliseconds(browser), 0.5, "")
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

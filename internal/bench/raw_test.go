@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -26,7 +26,7 @@ import (
 const (
 	dockerSocket = "/var/run/docker.sock"
 	probePause   = 10 * time.Millisecond // as the service has it
-	probeFor     = 10 * time.Second
+	probeFor     = time.Minute
 	rawLabel     = "wrpdistributor.bench"
 )
 

@@ -1,16 +1,11 @@
-package main
+package bench
 
 import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -28,9 +23,8 @@ const (
 	portsEach  = 20 // that many, and those it may step aside to
 	labelOfDB  = "wrpdistributor.database"
 	answerTime = time.Minute
-	quietTime  = time.Minute
+	idleTime   = 2 * time.Minute
 	lookPause  = 20 * time.Millisecond
-	patience   = 20 * time.Second // with a distributor that starts
 	firstPage  = "/?url=http://example.com/"
 )
 
@@ -42,7 +36,6 @@ type service struct {
 	db   *mysql.Config
 	id   string // of the database, which its containers carry
 	proc *proctest.Process
-	cmd  *exec.Cmd
 	warm int // containers that should wait
 }
 
@@ -52,44 +45,23 @@ func (b *bench) startService(t *testing.T, name string, port, warm int, env ...s
 	t.Helper()
 	listen := proctest.FreeAddr(t)
 	s := &service{t: t, name: name, base: "http://" + listen, db: databasetest.Config(t, "mysql").MySQL, warm: warm}
-	s.cmd = exec.Command(filepath.Join(b.bin, "distributor"))
-	s.cmd.Dir = t.TempDir()
-	b.writeKeys(t, filepath.Join(s.cmd.Dir, "ssh"))
-	s.cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + s.cmd.Dir,
-		"AUTH_TOKEN=" + authToken,
-		"LISTEN=" + listen,
-		"SESSION_DATABASE_DSN=" + s.db.FormatDSN(),
-		"CONTAINER_HOSTS=" + b.sshd.Addr,
-		"CONTAINER_HOSTS_KEYS=" + b.sshd.User + "~key",
-		"MAX_CONTAINERS_RUNNING=" + strconv.Itoa(limit),
-		"START_PORT=" + strconv.Itoa(port),
-		"WARM_CONTAINERS=" + strconv.Itoa(warm),
-		"WRP_IMAGE=" + hoststest.Image,
-		"WRP_ARGS=" + b.wrpArgs(),
-	}, env...)
+	c := b.commands.For(t)
+	c.UseHosts(b.sshd.Host())
+	c.Env = append(append(c.Env, env...),
+		"AUTH_TOKEN="+authToken,
+		"LISTEN="+listen,
+		"SESSION_DATABASE_DSN="+s.db.FormatDSN(),
+		"MAX_CONTAINERS_RUNNING="+strconv.Itoa(limit),
+		"START_PORT="+strconv.Itoa(port),
+		"WARM_CONTAINERS="+strconv.Itoa(warm),
+		"WRP_IMAGE="+hoststest.Image,
+		"WRP_ARGS="+b.wrpArgs(),
+	)
 	t.Cleanup(s.removeContainers)
-	s.proc = proctest.Start(t, s.cmd)
-	s.awaitReady(b.ctx)
+	s.proc = c.Start("distributor")
+	proctest.AwaitReady(t, s.proc, s.base)
 	s.learnID(b.ctx)
 	return s
-}
-
-// writeKeys puts key and known_hosts where an operator would.
-func (b *bench) writeKeys(t *testing.T, dir string) {
-	t.Helper()
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for from, name := range map[string]string{b.sshd.KeyFile: "key", b.sshd.KnownHosts: "known_hosts"} {
-		text, err := os.ReadFile(from)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, name), text, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // removeContainers runs after the distributor was killed.
@@ -97,24 +69,6 @@ func (s *service) removeContainers() {
 	if s.id != "" {
 		hoststest.RemoveContainers(s.t, s.id)
 	}
-}
-
-func (s *service) awaitReady(ctx context.Context) {
-	s.t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		code, _, err := s.request(ctx, http.MethodGet, s.base+"/readyz", "", "")
-		if err == nil && code == http.StatusOK {
-			return
-		}
-		select {
-		case <-s.proc.Done():
-			s.t.Fatalf("%s: the distributor ended:\n%s", s.name, s.proc.Output())
-		case <-ctx.Done():
-			s.t.Fatal("interrupted")
-		case <-time.After(lookPause):
-		}
-	}
-	s.t.Fatalf("%s: the distributor does not get ready:\n%s", s.name, s.proc.Output())
 }
 
 func (s *service) learnID(ctx context.Context) {
@@ -129,53 +83,28 @@ func (s *service) learnID(ctx context.Context) {
 	}
 }
 
-// request sends a request as a retro client does, over a connection of its own.
-func (s *service) request(ctx context.Context, method, url, token, agent string) (int, string, error) {
+// do sends a client's request, and returns the answer and how long it took until
+// that was read.
+func (s *service) do(ctx context.Context, method, url, token string, want int) (proctest.Answer, time.Duration) {
+	s.t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
-	if err != nil {
-		return 0, "", err
-	}
-	if token != "" {
-		req.Header.Set("Bearer", token)
-	}
-	req.Header.Set("User-Agent", agent)
-	transport := &http.Transport{DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		return 0, "", err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(body), err
-}
-
-// do sends a client's request, and returns the body and how long it took until
-// that was read.
-func (s *service) do(ctx context.Context, method, url, token string, want int) (string, time.Duration) {
-	s.t.Helper()
 	begun := time.Now()
-	code, body, err := s.request(ctx, method, url, token, "AmiFox (bench)")
+	a, err := proctest.Do(ctx, proctest.Request{Method: method, URL: url, Token: token, Agent: "AmiFox (bench)"})
 	took := time.Since(begun)
-	if err != nil || code != want {
-		s.t.Fatalf("%s: %s %s = %d %q, %v, want %d\n%s", s.name, method, url, code, body, err, want, s.proc.Output())
+	if err != nil || a.Code != want {
+		s.t.Fatalf("%s: %s %s = %d %q, %v, want %d\n%s", s.name, method, url, a.Code, a.Body, err, want, s.proc.Output())
 	}
-	return body, took
-}
-
-type handedOver struct {
-	URL   string `xml:"wrpUrl"`
-	Token string `xml:"token"`
+	return a, took
 }
 
 // put starts a session.
-func (s *service) put(ctx context.Context) (handedOver, time.Duration) {
+func (s *service) put(ctx context.Context) (proctest.Session, time.Duration) {
 	s.t.Helper()
-	body, took := s.do(ctx, http.MethodPut, s.base+"/", authToken, http.StatusAccepted)
-	var got handedOver
-	if err := xml.Unmarshal([]byte(body), &got); err != nil {
-		s.t.Fatalf("%s: PUT = %q: %v", s.name, body, err)
+	a, took := s.do(ctx, http.MethodPut, s.base+"/", authToken, http.StatusAccepted)
+	got, err := a.Session()
+	if err != nil {
+		s.t.Fatalf("%s: PUT = %q: %v", s.name, a.Body, err)
 	}
 	return got, took
 }
@@ -185,29 +114,29 @@ func (s *service) delete(ctx context.Context) {
 	s.do(ctx, http.MethodDelete, s.base+"/", authToken, http.StatusAccepted)
 }
 
-// awaitQuiet waits until nobody has a session and all containers that should wait
+// awaitIdle waits until nobody has a session and all containers that should wait
 // do, so that there is nothing left to prepare or to remove.
-func (s *service) awaitQuiet(ctx context.Context, h *rawHost) {
+func (s *service) awaitIdle(ctx context.Context, h *rawHost) {
 	s.t.Helper()
 	var last string
-	for deadline := time.Now().Add(quietTime); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(idleTime); time.Now().Before(deadline); {
 		list, err := h.list(ctx, labelOfDB+"="+s.id)
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		body, _ := s.do(ctx, http.MethodGet, s.base+"/?format=json", authToken, http.StatusOK)
+		a, _ := s.do(ctx, http.MethodGet, s.base+"/?format=json", authToken, http.StatusOK)
 		var status struct {
 			Active  int `json:"activeSessions"`
 			Running int `json:"containersRunning"`
 		}
-		if err := json.Unmarshal([]byte(body), &status); err != nil {
+		if err := json.Unmarshal([]byte(a.Body), &status); err != nil {
 			s.t.Fatal(err)
 		}
 		// Those that run are for a client or warm.
 		if status.Active == 0 && status.Running == s.warm && len(list) == s.warm {
 			return
 		}
-		last = fmt.Sprintf("%d containers, %s", len(list), body)
+		last = fmt.Sprintf("%d containers, %s", len(list), a.Body)
 		select {
 		case <-ctx.Done():
 			s.t.Fatal("interrupted")

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"fmt"
@@ -6,45 +6,35 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/aclements/go-moremath/stats"
+	"golang.org/x/perf/benchmath"
 )
 
 // samples are measurements of one thing, all in the same unit.
 type samples []float64
 
 // add adds a time, in milliseconds.
-func (s *samples) add(d time.Duration) { *s = append(*s, float64(d)/float64(time.Millisecond)) }
+func (s *samples) add(d time.Duration) { *s = append(*s, milliseconds(d)) }
 
-// median returns the one in the middle, or the mean of the two there. Of nothing
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+const confidence = 0.95
+
+// summary is the median, and what it would be in another run with that
+// confidence. Of nothing it is not a number.
+func (s samples) summary() benchmath.Summary {
+	if len(s) == 0 {
+		return benchmath.Summary{Center: math.NaN()}
+	}
+	return benchmath.AssumeNothing.Summary(benchmath.NewSample(slices.Clone(s), &benchmath.DefaultThresholds), confidence)
+}
+
+func (s samples) median() float64 { return s.summary().Center }
+
+// quantile returns what a share q of the measurements are not above. Of nothing
 // it is not a number.
-func (s samples) median() float64 {
-	if len(s) == 0 {
-		return math.NaN()
-	}
-	sorted := slices.Sorted(slices.Values(s))
-	middle := len(sorted) / 2
-	if len(sorted)%2 == 1 {
-		return sorted[middle]
-	}
-	return (sorted[middle-1] + sorted[middle]) / 2
-}
-
-// percentile returns the smallest one that p in a hundred are not above. Of
-// nothing it is not a number.
-func (s samples) percentile(p float64) float64 {
-	if len(s) == 0 {
-		return math.NaN()
-	}
-	rank := int(math.Ceil(p / 100 * float64(len(s))))
-	return slices.Sorted(slices.Values(s))[max(rank, 1)-1]
-}
-
-// ratio is a/b, and not a number where that says nothing.
-func ratio(a, b float64) float64 {
-	if b == 0 {
-		return math.NaN()
-	}
-	return a / b
-}
+func (s samples) quantile(q float64) float64 { return stats.Sample{Xs: s}.Quantile(q) }
 
 // A row is one line of the table.
 type row struct {
@@ -89,16 +79,18 @@ func (r *report) atLeast(name string, got, limit float64, unit string) {
 	r.targets = append(r.targets, target{name: name, got: got, limit: limit, least: true, unit: unit})
 }
 
-// write prints both tables. What is good for a time is its 95th percentile, and
-// for a rate the 5th.
+// write prints both tables. Beside the median stands how far it may be off: ∞
+// where there are too few measurements to say. The worse end of a time is its
+// 95th percentile, of a rate the 5th.
 func (r *report) write(w io.Writer) {
-	fmt.Fprintf(w, "\n%-34s %6s %10s %10s\n", "", "n", "median", "p95")
+	fmt.Fprintf(w, "\n%-34s %6s %10s %6s %10s\n", "", "n", "median", "±", "p95")
 	for _, row := range r.rows {
-		worse := row.values.percentile(95)
+		worse := row.values.quantile(0.95)
 		if row.unit != "ms" {
-			worse = row.values.percentile(5)
+			worse = row.values.quantile(0.05)
 		}
-		fmt.Fprintf(w, "%-34s %6d %10.2f %10.2f %s\n", row.name, len(row.values), row.values.median(), worse, row.unit)
+		middle := row.values.summary()
+		fmt.Fprintf(w, "%-34s %6d %10.2f %6s %10.2f %s\n", row.name, len(row.values), middle.Center, middle.PctRangeString(), worse, row.unit)
 	}
 	fmt.Fprintf(w, "\n%-52s %9s %12s\n", "", "is", "wanted")
 	for _, t := range r.targets {

@@ -1,63 +1,34 @@
-package main
+package bench
 
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
-
-func TestMedian(t *testing.T) {
+// TestStatisticsOfFew has those that the library would not answer by itself, or
+// that would change what is reported if it answered otherwise.
+func TestStatisticsOfFew(t *testing.T) {
 	for _, tt := range []struct {
-		of   samples
-		want float64
+		of               samples
+		median, p95, min float64
 	}{
-		{nil, math.NaN()},
-		{samples{7}, 7},
-		{samples{9, 1}, 5},
-		{samples{3, 1, 2}, 2},
-		{samples{4, 1, 100, 2}, 3},
+		{nil, math.NaN(), math.NaN(), math.NaN()},
+		{samples{7}, 7, 7, 7},
+		{samples{9, 1}, 5, 9, 1},
+		{samples{3, 1, 2}, 2, 3, 1},
+		{samples{4, 1, 100, 2}, 3, 100, 1},
 	} {
-		if got := tt.of.median(); !same(got, tt.want) {
-			t.Errorf("median of %v = %v, want %v", tt.of, got, tt.want)
+		before := slices.Clone(tt.of)
+		got, want := []float64{tt.of.median(), tt.of.quantile(0.95), tt.of.quantile(0)}, []float64{tt.median, tt.p95, tt.min}
+		if !slices.EqualFunc(got, want, func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }) {
+			t.Errorf("median, 95th percentile and least of %v = %v, want %v", tt.of, got, want)
 		}
-	}
-}
-
-func TestPercentile(t *testing.T) {
-	hundred := make(samples, 100)
-	for i := range hundred {
-		hundred[i] = float64(100 - i)
-	}
-	for _, tt := range []struct {
-		of   samples
-		p    float64
-		want float64
-	}{
-		{nil, 95, math.NaN()},
-		{samples{7}, 95, 7},
-		{samples{7}, 0, 7},
-		{samples{3, 1, 2}, 5, 1},
-		{samples{3, 1, 2}, 95, 3},
-		{hundred, 95, 95},
-		{hundred, 5, 5},
-		{hundred, 100, 100},
-	} {
-		if got := tt.of.percentile(tt.p); !same(got, tt.want) {
-			t.Errorf("percentile %v of %v = %v, want %v", tt.p, tt.of, got, tt.want)
-		}
-	}
-}
-
-func TestRatio(t *testing.T) {
-	for _, tt := range []struct{ a, b, want float64 }{
-		{1, 4, 0.25}, {0, 4, 0}, {1, 0, math.NaN()}, {math.NaN(), 1, math.NaN()},
-	} {
-		if got := ratio(tt.a, tt.b); !same(got, tt.want) {
-			t.Errorf("ratio(%v, %v) = %v, want %v", tt.a, tt.b, got, tt.want)
+		if !slices.Equal(tt.of, before) {
+			t.Errorf("%v is in another order afterwards: %v", before, tt.of)
 		}
 	}
 }
@@ -70,11 +41,11 @@ func TestSamplesAreMilliseconds(t *testing.T) {
 	}
 }
 
-// TestReport checks what is printed of numbers that are known.
-func TestReport(t *testing.T) {
+func TestReportSaysWhatTargetsHold(t *testing.T) {
 	var r report
 	r.row("time", "ms", samples{1, 2, 30})
 	r.row("rate", "MB/s", samples{10, 20, 300})
+	r.row("many", "ms", samples{100, 102, 98, 101, 99, 100, 100, 102})
 	r.atMost("small enough", 0.05, 0.05, "")
 	r.atMost("too large", 0.06, 0.05, "")
 	r.atLeast("large enough", 0.25, 0.25, "")
@@ -83,8 +54,9 @@ func TestReport(t *testing.T) {
 	var b bytes.Buffer
 	r.write(&b)
 	for _, want := range []string{
-		"time 3 2.00 30.00 ms",
-		"rate 3 20.00 10.00 MB/s",
+		"time 3 2.00 ∞ 30.00 ms",
+		"many 8 100.00 2% 102.00 ms",
+		"rate 3 20.00 ∞ 10.00 MB/s",
 		"small enough 0.050 <= 0.050 holds",
 		"too large 0.060 <= 0.050 does not hold",
 		"large enough 0.250 >= 0.250 holds",
@@ -108,11 +80,19 @@ func hasLine(text, words string) bool {
 	return false
 }
 
-func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{"--rounds", "0"}, {"--only", "post"}, {"--no-such-flag"}, {"more"}} {
-		var out bytes.Buffer
-		if code := run(t.Context(), args, &out, &out); code != exitUsage || !strings.HasPrefix(out.String(), "bench: ") {
-			t.Errorf("%v: exit %d, %q, want %d and a reason", args, code, out.String(), exitUsage)
+func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
+	for _, tt := range []struct {
+		of   options
+		want string
+	}{
+		{options{rounds: 1}, ""},
+		{options{rounds: 1, only: onlyPut}, ""},
+		{options{rounds: 1, only: onlyGateway}, ""},
+		{options{rounds: 0}, "-rounds 0: want at least 1"},
+		{options{rounds: 1, only: "post"}, `-only "post": want put or gateway`},
+	} {
+		if got := tt.of.problem(); got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.of, got, tt.want)
 		}
 	}
 }

@@ -19,7 +19,7 @@ type Database struct {
 	Path   string        // the SQLite file; empty for mysql
 }
 
-// The drivers of a [Database].
+// The drivers of a [DatabaseID].
 const (
 	MySQL  = "mysql"
 	SQLite = "sqlite"

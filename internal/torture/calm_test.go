@@ -1,262 +1,152 @@
-package main
+package torture
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
 	"github.com/jmoiron/sqlx"
-	"golang.org/x/sync/errgroup"
 )
 
-// calm mends everything and looks what one cleanup does then: sessions that
-// nobody uses must go, and what nobody knows. Clients go on meanwhile.
-func (x *torture) calm(ctx context.Context) {
-	x.mendAll()
-	x.programs.tend()
-	for i, rec := range x.ledger.alive() {
-		if i%4 == 0 {
-			x.nudge(rec.client, nudge{rushTime, (*client).nap})
+const (
+	deadline  = 4 * time.Minute // for what must come true: far longer than it takes on a slow machine
+	lookPause = 50 * time.Millisecond
+
+	wantResting = 2 // clients, to see what becomes of their sessions
+	restWait    = 2 * time.Second
+)
+
+// eventually waits until nothing is missing any more. What still is after the
+// deadline are violations.
+func (x *torture) eventually(ctx context.Context, missing func() []finding) {
+	for begin := x.ledger.now(); ; time.Sleep(lookPause) {
+		left := missing()
+		if len(left) == 0 || ctx.Err() != nil {
+			return
+		}
+		if x.ledger.now() > begin+deadline {
+			for _, f := range left {
+				x.ledger.violation(f.rule, f.about, "%s without trouble, and still: %s", deadline, f.text)
+			}
+			return
 		}
 	}
-	for last := time.Now().Add(napWait); x.naps.count() < wantAsleep && time.Now().Before(last); {
-		time.Sleep(20 * time.Millisecond)
+}
+
+// nobodys is a finding that concerns no session.
+func nobodys(rule, format string, args ...any) []finding {
+	return []finding{{rule: rule, about: about{client: nobody}, text: fmt.Sprintf(format, args...)}}
+}
+
+// again repeats what the database may refuse just after a trouble: connections
+// may have broken with it.
+func (x *torture) again(what string, do func() error) {
+	for begin := x.ledger.now(); ; time.Sleep(lookPause) {
+		err := do()
+		if err == nil {
+			return
+		}
+		if x.ledger.now() > begin+deadline {
+			x.t.Fatalf("%s without trouble: %v", what, err)
+		}
 	}
-	asleep := x.naps.takeAll()
+}
+
+// calm ends all troubles and looks what one cleanup does then. Clients go on
+// meanwhile, and may keep the hosts too busy to be asked: so only what a cleanup
+// has done is held against it, what it has not is for the end.
+func (x *torture) calm(ctx context.Context) {
+	x.endAll()
+	x.programs.restart()
+	resting := x.holdRests()
 	defer func() {
-		for _, n := range asleep {
-			close(n.over)
+		for _, r := range resting {
+			close(r.over)
 		}
 	}()
 	var recs []*record
-	for _, n := range asleep {
-		recs = append(recs, n.rec)
+	for _, r := range resting {
+		recs = append(recs, r.rec)
 	}
-	old := time.Now().Add(-orphanGrace - recordGrace)
-	var orphans map[string]box
-	err := again(func() (err error) {
-		if len(recs) > 0 {
-			_, err = x.observer.age(ctx, recs...)
-		}
-		if err == nil {
-			orphans, err = x.observer.unknown(ctx, old)
-		}
-		return err
-	})
-	if err != nil {
-		x.t.Errorf("look at the table while all is well: %v", err)
-		return
+	x.makeIdle(ctx, recs)
+	if x.cleanUp("--timeout", "10") == 0 {
+		x.checkIdleGone(ctx, recs)
 	}
+}
+
+// makeIdle makes sessions look idle.
+func (x *torture) makeIdle(ctx context.Context, recs []*record) {
+	if len(recs) > 0 {
+		x.again("make sessions look idle", func() error { _, err := x.observer.age(ctx, recs...); return err })
+	}
+}
+
+// holdRests asks some clients to do nothing for as long as it takes to see what
+// becomes of their sessions, and returns those that do.
+func (x *torture) holdRests() []*rest {
+	for i, rec := range x.ledger.alive() {
+		if i%4 == 0 {
+			x.nudge(rec.client, nudge{rushTime, (*client).rest})
+		}
+	}
+	for last := time.Now().Add(restWait); x.rests.count() < wantResting && time.Now().Before(last); {
+		time.Sleep(lookPause)
+	}
+	return x.rests.holdAll()
+}
+
+// cleanUp runs one cleanup and returns its exit status.
+func (x *torture) cleanUp(args ...string) int {
 	begin := x.ledger.now()
-	code, out := x.programs.cleanup("--timeout", "10")
-	x.ledger.add(begin, about{client: nobody}, "cleanup while all is well = %d %s", code, out)
-	if code != 0 {
-		x.ledger.violation("I4", about{client: nobody}, "cleanup ends with %d while all is well and says:\n%s", code, out)
-		return
-	}
-	x.idleAreGone(ctx, recs)
-	x.orphansAreGone(ctx, orphans)
-	x.noneSleeps(ctx)
-	if x.duration >= longRun {
-		x.refill(ctx, false)
-	}
+	code, out := x.programs.cleanup(args...)
+	x.ledger.add(begin, about{client: nobody}, "cleanup without trouble = %d %s", code, out)
+	x.ledger.count("checks", fmt.Sprint("cleanup = ", code))
+	return code
 }
 
-const (
-	wantAsleep = 2 // clients, to see what becomes of their sessions
-	napWait    = 2 * time.Second
-
-	otherCleanup = 10 * time.Second // that stops a session at the same time
-)
-
-// again repeats what may find a connection that broke with the last trouble.
-func again(do func() error) error {
-	var err error
-	for range 3 {
-		if err = do(); err == nil || !errors.Is(err, mysql.ErrInvalidConn) {
-			return err
-		}
-	}
-	return err
-}
-
-// idleAreGone looks for sessions that are still there. Another cleanup may have
-// got them first, and be in the middle of it.
-func (x *torture) idleAreGone(ctx context.Context, recs []*record) {
+// checkIdleGone looks for idle sessions that clients still have after a cleanup
+// that left nothing out. Another cleanup may be in the middle of stopping some.
+func (x *torture) checkIdleGone(ctx context.Context, recs []*record) {
 	for _, rec := range recs {
-		left, err := x.left(ctx, rec)
-		for last := time.Now().Add(otherCleanup); err == nil && left != nil && left.State == "stopping" && time.Now().Before(last); {
-			time.Sleep(20 * time.Millisecond)
-			left, err = x.left(ctx, rec)
-		}
-		if err != nil {
-			x.t.Errorf("look at the table while all is well: %v", err)
-			return
-		}
-		x.ledger.count("checks", "idle session is gone")
-		if left != nil {
-			x.ledger.violation("I4", rec.about, "%s was idle and is still there after a cleanup while all is well", left)
+		x.ledger.count("checks", "idle session is stopped")
+		if left := x.left(ctx, rec); len(left) > 0 && left[0].State != "stopping" {
+			x.ledger.violation("I4", rec.about, "%s was idle and is there after a cleanup", left[0])
 		}
 	}
 }
 
-// left returns what is left of an idle session, nil if it is nothing. A request
-// that its client gave up long ago may have used it just now.
-func (x *torture) left(ctx context.Context, rec *record) (*row, error) {
-	var list []row
-	err := again(func() error {
+// left returns what is left of an idle session. A request that its client gave
+// up long ago may have used it just now.
+func (x *torture) left(ctx context.Context, rec *record) (list []row) {
+	x.again("look for an idle session", func() error {
+		list = nil
 		return sqlx.SelectContext(ctx, x.observer.db, &list, `
 			SELECT id, state, containerHost, slot, port, token FROM sessions
-			WHERE token = ? AND NOT (state = 'running' AND lastUsed > UTC_TIMESTAMP() - INTERVAL 1 MINUTE)`, rec.token)
+			WHERE token = ? AND NOT (state = 'running' AND lastUsed > UTC_TIMESTAMP() - INTERVAL ? SECOND)`, rec.token, unused)
 	})
-	if err != nil || len(list) == 0 {
-		return nil, err
-	}
-	return &list[0], nil
+	return list
 }
 
-func (x *torture) orphansAreGone(ctx context.Context, before map[string]box) {
-	after, err := x.observer.unknown(ctx, time.Now())
-	if err != nil {
-		x.t.Errorf("look for orphans while all is well: %v", err)
-		return
-	}
-	for name, b := range before {
-		x.ledger.count("checks", "orphan is gone")
-		if _, there := after[name]; there {
-			x.ledger.violation("I5", about{nobody, "", b.Token}, "container %s has no row, is older than the grace time, and still there after a cleanup", name)
+// checkNonePaused looks for containers that stay paused though their rows do not
+// say so. Cleanup has just repaired what those left who were killed over it.
+func (x *torture) checkNonePaused(ctx context.Context) {
+	x.ledger.count("checks", "none is paused unnoticed")
+	var always map[string]row // paused in each reading; nil before the first
+	x.eventually(ctx, func() []finding {
+		r := x.observer.read(ctx)
+		if !r.rows {
+			return nobodys("G2", "the table cannot be read")
 		}
-	}
-}
-
-const (
-	parallel = 8 // clients that are asked at the end
-	leavers  = 3 // one of so many ends its session then
-)
-
-// finish mends everything for good, looks whether the service recovers, kills
-// its programs, and lets one cleanup put in order what they leave.
-func (x *torture) finish(ctx context.Context) {
-	fmt.Fprintf(x.out, "%5.0fs: all is mended, and looked at\n", x.ledger.now().Seconds())
-	x.mendAll()
-	if err := x.programs.awaitReady(); err != nil {
-		x.ledger.violation("recovery", about{client: nobody}, "%v", err)
-	}
-	x.each(func(c *client) {
-		if c.held != nil {
-			c.start(ctx)
+		now := pausedUnnoticed(r)
+		if always == nil {
+			always = now
 		}
-		if c.held != nil {
-			c.look(ctx)
+		maps.DeleteFunc(always, func(id string, _ row) bool { _, still := now[id]; return !still })
+		var found []finding
+		for id, s := range always {
+			found = append(found, finding{rule: "G2", about: about{nobody, s.Host, s.Token}, text: fmt.Sprintf("%s: its container %.12s is paused, and the row does not say so", s, id)})
 		}
-		if c.held != nil && x.warm > 0 && c.number%leavers == 0 {
-			c.end(ctx) // so that there is room for containers that wait
-		}
+		return found
 	})
-	since := x.lookUnused(ctx)
-	x.refill(ctx, true)
-	x.usesAreWritten(ctx, since)
-	x.programs.killAll()
-	time.Sleep(max(orphanGrace+recordGrace, x.late-x.ledger.now()))
-	if err := again(func() error { return x.observer.expire(ctx) }); err != nil {
-		x.t.Fatal(err)
-	}
-	if code, out := x.programs.cleanup("--timeout", "10"); code != 0 {
-		x.ledger.violation("the last cleanup", about{client: nobody}, "it ends with %d and says:\n%s", code, out)
-	}
-	x.inOrder(ctx)
-	x.noneSleeps(ctx)
-	x.restart()
-	x.each(func(c *client) {
-		if c.held != nil {
-			c.mustServe(ctx, "I4", x.ledger.now())
-		}
-	})
-	x.programs.killAll()
-	if code, out := x.programs.cleanup("--all"); code != 0 {
-		x.ledger.violation("cleanup --all", about{client: nobody}, "it ends with %d and says:\n%s", code, out)
-	}
-	x.empty(ctx)
-}
-
-// restart starts the distributors once more where sessions cannot be reached
-// without. They keep no containers waiting then, also none that wait already.
-func (x *torture) restart() {
-	if !x.gateway {
-		return
-	}
-	tr := x.ledger.begin(killDistributor, "", false)
-	for _, d := range x.programs.distributors {
-		d.hurt, d.respawn = false, time.Now()
-		d.env = append(d.env, "WARM_CONTAINERS=0")
-	}
-	if err := x.programs.awaitReady(); err != nil {
-		x.ledger.violation("recovery", about{client: nobody}, "%v", err)
-	}
-	x.ledger.finish(tr)
-}
-
-func (x *torture) each(do func(*client)) {
-	var g errgroup.Group
-	g.SetLimit(parallel)
-	for _, c := range x.clients {
-		g.Go(func() error { do(c); return nil })
-	}
-	_ = g.Wait() // its functions return no errors
-}
-
-// inOrder looks whether table and hosts agree.
-func (x *torture) inOrder(ctx context.Context) {
-	rows, err := x.observer.rows(ctx)
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	ours, err := x.observer.ours()
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	running := make(map[string]bool)
-	containers, orphans, leftover := 0, 0, 0
-	sessions := make(map[int64]bool)
-	for _, s := range rows {
-		sessions[s.ID] = true
-	}
-	for host, boxes := range ours {
-		for _, b := range boxes {
-			containers++
-			running[host+b.ID] = b.Running
-			if !sessions[b.Session] {
-				orphans++
-				x.ledger.violation("I5", about{nobody, host, b.Token}, "after the last cleanup container %s on %s has no row", b.Name, host)
-			}
-		}
-	}
-	for _, s := range rows {
-		if s.State != "running" && s.State != "warm" || !running[s.Host+s.Container] {
-			leftover++
-			x.ledger.violation("I5", about{nobody, s.Host, s.Token}, "after the last cleanup there is %s, container runs: %t", s, running[s.Host+s.Container])
-		}
-	}
-	fmt.Fprintf(x.out, "after the last cleanup: %d sessions, %d containers, %d orphans, %d leftover rows, %d strangers\n",
-		len(rows), containers, orphans, leftover, len(x.observer.known()))
-}
-
-// empty looks whether nothing is left but the strangers.
-func (x *torture) empty(ctx context.Context) {
-	rows, err := x.observer.rows(ctx)
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	ours, err := x.observer.ours()
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	if len(rows) > 0 || len(ours) > 0 {
-		x.ledger.violation("cleanup --all", about{client: nobody}, "it leaves the sessions %v and the containers %v", rows, ours)
-	}
-	for _, f := range (&judge{}).untouched(x.observer.read(ctx)) {
-		x.ledger.violation(f.rule, f.about, "%s", f.text)
-	}
 }

@@ -1,7 +1,9 @@
-package main
+package torture
 
 import (
 	"time"
+
+	"wrpdistributor/internal/proctest"
 )
 
 // The labels of our containers, as operators see them.
@@ -18,7 +20,7 @@ type host interface {
 	Entry() entry
 
 	// Look returns all containers, in whatever trouble the host is.
-	Look() ([]box, error)
+	Look() ([]container, error)
 
 	// Kill ends containers as if they did so by themselves.
 	Kill(ids ...string)
@@ -26,37 +28,34 @@ type host interface {
 	// Pause takes the processor from containers.
 	Pause(ids ...string)
 
-	// Stranger starts a container that is none of ours, or at least none that
+	// Foreign starts a container that is none of ours, or at least none that
 	// the service knows. With port 0 it publishes none.
-	Stranger(name string, labels map[string]string, port int) (id string, err error)
+	Foreign(name string, labels map[string]string, port int) (id string, err error)
 
 	// Kinds returns the troubles that the host can be in.
 	Kinds() []kind
 
-	// Hurt begins a trouble and returns how to end it. The size makes it more or
+	// Disturb begins a trouble and returns how to end it. The size makes it more or
 	// less of it.
-	Hurt(kind string, size int) (mend func(), err error)
+	Disturb(kind string, size int) (end func(), err error)
 }
 
-// An entry is what an operator configures of a host.
+// An entry is what operators and clients know of a host.
 type entry struct {
-	Address    string // what clients connect to
-	SSH        string // the CONTAINER_HOSTS entry
-	User       string
-	Key        []byte // PEM
-	KnownHosts string // line of known_hosts
+	proctest.Host
+	Address string // what clients connect to
 }
 
-// A box is a container as its engine shows it.
-type box struct {
-	ID       string
-	Name     string
-	Database string // the label
-	Session  int64  // the label; 0: none
-	Token    string // of WRP
-	Created  time.Time
-	Running  bool // paused ones too
-	Paused   bool
+// A container is a container as its engine shows it.
+type container struct {
+	ID         string
+	Name       string
+	DatabaseID string // the label
+	Session    int64  // the label; 0: none
+	Token      string // of WRP
+	Created    time.Time
+	Running    bool // paused ones too
+	Paused     bool
 }
 
 // A kind is a trouble that a host can be in.

@@ -1,11 +1,11 @@
-package main
+package torture
 
 import (
 	"fmt"
 	"time"
 )
 
-// extraPorts may be used above a host's range where strangers hold ports in it.
+// extraPorts may be used above a host's range where foreign containers hold ports in it.
 const extraPorts = 16
 
 // A row is a session as the database has it.
@@ -38,9 +38,9 @@ func (r row) String() string {
 type reading struct {
 	at            time.Time
 	before, after []row
-	rows          bool             // the database answered both times
-	boxes         map[string][]box // by CONTAINER_HOSTS entry; absent: the host could not be looked at
-	strangers     []stranger       // that were there before all that
+	rows          bool                   // the database answered both times
+	containers    map[string][]container // by CONTAINER_HOSTS entry; absent: the host could not be looked at
+	foreign       []foreignContainer     // that were there before all that
 }
 
 // A finding is something wrong.
@@ -58,14 +58,14 @@ type judge struct {
 	warm       int            // containers that may wait on each host
 	exact      bool           // what a host shows is all of one moment
 
-	killed func(token string) bool    // behind the service's back
-	shaken func(about time.Time) bool // answers may have got lost at that time
+	killed    func(token string) bool    // behind the service's back
+	disturbed func(about time.Time) bool // answers may have got lost at that time
 
 	suspects map[string]time.Time // keys that all readings since then have shown
 }
 
-// A stranger is a container that must never be touched.
-type stranger struct {
+// A foreignContainer is a container that must never be touched.
+type foreignContainer struct {
 	host, id, name string
 	port           int // 0: none
 }
@@ -79,7 +79,7 @@ func (j *judge) judge(r reading) []finding {
 		sure = append(sure, j.running(r)...)
 		maybe = append(maybe, j.known(r)...)
 	}
-	limits := j.boxes(r)
+	limits := j.limited(r)
 	if j.exact {
 		sure = append(sure, limits...)
 	} else {
@@ -150,18 +150,18 @@ func (j *judge) running(r reading) []finding {
 	}
 	var found []finding
 	for _, s := range r.before {
-		boxes, looked := r.boxes[s.Host]
+		list, looked := r.containers[s.Host]
 		if s.State != "running" && s.State != "warm" || !still[s.ID] || !looked {
 			continue
 		}
 		state := "is not there"
-		for _, b := range boxes {
-			if b.ID == s.Container {
-				state = map[bool]string{true: "runs", false: "does not run"}[b.Running]
+		for _, c := range list {
+			if c.ID == s.Container {
+				state = map[bool]string{true: "runs", false: "does not run"}[c.Running]
 			}
 		}
 		// After a lost answer a starter cannot know that it has handed over.
-		if state != "runs" && !j.killed(s.Token) && !j.shaken(s.Started) {
+		if state != "runs" && !j.killed(s.Token) && !j.disturbed(s.Started) {
 			found = append(found, finding{"I3", "running " + s.Token, about{nobody, s.Host, s.Token}, fmt.Sprintf("%s: its container %.12s %s, and nobody killed it", s, s.Container, state)})
 		}
 	}
@@ -176,33 +176,33 @@ func (j *judge) known(r reading) []finding {
 		rows[s.ID] = true
 	}
 	var found []finding
-	for host, boxes := range r.boxes {
-		for _, b := range boxes {
-			if b.Database == j.databaseID && b.Running && b.Token != "" && !rows[b.Session] {
-				found = append(found, finding{"I2 and I5", "unknown " + b.ID, about{nobody, host, b.Token},
-					fmt.Sprintf("container %s (%.12s) runs on %s and has no row: its slot was given back, its client is served twice", b.Name, b.ID, host)})
+	for host, list := range r.containers {
+		for _, c := range list {
+			if c.DatabaseID == j.databaseID && c.Running && c.Token != "" && !rows[c.Session] {
+				found = append(found, finding{"I2 and I5", "unknown " + c.ID, about{nobody, host, c.Token},
+					fmt.Sprintf("container %s (%.12s) runs on %s and has no row: its slot was given back, its client is served twice", c.Name, c.ID, host)})
 			}
 		}
 	}
 	return found
 }
 
-// boxes looks at the containers alone.
-func (j *judge) boxes(r reading) []finding {
+// limited looks at the containers alone.
+func (j *judge) limited(r reading) []finding {
 	var found []finding
-	seen := make(map[int64]box)
-	for host, boxes := range r.boxes {
+	seen := make(map[int64]container)
+	for host, list := range r.containers {
 		running := 0
-		for _, b := range boxes {
-			if b.Database != j.databaseID || b.Token == "" {
+		for _, c := range list {
+			if c.DatabaseID != j.databaseID || c.Token == "" {
 				continue
 			}
-			if other, ok := seen[b.Session]; ok {
-				found = append(found, finding{"I2", fmt.Sprintf("twice %d", b.Session), about{nobody, host, b.Token},
-					fmt.Sprintf("session %d has two containers, %.12s and %.12s on %s", b.Session, other.ID, b.ID, host)})
+			if other, ok := seen[c.Session]; ok {
+				found = append(found, finding{"I2", fmt.Sprintf("twice %d", c.Session), about{nobody, host, c.Token},
+					fmt.Sprintf("session %d has two containers, %.12s and %.12s on %s", c.Session, other.ID, c.ID, host)})
 			}
-			seen[b.Session] = b
-			if b.Running {
+			seen[c.Session] = c
+			if c.Running {
 				running++
 			}
 		}
@@ -213,17 +213,17 @@ func (j *judge) boxes(r reading) []finding {
 	return found
 }
 
-// untouched looks whether the strangers' containers run.
+// untouched looks whether the foreign containers run.
 func (j *judge) untouched(r reading) []finding {
 	var found []finding
-	for _, s := range r.strangers {
-		boxes, looked := r.boxes[s.host]
+	for _, s := range r.foreign {
+		list, looked := r.containers[s.host]
 		there := !looked
-		for _, b := range boxes {
-			there = there || b.ID == s.id && b.Running
+		for _, c := range list {
+			there = there || c.ID == s.id && c.Running
 		}
 		if !there {
-			found = append(found, finding{"I5", "stranger " + s.id, about{nobody, s.host, ""}, fmt.Sprintf("the container %s on %s, which is not ours, does not run any more", s.name, s.host)})
+			found = append(found, finding{"I5", "foreign " + s.id, about{nobody, s.host, ""}, fmt.Sprintf("the container %s on %s, which is not ours, does not run any more", s.name, s.host)})
 		}
 	}
 	return found

@@ -1,11 +1,10 @@
-package main
+package torture
 
 import (
 	"cmp"
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -29,7 +28,7 @@ type ledger struct {
 	rows       map[string]row           // as they were seen last, by token
 	waiting    map[string]time.Duration // since when containers were seen to wait, by token
 	refusals   []refusal                // that were not looked at yet
-	faces      map[string]string        // which container answered for a token, and the other way round
+	answerers  map[string]string        // which container answered for a token, and the other way round
 	counts     map[string]map[string]int
 	violations int
 }
@@ -38,7 +37,7 @@ func newLedger(out io.Writer) *ledger {
 	return &ledger{
 		began: time.Now(), out: out, logs: func(int64) []string { return nil }, said: func(string) string { return "" },
 		records: make(map[string]*record), rows: make(map[string]row),
-		waiting: make(map[string]time.Duration), faces: make(map[string]string),
+		waiting: make(map[string]time.Duration), answerers: make(map[string]string),
 		counts: make(map[string]map[string]int),
 	}
 }
@@ -76,19 +75,6 @@ func address(text string) string {
 	return host
 }
 
-// A record is a session as its client was told of it.
-type record struct {
-	about
-	url     string        // empty: no client was told of it
-	killed  bool          // its container was ended behind the service's back
-	dead    time.Duration // when that was done; zero: not yet
-	stunned bool          // its container was paused behind the service's back
-	aged    time.Duration // since when it counts as idle; zero: it does not
-	deleted bool          // its client asked for its end
-	settled time.Duration // when all its client's requests for that were answered; zero: not all were
-	ended   time.Duration // when its client was told that it has ended; zero: it was not
-}
-
 func (l *ledger) now() time.Duration { return time.Since(l.began) }
 
 func (l *ledger) add(begin time.Duration, a about, format string, args ...any) {
@@ -123,12 +109,6 @@ func (l *ledger) sum(group string) string {
 		parts, total = append(parts, fmt.Sprintf("%s: %d", what, n)), total+n
 	}
 	return fmt.Sprintf("%d (%s)", total, strings.Join(parts, ", "))
-}
-
-func (l *ledger) counted(group, what string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.counts[group][what]
 }
 
 // stopTime is how long a distributor that was told to stop may go on.
@@ -174,186 +154,18 @@ func (l *ledger) cutOff(host string, from, to time.Duration) bool {
 	return l.troubled(from, to, func(tr *trouble) bool { return tr.cutsOff && (host == "" || tr.host == address(host)) })
 }
 
-// shaken reports whether a distributor or the database was disturbed between two
+// disturbed reports whether a distributor or the database was disturbed between two
 // times, so that what was done may not have been known to be done.
-func (l *ledger) shaken(from, to time.Duration) bool {
+func (l *ledger) disturbed(from, to time.Duration) bool {
 	return l.troubled(from, to, func(tr *trouble) bool {
 		return slices.Contains([]string{killDistributor, stopDistributor, freezeDistributor, killDatabase, stopDatabase, freezeDatabase}, tr.kind)
 	})
 }
 
-// given returns the record of a session that a client was told of.
-func (l *ledger) given(client int, url, token string) *record {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	rec := l.record(token)
-	if rec.url == "" {
-		rec.client, rec.url = client, url
-		if !l.private {
-			rec.host = address(url)
-		}
-		if _, waited := l.waiting[token]; waited {
-			l.tally("seen", "waiting container taken")
-		}
-	}
-	return rec
-}
-
-// record returns the record of a token. The mutex is held.
-func (l *ledger) record(token string) *record {
-	rec := l.records[token]
-	if rec == nil {
-		rec = &record{about: about{nobody, address(l.rows[token].Host), token}}
-		l.records[token] = rec
-	}
-	return rec
-}
-
-// kill notes, before it is done, that a container is ended behind the
-// service's back.
-func (l *ledger) kill(token, host, how string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	rec := l.record(token)
-	rec.killed = true
-	l.events = append(l.events, event{l.now(), l.now(), about{rec.client, address(host), token}, fmt.Sprintf("KILL of the container of %.8s on %s: %s", token, host, how)})
-}
-
-// wasKilled reports whether a container was ended behind the service's back.
-func (l *ledger) wasKilled(token string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.records[token] != nil && l.records[token].killed
-}
-
-// set changes a record.
-func (l *ledger) set(change func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	change()
-}
-
-// excuse says why it is no wonder that a session has ended. None: it is wrong.
-func (l *ledger) excuse(rec *record) string {
-	if why := l.mishap(rec); why != "" {
-		return why
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if rec.deleted {
-		return "its client ended it"
-	}
-	return ""
-}
-
-// mishap is an excuse that its client has nothing to do with.
-func (l *ledger) mishap(rec *record) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case rec.killed:
-		return "its container was killed"
-	case rec.aged > 0:
-		return "it was idle"
-	}
-	return ""
-}
-
-// age notes that sessions are about to be made to look idle, and returns what
-// to call when that is done.
-func (l *ledger) age(recs ...*record) (done func()) {
-	set := func(when time.Duration) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		for _, rec := range recs {
-			rec.aged = when
-			l.events = append(l.events, event{l.now(), l.now(), rec.about, fmt.Sprintf("session %.8s is made to look idle", rec.token)})
-		}
-	}
-	set(math.MaxInt64)
-	return func() { set(l.now()) }
-}
-
-// used notes that a session was used by a request that began at that time:
-// from then on it must be let be.
-func (l *ledger) used(rec *record, begin time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if begin > rec.aged {
-		rec.aged = 0
-	}
-}
-
-func (l *ledger) isAged(rec *record) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return rec.aged > 0
-}
-
-// alive returns the sessions that clients were told of and that should be
-// there, in the order of their tokens.
-func (l *ledger) alive() []*record {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var list []*record
-	for _, token := range slices.Sorted(maps.Keys(l.records)) {
-		if rec := l.records[token]; rec.url != "" && !rec.killed && !rec.deleted && rec.aged == 0 {
-			list = append(list, rec)
-		}
-	}
-	return list
-}
-
-// hostOf returns where a session is, as far as is known: behind a gateway only
-// the table tells.
-func (l *ledger) hostOf(rec *record) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return rec.host
-}
-
-// endedBefore reports whether a session's client was told of its end before a
-// time.
-func (l *ledger) endedBefore(rec *record, when time.Duration) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return rec.ended > 0 && rec.ended < when
-}
-
-// saw remembers a row, and writes down what has changed.
-func (l *ledger) saw(s row) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	before := l.rows[s.Token]
-	if before.String() != s.String() {
-		l.rows[s.Token] = s
-		l.sawChange(before, s)
-		l.events = append(l.events, event{l.now(), l.now(), about{nobody, "", s.Token}, fmt.Sprintf("seen: %s, container %.12s", s, s.Container)})
-	}
-}
-
-// sawChange notes what follows from a change of a row. The mutex is held.
-func (l *ledger) sawChange(before, now row) {
-	if rec := l.records[now.Token]; rec != nil {
-		rec.host = address(now.Host)
-	}
-	if _, known := l.waiting[now.Token]; !known && now.waits() {
-		l.waiting[now.Token] = l.now()
-	}
-	switch {
-	case now.State == "warm" && before.State != "warm":
-		l.tally("seen", "waiting")
-	case now.Frozen && !before.Frozen:
-		l.tally("seen", "frozen")
-	case before.Frozen && !now.Frozen:
-		l.tally("seen", "woken")
-	}
-}
-
 const (
 	historyLength = 40 * time.Second
 	historyLines  = 60
-	told          = 3 // violations whose history is printed
+	printed       = 3 // violations whose history is printed
 )
 
 // violation says what is wrong, and all that is known of how it came.
@@ -361,7 +173,7 @@ func (l *ledger) violation(rule string, a about, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.violations++
-	if l.violations > told {
+	if l.violations > printed {
 		return
 	}
 	now := l.now()

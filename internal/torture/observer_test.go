@@ -1,4 +1,4 @@
-package main
+package torture
 
 import (
 	"context"
@@ -26,8 +26,8 @@ type observer struct {
 	ledger *ledger
 	judge  *judge // of run alone
 
-	mu        sync.Mutex // guards strangers
-	strangers []stranger
+	mu      sync.Mutex // guards foreign
+	foreign []foreignContainer
 }
 
 func newObserver(l *ledger, server *mysql.Config, hosts []host, limits []int, exact bool) (*observer, error) {
@@ -42,13 +42,13 @@ func newObserver(l *ledger, server *mysql.Config, hosts []host, limits []int, ex
 	o := &observer{db: sqlx.NewDb(sql.OpenDB(connector), "mysql"), hosts: hosts, ledger: l}
 	o.judge = &judge{
 		limits: make(map[string]int), exact: exact, killed: l.wasKilled,
-		shaken: func(at time.Time) bool {
+		disturbed: func(at time.Time) bool {
 			since := at.Sub(l.began)
-			return l.shaken(since-confirmSlack, since+confirmSlack)
+			return l.disturbed(since-confirmSlack, since+confirmSlack)
 		},
 	}
 	for i, h := range hosts {
-		o.judge.limits[h.Entry().SSH] = limits[i]
+		o.judge.limits[h.Entry().Name] = limits[i]
 	}
 	return o, nil
 }
@@ -88,17 +88,17 @@ func (o *observer) run(ctx context.Context) {
 }
 
 func (o *observer) read(ctx context.Context) reading {
-	r := reading{at: time.Now(), boxes: make(map[string][]box), strangers: o.known()}
+	r := reading{at: time.Now(), containers: make(map[string][]container), foreign: o.allForeign()}
 	var errBefore, errAfter error
 	r.before, errBefore = o.rows(ctx)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, h := range o.hosts {
 		wg.Go(func() {
-			if boxes, err := h.Look(); err == nil {
+			if list, err := h.Look(); err == nil {
 				mu.Lock()
 				defer mu.Unlock()
-				r.boxes[h.Entry().SSH] = boxes
+				r.containers[h.Entry().Name] = list
 			}
 		})
 	}
@@ -120,7 +120,7 @@ func (o *observer) rows(ctx context.Context) ([]row, error) {
 			COALESCE(wrpContainerId, '') AS wrpContainerId, COALESCE(HEX(identity), '') AS identity, started, frozen
 		FROM sessions ORDER BY id`)
 	for _, s := range list {
-		o.ledger.saw(s)
+		o.ledger.noteRow(s)
 	}
 	if err == nil {
 		o.ledger.settle(asked, list)
@@ -128,86 +128,56 @@ func (o *observer) rows(ctx context.Context) ([]row, error) {
 	return list, err
 }
 
-// known returns the strangers.
-func (o *observer) known() []stranger {
+// allForeign returns the foreign containers.
+func (o *observer) allForeign() []foreignContainer {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return append([]stranger{}, o.strangers...)
+	return append([]foreignContainer{}, o.foreign...)
 }
 
-// meet puts a stranger on a host, which must be there from then on.
-func (o *observer) meet(h host, name string, labels map[string]string, port int) error {
-	id, err := h.Stranger(name, labels, port)
+// addForeign puts a foreign container on a host; it must run from then on.
+func (o *observer) addForeign(h host, name string, labels map[string]string, port int) error {
+	id, err := h.Foreign(name, labels, port)
 	if err != nil {
 		return err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.strangers = append(o.strangers, stranger{h.Entry().SSH, id, name, port})
+	o.foreign = append(o.foreign, foreignContainer{h.Entry().Name, id, name, port})
 	return nil
 }
 
 // ours returns all containers of ours on all hosts, by host. All hosts must be
 // well.
-func (o *observer) ours() (map[string][]box, error) {
-	found := make(map[string][]box)
+func (o *observer) ours() (map[string][]container, error) {
+	found := make(map[string][]container)
 	for _, h := range o.hosts {
-		boxes, err := h.Look()
+		list, err := h.Look()
 		if err != nil {
-			return nil, fmt.Errorf("look at %s: %w", h.Entry().SSH, err)
+			return nil, fmt.Errorf("look at %s: %w", h.Entry().Name, err)
 		}
-		for _, b := range boxes {
-			if b.Database == o.judge.databaseID {
-				found[h.Entry().SSH] = append(found[h.Entry().SSH], b)
+		for _, c := range list {
+			if c.DatabaseID == o.judge.databaseID {
+				found[h.Entry().Name] = append(found[h.Entry().Name], c)
 			}
 		}
 	}
 	return found, nil
 }
 
-// unknown returns the containers of ours that have no row and were made before
-// a time.
-func (o *observer) unknown(ctx context.Context, before time.Time) (map[string]box, error) {
-	first, err := o.rows(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ours, err := o.ours()
-	if err != nil {
-		return nil, err
-	}
-	second, err := o.rows(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rows := make(map[int64]bool)
-	for _, s := range append(first, second...) {
-		rows[s.ID] = true
-	}
-	orphans := make(map[string]box)
-	for host, boxes := range ours {
-		for _, b := range boxes {
-			if !rows[b.Session] && b.Created.Before(before) {
-				orphans[fmt.Sprintf("%s (%.12s) on %s", b.Name, b.ID, host)] = b
-			}
-		}
-	}
-	return orphans, nil
-}
-
-// fresh reports whether the table says that a session runs and was used just
-// now.
-func (o *observer) fresh(ctx context.Context, token string) bool {
+// justUsed reports whether the table says that a session runs and was used since
+// it was made to look unused.
+func (o *observer) justUsed(ctx context.Context, token string) bool {
 	var n int
 	err := o.db.GetContext(ctx, &n, `
-		SELECT COUNT(*) FROM sessions WHERE token = ? AND state = 'running' AND lastUsed > UTC_TIMESTAMP() - INTERVAL 1 MINUTE`, token)
+		SELECT COUNT(*) FROM sessions WHERE token = ? AND state = 'running' AND lastUsed > UTC_TIMESTAMP() - INTERVAL ? SECOND`, token, unused-1)
 	return err == nil && n == 1
 }
 
 // age makes sessions look as if nobody had used them for eleven minutes, and
 // returns how many of them still ran.
 func (o *observer) age(ctx context.Context, recs ...*record) (int64, error) {
-	done := o.ledger.age(recs...)
+	done := o.ledger.noteAged(recs...)
 	defer done()
 	var tokens []string
 	for _, rec := range recs {

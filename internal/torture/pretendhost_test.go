@@ -1,4 +1,4 @@
-package main
+package torture
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/pretend"
+	"wrpdistributor/internal/proctest"
 	"wrpdistributor/internal/service/servicetest"
 )
 
@@ -26,15 +27,15 @@ func startPretendHosts(t *testing.T, n int) []host {
 
 func (h pretendHost) Entry() entry {
 	address, _, _ := net.SplitHostPort(h.SSHAddr())
-	return entry{address, h.SSHAddr(), h.User(), h.ClientKeyPEM(), h.KnownHostsLine()}
+	return entry{Address: address, Host: proctest.Host{Name: h.SSHAddr(), User: h.User(), Key: h.ClientKeyPEM(), KnownHosts: h.KnownHostsLine()}}
 }
 
-func (h pretendHost) Look() ([]box, error) {
-	var list []box
+func (h pretendHost) Look() ([]container, error) {
+	var list []container
 	for _, c := range h.Containers() {
-		session, _ := strconv.ParseInt(c.Labels[labelSession], 10, 64) // strangers' may be anything
-		list = append(list, box{
-			ID: c.ID, Name: c.Name, Database: c.Labels[labelDatabase], Session: session,
+		session, _ := strconv.ParseInt(c.Labels[labelSession], 10, 64) // foreign ones may have anything
+		list = append(list, container{
+			ID: c.ID, Name: c.Name, DatabaseID: c.Labels[labelDatabase], Session: session,
 			Token: tokenOf(c.Cmd), Created: c.Created, Running: c.Running, Paused: c.Paused,
 		})
 	}
@@ -53,7 +54,7 @@ func (h pretendHost) Pause(ids ...string) {
 	}
 }
 
-func (h pretendHost) Stranger(name string, labels map[string]string, port int) (string, error) {
+func (h pretendHost) Foreign(name string, labels map[string]string, port int) (string, error) {
 	c, err := h.ForeignContainer(name, labels, port)
 	return c.ID, err
 }
@@ -62,7 +63,7 @@ func (h pretendHost) Kinds() []kind {
 	return []kind{
 		{name: "cut off", longest: 4 * time.Second, cutsOff: true},
 		{name: "cut off", longest: 4 * time.Second, cutsOff: true},
-		{name: "silent", longest: 5 * time.Second, cutsOff: true},
+		{name: "unresponsive", longest: 5 * time.Second, cutsOff: true},
 		{name: "connections dropped"},
 		{name: "slow engine", longest: 3 * time.Second},
 		{name: "slow create", longest: 3 * time.Second},
@@ -76,14 +77,14 @@ func (h pretendHost) Kinds() []kind {
 		{name: "starts fail"},
 		{name: "image gone", longest: 2 * time.Second},
 		{name: "slow WRP", longest: 3 * time.Second},
-		{name: "stubborn containers", longest: 4 * time.Second},
+		{name: "containers ignore SIGTERM", longest: 4 * time.Second},
 	}
 }
 
 // tooLate is longer than a start may take.
 const tooLate = startTimeout + 2*time.Second
 
-func (h pretendHost) Hurt(kind string, size int) (func(), error) {
+func (h pretendHost) Disturb(kind string, size int) (func(), error) {
 	delay := func(d time.Duration, ops ...string) (func(), error) {
 		for _, op := range ops {
 			h.SetDelay(op, d)
@@ -106,7 +107,7 @@ func (h pretendHost) Hurt(kind string, size int) (func(), error) {
 				panic(err) // no port of a host is anybody else's
 			}
 		}, h.SetDown(true)
-	case "silent":
+	case "unresponsive":
 		h.SetUnresponsive(true)
 		return func() { h.SetUnresponsive(false) }, nil
 	case "connections dropped":
@@ -137,7 +138,7 @@ func (h pretendHost) Hurt(kind string, size int) (func(), error) {
 	case "slow WRP":
 		h.SetReadyAfter(some)
 		return func() { h.SetReadyAfter(0) }, nil
-	case "stubborn containers":
+	case "containers ignore SIGTERM":
 		h.IgnoreStopSignals(true)
 		return func() { h.IgnoreStopSignals(false) }, nil
 	default:

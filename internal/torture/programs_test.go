@@ -1,11 +1,8 @@
-package main
+package torture
 
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,21 +22,17 @@ const (
 	startTimeout = 15 * time.Second
 	orphanGrace  = 3 * time.Second
 	respawnPause = 200 * time.Millisecond
-	readyWait    = 60 * time.Second
-	cleanupWait  = 60 * time.Second
 	freezeAfter  = 30 * time.Second // the least
 )
 
 // programs are the service: its commands, configured as operators do it.
 type programs struct {
+	*proctest.Commands
 	t      *testing.T
 	ledger *ledger
-	bin    string
-	dir    string
-	env    []string
 
 	distributors []*daemon
-	sweeper      *daemon // a cleanup that stays
+	repeating    *daemon // a cleanup that goes on
 
 	mu  sync.Mutex // guards all
 	all []*proctest.Process
@@ -53,81 +46,64 @@ type daemon struct {
 	addr    string // host:port of a distributor
 	gateway string // host:port of its gateway; empty: it has none
 
-	proc    *proctest.Process // nil: not running
-	hurt    bool              // someone is at it
-	respawn time.Time         // not before
+	proc      *proctest.Process // nil: not running
+	disturbed bool              // not to be started again meanwhile
+	respawn   time.Time         // not before
 }
 
 // newPrograms builds the commands and writes their configuration.
 func newPrograms(t *testing.T, l *ledger, o options, db *mysql.Config, hosts []host, limits []int) *programs {
 	t.Helper()
-	p := &programs{t: t, ledger: l, bin: t.TempDir(), dir: t.TempDir()}
-	build := []string{"build", "-o", p.bin + "/"}
+	var build []string
 	if o.race {
-		build = append(build, "-race")
+		build = []string{"-race"}
 	}
-	if out, err := exec.Command("go", append(build, "wrpdistributor/cmd/distributor", "wrpdistributor/cmd/cleanup")...).CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	p := &programs{Commands: proctest.Build(t, build...), t: t, ledger: l}
+	var entries []proctest.Host
+	var most []string
+	for i, h := range hosts {
+		entries, most = append(entries, h.Entry().Host), append(most, strconv.Itoa(limits[i]))
 	}
-	p.env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "GORACE=halt_on_error=1",
-		"AUTH_TOKEN=" + authToken,
-		"SESSION_DATABASE_DSN=" + db.FormatDSN(),
-		"START_PORT=" + strconv.Itoa(startPort),
-		"START_TIMEOUT=" + startTimeout.String(),
-		"ORPHAN_GRACE=" + orphanGrace.String(),
+	p.UseHosts(entries...)
+	p.Env = append(p.Env,
+		"GORACE=halt_on_error=1",
+		"AUTH_TOKEN="+authToken,
+		"SESSION_DATABASE_DSN="+db.FormatDSN(),
+		"MAX_CONTAINERS_RUNNING="+strings.Join(most, ","),
+		"START_PORT="+strconv.Itoa(startPort),
+		"START_TIMEOUT="+startTimeout.String(),
+		"ORPHAN_GRACE="+orphanGrace.String(),
 		"READY_TIMEOUT=3s", "CONNECT_TIMEOUT=2s", "STOP_TIMEOUT=1s", "SHUTDOWN_TIMEOUT=2s",
-		"WRP_IMAGE=" + imageOf(o),
-		"CONTAINER_DISTRIBUTION_METHOD=" + []string{"equal", "fillhost"}[o.seed%2],
-		"WARM_CONTAINERS=" + strconv.Itoa(o.warm),
-	}
-	p.useHosts(hosts, limits)
+		"WRP_IMAGE="+imageOf(o),
+		"CONTAINER_DISTRIBUTION_METHOD="+[]string{"equal", "fillhost"}[o.seed%2],
+		"WARM_CONTAINERS="+strconv.Itoa(o.warm),
+	)
 	for i := range 2 {
-		addr := proctest.FreeAddr(t)
-		d := &daemon{
-			name: fmt.Sprintf("distributor %d", i), args: []string{"distributor"}, addr: addr,
-			env: []string{"LISTEN=" + addr, fmt.Sprintf("INSTANCE=d%d", i), "DATA_DIR=" + t.TempDir()},
-		}
-		if o.gateway {
-			d.gateway = proctest.FreeAddr(t)
-			d.env = append(d.env, "GATEWAY_LISTEN="+d.gateway, "FREEZE_AFTER="+freezeAfter.String())
-		}
-		p.distributors = append(p.distributors, d)
+		p.distributors = append(p.distributors, newDistributor(t, i, o.gateway))
 	}
-	p.sweeper = &daemon{name: "cleanup that stays", args: []string{"cleanup", "--every", "2s"}, env: []string{"DATA_DIR=" + t.TempDir()}}
+	p.repeating = &daemon{name: "repeating cleanup", args: []string{"cleanup", "--every", "2s"}, env: []string{"DATA_DIR=" + t.TempDir()}}
 	l.logs, l.said = p.logsOf, p.saidOf
 	return p
 }
 
-// useHosts writes keys and known_hosts as an operator would.
-func (p *programs) useHosts(hosts []host, limits []int) {
-	ssh := filepath.Join(p.dir, "ssh")
-	write := func(name string, text []byte) {
-		if err := os.WriteFile(filepath.Join(ssh, name), text, 0o600); err != nil {
-			p.t.Fatal(err)
-		}
+func newDistributor(t *testing.T, number int, gateway bool) *daemon {
+	t.Helper()
+	addr := proctest.FreeAddr(t)
+	d := &daemon{
+		name: fmt.Sprintf("distributor %d", number), args: []string{"distributor"}, addr: addr,
+		env: []string{"LISTEN=" + addr, fmt.Sprintf("INSTANCE=d%d", number), "DATA_DIR=" + t.TempDir()},
 	}
-	if err := os.Mkdir(ssh, 0o700); err != nil {
-		p.t.Fatal(err)
+	if gateway {
+		d.gateway = proctest.FreeAddr(t)
+		d.env = append(d.env, "GATEWAY_LISTEN="+d.gateway, "FREEZE_AFTER="+freezeAfter.String())
 	}
-	var names, keys, max []string
-	known := ""
-	for i, h := range hosts {
-		e := h.Entry()
-		name := fmt.Sprintf("key%d", i)
-		write(name, e.Key)
-		known += e.KnownHosts + "\n"
-		names, keys, max = append(names, e.SSH), append(keys, e.User+"~"+name), append(max, strconv.Itoa(limits[i]))
-	}
-	write("known_hosts", []byte(known))
-	p.env = append(p.env, "CONTAINER_HOSTS="+strings.Join(names, ","), "CONTAINER_HOSTS_KEYS="+strings.Join(keys, ","),
-		"MAX_CONTAINERS_RUNNING="+strings.Join(max, ","))
+	return d
 }
 
-// spawn starts a program. It is only called by the test's own goroutine.
-func (p *programs) spawn(env []string, args ...string) *proctest.Process {
-	cmd := exec.Command(filepath.Join(p.bin, args[0]), args[1:]...)
-	cmd.Dir, cmd.Env = p.dir, append(append([]string{}, p.env...), env...)
+// start starts a program. It is only called by the test's own goroutine.
+func (p *programs) start(env []string, args ...string) *proctest.Process {
+	cmd := p.Command(args[0], args[1:]...)
+	cmd.Env = append(cmd.Env, env...)
 	proc := proctest.Start(p.t, cmd)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,17 +111,18 @@ func (p *programs) spawn(env []string, args ...string) *proctest.Process {
 	return proc
 }
 
-func (p *programs) daemons() []*daemon { return append([]*daemon{p.sweeper}, p.distributors...) }
+func (p *programs) daemons() []*daemon { return append([]*daemon{p.repeating}, p.distributors...) }
 
-// tend starts what has ended and nobody is at, as a service manager would.
-func (p *programs) tend() {
+// restart starts daemons that have ended, unless they are disturbed, as a service
+// manager would.
+func (p *programs) restart() {
 	for _, d := range p.daemons() {
 		if d.proc != nil && ended(d.proc) {
 			p.ledger.add(p.ledger.now(), about{client: nobody}, "%s has ended: exit %d", d.name, d.proc.ExitCode())
 			d.proc, d.respawn = nil, time.Now().Add(respawnPause)
 		}
-		if d.proc == nil && !d.hurt && time.Now().After(d.respawn) {
-			d.proc = p.spawn(d.env, d.args...)
+		if d.proc == nil && !d.disturbed && time.Now().After(d.respawn) {
+			d.proc = p.start(d.env, d.args...)
 			p.ledger.add(p.ledger.now(), about{client: nobody}, "%s is started", d.name)
 		}
 	}
@@ -160,61 +137,62 @@ func ended(p *proctest.Process) bool {
 	}
 }
 
-// hurt does something to a running daemon, and returns how to end that. It says
-// false if it is being hurt already or does not run.
-func (p *programs) hurt(d *daemon, how syscall.Signal) (mend func(), ok bool) {
-	if d.proc == nil || d.hurt || ended(d.proc) {
+// disturb sends a signal to a running daemon, and returns how to end what comes
+// of it. It reports false if the daemon is disturbed already or does not run.
+func (p *programs) disturb(d *daemon, how syscall.Signal) (end func(), ok bool) {
+	if d.proc == nil || d.disturbed || ended(d.proc) {
 		return nil, false
 	}
-	d.hurt = true
+	d.disturbed = true
 	proc := d.proc
 	proc.Signal(how)
 	return func() {
-		d.hurt = false
+		d.disturbed = false
 		if how == syscall.SIGSTOP {
 			proc.Signal(syscall.SIGCONT)
 		}
 	}, true
 }
 
-// killAll ends the daemons for good, as a power cut would.
+// killAll kills everything for good, as a power cut would.
 func (p *programs) killAll() {
 	for _, d := range p.daemons() {
-		d.hurt = true
-		if d.proc != nil {
-			d.proc.Kill()
-			d.proc = nil
-		}
+		d.disturbed, d.proc = true, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, proc := range p.all {
+		proc.Kill()
 	}
 }
 
 // cleanup runs one cleanup to its end.
 func (p *programs) cleanup(args ...string) (code int, output string) {
-	proc := p.spawn(p.sweeper.env, append([]string{"cleanup"}, args...)...)
+	proc := p.start(p.repeating.env, append([]string{"cleanup"}, args...)...)
 	select {
 	case <-proc.Done():
 		return proc.ExitCode(), proc.Output()
-	case <-time.After(cleanupWait):
+	case <-time.After(deadline):
 		proc.Kill()
-		return -1, "it did not end within " + cleanupWait.String() + "\n" + proc.Output()
+		return -1, "it did not end within " + deadline.String() + "\n" + proc.Output()
 	}
 }
 
 // awaitReady waits until all distributors can hand out sessions.
 func (p *programs) awaitReady() error {
-	for deadline := time.Now().Add(readyWait); ; time.Sleep(50 * time.Millisecond) {
-		p.tend()
+	for begin := p.ledger.now(); ; time.Sleep(lookPause) {
+		p.restart()
 		ready := 0
 		for _, d := range p.distributors {
-			if code, _ := get(p.t.Context(), "http://"+d.addr+"/readyz", ""); code == http.StatusOK {
+			if code, _ := get(p.t.Context(), proctest.Request{URL: "http://" + d.addr + "/readyz"}); code == http.StatusOK {
 				ready++
 			}
 		}
 		if ready == len(p.distributors) {
 			return nil
 		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%d of %d distributors are ready %s after all is well; they say:\n%s", ready, len(p.distributors), readyWait, p.tails())
+		if p.ledger.now() > begin+deadline {
+			return fmt.Errorf("%d of %d distributors are ready after %s without trouble; they say:\n%s", ready, len(p.distributors), deadline, p.tails())
 		}
 	}
 }

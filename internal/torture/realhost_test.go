@@ -1,4 +1,4 @@
-package main
+package torture
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -26,8 +27,10 @@ const realImage = hoststest.Image
 // A realHost is a container with a Docker engine and an OpenSSH server of its
 // own (make test-images).
 type realHost struct {
-	id    string // of the container that is the host
-	entry entry
+	t         *testing.T
+	id        string // of the container that is the host
+	entry     entry
+	disturbed bool // by something that lasts
 }
 
 func startRealHosts(t *testing.T, n int) []host {
@@ -68,7 +71,7 @@ func startRealHost(t *testing.T, image string) *realHost {
 	if err != nil {
 		t.Fatalf("start a real host: %v\n%s", err, out)
 	}
-	h := &realHost{id: strings.TrimSpace(string(out))}
+	h := &realHost{t: t, id: strings.TrimSpace(string(out))}
 	t.Cleanup(func() { hoststest.Docker(t, "rm", "-fv", h.id) })
 	h.entry.User, h.entry.Key = "wrp", pem.EncodeToMemory(block)
 	return h
@@ -77,16 +80,16 @@ func startRealHost(t *testing.T, image string) *realHost {
 // await waits until the host serves, and learns how to get there.
 func (h *realHost) await(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for last := time.Now().Add(deadline); ; time.Sleep(lookPause) {
 		if _, err := h.inside("test", "-e", "/run/ready"); err == nil {
 			break
 		}
-		if time.Now().After(deadline) {
+		if time.Now().After(last) {
 			t.Fatalf("a real host does not get ready:\n%s", hoststest.Docker(t, "logs", h.id))
 		}
 	}
 	h.entry.Address = hoststest.Docker(t, "inspect", "-f", "{{.NetworkSettings.IPAddress}}", h.id)
-	h.entry.SSH = h.entry.Address
+	h.entry.Name = h.entry.Address
 	key, err := h.inside("cat", "/etc/ssh/ssh_host_ed25519_key.pub")
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +111,7 @@ func (h *realHost) inside(args ...string) (string, error) {
 
 func (h *realHost) Entry() entry { return h.entry }
 
-func (h *realHost) Look() ([]box, error) {
+func (h *realHost) Look() ([]container, error) {
 	ids, err := h.inside("docker", "ps", "-aq", "--no-trunc")
 	if err != nil || ids == "" {
 		return nil, err
@@ -131,11 +134,11 @@ func (h *realHost) Look() ([]box, error) {
 	if err := json.Unmarshal([]byte(text), &found); err != nil {
 		return nil, err
 	}
-	var list []box
+	var list []container
 	for _, c := range found {
-		session, _ := strconv.ParseInt(c.Config.Labels[labelSession], 10, 64) // strangers' may be anything
-		list = append(list, box{
-			ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Database: c.Config.Labels[labelDatabase], Session: session,
+		session, _ := strconv.ParseInt(c.Config.Labels[labelSession], 10, 64) // foreign ones may have anything
+		list = append(list, container{
+			ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), DatabaseID: c.Config.Labels[labelDatabase], Session: session,
 			Token: tokenOf(c.Config.Cmd), Created: c.Created, Running: c.State.Running, Paused: c.State.Paused,
 		})
 	}
@@ -150,7 +153,7 @@ func (h *realHost) Pause(ids ...string) {
 	_, _ = h.inside(append([]string{"docker", "pause"}, ids...)...) // as above
 }
 
-func (h *realHost) Stranger(name string, labels map[string]string, port int) (string, error) {
+func (h *realHost) Foreign(name string, labels map[string]string, port int) (string, error) {
 	args := []string{"docker", "run", "-d", "--name", name}
 	for k, v := range labels {
 		args = append(args, "--label", k+"="+v)
@@ -172,35 +175,46 @@ func (h *realHost) Kinds() []kind {
 	}
 }
 
-// Hurt does to the host what happens to hosts. Processes are named within the
+// Disturb does to the host what happens to hosts. Processes are named within the
 // container that the host is, where all of them are its own.
-func (h *realHost) Hurt(kind string, _ int) (func(), error) {
-	undo := func(args ...string) func() {
-		return func() {
-			if _, err := h.inside(args...); err != nil {
-				panic(fmt.Sprintf("end %s: %v", kind, err))
-			}
-		}
-	}
-	do := func(args ...string) error { _, err := h.inside(args...); return err }
-	outside := func(command string) error { return exec.Command("docker", command, h.id).Run() }
+func (h *realHost) Disturb(kind string, _ int) (func(), error) {
 	switch kind {
 	case "cut off":
-		return undo("iptables", "-D", "INPUT", "-i", "eth0", "-j", "DROP"), do("iptables", "-I", "INPUT", "-i", "eth0", "-j", "DROP")
+		return h.lasting(kind, h.exec("iptables", "-I", "INPUT", "-i", "eth0", "-j", "DROP"), h.exec("iptables", "-D", "INPUT", "-i", "eth0", "-j", "DROP"))
 	case "frozen":
-		return func() {
-			if err := outside("unpause"); err != nil {
-				panic(fmt.Sprintf("end %s: %v", kind, err))
-			}
-		}, outside("pause")
+		return h.lasting(kind, exec.Command("docker", "pause", h.id).Run, exec.Command("docker", "unpause", h.id).Run)
 	case "engine frozen":
-		return undo("pkill", "-CONT", "dockerd"), do("pkill", "-STOP", "dockerd")
+		return h.lasting(kind, h.exec("pkill", "-STOP", "dockerd"), h.exec("pkill", "-CONT", "dockerd"))
 	case "connections dropped":
-		return nil, do("sh", "-c", "pkill -KILL sshd-session || true")
+		return nil, h.exec("sh", "-c", "pkill -KILL sshd-session || true")()
 	case "sshd frozen":
-		return undo("sh", "-c", "pkill -CONT sshd"), do("sh", "-c", "pkill -STOP sshd")
+		return h.lasting(kind, h.exec("sh", "-c", "pkill -STOP sshd"), h.exec("sh", "-c", "pkill -CONT sshd"))
 	case "image gone":
-		return undo("docker", "tag", "wrp-kept", realImage), do("sh", "-c", "docker tag "+realImage+" wrp-kept && docker rmi "+realImage)
+		return h.lasting(kind, h.exec("sh", "-c", "docker tag "+realImage+" wrp-kept && docker rmi "+realImage), h.exec("docker", "tag", "wrp-kept", realImage))
 	}
 	return nil, fmt.Errorf("no such trouble: %s", kind)
+}
+
+// exec is what runs a program on the host.
+func (h *realHost) exec(args ...string) func() error {
+	return func() error { _, err := h.inside(args...); return err }
+}
+
+// lasting begins a trouble that lasts, unless the host is in one: nothing can be
+// ended on a host that is frozen, and nothing is known of what a frozen engine
+// was asked for.
+func (h *realHost) lasting(kind string, begin, end func() error) (func(), error) {
+	if h.disturbed {
+		return nil, errors.New("the host is in another trouble")
+	}
+	if err := begin(); err != nil {
+		return nil, err
+	}
+	h.disturbed = true
+	return func() {
+		h.disturbed = false
+		if err := end(); err != nil {
+			h.t.Errorf("end %s: %v", kind, err)
+		}
+	}, nil
 }

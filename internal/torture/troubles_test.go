@@ -1,4 +1,4 @@
-package main
+package torture
 
 import (
 	"context"
@@ -13,87 +13,87 @@ import (
 // A lasting trouble ends after a while.
 type lasting struct {
 	*trouble
-	due  time.Duration
-	mend func()
+	due time.Duration
+	end func()
 }
 
-// play makes one trouble. What is in the same trouble already is let be.
-func (x *torture) play(ctx context.Context, s step) {
-	if s.kind == calm {
+// disturb makes one trouble, unless the same one lasts already.
+func (x *torture) disturb(ctx context.Context, a action) {
+	if a.kind == calm {
 		x.calm(ctx)
 		return
 	}
-	h := x.hosts[s.target%len(x.hosts)]
+	h := x.hosts[a.target%len(x.hosts)]
 	where, cutsOff := "", false
-	if i := slices.IndexFunc(h.Kinds(), func(k kind) bool { return k.name == s.kind }); i >= 0 {
+	if i := slices.IndexFunc(h.Kinds(), func(k kind) bool { return k.name == a.kind }); i >= 0 {
 		where, cutsOff = h.Entry().Address, h.Kinds()[i].cutsOff
 	}
-	if slices.ContainsFunc(x.lasting, func(l *lasting) bool { return l.kind == s.kind && l.host == where }) {
+	if slices.ContainsFunc(x.lasting, func(l *lasting) bool { return l.kind == a.kind && l.host == where }) {
 		return
 	}
-	tr := x.ledger.begin(s.kind, where, cutsOff)
-	mend, ok := x.make(ctx, s, h)
+	tr := x.ledger.begin(a.kind, where, cutsOff)
+	end, ok := x.begin(ctx, a, h)
 	if !ok {
 		x.ledger.finish(tr)
 		return
 	}
-	x.ledger.count("troubles", s.kind)
-	x.provoke(s, where, cutsOff)
-	if mend == nil {
+	x.ledger.count("troubles", a.kind)
+	x.provoke(a, where, cutsOff)
+	if end == nil {
 		x.ledger.finish(tr)
 		return
 	}
-	x.lasting = append(x.lasting, &lasting{tr, x.ledger.now() + s.length, mend})
+	x.lasting = append(x.lasting, &lasting{tr, x.ledger.now() + a.length, end})
 }
 
-// make does what a step says. It returns how to end it, if it lasts, and false
+// begin begins a trouble. It returns how to end it, if it lasts, and false
 // if it cannot be done just now.
-func (x *torture) make(ctx context.Context, s step, h host) (mend func(), ok bool) {
-	d := x.programs.distributors[s.target%len(x.programs.distributors)]
-	switch s.kind {
+func (x *torture) begin(ctx context.Context, a action, h host) (end func(), ok bool) {
+	d := x.programs.distributors[a.target%len(x.programs.distributors)]
+	switch a.kind {
 	case killDistributor:
-		return x.programs.hurt(d, syscall.SIGKILL)
+		return x.programs.disturb(d, syscall.SIGKILL)
 	case stopDistributor:
-		return x.programs.hurt(d, syscall.SIGTERM)
+		return x.programs.disturb(d, syscall.SIGTERM)
 	case freezeDistributor:
-		return x.programs.hurt(d, syscall.SIGSTOP)
-	case killSweeper:
-		return x.programs.hurt(x.programs.sweeper, syscall.SIGKILL)
-	case freezeSweeper:
-		return x.programs.hurt(x.programs.sweeper, syscall.SIGSTOP)
+		return x.programs.disturb(d, syscall.SIGSTOP)
+	case killRepeating:
+		return x.programs.disturb(x.programs.repeating, syscall.SIGKILL)
+	case freezeRepeating:
+		return x.programs.disturb(x.programs.repeating, syscall.SIGSTOP)
 	case oneCleanup:
-		x.programs.spawn(x.programs.sweeper.env, "cleanup", "--timeout", "10")
+		x.programs.start(x.programs.repeating.env, "cleanup", "--timeout", "10")
 		return nil, true
 	case killCleanup:
-		return x.programs.spawn(x.programs.sweeper.env, "cleanup", "--timeout", "10").Kill, true
+		return x.programs.start(x.programs.repeating.env, "cleanup", "--timeout", "10").Kill, true
 	case killDatabase, stopDatabase, freezeDatabase:
-		return x.hurtDatabase(s.kind)
+		return x.disturbDatabase(a.kind)
 	case killContainers:
-		return nil, x.kill(h, 1+s.size%3, s.kind)
+		return nil, x.kill(h, 1+a.size%3, a.kind)
 	case killAllContainers:
-		return nil, x.kill(h, len(x.limits)*1000, s.kind)
+		return nil, x.kill(h, len(x.limits)*1000, a.kind)
 	case killWaiting, pauseWaiting, endLease:
-		return nil, x.hurtWaiting(ctx, s, h)
-	case sleepyCrowd:
-		return nil, x.letDoze(ctx, s)
-	case strangerOnPort, strangerWithName, strayContainer:
-		return nil, x.invite(ctx, s, h)
-	case idleCrowd:
-		return x.ageCrowd(ctx, s)
+		return nil, x.disturbWaiting(ctx, a, h)
+	case manyUnused:
+		return nil, x.lookUnusedBriefly(ctx, a)
+	case foreignOnPort, foreignWithName, strayContainer:
+		return nil, x.addUnexpected(ctx, a, h)
+	case manyIdle:
+		return x.ageCrowd(ctx, a)
 	}
-	mend, err := h.Hurt(s.kind, s.size)
+	end, err := h.Disturb(a.kind, a.size)
 	if err != nil {
-		x.ledger.add(x.ledger.now(), about{nobody, h.Entry().SSH, ""}, "%s cannot be done: %v", s.kind, err)
+		x.ledger.add(x.ledger.now(), about{nobody, h.Entry().Name, ""}, "%s cannot be done: %v", a.kind, err)
 		return nil, false
 	}
-	if strings.HasSuffix(s.kind, "after the start timeout") {
-		x.late = x.ledger.now() + s.length + tooLate
+	if strings.HasSuffix(a.kind, "after the start timeout") {
+		x.late = x.ledger.now() + a.length + tooLate
 	}
-	return mend, true
+	return end, true
 }
 
-// hurtDatabase does one thing at a time to the database.
-func (x *torture) hurtDatabase(how string) (func(), bool) {
+// disturbDatabase does one thing at a time to the database.
+func (x *torture) disturbDatabase(how string) (func(), bool) {
 	if slices.ContainsFunc(x.lasting, func(l *lasting) bool { return strings.HasPrefix(l.kind, "database") }) {
 		return nil, false
 	}
@@ -116,67 +116,72 @@ func (x *torture) hurtDatabase(how string) (func(), bool) {
 
 // kill ends containers of ours on a host, n at most.
 func (x *torture) kill(h host, n int, how string) bool {
-	boxes, err := h.Look()
+	list, err := h.Look()
 	if err != nil {
 		return false
 	}
-	x.rng.Shuffle(len(boxes), func(i, j int) { boxes[i], boxes[j] = boxes[j], boxes[i] })
+	x.rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	var ids, tokens []string
-	for _, b := range boxes {
-		if b.Database == x.observer.judge.databaseID && b.Running && b.Token != "" && len(ids) < n {
-			x.ledger.kill(b.Token, h.Entry().SSH, how)
-			ids, tokens = append(ids, b.ID), append(tokens, b.Token)
+	for _, c := range list {
+		if c.DatabaseID == x.observer.judge.databaseID && c.Running && c.Token != "" && len(ids) < n {
+			x.ledger.noteKilled(c.Token, h.Entry().Name, how)
+			ids, tokens = append(ids, c.ID), append(tokens, c.Token)
 		}
 	}
 	if len(ids) == 0 {
 		return false
 	}
 	h.Kill(ids...)
-	x.ledger.died(tokens...)
+	x.ledger.noteDead(tokens...)
 	return true
 }
 
-// invite puts something in our way that is not a session of ours.
-func (x *torture) invite(ctx context.Context, s step, h host) bool {
+// addUnexpected puts something in our way that is not a session of ours.
+func (x *torture) addUnexpected(ctx context.Context, a action, h host) bool {
 	var newest int64
 	if err := x.observer.db.GetContext(ctx, &newest, `SELECT COALESCE(MAX(id), 0) FROM sessions`); err != nil {
 		return false
 	}
-	name, id := fmt.Sprintf("stranger%d", x.rng.IntN(1e9)), x.observer.judge.databaseID
+	name, id := fmt.Sprintf("foreign%d", x.rng.IntN(1e9)), x.observer.judge.databaseID
 	limit := x.limits[slices.Index(x.hosts, h)]
 	var err error
-	switch s.kind {
-	case strangerOnPort:
-		err = x.observer.meet(h, name, nil, startPort+s.size%limit)
-	case strangerWithName:
-		err = x.observer.meet(h, fmt.Sprintf("wrp_%.8s_%d", id, newest+1+int64(s.size%5)), nil, 0)
+	switch a.kind {
+	case foreignOnPort:
+		err = x.observer.addForeign(h, name, nil, startPort+a.size%limit)
+	case foreignWithName:
+		err = x.observer.addForeign(h, fmt.Sprintf("wrp_%.8s_%d", id, newest+1+int64(a.size%5)), nil, 0)
 	default:
-		labels := map[string]string{labelDatabase: id, labelSession: strconv.Itoa(1e6 + s.size), labelNonce: "x"}
-		_, err = h.Stranger(name, labels, 0)
+		err = x.addStray(h, name, 1e6+a.size)
 	}
 	return err == nil
 }
 
+// addStray starts a container of ours for a session that does not exist.
+func (x *torture) addStray(h host, name string, session int) error {
+	_, err := h.Foreign(name, map[string]string{labelDatabase: x.observer.judge.databaseID, labelSession: strconv.Itoa(session), labelNonce: "x"}, 0)
+	return err
+}
+
 // provoke makes clients do at once what is delicate in a trouble.
-func (x *torture) provoke(s step, host string, cutsOff bool) {
+func (x *torture) provoke(a action, host string, cutsOff bool) {
 	switch {
 	case cutsOff:
 		for i, rec := range x.ledger.alive() {
 			do := []func(*client, context.Context){(*client).end, (*client).start, (*client).startTwice}
 			if x.ledger.hostOf(rec) == host {
-				x.nudge(rec.client, nudge{s.length, do[(i+s.size)%len(do)]})
+				x.nudge(rec.client, nudge{a.length, do[(i+a.size)%len(do)]})
 			}
 		}
-	case s.kind == killAllContainers:
+	case a.kind == killAllContainers:
 		for i := range x.clients {
 			// All places are free, and all want them, some at once.
 			do := []func(*client, context.Context){(*client).start, (*client).changeMind}
-			x.nudge(i, nudge{rushTime, do[(i+s.size)%len(do)]})
+			x.nudge(i, nudge{rushTime, do[(i+a.size)%len(do)]})
 		}
-	case host != "" && s.length > 0: // starts, above all, are disturbed
+	case host != "" && a.length > 0: // starts, above all, are disturbed
 		for i := range x.clients {
 			do := []func(*client, context.Context){(*client).end, (*client).start, (*client).startAndEnd}
-			x.nudge(i, nudge{s.length, do[(i+s.size)%len(do)]})
+			x.nudge(i, nudge{a.length, do[(i+a.size)%len(do)]})
 		}
 	}
 }
@@ -197,50 +202,54 @@ const (
 // ageCrowd makes sessions look idle while containers take long to stop, has a
 // cleanup run that is frozen in the middle, and tells the clients to use their
 // sessions now.
-func (x *torture) ageCrowd(ctx context.Context, s step) (func(), bool) {
+func (x *torture) ageCrowd(ctx context.Context, a action) (func(), bool) {
 	recs := x.ledger.alive()
-	if s.size%3 == 0 {
+	if a.size%3 == 0 {
 		recs = recs[:len(recs)/2]
 	}
 	if len(recs) == 0 {
 		return nil, false
 	}
-	var mend []func()
+	var ends []func()
 	for _, h := range x.hosts {
-		if end, err := h.Hurt("stubborn containers", 1); err == nil {
-			mend = append(mend, end)
+		if end, err := h.Disturb("containers ignore SIGTERM", 1); err == nil {
+			ends = append(ends, end)
 		}
 	}
-	_, err := x.observer.age(ctx, recs...)
-	cleanup := x.programs.spawn(x.programs.sweeper.env, "cleanup", "--timeout", "10")
+	endAll := func() {
+		for _, end := range ends {
+			end()
+		}
+	}
+	if _, err := x.observer.age(ctx, recs...); err != nil {
+		endAll()
+		return nil, false
+	}
+	cleanup := x.programs.start(x.programs.repeating.env, "cleanup", "--timeout", "10")
 	for _, rec := range recs {
 		x.nudge(rec.client, nudge{crowdTime, (*client).use})
 	}
-	time.Sleep(time.Duration(s.size) * freezeTime / maxSize)
+	time.Sleep(time.Duration(a.size) * freezeTime / maxSize)
 	cleanup.Signal(syscall.SIGSTOP)
 	time.Sleep(freezeTime)
 	cleanup.Signal(syscall.SIGCONT)
-	return func() {
-		for _, end := range mend {
-			end()
-		}
-	}, err == nil
+	return endAll, true
 }
 
-// mendDue ends the troubles that have lasted long enough.
-func (x *torture) mendDue() {
-	x.mend(func(l *lasting) bool { return x.ledger.now() >= l.due })
+// endDue ends the troubles that have lasted long enough.
+func (x *torture) endDue() {
+	x.endTroubles(func(l *lasting) bool { return x.ledger.now() >= l.due })
 }
 
-// mendAll ends all troubles.
-func (x *torture) mendAll() { x.mend(func(*lasting) bool { return true }) }
+// endAll ends all troubles.
+func (x *torture) endAll() { x.endTroubles(func(*lasting) bool { return true }) }
 
-func (x *torture) mend(which func(*lasting) bool) {
+func (x *torture) endTroubles(which func(*lasting) bool) {
 	x.lasting = slices.DeleteFunc(x.lasting, func(l *lasting) bool {
 		if !which(l) {
 			return false
 		}
-		l.mend()
+		l.end()
 		x.ledger.finish(l.trouble)
 		return true
 	})

@@ -109,6 +109,20 @@ func (s *SSHD) awaitPort() {
 	s.t.Fatalf("sshd does not listen on %s", s.Addr)
 }
 
+// Host returns what an operator knows of the server.
+func (s *SSHD) Host() proctest.Host {
+	s.t.Helper()
+	key, err := os.ReadFile(s.KeyFile)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	known, err := os.ReadFile(s.KnownHosts)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return proctest.Host{Name: s.Addr, User: s.User, Key: key, Passphrase: s.Passphrase, KnownHosts: string(known)}
+}
+
 // Kill kills the server and all its connections, which are processes of their own.
 func (s *SSHD) Kill() { s.process.Kill() }
 

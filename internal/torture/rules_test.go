@@ -1,4 +1,4 @@
-package main
+package torture
 
 import (
 	"slices"
@@ -6,32 +6,32 @@ import (
 	"time"
 )
 
-// TestJudge checks that every rule sees what breaks it, and lets be what only
-// looks like it.
-func TestJudge(t *testing.T) {
+// TestRuleSeesWhatBreaksIt has a reading for every rule that breaks it, and those
+// that only look like it.
+func TestRuleSeesWhatBreaksIt(t *testing.T) {
 	const ours = "database"
 	running := func(id int64, slot int) row {
 		return row{ID: id, State: "running", Host: "a", Slot: slot, Port: startPort + slot, Token: string(rune('A' + id)), Container: string(rune('a' + id)), Identity: string(rune('0' + id)), Started: time.Now()}
 	}
 	in := func(state string, r row) row { r.State = state; return r }
-	of := func(r row, runs bool) box {
-		return box{ID: r.Container, Database: ours, Session: r.ID, Token: r.Token, Running: runs}
+	of := func(r row, runs bool) container {
+		return container{ID: r.Container, DatabaseID: ours, Session: r.ID, Token: r.Token, Running: runs}
 	}
 	one, two, three := running(1, 0), running(2, 1), running(3, 2)
-	same := func(rows []row, boxes ...box) reading {
-		return reading{before: rows, after: rows, rows: true, boxes: map[string][]box{"a": boxes}}
+	same := func(rows []row, list ...container) reading {
+		return reading{before: rows, after: rows, rows: true, containers: map[string][]container{"a": list}}
 	}
 	waiting := func(s row) row { s.State, s.Identity = "warm", ""; return s }
 	taken := in("warm", one)
 	orphaned := one
 	orphaned.Identity = ""
-	sharedSlot, sharedPort, sharedClient, moved, sharedBox := two, two, two, two, two
+	sharedSlot, sharedPort, sharedClient, moved, sharedContainer := two, two, two, two, two
 	sharedSlot.Slot, sharedSlot.Port = 0, startPort+2
 	sharedPort.Port = startPort
 	sharedClient.Identity = one.Identity
 	moved.Slot, moved.Port = 2, startPort+2
-	sharedBox.Container = one.Container
-	alien := stranger{"a", "s", "s", 0}
+	sharedContainer.Container = one.Container
+	other := foreignContainer{"a", "s", "s", 0}
 	for _, tt := range []struct {
 		name     string
 		readings []reading
@@ -44,13 +44,13 @@ func TestJudge(t *testing.T) {
 		{"one client twice", []reading{same([]row{one, sharedClient}, of(one, true), of(two, true))}, []string{"client 1"}},
 		{"nobody's, runs", []reading{same([]row{orphaned}, of(one, true))}, []string{"nobody's B"}},
 		{"nobody's, stopping", []reading{same([]row{in("stopping", orphaned)}, of(one, true))}, nil},
-		{"one container twice", []reading{same([]row{one, sharedBox}, of(one, true))}, []string{"container b"}},
+		{"one container twice", []reading{same([]row{one, sharedContainer}, of(one, true))}, []string{"container b"}},
 		{"too many rows", []reading{same([]row{one, two, in("stopping", three)}, of(one, true), of(two, true))}, []string{"place of D", "rows of a"}},
 		{"slot above the limit", []reading{same([]row{moved}, of(moved, true))}, []string{"place of C"}},
 		{"does not run", []reading{same([]row{one}, of(one, false))}, []string{"running B"}},
 		{"is not there", []reading{same([]row{one})}, []string{"running B"}},
 		{"is not there, host not seen", []reading{{before: []row{one}, after: []row{one}, rows: true}}, nil},
-		{"stopped in between", []reading{{before: []row{one}, after: []row{in("stopping", one)}, rows: true, boxes: map[string][]box{"a": nil}}}, nil},
+		{"stopped in between", []reading{{before: []row{one}, after: []row{in("stopping", one)}, rows: true, containers: map[string][]container{"a": nil}}}, nil},
 		{"starting, not there yet", []reading{same([]row{in("starting", one)})}, nil},
 		{"killed", []reading{same([]row{running(9, 0)})}, nil},
 		{"runs without a row, once", []reading{same(nil, of(one, true)), same(nil)}, nil},
@@ -61,19 +61,19 @@ func TestJudge(t *testing.T) {
 		{"too many wait", []reading{same([]row{waiting(one), in("warming", waiting(two))}, of(one, true), of(two, true))}, []string{"waiting on a"}},
 		{"waits, and has a client", []reading{same([]row{taken}, of(one, true))}, []string{"somebody's B"}},
 		{"waits and does not run", []reading{same([]row{waiting(one)}, of(one, false))}, []string{"running B"}},
-		{"waited and was taken, does not run", []reading{{before: []row{waiting(one)}, after: []row{in("starting", one)}, rows: true, boxes: map[string][]box{"a": nil}}}, nil},
-		{"another database's", []reading{same(nil, box{ID: "x", Database: "other", Token: "x", Session: 1, Running: true}), same(nil, box{ID: "x", Database: "other", Token: "x", Session: 1, Running: true})}, nil},
-		{"one session, two containers", []reading{same([]row{one}, of(one, true), box{ID: "z", Database: ours, Session: 1, Token: "z"})}, []string{"twice 1"}},
+		{"waited and was taken, does not run", []reading{{before: []row{waiting(one)}, after: []row{in("starting", one)}, rows: true, containers: map[string][]container{"a": nil}}}, nil},
+		{"another database's", []reading{same(nil, container{ID: "x", DatabaseID: "other", Token: "x", Session: 1, Running: true}), same(nil, container{ID: "x", DatabaseID: "other", Token: "x", Session: 1, Running: true})}, nil},
+		{"one session, two containers", []reading{same([]row{one}, of(one, true), container{ID: "z", DatabaseID: ours, Session: 1, Token: "z"})}, []string{"twice 1"}},
 		{"above the limit", []reading{same([]row{in("stopping", one), in("stopping", two)}, of(one, true), of(two, true), of(three, true))}, []string{"limit of a"}},
-		{"stranger there", []reading{{strangers: []stranger{alien}, boxes: map[string][]box{"a": {{ID: "s", Running: true}}}}}, nil},
-		{"stranger stopped", []reading{{strangers: []stranger{alien}, boxes: map[string][]box{"a": {{ID: "s"}}}}}, []string{"stranger s"}},
-		{"stranger gone", []reading{{strangers: []stranger{alien}, boxes: map[string][]box{"a": nil}}}, []string{"stranger s"}},
-		{"stranger not seen", []reading{{strangers: []stranger{alien}}}, nil},
+		{"foreign there", []reading{{foreign: []foreignContainer{other}, containers: map[string][]container{"a": {{ID: "s", Running: true}}}}}, nil},
+		{"foreign stopped", []reading{{foreign: []foreignContainer{other}, containers: map[string][]container{"a": {{ID: "s"}}}}}, []string{"foreign s"}},
+		{"foreign gone", []reading{{foreign: []foreignContainer{other}, containers: map[string][]container{"a": nil}}}, []string{"foreign s"}},
+		{"foreign not seen", []reading{{foreign: []foreignContainer{other}}}, nil},
 	} {
 		j := &judge{
 			databaseID: ours, limits: map[string]int{"a": 2}, warm: 1, exact: true,
-			killed: func(token string) bool { return token == running(9, 0).Token },
-			shaken: func(time.Time) bool { return false },
+			killed:    func(token string) bool { return token == running(9, 0).Token },
+			disturbed: func(time.Time) bool { return false },
 		}
 		var got []string
 		for i, r := range tt.readings {
@@ -85,33 +85,6 @@ func TestJudge(t *testing.T) {
 		slices.Sort(got)
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%s: found %q, want %q", tt.name, got, tt.want)
-		}
-	}
-}
-
-// TestPlan checks that a seed makes one plan, that all troubles come equally
-// often, and that a short run has none that takes too long for it.
-func TestPlan(t *testing.T) {
-	kinds := append(kindsOf(options{warm: 1, gateway: true}), pretendHost{}.Kinds()...)
-	long, again, short := plan(random(1), kinds, longRun, calmEvery), plan(random(1), kinds, longRun, calmEvery), plan(random(1), kinds, longRun/10, calmEvery)
-	if !slices.Equal(long, again) || slices.Equal(long, plan(random(2), kinds, longRun, calmEvery)) {
-		t.Error("the plan does not follow from the seed")
-	}
-	count := make(map[string]int)
-	for _, s := range long {
-		count[s.kind]++
-	}
-	for _, k := range kinds {
-		if want := len(long) / (len(kinds) + 2); count[k.name] < want {
-			t.Errorf("%s comes %d times among %d, want at least %d", k.name, count[k.name], len(long), want)
-		}
-	}
-	if count[calm] < 2 {
-		t.Errorf("%d calms among %d steps", count[calm], len(long))
-	}
-	for _, s := range short {
-		if slices.ContainsFunc(kinds, func(k kind) bool { return k.slow && k.name == s.kind }) {
-			t.Errorf("%s in a short run", s.kind)
 		}
 	}
 }
