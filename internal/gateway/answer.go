@@ -61,7 +61,7 @@ func answerTo(err error) answer {
 
 // fail answers with what a client may know of err, and logs the rest. A client
 // that left is told nothing.
-func (f *flight) fail(err error) {
+func (f *exchange) fail(err error) {
 	if f.in.Context().Err() != nil || errors.Is(err, errClientLeft) {
 		f.err = errClientLeft
 		panic(http.ErrAbortHandler)
@@ -80,7 +80,7 @@ func (f *flight) fail(err error) {
 
 // log writes the access line. It has neither path nor headers, in which there
 // are tokens and what people read.
-func (f *flight) log() {
+func (f *exchange) log() {
 	code, err := f.outcome()
 	level := slog.LevelDebug
 	if code >= statusClientLeft || errors.Is(err, errUnauthorized) {

@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	lookInterval = 10 * time.Second // at the certificate's files
+	checkInterval = 10 * time.Second // at the certificate's files
 
 	selfSignedFile = "gateway.pem" // key and certificate, so that they always fit
 	selfSignedFor  = 10 * 365 * 24 * time.Hour
@@ -41,7 +41,7 @@ type Certificate struct {
 	mu      sync.Mutex
 	current *tls.Certificate
 	stamp   string    // of the files that current was read from
-	looked  time.Time // last
+	checked time.Time // last
 }
 
 // LoadCertificate reads a certificate from PEM files.
@@ -82,7 +82,7 @@ func (c *Certificate) Config() *tls.Config {
 func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.looked) > lookInterval {
+	if time.Since(c.checked) > checkInterval {
 		if err := c.read(); err != nil {
 			c.log.Warn("the gateway's certificate has changed and cannot be read, the one before is shown", "err", err)
 		}
@@ -92,7 +92,7 @@ func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 
 // read reads the files if they are not those that were read last.
 func (c *Certificate) read() error {
-	c.looked = time.Now()
+	c.checked = time.Now()
 	stamp, err := stampOf(c.cert, c.key)
 	if err != nil || stamp == c.stamp {
 		return err

@@ -101,7 +101,7 @@ func TestCertificateChanges(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		gateway.LookNow(c)
+		gateway.CheckNow(c)
 	}
 	put(cert, cert)
 	if got := shown(t, c); !got.Equal(first) {

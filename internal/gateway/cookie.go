@@ -13,7 +13,7 @@ const cookieName = "wrp_session"
 
 // enter lets a plain browser in, which cannot send headers: the token in the path
 // becomes a cookie.
-func (g *Gateway) enter(f *flight, token string) error {
+func (g *Gateway) enter(f *exchange, token string) error {
 	if f.in.Method != http.MethodGet && f.in.Method != http.MethodHead {
 		f.Header().Set("Allow", "GET, HEAD")
 		return errMethod
@@ -58,9 +58,9 @@ func cookieToken(r *http.Request) string {
 	return cookie.Value
 }
 
-// withoutOurs takes our cookie out of a request's, and leaves the others as they
+// removeCookie takes our cookie out of a request's, and leaves the others as they
 // came.
-func withoutOurs(h http.Header) {
+func removeCookie(h http.Header) {
 	var others []string
 	for _, line := range h.Values("Cookie") {
 		var kept []string
@@ -81,10 +81,10 @@ func withoutOurs(h http.Header) {
 }
 
 // page answers with a short page of known length, which HTTP/1.0 clients need.
-func (f *flight) page(code int, body string) {
+func (f *exchange) page(code int, body string) {
 	f.Header().Set("Content-Type", "text/html;charset=UTF-8")
 	f.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	if f.cargo == nil && f.in.ContentLength != 0 {
+	if f.body == nil && f.in.ContentLength != 0 {
 		f.hurry()
 	}
 	f.WriteHeader(code)

@@ -2,11 +2,11 @@ package gateway
 
 import "time"
 
-// LookNow has the next client make c look at its files.
-func LookNow(c *Certificate) {
+// CheckNow has the next client make c look at its files.
+func CheckNow(c *Certificate) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.looked = time.Time{}
+	c.checked = time.Time{}
 }
 
 // Refreshes returns how often the database was asked for all sessions.

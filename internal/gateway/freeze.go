@@ -52,16 +52,16 @@ func (g *Gateway) freezeIdle(ctx context.Context) error {
 // wait for the turn, and wake it.
 func (g *Gateway) freeze(ctx context.Context, s *session.Session, unused time.Duration) {
 	r := g.routes.get(s.ID)
-	if r == nil || !r.activity.tryTake() {
+	if r == nil || !r.activity.tryAcquire() {
 		return // not known here yet, or just being used
 	}
-	defer r.activity.give()
+	defer r.activity.release()
 	if r.work.Busy() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, freezeTimeout)
 	defer cancel()
-	r.activity.sleep()
+	r.activity.freeze()
 	frozen, err := g.Sessions.Freeze(ctx, s, unused)
 	switch {
 	case err != nil && ctx.Err() == nil:

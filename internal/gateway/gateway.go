@@ -98,8 +98,8 @@ func New(cfg Config) *Gateway {
 
 // ServeHTTP implements [http.Handler].
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f := newFlight(g, w, r)
-	defer f.finish()
+	f := newExchange(g, w, r)
+	defer f.close()
 	if !g.work.Begin() {
 		w.Header().Set("Connection", "close")
 		f.fail(errClosing)
@@ -112,12 +112,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve answers a request, or returns why it does not. Nothing is written then.
-func (g *Gateway) serve(f *flight) error {
+func (g *Gateway) serve(f *exchange) error {
 	switch {
 	case f.in.Method == http.MethodConnect:
 		f.Header().Set("Allow", "GET, HEAD, POST")
 		return errMethod
-	case endsContainer(f.in.URL.Path):
+	case isShutdown(f.in.URL.Path):
 		return errForbidden
 	}
 	if token, ok := entrance(f.in.URL.Path); ok {
@@ -133,13 +133,13 @@ func (g *Gateway) serve(f *flight) error {
 	}
 	// Only then does it count as under way: use is written down without waking
 	// anything while requests are.
-	if err := g.use(f.in.Context(), f.route); err != nil {
+	if err := g.touch(f.in.Context(), f.route); err != nil {
 		return err
 	}
-	if !f.takeOff() {
+	if !f.begin() {
 		return errGone
 	}
-	defer f.land()
+	defer f.end()
 	g.pass(f, header)
 	return nil
 }
@@ -168,13 +168,13 @@ func (g *Gateway) find(ctx context.Context, token string) (*route, error) {
 // writes down the last use.
 func (g *Gateway) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
-	loops.Go(func() { g.keepUp(ctx) })
+	loops.Go(func() { g.keepReloading(ctx) })
 	if g.FreezeAfter > 0 {
 		loops.Go(func() { g.keepFreezing(ctx) })
 	}
-	g.keepWriting(ctx)
+	g.keepFlushing(ctx)
 	loops.Wait()
-	g.writeLast(ctx)
+	g.flushAll(ctx)
 	return nil
 }
 
@@ -182,7 +182,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 // way, or for ctx. Then the last use is written down.
 func (g *Gateway) Drain(ctx context.Context) {
 	_ = g.work.Drain(ctx) // who is late is told nothing either way
-	g.writeLast(ctx)
+	g.flushAll(ctx)
 }
 
 // Close ends what goes on behind the requests, and the connections that none of

@@ -16,7 +16,7 @@ import (
 
 const (
 	bufferSize = 64 << 10
-	lookAfter  = time.Second // that a container may take to begin its answer
+	checkAfter = time.Second // that a container may take to begin its answer
 )
 
 func (g *Gateway) newProxy() *httputil.ReverseProxy {
@@ -32,11 +32,11 @@ func (g *Gateway) newProxy() *httputil.ReverseProxy {
 
 type flightKey struct{}
 
-func flightOf(ctx context.Context) *flight { return ctx.Value(flightKey{}).(*flight) }
+func flightOf(ctx context.Context) *exchange { return ctx.Value(flightKey{}).(*exchange) }
 
 // pass passes the request on and the answer back. The header is the one that the
 // token came in.
-func (g *Gateway) pass(f *flight, header string) {
+func (g *Gateway) pass(f *exchange, header string) {
 	ctx, cancel := context.WithCancelCause(context.WithValue(f.in.Context(), flightKey{}, f))
 	defer cancel(nil)
 	f.watchdog = time.AfterFunc(g.StallTimeout, func() { cancel(errStalled) })
@@ -49,8 +49,8 @@ func (g *Gateway) pass(f *flight, header string) {
 		out.Header.Del(header)
 	}
 	if out.ContentLength != 0 {
-		f.cargo = &cargo{ReadCloser: f.in.Body, f: f}
-		out.Body = f.cargo
+		f.body = &requestBody{ReadCloser: f.in.Body, exchange: f}
+		out.Body = f.body
 		// A server that answers before it has read all is answered before we have.
 		_ = f.client.EnableFullDuplex()
 	}
@@ -59,7 +59,7 @@ func (g *Gateway) pass(f *flight, header string) {
 }
 
 // cutShort notes why an answer that was under way was cut.
-func (g *Gateway) cutShort(f *flight, ctx context.Context) {
+func (g *Gateway) cutShort(f *exchange, ctx context.Context) {
 	reason := recover()
 	if reason == nil {
 		return
@@ -72,7 +72,7 @@ func (g *Gateway) cutShort(f *flight, ctx context.Context) {
 		f.err, f.status = context.Cause(ctx), http.StatusBadGateway
 	default:
 		f.err, f.status = errNoAnswer, http.StatusBadGateway
-		g.lookAt(f.route)
+		g.check(f.route)
 	}
 	panic(reason)
 }
@@ -98,14 +98,14 @@ func (g *Gateway) rewrite(p *httputil.ProxyRequest) {
 		h.Del(name)
 	}
 	h.Set(auth.HeaderBearer, r.session.Token)
-	withoutOurs(h)
+	removeCookie(h)
 }
 
 // ask sends the request to its container. One that is slow to answer is looked
 // at: it may be frozen, or gone without its connections having noticed.
 func (g *Gateway) ask(out *http.Request) (*http.Response, error) {
 	r := flightOf(out.Context()).route
-	late := time.AfterFunc(lookAfter, func() { g.lookAt(r) })
+	late := time.AfterFunc(checkAfter, func() { g.check(r) })
 	defer late.Stop()
 	return r.transport.RoundTrip(out)
 }
@@ -118,15 +118,15 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 // refused answers a request that got no answer from its container.
 func (g *Gateway) refused(_ http.ResponseWriter, out *http.Request, err error) {
 	f := flightOf(out.Context())
-	f.land() // the look may end the session, which waits for its requests
+	f.end() // the look may end the session, which waits for its requests
 	cause := context.Cause(out.Context())
 	switch {
-	case f.in.Context().Err() != nil, f.cargo != nil && f.cargo.failed():
+	case f.in.Context().Err() != nil, f.body != nil && f.body.failed():
 		err = errClientLeft
 	case errors.Is(cause, errEnded), errors.Is(cause, errStalled):
 		err = cause
 	default:
-		err = g.whyNoAnswer(f.in.Context(), f.route, err)
+		err = g.explain(f.in.Context(), f.route, err)
 	}
 	f.fail(err)
 }

@@ -61,13 +61,13 @@ func (g *Gateway) runRefresh(next *refresh, wait time.Duration) {
 	u.mu.Lock()
 	u.next, u.last = nil, time.Now()
 	u.mu.Unlock()
-	if err := g.askAll(); err != nil {
+	if err := g.reload(); err != nil {
 		next.err = fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 }
 
-// askAll makes the table what the database says.
-func (g *Gateway) askAll() error {
+// reload makes the table what the database says.
+func (g *Gateway) reload() error {
 	ctx, cancel := context.WithTimeout(g.alive, refreshTimeout)
 	defer cancel()
 	asked := g.routes.begin()
@@ -89,8 +89,8 @@ func (g *Gateway) askAll() error {
 	return nil
 }
 
-// keepUp looks at intervals what other processes have begun and ended.
-func (g *Gateway) keepUp(ctx context.Context) {
+// keepReloading looks at intervals what other processes have begun and ended.
+func (g *Gateway) keepReloading(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := g.update(ctx); err != nil && ctx.Err() == nil {
 			g.Log.WarnContext(ctx, "sessions are not up to date, those that are known go on", "err", err)

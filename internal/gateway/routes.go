@@ -40,8 +40,8 @@ type route struct {
 	ended context.Context
 	cut   context.CancelCauseFunc
 
-	mu   sync.Mutex
-	look *look // under way
+	mu    sync.Mutex
+	check *check // under way
 }
 
 func (g *Gateway) newRoute(s *session.Session) *route {
@@ -63,15 +63,15 @@ func (g *Gateway) newRoute(s *session.Session) *route {
 // A table holds the routes, and remembers those that ended. It is safe for
 // concurrent use.
 type table struct {
-	mu      sync.RWMutex
-	byKey   map[key]*route
-	byID    map[int64]*route
-	gone    graveyard
-	refresh uint64 // counts how many have begun
+	mu         sync.RWMutex
+	byKey      map[key]*route
+	byID       map[int64]*route
+	tombstones tombstones
+	refresh    uint64 // counts how many have begun
 }
 
 func (t *table) init() {
-	t.byKey, t.byID, t.gone = make(map[key]*route), make(map[int64]*route), newGraveyard()
+	t.byKey, t.byID, t.tombstones = make(map[key]*route), make(map[int64]*route), newTombstones()
 }
 
 // find returns the route that a token opens, nil if it is not known, or errGone.
@@ -82,7 +82,7 @@ func (t *table) find(token string) (*route, error) {
 	if r := t.byKey[k]; r != nil && auth.Equal(token, r.session.Token) {
 		return r, nil
 	}
-	if t.gone.knows(k, time.Now()) {
+	if t.tombstones.hasKey(k, time.Now()) {
 		return nil, errGone
 	}
 	return nil, nil
@@ -111,8 +111,8 @@ func (t *table) put(s *session.Session, create func(*session.Session) *route) {
 	if s.Token == "" || !s.Gateway || t.byID[s.ID] != nil {
 		return
 	}
-	if t.gone.ended(s.ID) {
-		t.gone.bury(s.ID, keyOf(s.Token), time.Now())
+	if t.tombstones.hasID(s.ID) {
+		t.tombstones.add(s.ID, keyOf(s.Token), time.Now())
 		return
 	}
 	r := create(s)
@@ -131,11 +131,11 @@ func (t *table) remove(id int64) *route {
 func (t *table) drop(id int64) *route {
 	r := t.byID[id]
 	if r == nil {
-		return t.gone.bury(id, key{}, time.Now()).route
+		return t.tombstones.add(id, key{}, time.Now()).route
 	}
 	delete(t.byID, id)
 	delete(t.byKey, r.key)
-	t.gone.bury(id, r.key, time.Now()).route = r
+	t.tombstones.add(id, r.key, time.Now()).route = r
 	return r
 }
 

@@ -11,9 +11,9 @@ import (
 
 const restOfBody = time.Second
 
-// A flight is one request on its way, and the writer of its answer. The reading
+// A exchange is one request on its way, and the writer of its answer. The reading
 // of the request's body, which goes on at the same time, is its cargo.
-type flight struct {
+type exchange struct {
 	http.ResponseWriter
 	g       *Gateway
 	in      *http.Request
@@ -26,7 +26,7 @@ type flight struct {
 	watchdog *time.Timer   // does that if nothing moves; nil: nothing is asked
 	calmed   atomic.Int64  // when it was told that bytes move, in nanoseconds after started
 	extended time.Duration // when the client was given more time, after started
-	cargo    *cargo        // nil: no body
+	body     *requestBody  // nil: no body
 
 	status   int
 	bytes    int64
@@ -35,17 +35,17 @@ type flight struct {
 	id       string // under which it finds that in the log
 }
 
-func newFlight(g *Gateway, w http.ResponseWriter, r *http.Request) *flight {
-	f := &flight{ResponseWriter: w, g: g, in: r, client: http.NewResponseController(w), started: time.Now()}
+func newExchange(g *Gateway, w http.ResponseWriter, r *http.Request) *exchange {
+	f := &exchange{ResponseWriter: w, g: g, in: r, client: http.NewResponseController(w), started: time.Now()}
 	f.extend()
 	return f
 }
 
-func (f *flight) took() time.Duration { return time.Since(f.started) }
+func (f *exchange) took() time.Duration { return time.Since(f.started) }
 
 // extend gives the client more time to take what is about to be written. A
 // deadline that cannot be set belongs to a writer that has none.
-func (f *flight) extend() {
+func (f *exchange) extend() {
 	now := f.took()
 	if f.extended > 0 && f.lately(f.extended, now) {
 		return
@@ -56,7 +56,7 @@ func (f *flight) extend() {
 
 // moved says that bytes move. It is called for each piece of a body, so it does
 // nothing most of the time.
-func (f *flight) moved() {
+func (f *exchange) moved() {
 	now := f.took()
 	if f.lately(time.Duration(f.calmed.Load()), now) {
 		return
@@ -67,10 +67,10 @@ func (f *flight) moved() {
 	}
 }
 
-func (f *flight) lately(then, now time.Duration) bool { return now-then < f.g.StallTimeout/60 }
+func (f *exchange) lately(then, now time.Duration) bool { return now-then < f.g.StallTimeout/60 }
 
 // WriteHeader implements [http.ResponseWriter].
-func (f *flight) WriteHeader(code int) {
+func (f *exchange) WriteHeader(code int) {
 	if f.status == 0 && code >= http.StatusOK {
 		f.status = code
 	}
@@ -78,7 +78,7 @@ func (f *flight) WriteHeader(code int) {
 }
 
 // Write implements [http.ResponseWriter].
-func (f *flight) Write(b []byte) (int, error) {
+func (f *exchange) Write(b []byte) (int, error) {
 	f.moved()
 	f.extend()
 	n, err := f.ResponseWriter.Write(b)
@@ -91,7 +91,7 @@ func (f *flight) Write(b []byte) (int, error) {
 
 // FlushError sends what was written. The proxy calls it before anything was, too,
 // and never at the same time as Write.
-func (f *flight) FlushError() error {
+func (f *exchange) FlushError() error {
 	f.extend()
 	err := f.client.Flush()
 	if err != nil {
@@ -101,37 +101,37 @@ func (f *flight) FlushError() error {
 }
 
 // Unwrap is for [http.ResponseController].
-func (f *flight) Unwrap() http.ResponseWriter { return f.ResponseWriter }
+func (f *exchange) Unwrap() http.ResponseWriter { return f.ResponseWriter }
 
-// takeOff begins the work for the route. False: it takes no more.
-func (f *flight) takeOff() bool {
+// begin begins the work for the route. False: it takes no more.
+func (f *exchange) begin() bool {
 	f.began = f.route.work.Begin()
 	if f.began {
-		f.route.activity.note(time.Now())
+		f.route.activity.touch(time.Now())
 	}
 	return f.began
 }
 
-// land ends the work for the route. What the client may still be told, or the
+// end ends the work for the route. What the client may still be told, or the
 // log, is no reason for the route to wait.
-func (f *flight) land() {
+func (f *exchange) end() {
 	if f.began {
 		f.began = false
-		f.route.activity.note(time.Now())
+		f.route.activity.touch(time.Now())
 		f.route.work.End()
 	}
 }
 
-// finish ends the request.
-func (f *flight) finish() {
-	if f.cargo != nil {
-		f.cargo.unload()
+// close ends the request.
+func (f *exchange) close() {
+	if f.body != nil {
+		f.body.end()
 	}
 	f.log()
 }
 
 // outcome is what became of the request, as the log has it.
-func (f *flight) outcome() (int, error) {
+func (f *exchange) outcome() (int, error) {
 	switch {
 	case errors.Is(f.err, errClientLeft):
 		return statusClientLeft, nil
@@ -141,11 +141,11 @@ func (f *flight) outcome() (int, error) {
 	return f.status, f.err
 }
 
-// A cargo is the body of a request. It has a deadline only while it is read: one
+// A requestBody is the body of a request. It has a deadline only while it is read: one
 // that passes later would look as if the client had left.
-type cargo struct {
+type requestBody struct {
 	io.ReadCloser
-	f *flight
+	exchange *exchange
 
 	mu   sync.Mutex
 	err  error // of reading; io.EOF at the end
@@ -153,9 +153,9 @@ type cargo struct {
 }
 
 // Read implements [io.Reader].
-func (c *cargo) Read(b []byte) (int, error) {
-	c.f.moved()
-	c.deadline(time.Now().Add(c.f.g.StallTimeout))
+func (c *requestBody) Read(b []byte) (int, error) {
+	c.exchange.moved()
+	c.deadline(time.Now().Add(c.exchange.g.StallTimeout))
 	n, err := c.ReadCloser.Read(b)
 	if err != nil {
 		c.mu.Lock()
@@ -168,31 +168,31 @@ func (c *cargo) Read(b []byte) (int, error) {
 
 // deadline sets that of the client's connection, unless that may already serve
 // another request.
-func (c *cargo) deadline(t time.Time) {
+func (c *requestBody) deadline(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.done {
-		_ = c.f.client.SetReadDeadline(t)
+		_ = c.exchange.client.SetReadDeadline(t)
 	}
 }
 
 // hurry gives the client a moment for what is left of its body: the server reads
 // it before it answers, or takes another request.
-func (f *flight) hurry() { _ = f.client.SetReadDeadline(time.Now().Add(restOfBody)) }
+func (f *exchange) hurry() { _ = f.client.SetReadDeadline(time.Now().Add(restOfBody)) }
 
-// unload ends the reading. What is left of the body has a moment to come, after
+// end ends the reading. What is left of the body has a moment to come, after
 // that the connection ends.
-func (c *cargo) unload() {
+func (c *requestBody) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.done = true
 	if c.err == nil {
-		c.f.hurry()
+		c.exchange.hurry()
 	}
 }
 
 // failed reports whether the client broke off its body.
-func (c *cargo) failed() bool {
+func (c *requestBody) failed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err != nil && !errors.Is(c.err, io.EOF)

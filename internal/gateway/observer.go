@@ -10,7 +10,7 @@ import (
 	"wrpdistributor/internal/session"
 )
 
-const lookTimeout = 10 * time.Second
+const checkTimeout = 10 * time.Second
 
 // Started implements [session.Observer].
 func (g *Gateway) Started(s *session.Session) { g.routes.add(s, g.newRoute) }
@@ -31,63 +31,63 @@ func (g *Gateway) Stopping(ctx context.Context, id int64) {
 			g.Log.InfoContext(ctx, "requests are cut off, their session ends", "session", id)
 		}
 	}
-	g.retire(r)
+	g.cutOff(r)
 }
 
 type foundGone struct{}
 
-// retire ends what is left of a route.
-func (g *Gateway) retire(r *route) {
+// cutOff ends what is left of a route.
+func (g *Gateway) cutOff(r *route) {
 	r.cut(errEnded)
 	r.transport.CloseIdleConnections()
 }
 
-// A look at a container.
-type look struct {
+// A check at a container.
+type check struct {
 	done chan struct{}
 	err  error
 }
 
-// lookAt looks at the container of a session that does not answer. All who want
+// check looks at the container of a session that does not answer. All who want
 // that at a time share one look.
-func (g *Gateway) lookAt(r *route) *look {
+func (g *Gateway) check(r *route) *check {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.look != nil {
-		return r.look
+	if r.check != nil {
+		return r.check
 	}
-	l := &look{done: make(chan struct{})}
+	l := &check{done: make(chan struct{})}
 	if !g.tasks.Begin() {
 		l.err = errClosing
 		close(l.done)
 		return l
 	}
-	r.look = l
-	go g.runLook(r, l)
+	r.check = l
+	go g.runCheck(r, l)
 	return l
 }
 
-func (g *Gateway) runLook(r *route, l *look) {
+func (g *Gateway) runCheck(r *route, l *check) {
 	defer g.tasks.End()
 	defer close(l.done)
-	ctx, cancel := context.WithTimeout(context.WithValue(g.alive, foundGone{}, true), lookTimeout)
+	ctx, cancel := context.WithTimeout(context.WithValue(g.alive, foundGone{}, true), checkTimeout)
 	defer cancel()
 	l.err = g.Sessions.RepairUnresponsive(ctx, r.session)
 	if errors.Is(l.err, session.ErrNotFound) {
 		g.routes.remove(r.session.ID)
-		g.retire(r)
+		g.cutOff(r)
 	}
 	r.mu.Lock()
-	r.look = nil
+	r.check = nil
 	r.mu.Unlock()
 }
 
-// whyNoAnswer finds out why a container did not answer.
-func (g *Gateway) whyNoAnswer(ctx context.Context, r *route, err error) error {
+// explain finds out why a container did not answer.
+func (g *Gateway) explain(ctx context.Context, r *route, err error) error {
 	if g.routes.get(r.session.ID) == nil {
 		return errEnded
 	}
-	l := g.lookAt(r)
+	l := g.check(r)
 	select {
 	case <-l.done:
 	case <-ctx.Done():

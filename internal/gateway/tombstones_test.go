@@ -10,27 +10,27 @@ import (
 
 // TestGraveyardIsBounded: the oldest go first, all after an hour.
 func TestGraveyardIsBounded(t *testing.T) {
-	y, start := newGraveyard(), time.Now()
+	y, start := newTombstones(), time.Now()
 	keyFor := func(i int) (k key) {
 		binary.BigEndian.PutUint64(k[:], uint64(i)+1)
 		return k
 	}
-	for i := range maxGone + 10 {
-		y.bury(int64(i), keyFor(i), start)
-		y.bury(int64(i), key{}, start) // told twice
+	for i := range maxTombstones + 10 {
+		y.add(int64(i), keyFor(i), start)
+		y.add(int64(i), key{}, start) // told twice
 	}
-	if len(y.byID) != maxGone || len(y.byKey) != maxGone || len(y.order) != maxGone {
-		t.Errorf("%d ids, %d keys, %d in order; want %d of each", len(y.byID), len(y.byKey), len(y.order), maxGone)
+	if len(y.byID) != maxTombstones || len(y.byKey) != maxTombstones || len(y.order) != maxTombstones {
+		t.Errorf("%d ids, %d keys, %d in order; want %d of each", len(y.byID), len(y.byKey), len(y.order), maxTombstones)
 	}
-	for i, want := range map[int]bool{0: false, 9: false, 10: true, maxGone + 9: true} {
-		if got := y.knows(keyFor(i), start); got != want || y.ended(int64(i)) != want {
+	for i, want := range map[int]bool{0: false, 9: false, 10: true, maxTombstones + 9: true} {
+		if got := y.hasKey(keyFor(i), start); got != want || y.hasID(int64(i)) != want {
 			t.Errorf("number %d is known: %t, want %t", i, got, want)
 		}
 	}
-	if y.knows(keyFor(10), start.Add(goneFor)) {
+	if y.hasKey(keyFor(10), start.Add(tombstoneAge)) {
 		t.Error("known after an hour")
 	}
-	y.bury(-1, key{}, start.Add(goneFor))
+	y.add(-1, key{}, start.Add(tombstoneAge))
 	if len(y.byID) != 1 || len(y.byKey) != 0 || len(y.order) != 1 {
 		t.Errorf("%d ids, %d keys, %d in order after an hour; want 1, 0, 1", len(y.byID), len(y.byKey), len(y.order))
 	}
