@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// isShutdown recognises WRP's /shutdown/, which asks for no token, in every
-// spelling that a server might take for it. Nothing else in WRP is called so,
-// hence no part of the path may be.
+// isShutdown reports whether a path is WRP's /shutdown/, which asks for no token,
+// in any spelling that a server might take for it. Nothing else in WRP is called
+// so, hence no part of the path may be.
 func isShutdown(path string) bool {
 	for range 3 { // someone may have escaped the escapes
 		for part := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' || c == ';' }) {

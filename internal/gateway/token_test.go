@@ -43,7 +43,7 @@ func TestDecision36Guesses(t *testing.T) {
 	}
 	// One at once, one for those who came while it was under way, and so on.
 	took := time.Since(start)
-	if n := b.gw.Refreshes(); n < 1 || float64(n) > 1+took.Seconds() {
+	if n := b.gw.Reloads(); n < 1 || float64(n) > 1+took.Seconds() {
 		t.Errorf("%d questions to the database in %v", n, took)
 	}
 	if count[401] != 60 || count[429] != 140 {

@@ -7,9 +7,9 @@ const (
 	tombstoneAge  = time.Hour
 )
 
-// A tombstones remembers sessions that ended, so that their clients are told that
-// it was there, and that news which are late do not bring one back. The oldest
-// go first.
+// Tombstones are the sessions that ended, so that their clients are told that
+// there was one, and that news of a session which come after its end do not bring
+// it back. The oldest go first.
 type tombstones struct {
 	byID  map[int64]*tombstone
 	byKey map[key]*tombstone
@@ -20,36 +20,40 @@ type tombstone struct {
 	id    int64
 	key   key    // zero: not known
 	route *route // nil: there was none here
-	when  time.Time
+	ended time.Time
 }
 
 func newTombstones() tombstones {
 	return tombstones{byID: make(map[int64]*tombstone), byKey: make(map[key]*tombstone)}
 }
 
-// add notes the end of a session, or its key once that is known.
-func (y *tombstones) add(id int64, k key, now time.Time) *tombstone {
-	g := y.byID[id]
-	if g == nil {
-		g = &tombstone{id: id, when: now}
-		y.byID[id] = g
-		y.order = append(y.order, g)
+// add remembers the end of a session, or its key once that is known.
+func (t *tombstones) add(id int64, k key, now time.Time) *tombstone {
+	stone := t.byID[id]
+	if stone == nil {
+		stone = &tombstone{id: id, ended: now}
+		t.byID[id] = stone
+		t.order = append(t.order, stone)
 	}
 	if k != (key{}) {
-		g.key = k
-		y.byKey[k] = g
+		stone.key = k
+		t.byKey[k] = stone
 	}
-	for len(y.order) > maxTombstones || len(y.order) > 0 && now.Sub(y.order[0].when) >= tombstoneAge {
-		delete(y.byID, y.order[0].id)
-		delete(y.byKey, y.order[0].key)
-		y.order = y.order[1:]
-	}
-	return g
+	t.prune(now)
+	return stone
 }
 
-func (y *tombstones) hasID(id int64) bool { return y.byID[id] != nil }
+func (t *tombstones) prune(now time.Time) {
+	for len(t.order) > maxTombstones || len(t.order) > 0 && now.Sub(t.order[0].ended) >= tombstoneAge {
+		delete(t.byID, t.order[0].id)
+		delete(t.byKey, t.order[0].key)
+		t.order = t.order[1:]
+	}
+}
 
-func (y *tombstones) hasKey(k key, now time.Time) bool {
-	g := y.byKey[k]
-	return g != nil && now.Sub(g.when) < tombstoneAge
+func (t *tombstones) hasID(id int64) bool { return t.byID[id] != nil }
+
+func (t *tombstones) hasKey(k key, now time.Time) bool {
+	stone := t.byKey[k]
+	return stone != nil && now.Sub(stone.ended) < tombstoneAge
 }

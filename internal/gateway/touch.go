@@ -13,57 +13,34 @@ import (
 
 const (
 	touchTimeout     = 3 * time.Second // of what a request waits for
+	flushTimeout     = 5 * time.Second
 	lastFlushTimeout = 3 * time.Second
-	ticks            = 15 // how often an interval is looked for what is due
+	maxFlush         = 500 // sessions in one statement
+	ticks            = 15  // how often an interval is looked for what is due
 )
 
 // An activity is what is known of the use of one session. Whoever writes it down,
-// or freezes the session, holds the turn meanwhile.
+// or freezes the session, holds the lock meanwhile.
 type activity struct {
-	lock chan struct{} // has a value while nobody has it
+	lock
 
 	mu          sync.Mutex
 	lastUse     time.Time
-	lastFlush   time.Time // zero: not yet
-	lastFailure time.Time // in vain, since it was written
-	frozen      bool      // the next use has to wake it
+	lastFlush   time.Time // of use to the database; zero: none yet
+	lastFailure time.Time // to flush; zero: none since lastFlush
+	frozen      bool      // the next use has to unfreeze it
 }
 
-func newActivity() *activity {
-	a := &activity{lock: make(chan struct{}, 1)}
-	a.release()
-	return a
-}
+func newActivity() *activity { return &activity{lock: newLock()} }
 
-// acquire waits for the turn. False: ctx ended before.
-func (a *activity) acquire(ctx context.Context) bool {
-	select {
-	case <-a.lock:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// tryAcquire takes the turn if nobody has it.
-func (a *activity) tryAcquire() bool {
-	select {
-	case <-a.lock:
-		return true
-	default:
-		return false
-	}
-}
-
-func (a *activity) release() { a.lock <- struct{}{} }
-
+// touch remembers use, which is written down later.
 func (a *activity) touch(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lastUse = now
 }
 
-// due returns when the next use may be written down.
+// due returns when the next use is to be written down.
 func (a *activity) due(interval time.Duration) time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -77,15 +54,15 @@ func (a *activity) due(interval time.Duration) time.Time {
 	return due
 }
 
-// unflushed reports whether there was use since it was written down. A moment
-// later is the same use, else each page would be written down twice.
+// unflushed reports whether there was use since the last flush. A moment later is
+// the same use, else each page would be written down twice.
 func (a *activity) unflushed(moment time.Duration) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.lastUse.Sub(a.lastFlush) > moment
 }
 
-// flushed notes how an attempt ended that began at a time.
+// flushed takes down how a flush ended that began at a time.
 func (a *activity) flushed(began time.Time, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -96,17 +73,17 @@ func (a *activity) flushed(began time.Time, err error) {
 	a.lastFlush, a.lastFailure, a.frozen = began, time.Time{}, false
 }
 
-// freeze makes the next request write down its use, whenever that is.
+// freeze makes the next request flush its use at once, which unfreezes the session.
 func (a *activity) freeze() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.frozen = true
 }
 
-// touch counts a request as use of its session. Mostly it is enough to remember
-// that; after an interval in which nothing was written down the request waits
-// until that is done, learns whether its session still runs, and finds its
-// container awake. If the database cannot be asked the request goes on.
+// touch records that a request uses its session. Mostly it is enough to remember
+// that; after an interval without a flush the request waits for one. So it learns
+// whether its session still runs, and finds its container unfrozen. If the database
+// cannot be asked the request goes on.
 func (g *Gateway) touch(ctx context.Context, r *route) error {
 	a := r.activity
 	if time.Now().Before(a.due(g.Interval)) {
@@ -115,7 +92,7 @@ func (g *Gateway) touch(ctx context.Context, r *route) error {
 	waiting, cancel := context.WithTimeout(ctx, touchTimeout)
 	defer cancel()
 	if !a.acquire(waiting) {
-		return ctx.Err() // nil if it is only the one who has the turn that takes long
+		return ctx.Err() // nil if only whoever holds the lock takes too long
 	}
 	defer a.release()
 	began := time.Now()
@@ -130,24 +107,29 @@ func (g *Gateway) touch(ctx context.Context, r *route) error {
 	}
 	a.flushed(began, err)
 	if err != nil && ctx.Err() == nil {
-		g.Log.WarnContext(ctx, "use is not written down, the request goes on", "session", r.session.ID, "err", err)
+		g.Log.WarnContext(ctx, "touch session failed; request goes on", "session", r.session.ID, "err", err)
 	}
 	return ctx.Err()
 }
 
-// keepFlushing writes use down when it is due. That is at the same time after the
-// last writing for all routes, used or not, so that no use waits longer.
+// keepFlushing writes use down when it is due: for all routes at the same time after
+// their last flush, used or not, so that no use waits longer than an interval.
 func (g *Gateway) keepFlushing(ctx context.Context) {
 	for ctx.Err() == nil {
-		next := time.Now().Add(g.Interval / ticks)
-		for _, r := range g.routes.all() {
-			if due := r.activity.due(g.Interval); due.After(time.Now()) && due.Before(next) {
-				next = due
-			}
-		}
-		_ = clock.Sleep(ctx, time.Until(next))
+		_ = clock.Sleep(ctx, time.Until(g.nextFlush()))
 		g.flush(ctx, func(r *route) bool { return !time.Now().Before(r.activity.due(g.Interval)) })
 	}
+}
+
+// nextFlush returns when the next route is due, or when to look again.
+func (g *Gateway) nextFlush() time.Time {
+	next := time.Now().Add(g.Interval / ticks)
+	for _, r := range g.routes.all() {
+		if due := r.activity.due(g.Interval); due.After(time.Now()) && due.Before(next) {
+			next = due
+		}
+	}
+	return next
 }
 
 // flushAll writes down all use that is not written yet.
@@ -159,30 +141,37 @@ func (g *Gateway) flushAll(ctx context.Context) {
 
 // flush writes down the use of those routes that it is time for.
 func (g *Gateway) flush(ctx context.Context, isDue func(*route) bool) {
-	var ids []int64
-	var routes []*route
 	began := time.Now()
+	var routes []*route
 	for _, r := range g.routes.all() {
 		if r.work.Busy() {
 			r.activity.touch(began)
 		}
-		// Whoever has the turn writes it down himself.
+		// Whoever holds the lock writes it down himself.
 		if !r.activity.unflushed(g.Interval/ticks) || !isDue(r) || !r.activity.tryAcquire() {
 			continue
 		}
 		defer r.activity.release()
-		ids, routes = append(ids, r.session.ID), append(routes, r)
+		routes = append(routes, r)
 	}
-	for list := range slices.Chunk(ids, 500) {
-		writing, cancel := context.WithTimeout(ctx, refreshTimeout)
-		_, err := g.Store.TouchAll(writing, list)
-		cancel()
-		for _, r := range routes[:len(list)] {
+	for chunk := range slices.Chunk(routes, maxFlush) {
+		err := g.flushChunk(ctx, chunk)
+		for _, r := range chunk {
 			r.activity.flushed(began, err)
 		}
-		routes = routes[len(list):]
-		if err != nil && ctx.Err() == nil {
-			g.Log.WarnContext(ctx, "use is not written down yet", "sessions", len(list), "err", err)
-		}
 	}
+}
+
+func (g *Gateway) flushChunk(ctx context.Context, routes []*route) error {
+	ids := make([]int64, len(routes))
+	for i, r := range routes {
+		ids[i] = r.session.ID
+	}
+	flushing, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	_, err := g.Store.TouchAll(flushing, ids)
+	if err != nil && ctx.Err() == nil {
+		g.Log.WarnContext(ctx, "flush last-used failed; will retry", "sessions", len(ids), "err", err)
+	}
+	return err
 }

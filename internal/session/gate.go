@@ -79,12 +79,13 @@ func (m *Manager) Freeze(ctx context.Context, s *Session, unused time.Duration) 
 }
 
 // RepairUnresponsive looks at the container of a running session that does not answer. One
-// that is paused is woken, whatever the row says; if it is gone the session is
-// ended and [ErrNotFound] returned.
-func (m *Manager) RepairUnresponsive(ctx context.Context, s *Session) error {
+// that is paused is woken, whatever the row says; if it is gone, gone is called before
+// the session is ended, and [ErrNotFound] returned.
+func (m *Manager) RepairUnresponsive(ctx context.Context, s *Session, gone func()) error {
 	f, err := m.Pool.Inspect(ctx, s.ref(m.DatabaseID))
 	switch {
 	case errors.Is(err, hosts.ErrGone):
+		gone()
 		_, err := m.end(ctx, s)
 		return errors.Join(ErrNotFound, err)
 	case err == nil && f.Paused:
