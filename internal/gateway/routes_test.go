@@ -8,37 +8,37 @@ import (
 	"wrpdistributor/internal/session"
 )
 
-// TestGraveyardIsBounded: the oldest go first, all after an hour.
-func TestGraveyardIsBounded(t *testing.T) {
-	y, start := newTombstones(), time.Now()
+// TestTombstonesAreBounded: the oldest go first, all after an hour.
+func TestTombstonesAreBounded(t *testing.T) {
+	stones, start := newTombstones(), time.Now()
 	keyFor := func(i int) (k key) {
 		binary.BigEndian.PutUint64(k[:], uint64(i)+1)
 		return k
 	}
 	for i := range maxTombstones + 10 {
-		y.add(int64(i), keyFor(i), start)
-		y.add(int64(i), key{}, start) // told twice
+		stones.add(int64(i), keyFor(i), start)
+		stones.add(int64(i), key{}, start) // told twice
 	}
-	if len(y.byID) != maxTombstones || len(y.byKey) != maxTombstones || len(y.order) != maxTombstones {
-		t.Errorf("%d ids, %d keys, %d in order; want %d of each", len(y.byID), len(y.byKey), len(y.order), maxTombstones)
+	if len(stones.byID) != maxTombstones || len(stones.byKey) != maxTombstones || len(stones.order) != maxTombstones {
+		t.Errorf("%d ids, %d keys, %d in order; want %d of each", len(stones.byID), len(stones.byKey), len(stones.order), maxTombstones)
 	}
 	for i, want := range map[int]bool{0: false, 9: false, 10: true, maxTombstones + 9: true} {
-		if got := y.hasKey(keyFor(i), start); got != want || y.hasID(int64(i)) != want {
+		if got := stones.hasKey(keyFor(i), start); got != want || stones.hasID(int64(i)) != want {
 			t.Errorf("number %d is known: %t, want %t", i, got, want)
 		}
 	}
-	if y.hasKey(keyFor(10), start.Add(tombstoneAge)) {
+	if stones.hasKey(keyFor(10), start.Add(tombstoneAge)) {
 		t.Error("known after an hour")
 	}
-	y.add(-1, key{}, start.Add(tombstoneAge))
-	if len(y.byID) != 1 || len(y.byKey) != 0 || len(y.order) != 1 {
-		t.Errorf("%d ids, %d keys, %d in order after an hour; want 1, 0, 1", len(y.byID), len(y.byKey), len(y.order))
+	stones.add(-1, key{}, start.Add(tombstoneAge))
+	if len(stones.byID) != 1 || len(stones.byKey) != 0 || len(stones.order) != 1 {
+		t.Errorf("%d ids, %d keys, %d in order after an hour; want 1, 0, 1", len(stones.byID), len(stones.byKey), len(stones.order))
 	}
 }
 
-// TestRefreshAndOpen: an answer of the database that is older than a session does
-// not end it; a younger one does.
-func TestRefreshAndOpen(t *testing.T) {
+// TestOldReloadDoesNotEndNewSession: an answer of the database that is older than a
+// session does not end it; a younger one does.
+func TestOldReloadDoesNotEndNewSession(t *testing.T) {
 	g := &Gateway{}
 	g.routes.init()
 	s := &session.Session{ID: 1, Token: "t", Gateway: true}
