@@ -43,6 +43,26 @@ func TestUnusedSessionIsFrozenUntilUsed(t *testing.T) {
 	})
 }
 
+// TestFrozenSessionIsUnfrozenAtOnce: though its use was written down less than an
+// interval ago.
+func TestFrozenSessionIsUnfrozenAtOnce(t *testing.T) {
+	cfg := gateway.Config{Interval: 15 * time.Second, FreezeAfter: time.Minute}
+	simulate(t, cfg, echo, func(t *testing.T, s *simulation) {
+		run(t, s.gw)
+		wants(t, "a page", s.get(t, "/", s.token).StatusCode, 200)
+		s.sessions.age(1)
+		time.Sleep(10 * time.Second)
+		if !s.sessions.frozen(1) {
+			t.Error("not frozen")
+		}
+		used := time.Now()
+		wants(t, "a page", s.get(t, "/", s.token).StatusCode, 200)
+		if took := time.Since(used); took > 0 || s.sessions.frozen(1) {
+			t.Errorf("a page took %v, frozen %t; want no wait, and the session unfrozen", took, s.sessions.frozen(1))
+		}
+	})
+}
+
 // TestSessionInUseIsNotFrozen: a request that lasts keeps its session unfrozen, here
 // and in another replica.
 func TestSessionInUseIsNotFrozen(t *testing.T) {
@@ -63,6 +83,30 @@ func TestSessionInUseIsNotFrozen(t *testing.T) {
 		if !s.sessions.frozen(1) {
 			t.Error("not frozen after the request")
 		}
+	})
+}
+
+// TestExchangeUnfreezesItsSession: what looks unused is not frozen here while a
+// request is under way, and is unfrozen if another process froze it.
+func TestExchangeUnfreezesItsSession(t *testing.T) {
+	end := make(chan struct{})
+	cfg := gateway.Config{Interval: 15 * time.Second, FreezeAfter: time.Minute}
+	simulate(t, cfg, func(http.ResponseWriter, *http.Request) { <-end }, func(t *testing.T, s *simulation) {
+		end = make(chan struct{})
+		run(t, s.gw)
+		under := s.begin(t, "/")
+		s.sessions.age(1)
+		time.Sleep(10 * time.Second)
+		if n := s.container.paused(); n > 0 {
+			t.Errorf("paused %d times under a request", n)
+		}
+		s.sessions.freeze(1)
+		time.Sleep(20 * time.Second)
+		if s.sessions.frozen(1) {
+			t.Error("frozen under a request")
+		}
+		close(end)
+		wants(t, "the request", (<-under).StatusCode, 200)
 	})
 }
 

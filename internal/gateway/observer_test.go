@@ -60,6 +60,25 @@ func TestStopCutsRequestsAfterDrainTimeout(t *testing.T) {
 	})
 }
 
+// TestCutAnswerDoesNotLookComplete: not even one of unknown length.
+func TestCutAnswerDoesNotLookComplete(t *testing.T) {
+	half := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "half an ans")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}
+	simulate(t, gateway.Config{}, half, func(t *testing.T, s *simulation) {
+		_, r := s.raw(t, "GET / HTTP/1.1\r\nHost: x\r\nBearer: "+s.token+"\r\n\r\n")
+		resp, err := http.ReadResponse(r, nil)
+		must(t, err)
+		go s.gw.Stopping(t.Context(), 1)
+		text, err := io.ReadAll(resp.Body)
+		if string(text) != "half an ans" || err == nil {
+			t.Errorf("got %q, %v; want an error after what came", text, err)
+		}
+	})
+}
+
 // TestContainerIsRemovedAfterItsRequests: by the one who stops its session, and by
 // the reaper, which finishes what is stopping.
 func TestContainerIsRemovedAfterItsRequests(t *testing.T) {

@@ -183,6 +183,29 @@ func (m *memory) remove(id int64) {
 	delete(m.rows, id)
 }
 
+// age makes a session look as if nobody had used it for an hour.
+func (m *memory) age(id int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.rows[id]
+	s.LastUsed.Time = time.Now().Add(-time.Hour)
+	m.rows[id] = s
+}
+
+// freeze does what another process may do.
+func (m *memory) freeze(id int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.freezeLocked(id)
+}
+
+func (m *memory) freezeLocked(id int64) {
+	s := m.rows[id]
+	s.Frozen = true
+	m.rows[id] = s
+	m.container.pause()
+}
+
 func (m *memory) setDown(down bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -292,9 +315,7 @@ func (m *memory) Freeze(_ context.Context, s *session.Session, unused time.Durat
 	if row.Frozen || !unusedFor(&row, unused) {
 		return false, nil
 	}
-	row.Frozen = true
-	m.rows[s.ID] = row
-	m.container.pause()
+	m.freezeLocked(s.ID)
 	return true, nil
 }
 

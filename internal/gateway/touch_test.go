@@ -50,6 +50,17 @@ func TestUseIsFlushedOnceAnInterval(t *testing.T) {
 	})
 }
 
+// TestShortExchangeIsOneUse: its begin and its end are not written down twice.
+func TestShortExchangeIsOneUse(t *testing.T) {
+	page := func(http.ResponseWriter, *http.Request) { time.Sleep(20 * time.Millisecond) }
+	simulate(t, gateway.Config{Interval: interval}, page, func(t *testing.T, s *simulation) {
+		run(t, s.gw)
+		wants(t, "a page", s.get(t, "/", s.token).StatusCode, 200)
+		time.Sleep(10 * interval)
+		spaced(t, s.sessions.written(), 1)
+	})
+}
+
 // TestExchangeIsUseAsLongAsItLasts: of one that lasts for several intervals use is
 // written down in each, and its end too.
 func TestExchangeIsUseAsLongAsItLasts(t *testing.T) {
