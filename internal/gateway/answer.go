@@ -1,18 +1,16 @@
 package gateway
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strconv"
 )
 
 var (
 	errUnauthorized = errors.New("wrong or missing token")
-	errForbidden    = errors.New("way to end the container")
+	errForbidden    = errors.New("path that shuts the container down")
 	errMethod       = errors.New("method not supported")
 	errGone         = errors.New("session is gone")
 	errClosing      = errors.New("shutting down")
@@ -59,48 +57,47 @@ func answerTo(err error) answer {
 	return answer{errNoAnswer, http.StatusBadGateway, "Your session did not answer, try again.", retrySoon}
 }
 
-// fail answers with what a client may know of err, and logs the rest. A client
-// that left is told nothing.
-func (f *flight) fail(err error) {
-	if f.in.Context().Err() != nil || errors.Is(err, errClientLeft) {
-		f.err = errClientLeft
-		panic(http.ErrAbortHandler)
+// answered tells the client why its request is refused. It returns the errors of
+// which a client cannot be told: it left, or its answer has begun.
+func (g *Gateway) answered(next handler) handler {
+	return func(x *exchange) error {
+		x.err = next(x)
+		switch {
+		case x.err == nil:
+			return nil
+		case x.begun():
+			return x.err
+		case x.clientLeft():
+			x.err = errClientLeft
+			return x.err
+		}
+		g.refuse(x)
+		return nil
 	}
-	a := answerTo(err)
-	if a.code == http.StatusUnauthorized {
-		a.code = f.g.Guard.Failed(f, f.in)
-	}
-	if a.retry > 0 {
-		f.Header().Set("Retry-After", strconv.Itoa(a.retry))
-	}
-	f.err, f.id = err, rand.Text()[:10]
-	f.Header().Set("X-Request-Id", f.id)
-	f.page(a.code, fmt.Sprintf("<h1>%s</h1><p>%s</p><p>Request %s</p>", http.StatusText(a.code), a.sentence, f.id))
 }
 
-// log writes the access line. It has neither path nor headers, in which there
-// are tokens and what people read.
-func (f *flight) log() {
-	code, err := f.outcome()
-	level := slog.LevelDebug
-	if code >= statusClientLeft || errors.Is(err, errUnauthorized) {
-		level = slog.LevelInfo
+// refuse answers with what a client may know of an error. The log has the rest
+// under the request id.
+func (g *Gateway) refuse(x *exchange) {
+	a := answerTo(x.err)
+	if a.code == http.StatusUnauthorized {
+		a.code = g.Guard.Failed(x, x.in)
 	}
-	ctx := context.WithoutCancel(f.in.Context())
-	if !f.g.Log.Enabled(ctx, level) {
-		return
+	if a.retry > 0 {
+		x.Header().Set("Retry-After", strconv.Itoa(a.retry))
 	}
-	attrs := []slog.Attr{slog.String("method", f.in.Method), slog.Int("status", code), slog.Int64("bytes", f.bytes), slog.Duration("took", f.took())}
-	if f.route != nil {
-		attrs = append(attrs, slog.Int64("session", f.route.session.ID))
-	} else {
-		attrs = append(attrs, slog.String("peer", f.in.RemoteAddr))
+	x.id = rand.Text()[:10]
+	x.Header().Set("X-Request-Id", x.id)
+	x.page(a.code, fmt.Sprintf("<h1>%s</h1><p>%s</p><p>Request %s</p>", http.StatusText(a.code), a.sentence, x.id))
+}
+
+// page answers with a short page of known length, which HTTP/1.0 clients need.
+func (x *exchange) page(code int, body string) {
+	x.Header().Set("Content-Type", "text/html;charset=UTF-8")
+	x.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	if x.body == nil && x.in.ContentLength != 0 {
+		x.guard.limitRest()
 	}
-	if f.id != "" {
-		attrs = append(attrs, slog.String("request", f.id))
-	}
-	if err != nil {
-		attrs = append(attrs, slog.Any("err", err))
-	}
-	f.g.Log.LogAttrs(ctx, level, "gateway request", attrs...)
+	x.WriteHeader(code)
+	_, _ = x.Write([]byte(body)) // a client that left is not waiting for it
 }

@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	lookInterval = 10 * time.Second // at the certificate's files
+	checkInterval = 10 * time.Second // how often the certificate's files are looked at
 
 	selfSignedFile = "gateway.pem" // key and certificate, so that they always fit
 	selfSignedFor  = 10 * 365 * 24 * time.Hour
@@ -41,7 +41,7 @@ type Certificate struct {
 	mu      sync.Mutex
 	current *tls.Certificate
 	stamp   string    // of the files that current was read from
-	looked  time.Time // last
+	checked time.Time // when the files were last looked at
 }
 
 // LoadCertificate reads a certificate from PEM files.
@@ -63,12 +63,12 @@ func SelfSigned(dir string, names []string, log *slog.Logger) (*Certificate, err
 		return c, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("the self-signed certificate cannot be used, another is made", "err", err)
+		log.Warn("use self-signed certificate failed; making another", "err", err)
 	}
 	if err := makeSelfSigned(file, names); err != nil {
 		return nil, fmt.Errorf("make a self-signed certificate: %w", err)
 	}
-	log.Info("a self-signed certificate was made", "file", file, "names", names)
+	log.Info("self-signed certificate made", "file", file, "names", names)
 	return LoadCertificate(file, file, log)
 }
 
@@ -82,9 +82,9 @@ func (c *Certificate) Config() *tls.Config {
 func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.looked) > lookInterval {
+	if time.Since(c.checked) > checkInterval {
 		if err := c.read(); err != nil {
-			c.log.Warn("the gateway's certificate has changed and cannot be read, the one before is shown", "err", err)
+			c.log.Warn("reload certificate failed; keeping the one before", "err", err)
 		}
 	}
 	return c.current, nil
@@ -92,7 +92,7 @@ func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 
 // read reads the files if they are not those that were read last.
 func (c *Certificate) read() error {
-	c.looked = time.Now()
+	c.checked = time.Now()
 	stamp, err := stampOf(c.cert, c.key)
 	if err != nil || stamp == c.stamp {
 		return err
@@ -128,24 +128,9 @@ func makeSelfSigned(file string, names []string) error {
 	if err != nil {
 		return err
 	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	template, err := certificateFor(names)
 	if err != nil {
 		return err
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: names[0]},
-		NotBefore:    time.Now().Add(-24 * time.Hour), // clocks of old machines may be slow
-		NotAfter:     time.Now().Add(selfSignedFor),
-		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	for _, name := range names {
-		if ip := net.ParseIP(name); ip != nil {
-			template.IPAddresses = append(template.IPAddresses, ip)
-		} else {
-			template.DNSNames = append(template.DNSNames, name)
-		}
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -162,6 +147,30 @@ func makeSelfSigned(file string, names []string) error {
 		}
 	}
 	return replace(file, text.Bytes())
+}
+
+// certificateFor returns what a certificate for names or addresses is to say.
+func certificateFor(names []string) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return nil, err
+	}
+	c := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: names[0]},
+		NotBefore:    time.Now().Add(-24 * time.Hour), // clocks of old machines may be slow
+		NotAfter:     time.Now().Add(selfSignedFor),
+		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			c.IPAddresses = append(c.IPAddresses, ip)
+		} else {
+			c.DNSNames = append(c.DNSNames, name)
+		}
+	}
+	return c, nil
 }
 
 // replace writes a file that only its owner can read; others see all of it or

@@ -46,9 +46,9 @@ func mustSelfSigned(t *testing.T, dir string, names ...string) *x509.Certificate
 	return shown(t, c)
 }
 
-// TestSelfSigned: it is made once, and again for other names or when it is no
-// certificate.
-func TestSelfSigned(t *testing.T) {
+// TestSelfSignedIsMadeOnce: and again for other names, or when it is no certificate.
+func TestSelfSignedIsMadeOnce(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	first := mustSelfSigned(t, dir, "wrp.example", "127.0.0.1")
 	for _, name := range []string{"wrp.example", "127.0.0.1"} {
@@ -83,8 +83,9 @@ func TestSelfSigned(t *testing.T) {
 	}
 }
 
-// TestCertificateChanges: new files are shown, rubbish is not.
-func TestCertificateChanges(t *testing.T) {
+// TestChangedCertificateIsShown: new files are, rubbish is not.
+func TestChangedCertificateIsShown(t *testing.T) {
+	t.Parallel()
 	cert, key := hoststest.Certificate(t)
 	c, err := gateway.LoadCertificate(cert, key, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
@@ -101,7 +102,7 @@ func TestCertificateChanges(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		gateway.LookNow(c)
+		gateway.CheckNow(c)
 	}
 	put(cert, cert)
 	if got := shown(t, c); !got.Equal(first) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html"
 	"net/http"
-	"strconv"
 	"strings"
 )
 
@@ -13,23 +12,23 @@ const cookieName = "wrp_session"
 
 // enter lets a plain browser in, which cannot send headers: the token in the path
 // becomes a cookie.
-func (g *Gateway) enter(f *flight, token string) error {
-	if f.in.Method != http.MethodGet && f.in.Method != http.MethodHead {
-		f.Header().Set("Allow", "GET, HEAD")
+func (g *Gateway) enter(x *exchange, token string) error {
+	if x.in.Method != http.MethodGet && x.in.Method != http.MethodHead {
+		x.Header().Set("Allow", "GET, HEAD")
 		return errMethod
 	}
 	var err error
-	if f.route, err = g.find(f.in.Context(), token); err != nil {
+	if x.route, err = g.find(x.in.Context(), token); err != nil {
 		return err
 	}
-	h := f.Header()
-	cookie := http.Cookie{Name: cookieName, Value: f.route.session.Token, Path: "/", HttpOnly: true, Secure: f.in.TLS != nil, SameSite: http.SameSiteLaxMode}
+	h := x.Header()
+	cookie := http.Cookie{Name: cookieName, Value: x.route.session.Token, Path: "/", HttpOnly: true, Secure: x.in.TLS != nil, SameSite: http.SameSiteLaxMode}
 	h.Set("Set-Cookie", cookie.String())
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
-	to := g.home(f.in)
+	to := g.home(x.in)
 	h.Set("Location", to)
-	f.page(http.StatusFound, fmt.Sprintf(`<a href="%s">WRP</a>`, html.EscapeString(to)))
+	x.page(http.StatusFound, fmt.Sprintf(`<a href="%s">WRP</a>`, html.EscapeString(to)))
 	return nil
 }
 
@@ -58,9 +57,9 @@ func cookieToken(r *http.Request) string {
 	return cookie.Value
 }
 
-// withoutOurs takes our cookie out of a request's, and leaves the others as they
-// came.
-func withoutOurs(h http.Header) {
+// removeCookie takes the gateway's cookie out of a request's header, and leaves
+// the others as they came.
+func removeCookie(h http.Header) {
 	var others []string
 	for _, line := range h.Values("Cookie") {
 		var kept []string
@@ -78,15 +77,4 @@ func withoutOurs(h http.Header) {
 	for _, line := range others {
 		h.Add("Cookie", line)
 	}
-}
-
-// page answers with a short page of known length, which HTTP/1.0 clients need.
-func (f *flight) page(code int, body string) {
-	f.Header().Set("Content-Type", "text/html;charset=UTF-8")
-	f.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	if f.cargo == nil && f.in.ContentLength != 0 {
-		f.hurry()
-	}
-	f.WriteHeader(code)
-	_, _ = f.Write([]byte(body)) // a client that left is not waiting for it
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	freezePause    = 5 * time.Second // at most, between two looks for what is not used
+	freezePause    = 5 * time.Second // at most, between two searches for what is not used
 	freezeTimeout  = 10 * time.Second
 	parallelFreeze = 8
 )
@@ -21,7 +21,7 @@ func (g *Gateway) keepFreezing(ctx context.Context) {
 	every := min(freezePause, g.FreezeAfter/10)
 	for clock.Sleep(ctx, every) == nil {
 		if err := g.freezeIdle(ctx); err != nil && ctx.Err() == nil {
-			g.Log.WarnContext(ctx, "sessions are not looked through for idle ones", "err", err)
+			g.Log.WarnContext(ctx, "find idle sessions failed; will retry", "retry_in", every, "err", err)
 		}
 	}
 }
@@ -33,7 +33,7 @@ func (g *Gateway) freezeIdle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	answers := make(map[string]bool) // not those of other processes' hosts
+	answers := make(map[string]bool) // hosts that only other processes know are not there
 	for _, st := range g.Pool.Status() {
 		answers[st.Host.Name] = !st.State.IsDown()
 	}
@@ -47,25 +47,25 @@ func (g *Gateway) freezeIdle(ctx context.Context) error {
 	return parallel.Wait()
 }
 
-// freeze pauses the container of one session. Its requests that come meanwhile
-// wait for the turn, and wake it.
+// freeze pauses the container of one session. Requests for it that come meanwhile
+// wait for the lock, and unfreeze it.
 func (g *Gateway) freeze(ctx context.Context, s *session.Session, unused time.Duration) {
 	r := g.routes.get(s.ID)
-	if r == nil || !r.activity.tryTake() {
+	if r == nil || !r.activity.tryAcquire() {
 		return // not known here yet, or just being used
 	}
-	defer r.activity.give()
+	defer r.activity.release()
 	if r.work.Busy() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, freezeTimeout)
 	defer cancel()
-	r.activity.sleep()
+	r.activity.freeze()
 	frozen, err := g.Sessions.Freeze(ctx, s, unused)
 	switch {
 	case err != nil && ctx.Err() == nil:
-		g.Log.WarnContext(ctx, "idle session is not frozen", "session", s.ID, "host", s.Host, "err", err)
+		g.Log.WarnContext(ctx, "freeze session failed; will retry", "session", s.ID, "host", s.Host, "err", err)
 	case frozen:
-		g.Log.DebugContext(ctx, "idle session is frozen", "session", s.ID, "host", s.Host)
+		g.Log.DebugContext(ctx, "session frozen", "session", s.ID, "host", s.Host)
 	}
 }

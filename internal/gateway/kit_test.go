@@ -87,7 +87,7 @@ func run(t *testing.T, g *gateway.Gateway) {
 	})
 }
 
-// logged is a log that can be looked at.
+// logged is a log whose attributes can be counted.
 type logged struct {
 	t  testing.TB
 	mu sync.Mutex
@@ -179,7 +179,7 @@ func must(t *testing.T, err error) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
@@ -192,7 +192,8 @@ func (b *bench) raw(t *testing.T, text string) (net.Conn, *bufio.Reader) {
 	nc, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
 	must(t, err)
 	t.Cleanup(func() { nc.Close() })
-	must(t, nc.SetDeadline(time.Now().Add(30*time.Second)))
+	must(t, nc.(*net.TCPConn).SetReadBuffer(64<<10))
+	must(t, nc.SetDeadline(time.Now().Add(time.Minute)))
 	_, err = io.WriteString(nc, text)
 	must(t, err)
 	return nc, bufio.NewReader(nc)
@@ -213,6 +214,32 @@ func newUpstream(t *testing.T, opt options, wrp http.HandlerFunc) (*bench, *sess
 	_, err = k.DB.ExecContext(t.Context(), "UPDATE sessions SET port = ? WHERE id = ?", ln.Addr().(*net.TCPAddr).Port, s.ID)
 	must(t, err)
 	return openBench(t, k, opt), s
+}
+
+// longUnused makes all sessions look as if nobody had used them for an hour.
+const longUnused = `UPDATE sessions SET started = datetime('now', '-1 hour'), lastUsed = datetime('now', '-1 hour')`
+
+func (b *bench) age(t *testing.T) {
+	t.Helper()
+	_, err := b.DB.ExecContext(t.Context(), longUnused)
+	must(t, err)
+}
+
+// pause is how slow somebody is, where it does not matter how slow exactly.
+func pause(d time.Duration) { <-time.After(d) }
+
+// moreThanBuffers is more than what may be on its way between a container and a
+// client that takes nothing.
+const moreThanBuffers = 32 << 20
+
+// download begins a big download and leaves it there.
+func (b *bench) download(t *testing.T, token string, size int) *http.Response {
+	t.Helper()
+	_, r := b.raw(t, fmt.Sprintf("GET /img/big?bytes=%d HTTP/1.1\r\nHost: x\r\nBearer: %s\r\n\r\n", size, token))
+	resp, err := http.ReadResponse(r, nil)
+	must(t, err)
+	wants(t, "download", resp.StatusCode, 200)
+	return resp
 }
 
 // state returns what the table says of a session; empty: nothing any more.

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// endsContainer recognises WRP's /shutdown/, which asks for no token, in every
-// spelling that a server might take for it. Nothing else in WRP is called so,
-// hence no part of the path may be.
-func endsContainer(path string) bool {
+// isShutdown reports whether a path is WRP's /shutdown/, which asks for no token,
+// in any spelling that a server might take for it. Nothing else in WRP is called
+// so, hence no part of the path may be.
+func isShutdown(path string) bool {
 	for range 3 { // someone may have escaped the escapes
 		for part := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' || c == ';' }) {
 			if strings.EqualFold(strings.TrimSpace(part), "shutdown") {

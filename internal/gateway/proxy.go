@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"strings"
@@ -16,70 +14,76 @@ import (
 
 const (
 	bufferSize = 64 << 10
-	lookAfter  = time.Second // that a container may take to begin its answer
+	checkAfter = time.Second // that a container may take to begin its answer
 )
 
-func (g *Gateway) newProxy() *httputil.ReverseProxy {
-	return &httputil.ReverseProxy{
-		Rewrite:       g.rewrite,
-		Transport:     roundTripper(g.ask),
-		FlushInterval: -1,
-		BufferPool:    &buffers{sync.Pool{New: func() any { return new([bufferSize]byte) }}},
-		ErrorHandler:  g.refused,
-		ErrorLog:      slog.NewLogLogger(g.Log.Handler(), slog.LevelDebug),
+// proxied passes a request to its container, and the answer back. Meanwhile it
+// counts as use of the session, and the end of the session waits for it.
+func (g *Gateway) proxied(x *exchange) error {
+	if !x.route.begin() {
+		return errGone
 	}
-}
+	defer x.route.end()
 
-type flightKey struct{}
-
-func flightOf(ctx context.Context) *flight { return ctx.Value(flightKey{}).(*flight) }
-
-// pass passes the request on and the answer back. The header is the one that the
-// token came in.
-func (g *Gateway) pass(f *flight, header string) {
-	ctx, cancel := context.WithCancelCause(context.WithValue(f.in.Context(), flightKey{}, f))
+	ctx, cancel := context.WithCancelCause(x.in.Context())
 	defer cancel(nil)
-	f.watchdog = time.AfterFunc(g.StallTimeout, func() { cancel(errStalled) })
-	defer f.watchdog.Stop()
-	defer context.AfterFunc(f.route.ended, func() { cancel(context.Cause(f.route.ended)) })()
+	defer x.guard.watch(func() { cancel(errStalled) })()
+	defer context.AfterFunc(x.route.ended, func() { cancel(context.Cause(x.route.ended)) })()
 
-	out := f.in.WithContext(ctx)
-	if header == auth.HeaderAuthorization {
-		out.Header = out.Header.Clone()
-		out.Header.Del(header)
-	}
+	out := x.in.WithContext(ctx)
 	if out.ContentLength != 0 {
-		f.cargo = &cargo{ReadCloser: f.in.Body, f: f}
-		out.Body = f.cargo
-		// A server that answers before it has read all is answered before we have.
-		_ = f.client.EnableFullDuplex()
+		x.body = &requestBody{ReadCloser: x.in.Body, guard: x.guard}
+		out.Body = x.body
+		// A container that answers before it has read all is heard before the
+		// client has sent all.
+		_ = x.guard.client.EnableFullDuplex()
 	}
-	defer g.cutShort(f, ctx)
-	g.proxy.ServeHTTP(f, out)
+	if err := g.forward(x, out); err != nil {
+		return x.blame(context.Cause(ctx), err)
+	}
+	return nil
 }
 
-// cutShort notes why an answer that was under way was cut.
-func (g *Gateway) cutShort(f *flight, ctx context.Context) {
-	reason := recover()
-	if reason == nil {
-		return
+// forward returns why the container did not answer, in which case nothing is
+// written yet, or [http.ErrAbortHandler] if its answer was cut.
+func (g *Gateway) forward(x *exchange, out *http.Request) (err error) {
+	proxy := &httputil.ReverseProxy{
+		Rewrite:       func(p *httputil.ProxyRequest) { g.rewrite(p, x.route) },
+		Transport:     roundTripper(func(r *http.Request) (*http.Response, error) { return g.ask(x.route, r) }),
+		FlushInterval: -1,
+		BufferPool:    &g.buffers,
+		ErrorHandler:  func(_ http.ResponseWriter, _ *http.Request, reason error) { err = reason },
+		ErrorLog:      g.proxyLog,
 	}
+	defer func() {
+		switch reason := recover(); reason {
+		case nil:
+		case http.ErrAbortHandler: // the proxy's way to say so
+			err = http.ErrAbortHandler
+		default:
+			panic(reason)
+		}
+	}()
+	proxy.ServeHTTP(x, out)
+	return err
+}
+
+// blame says who ended an exchange early: the client, the gateway for a cause, or
+// else the container, with err.
+func (x *exchange) blame(cause, err error) error {
 	switch {
-	case f.err != nil, f.writeErr != nil:
-	case f.in.Context().Err() != nil:
-		f.err = errClientLeft
-	case context.Cause(ctx) != nil:
-		f.err, f.status = context.Cause(ctx), http.StatusBadGateway
-	default:
-		f.err, f.status = errNoAnswer, http.StatusBadGateway
-		g.lookAt(f.route)
+	case x.clientLeft():
+		return errClientLeft
+	case x.writeErr != nil:
+		return x.writeErr
+	case cause != nil:
+		return cause
 	}
-	panic(reason)
+	return fmt.Errorf("%w: %w", errNoAnswer, err)
 }
 
 // rewrite makes the request that the container gets.
-func (g *Gateway) rewrite(p *httputil.ProxyRequest) {
-	r := flightOf(p.In.Context()).route
+func (g *Gateway) rewrite(p *httputil.ProxyRequest, r *route) {
 	p.Out.URL.Scheme = "http"
 	p.Out.URL.Host = fmt.Sprintf("session-%d.invalid", r.session.ID)
 	p.Out.URL.RawQuery = p.In.URL.RawQuery // odd ones are WRP's to judge
@@ -97,15 +101,17 @@ func (g *Gateway) rewrite(p *httputil.ProxyRequest) {
 	for _, name := range []string{"Connection", "Upgrade", "Expect"} {
 		h.Del(name)
 	}
+	if _, header := auth.Token(p.In); header == auth.HeaderAuthorization {
+		h.Del(header) // it held the token, not what WRP may ask for
+	}
 	h.Set(auth.HeaderBearer, r.session.Token)
-	withoutOurs(h)
+	removeCookie(h)
 }
 
-// ask sends the request to its container. One that is slow to answer is looked
-// at: it may be frozen, or gone without its connections having noticed.
-func (g *Gateway) ask(out *http.Request) (*http.Response, error) {
-	r := flightOf(out.Context()).route
-	late := time.AfterFunc(lookAfter, func() { g.lookAt(r) })
+// ask sends the request to its container. One that is slow to answer is checked:
+// it may be frozen, or gone without its connections having noticed.
+func (g *Gateway) ask(r *route, out *http.Request) (*http.Response, error) {
+	late := time.AfterFunc(checkAfter, func() { g.check(r) })
 	defer late.Stop()
 	return r.transport.RoundTrip(out)
 }
@@ -115,27 +121,16 @@ type roundTripper func(*http.Request) (*http.Response, error)
 // RoundTrip implements [http.RoundTripper].
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// refused answers a request that got no answer from its container.
-func (g *Gateway) refused(_ http.ResponseWriter, out *http.Request, err error) {
-	f := flightOf(out.Context())
-	f.land() // the look may end the session, which waits for its requests
-	cause := context.Cause(out.Context())
-	switch {
-	case f.in.Context().Err() != nil, f.cargo != nil && f.cargo.failed():
-		err = errClientLeft
-	case errors.Is(cause, errEnded), errors.Is(cause, errStalled):
-		err = cause
-	default:
-		err = g.whyNoAnswer(f.in.Context(), f.route, err)
-	}
-	f.fail(err)
-}
-
-// buffers are shared by all requests.
-type buffers struct{ pool sync.Pool }
+// A bufferPool is shared by all exchanges.
+type bufferPool struct{ pool sync.Pool }
 
 // Get implements [httputil.BufferPool].
-func (b *buffers) Get() []byte { return b.pool.Get().(*[bufferSize]byte)[:] }
+func (b *bufferPool) Get() []byte {
+	if buf, ok := b.pool.Get().(*[bufferSize]byte); ok {
+		return buf[:]
+	}
+	return make([]byte, bufferSize)
+}
 
 // Put implements [httputil.BufferPool].
-func (b *buffers) Put(p []byte) { b.pool.Put((*[bufferSize]byte)(p)) }
+func (b *bufferPool) Put(p []byte) { b.pool.Put((*[bufferSize]byte)(p)) }

@@ -22,11 +22,9 @@ func describe(w http.ResponseWriter, r *http.Request) {
 
 const unknown = "0123456789012345678901234567890123456789"
 
-// TestWhoseSession: which of the tokens of a request counts, and what WRP gets of
-// the request.
-func TestWhoseSession(t *testing.T) {
-	t.Parallel() // it mostly waits
-	b, s := newUpstream(t, options{Config: gateway.Config{Address: "gateway.example:8080"}}, describe)
+// TestOneTokenOfRequestCounts: which one of several, and what WRP gets of the
+// request.
+func TestOneTokenOfRequestCounts(t *testing.T) {
 	const bearer, basic, cookie = "Bearer: TOKEN|", "Authorization: Basic abc|", "Cookie: a=1; wrp_session=TOKEN; b=\"2\"|"
 	for _, tt := range []struct {
 		headers string
@@ -57,25 +55,27 @@ func TestWhoseSession(t *testing.T) {
 		{bearer + "User-Agent: AmiFox 1.0|Accept-Language: de|", 200, "User-Agent: AmiFox 1.0", "Accept-Encoding"},
 		{bearer, 200, "^GET /map/1.map\\?10,20;a=%zz retro.example:81\n", "User-Agent"},
 	} {
-		headers := strings.ReplaceAll(strings.ReplaceAll(tt.headers, "|", "\r\n"), "TOKEN", s.Token)
-		nc, r := b.raw(t, "GET /map/1.map?10,20;a=%zz HTTP/1.1\r\nHost: retro.example:81\r\nAccept: */*\r\n"+headers+"\r\n")
-		resp, err := http.ReadResponse(r, nil)
-		must(t, err)
-		text, err := io.ReadAll(resp.Body)
-		must(t, err)
-		nc.Close()
-		got := strings.ReplaceAll(string(text), s.Token, "TOKEN")
-		if resp.StatusCode != tt.code || !regexp.MustCompile(tt.got).MatchString(got) || tt.not != "" && regexp.MustCompile(tt.not).MatchString(got) {
-			t.Errorf("%q is answered %d %q, want %d, WRP getting %q and not %q", tt.headers, resp.StatusCode, got, tt.code, tt.got, tt.not)
-		}
-	}
-	if b.log.count(s.Token) > 0 || b.log.count(unknown) > 0 {
-		t.Error("the log has a token")
+		simulate(t, gateway.Config{}, describe, func(t *testing.T, s *simulation) {
+			headers := strings.ReplaceAll(strings.ReplaceAll(tt.headers, "|", "\r\n"), "TOKEN", s.token)
+			_, r := s.raw(t, "GET /map/1.map?10,20;a=%zz HTTP/1.1\r\nHost: retro.example:81\r\nAccept: */*\r\n"+headers+"\r\n")
+			resp, err := http.ReadResponse(r, nil)
+			must(t, err)
+			text, err := io.ReadAll(resp.Body)
+			must(t, err)
+			got := strings.ReplaceAll(string(text), s.token, "TOKEN")
+			if resp.StatusCode != tt.code || !regexp.MustCompile(tt.got).MatchString(got) || tt.not != "" && regexp.MustCompile(tt.not).MatchString(got) {
+				t.Errorf("%q is answered %d %q, want %d, WRP getting %q and not %q", tt.headers, resp.StatusCode, got, tt.code, tt.got, tt.not)
+			}
+			if s.log.count(s.token) > 0 || s.log.count(unknown) > 0 {
+				t.Error("the log has a token")
+			}
+		})
 	}
 }
 
-// TestHTTP10WithoutHost: WRP gets some Host even then.
-func TestHTTP10WithoutHost(t *testing.T) {
+// TestHTTP10WithoutHostGetsOne: WRP is told the gateway's address.
+func TestHTTP10WithoutHostGetsOne(t *testing.T) {
+	t.Parallel()
 	b, s := newUpstream(t, options{Config: gateway.Config{Address: "gateway.example:8080"}}, describe)
 	_, r := b.raw(t, "GET / HTTP/1.0\r\nBearer: "+s.Token+"\r\n\r\n")
 	text, err := io.ReadAll(r)
@@ -89,6 +89,7 @@ func TestHTTP10WithoutHost(t *testing.T) {
 // TestShutdownNeverPasses has every spelling of the one path that ends a
 // container, and some that only look like it.
 func TestShutdownNeverPasses(t *testing.T) {
+	t.Parallel()
 	b, s := newUpstream(t, options{}, describe)
 	for path, code := range map[string]int{
 		"/shutdown":                        403,
@@ -140,8 +141,10 @@ func TestShutdownNeverPasses(t *testing.T) {
 	}
 }
 
-// TestEntrance: a plain browser gets in by an address, and stays in by a cookie.
-func TestEntrance(t *testing.T) {
+// TestEntranceGivesCookie: a plain browser gets in by an address, and stays in by a
+// cookie.
+func TestEntranceGivesCookie(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, databasetest.New(t), options{Config: gateway.Config{Address: "gateway.example:8080"}})
 	s := allocate(t, b.Kit, amiga)
 	gone := allocate(t, b.Kit, session.Client{IP: "192.0.2.2", UserAgent: "x"})
@@ -188,8 +191,9 @@ func TestEntrance(t *testing.T) {
 	}
 }
 
-// TestEntranceTLS: the cookie and the address are for TLS too.
-func TestEntranceTLS(t *testing.T) {
+// TestEntranceOverTLSIsSecure: the cookie and the address are for TLS too.
+func TestEntranceOverTLSIsSecure(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, databasetest.New(t), options{tls: true})
 	s := allocate(t, b.Kit, amiga)
 	req, err := http.NewRequestWithContext(t.Context(), "GET", b.url+"/s/"+s.Token+"/", http.NoBody)
@@ -205,6 +209,7 @@ func TestEntranceTLS(t *testing.T) {
 // TestAnswersSayLittle: what is refused is refused in one sentence, and under an
 // id that the log has.
 func TestAnswersSayLittle(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, databasetest.New(t), options{})
 	s := allocate(t, b.Kit, amiga)
 	must(t, b.Sessions.Stop(t.Context(), amiga))

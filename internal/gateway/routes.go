@@ -21,7 +21,7 @@ const (
 	dialTimeout  = 15 * time.Second
 )
 
-// A key is the hash of a token. How long a look for it takes says nothing of the
+// A key is the hash of a token. How long it takes to find says nothing of the
 // token.
 type key [sha256.Size]byte
 
@@ -31,17 +31,18 @@ func keyOf(token string) key { return sha256.Sum256([]byte(token)) }
 type route struct {
 	session   *session.Session // as it was first seen; what the route needs of it never changes
 	key       key
-	since     uint64 // the refresh that was the latest to begin when the route was made
+	since     uint64 // the reload that was the latest to begin when the route was made
 	transport *http.Transport
 	work      inflight.Counter // requests for it
 	activity  *activity
 
-	// cut ends the requests under way. ended is done from then on.
+	// cut ends the requests under way. ended is done from then on: the container is
+	// gone, or its requests have had their time to finish.
 	ended context.Context
 	cut   context.CancelCauseFunc
 
-	mu   sync.Mutex
-	look *look // under way
+	mu    sync.Mutex
+	check *check // under way; nil: none
 }
 
 func (g *Gateway) newRoute(s *session.Session) *route {
@@ -51,7 +52,7 @@ func (g *Gateway) newRoute(s *session.Session) *route {
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 			defer cancel()
-			return g.Pool.Dial(ctx, s.Host, s.Port)
+			return g.dial(ctx, s.Host, s.Port)
 		},
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: maxIdleConns,
@@ -60,21 +61,43 @@ func (g *Gateway) newRoute(s *session.Session) *route {
 	return r
 }
 
+// begin counts a request as work of the route, and reports whether it still takes
+// any.
+func (r *route) begin() bool {
+	if !r.work.Begin() {
+		return false
+	}
+	r.activity.touch(time.Now())
+	return true
+}
+
+func (r *route) end() {
+	r.activity.touch(time.Now())
+	r.work.End()
+}
+
+// close cuts the requests that are still under way.
+func (r *route) close() {
+	r.cut(errEnded)
+	r.transport.CloseIdleConnections()
+}
+
 // A table holds the routes, and remembers those that ended. It is safe for
 // concurrent use.
 type table struct {
-	mu      sync.RWMutex
-	byKey   map[key]*route
-	byID    map[int64]*route
-	gone    graveyard
-	refresh uint64 // counts how many have begun
+	mu         sync.RWMutex
+	byKey      map[key]*route
+	byID       map[int64]*route
+	tombstones tombstones
+	reloads    uint64 // how many have begun
 }
 
 func (t *table) init() {
-	t.byKey, t.byID, t.gone = make(map[key]*route), make(map[int64]*route), newGraveyard()
+	t.byKey, t.byID, t.tombstones = make(map[key]*route), make(map[int64]*route), newTombstones()
 }
 
-// find returns the route that a token opens, nil if it is not known, or errGone.
+// find returns the route that a token opens, errGone if its session ended, or else
+// errUnauthorized.
 func (t *table) find(token string) (*route, error) {
 	k := keyOf(token)
 	t.mu.RLock()
@@ -82,12 +105,13 @@ func (t *table) find(token string) (*route, error) {
 	if r := t.byKey[k]; r != nil && auth.Equal(token, r.session.Token) {
 		return r, nil
 	}
-	if t.gone.knows(k, time.Now()) {
+	if t.tombstones.hasKey(k, time.Now()) {
 		return nil, errGone
 	}
-	return nil, nil
+	return nil, errUnauthorized
 }
 
+// get returns the route of a session, or nil.
 func (t *table) get(id int64) *route {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -100,55 +124,58 @@ func (t *table) all() []*route {
 	return slices.Collect(maps.Values(t.byID))
 }
 
-// add puts a session in, unless it ended before we were told that it began.
+// add puts a session in, unless the news of its end came before this.
 func (t *table) add(s *session.Session, create func(*session.Session) *route) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.put(s, create)
 }
 
+// put is add with the lock held.
 func (t *table) put(s *session.Session, create func(*session.Session) *route) {
 	if s.Token == "" || !s.Gateway || t.byID[s.ID] != nil {
 		return
 	}
-	if t.gone.ended(s.ID) {
-		t.gone.bury(s.ID, keyOf(s.Token), time.Now())
+	if t.tombstones.hasID(s.ID) {
+		t.tombstones.add(s.ID, keyOf(s.Token), time.Now())
 		return
 	}
 	r := create(s)
-	r.since = t.refresh
+	r.since = t.reloads
 	t.byKey[r.key], t.byID[s.ID] = r, r
 }
 
 // remove takes a session out for good, whether it is known or not, and returns
-// the route that it has or had.
+// the route that it has or had, or nil.
 func (t *table) remove(id int64) *route {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.drop(id)
 }
 
+// drop is remove with the lock held.
 func (t *table) drop(id int64) *route {
 	r := t.byID[id]
 	if r == nil {
-		return t.gone.bury(id, key{}, time.Now()).route
+		return t.tombstones.add(id, key{}, time.Now()).route
 	}
 	delete(t.byID, id)
 	delete(t.byKey, r.key)
-	t.gone.bury(id, r.key, time.Now()).route = r
+	t.tombstones.add(id, r.key, time.Now()).route = r
 	return r
 }
 
-// begin says that the database is about to be asked for all sessions.
+// begin says that the database is about to be asked for all sessions, and returns
+// the number of that reload.
 func (t *table) begin() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.refresh++
-	return t.refresh
+	t.reloads++
+	return t.reloads
 }
 
-// replace makes the table what the database said, and returns the routes that
-// ended. What was put in after it was asked stays.
+// replace makes the table what the database said in a reload, and returns the
+// routes that ended. What was put in after the reload began stays.
 func (t *table) replace(list []session.Session, asked uint64, create func(*session.Session) *route) []*route {
 	t.mu.Lock()
 	defer t.mu.Unlock()

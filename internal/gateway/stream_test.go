@@ -10,16 +10,15 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"wrpdistributor/internal/database/databasetest"
-	"wrpdistributor/internal/gateway"
 	"wrpdistributor/internal/session"
 )
 
-// TestBigDownload: what is sent is what comes, by a fast way and by a slow one.
-func TestBigDownload(t *testing.T) {
-	const size = 20 << 20
+// TestDownloadArrivesUnchanged: over the way with chunks and the one without.
+func TestDownloadArrivesUnchanged(t *testing.T) {
+	t.Parallel()
+	const size = 4 << 20
 	b := newBench(t, databasetest.New(t), options{})
 	s := allocate(t, b.Kit, amiga)
 	want := sha256.New()
@@ -42,8 +41,9 @@ func TestBigDownload(t *testing.T) {
 	}
 }
 
-// TestNothingWaits: each piece of either body arrives before the next is sent.
-func TestNothingWaits(t *testing.T) {
+// TestBodiesAreNotHeldBack: each piece of either arrives before the next is sent.
+func TestBodiesAreNotHeldBack(t *testing.T) {
+	t.Parallel()
 	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, r *http.Request) {
 		rc := http.NewResponseController(w)
 		_ = rc.EnableFullDuplex()
@@ -82,9 +82,10 @@ func TestNothingWaits(t *testing.T) {
 	}
 }
 
-// TestMethodsAndStatuses: what the answer to one request must look like so that
-// the next on the same connection is understood.
-func TestMethodsAndStatuses(t *testing.T) {
+// TestConnectionOutlivesEachAnswer: whatever method and status, the next request on
+// the same connection is understood.
+func TestConnectionOutlivesEachAnswer(t *testing.T) {
+	t.Parallel()
 	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/304":
@@ -149,91 +150,10 @@ func TestMethodsAndStatuses(t *testing.T) {
 	}
 }
 
-// TestSlowIsFine: a client may take long, as long as it takes something, and an
-// upload too.
-func TestSlowIsFine(t *testing.T) {
-	t.Parallel() // it mostly waits
-	const stall = 600 * time.Millisecond
-	b, s := newUpstream(t, options{Config: gateway.Config{StallTimeout: stall}}, func(w http.ResponseWriter, r *http.Request) {
-		n, err := io.Copy(io.Discard, r.Body)
-		for range 12 {
-			fmt.Fprintf(w, "%d %v\n", n, err)
-			_ = http.NewResponseController(w).Flush()
-			pause(stall / 5)
-		}
-	})
-	nc, r := b.raw(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nBearer: "+s.Token+"\r\n\r\n")
-	for range 12 {
-		pause(stall / 5)
-		_, err := io.WriteString(nc, "x")
-		must(t, err)
-	}
-	resp, err := http.ReadResponse(r, nil)
-	must(t, err)
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || string(body) != strings.Repeat("12 <nil>\n", 12) {
-		t.Errorf("a slow client got %q, %v", body, err)
-	}
-	// The deadlines of this request are none of the next one's.
-	pause(stall + stall/2)
-	fmt.Fprintf(nc, "GET / HTTP/1.1\r\nHost: x\r\nBearer: %s\r\n\r\n", s.Token)
-	if resp, err := http.ReadResponse(r, nil); err != nil || resp.StatusCode != 200 {
-		t.Errorf("the next request = %v, %v", resp, err)
-	}
-}
-
-// pause is how slow somebody is.
-func pause(d time.Duration) { <-time.After(d) }
-
-// TestStalledIsCut: who takes nothing, sends nothing or answers nothing is cut,
-// and the log says whose fault it was.
-func TestStalledIsCut(t *testing.T) {
-	const stall = 300 * time.Millisecond
-	ended := make(chan string, 10)
-	b, s := newUpstream(t, options{Config: gateway.Config{StallTimeout: stall}}, func(w http.ResponseWriter, r *http.Request) {
-		defer func() { ended <- r.URL.Path }()
-		switch r.URL.Path {
-		case "/flood":
-			for block := make([]byte, 1<<20); ; {
-				if _, err := w.Write(block); err != nil {
-					return
-				}
-			}
-		case "/upload":
-			_, _ = io.Copy(io.Discard, r.Body)
-		case "/half":
-			_, _ = io.WriteString(w, "half an ans")
-			_ = http.NewResponseController(w).Flush()
-			<-r.Context().Done()
-		case "/silent":
-			<-r.Context().Done()
-		}
-	})
-	for _, tt := range []struct{ request, path, log, answer string }{
-		{"GET /flood HTTP/1.1\r\nHost: x\r\n", "/flood", "status=499", ""},
-		{"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n", "/upload", "status=499", ""},
-		{"GET /half HTTP/1.1\r\nHost: x\r\n", "/half", "status=502", "half an ans"},
-		{"GET /silent HTTP/1.1\r\nHost: x\r\n", "/silent", "status=504", "HTTP/1.1 504 "},
-	} {
-		before := b.log.count(tt.log)
-		nc, r := b.raw(t, tt.request+"Bearer: "+s.Token+"\r\n\r\n")
-		if path := <-ended; path != tt.path {
-			t.Errorf("%s ended, want %s", path, tt.path)
-		}
-		eventually(t, tt.path+" logged as "+tt.log, func() bool { return b.log.count(tt.log) == before+1 })
-		if tt.answer != "" {
-			must(t, nc.SetReadDeadline(time.Now().Add(time.Second)))
-			if text, _ := io.ReadAll(r); !strings.Contains(string(text), tt.answer) {
-				t.Errorf("%s is answered %q, want %q", tt.path, text, tt.answer)
-			}
-		}
-		nc.Close()
-	}
-}
-
-// TestClientLeaves: nothing goes on for a client that left, and it is no failure
-// of the container.
-func TestClientLeaves(t *testing.T) {
+// TestRequestEndsWithItsClient: nothing goes on for a client that left, and that is
+// no failure of the container.
+func TestRequestEndsWithItsClient(t *testing.T) {
+	t.Parallel()
 	ended, begun := make(chan string, 3), make(chan string, 3)
 	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, r *http.Request) {
 		begun <- r.URL.Path
@@ -251,19 +171,20 @@ func TestClientLeaves(t *testing.T) {
 		<-begun
 		nc.Close()
 		<-ended
-		eventually(t, request+"logged", func() bool { return b.log.count("level=INFO msg=\"gateway request\"") == i+1 })
+		eventually(t, request+"logged", func() bool { return b.log.count("status=499") == i+1 })
 	}
-	if b.log.count("status=499") != 3 || b.log.count("status=50") > 0 {
-		t.Error("want 499 three times")
+	if b.log.count("status=50") > 0 {
+		t.Error("the log blames the container")
 	}
 	if got := state(t, b.Kit, s.ID); got != "running frozen=false" {
 		t.Errorf("the session is %q", got)
 	}
 }
 
-// TestAnswerBeforeTheBody: a container that refuses a body is heard, and the
-// client is not waited for.
-func TestAnswerBeforeTheBody(t *testing.T) {
+// TestAnswerBeforeTheBodyIsPassedOn: a container that refuses a body is heard, and
+// the client is not waited for.
+func TestAnswerBeforeTheBodyIsPassedOn(t *testing.T) {
+	t.Parallel()
 	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
 	})
@@ -279,12 +200,12 @@ func TestAnswerBeforeTheBody(t *testing.T) {
 	}
 }
 
-// TestRefusedBody: a client without a token cannot hold a connection with a body
-// that does not come.
-func TestRefusedBody(t *testing.T) {
+// TestRefusedBodyIsNotWaitedFor: a client without a token cannot hold a connection
+// with a body that does not come.
+func TestRefusedBodyIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, databasetest.New(t), options{})
-	nc, r := b.raw(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nbegin")
-	must(t, nc.SetDeadline(time.Now().Add(20*time.Second)))
+	_, r := b.raw(t, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nbegin")
 	resp, err := http.ReadResponse(r, nil)
 	must(t, err)
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != 401 {
@@ -295,9 +216,10 @@ func TestRefusedBody(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce: requests of several sessions do not get into each other's way,
-// or answers.
-func TestManyAtOnce(t *testing.T) {
+// TestSessionsDoNotMix: many requests of several at once each get their answer from
+// their own container.
+func TestSessionsDoNotMix(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, databasetest.New(t), options{})
 	other := session.Client{IP: "192.0.2.2", UserAgent: "x"}
 	sessions := []*session.Session{allocate(t, b.Kit, amiga), allocate(t, b.Kit, other)}
@@ -306,10 +228,10 @@ func TestManyAtOnce(t *testing.T) {
 		go func() {
 			s := sessions[i%2]
 			var err error
-			for range 20 {
+			for range 6 {
 				var a answer
-				a, err = try(t, "GET", b.url+"/img/big?bytes=100000", "Bearer: "+s.Token)
-				if err == nil && (a.StatusCode != 200 || len(a.body) != 100000 || !strings.HasPrefix(s.ContainerID, a.Header.Get("X-Standin"))) {
+				a, err = try(t, "GET", b.url+"/img/big?bytes=50000", "Bearer: "+s.Token)
+				if err == nil && (a.StatusCode != 200 || len(a.body) != 50000 || !strings.HasPrefix(s.ContainerID, a.Header.Get("X-Standin"))) {
 					err = fmt.Errorf("session %d is answered %d by %q, %d bytes", s.ID, a.StatusCode, a.Header.Get("X-Standin"), len(a.body))
 				}
 				if err != nil {
@@ -329,9 +251,10 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-// TestHalfClosed: a client that says that it will say no more has left, as far
-// as can be known; the connection ends without an answer.
-func TestHalfClosed(t *testing.T) {
+// TestHalfClosedConnectionEnds: a client that says that it will say no more has
+// left, as far as can be known. It gets no answer.
+func TestHalfClosedConnectionEnds(t *testing.T) {
+	t.Parallel()
 	b, s := newUpstream(t, options{}, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	nc, r := b.raw(t, "GET / HTTP/1.0\r\nBearer: "+s.Token+"\r\n\r\n")
 	must(t, nc.(*net.TCPConn).CloseWrite())

@@ -71,12 +71,13 @@ func (m *Manager) Freeze(ctx context.Context, s *Session, unused time.Duration) 
 }
 
 // RepairUnresponsive looks at the container of a running session that does not
-// answer. One that is paused is unfrozen, whatever the row says. If it is gone the
-// session is stopped, and the error is [ErrNotFound].
-func (m *Manager) RepairUnresponsive(ctx context.Context, s *Session) error {
-	f, err := m.pool.Inspect(ctx, m.ref(s))
+// answer. One that is paused is unfrozen, whatever the row says. If it is gone,
+// gone is called, then the session is stopped, and the error is [ErrNotFound].
+func (m *Manager) RepairUnresponsive(ctx context.Context, s *Session, gone func()) error {
+	f, err := m.Inspect(ctx, s)
 	switch {
 	case errors.Is(err, hosts.ErrGone):
+		gone()
 		_, err := m.StopSession(ctx, s)
 		return errors.Join(ErrNotFound, err)
 	case err == nil && f.Paused:

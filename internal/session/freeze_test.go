@@ -97,7 +97,7 @@ func TestPauseThatTheRowDoesNotKnowIsRepaired(t *testing.T) {
 		repair func(t *testing.T, k *servicetest.Kit, s *session.Session) error
 	}{
 		{"a request that waits", true, func(t *testing.T, k *servicetest.Kit, s *session.Session) error {
-			return k.Sessions.RepairUnresponsive(t.Context(), s)
+			return k.Sessions.RepairUnresponsive(t.Context(), s, func() {})
 		}},
 		{"a pass", false, func(t *testing.T, k *servicetest.Kit, s *session.Session) error {
 			_, err := k.Sessions.Repair(t.Context(), s)

@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"wrpdistributor/internal/hosts"
+)
+
+const checkTimeout = 10 * time.Second
+
+// explained finds out why a container did not answer. The exchange is no longer
+// work of its route then, so that the end of the session does not wait for it.
+func (g *Gateway) explained(next handler) handler {
+	return func(x *exchange) error {
+		err := next(x)
+		switch {
+		case !errors.Is(err, errNoAnswer):
+			return err
+		case x.begun():
+			g.check(x.route) // the client is told nothing more, but the session may be dead
+			return err
+		}
+		return g.explain(x.in.Context(), x.route, err)
+	}
+}
+
+// explain says why a container did not answer, after it was checked.
+func (g *Gateway) explain(ctx context.Context, r *route, err error) error {
+	if g.routes.get(r.session.ID) == nil {
+		return errEnded
+	}
+	c := g.check(r)
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		return errClientLeft
+	}
+	switch {
+	case g.routes.get(r.session.ID) == nil:
+		return errEnded
+	case errors.Is(c.err, hosts.ErrUnreachable), errors.Is(c.err, hosts.ErrUnknownHost):
+		return fmt.Errorf("%w: %w", errHostDown, err)
+	}
+	return errors.Join(err, c.err)
+}
+
+// A check of a container is shared by all requests that want one at a time.
+type check struct {
+	done chan struct{}
+	err  error // once done
+}
+
+// check begins to look at the container of a session that does not answer, unless
+// that is under way.
+func (g *Gateway) check(r *route) *check {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.check != nil {
+		return r.check
+	}
+	c := &check{done: make(chan struct{})}
+	if !g.tasks.Begin() {
+		c.err = errClosing
+		close(c.done)
+		return c
+	}
+	r.check = c
+	go g.runCheck(r, c)
+	return c
+}
+
+// runCheck closes the route of a container that is gone before its session is
+// stopped: the stop would wait for requests that wait for the container.
+func (g *Gateway) runCheck(r *route, c *check) {
+	defer g.tasks.End()
+	defer close(c.done)
+	ctx, cancel := context.WithTimeout(g.alive, checkTimeout)
+	defer cancel()
+	c.err = g.Sessions.RepairUnresponsive(ctx, r.session, func() {
+		g.routes.remove(r.session.ID)
+		r.close()
+	})
+	r.mu.Lock()
+	r.check = nil
+	r.mu.Unlock()
+}

@@ -1,0 +1,70 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+
+	"wrpdistributor/internal/auth"
+)
+
+// admitted refuses requests once the process is about to end.
+func (g *Gateway) admitted(next handler) handler {
+	return func(x *exchange) error {
+		if !g.work.Begin() {
+			x.Header().Set("Connection", "close")
+			return errClosing
+		}
+		defer g.work.End()
+		return next(x)
+	}
+}
+
+// routed finds the session that a request is for. Nothing that follows is done
+// for a request that opens none.
+func (g *Gateway) routed(next handler) handler {
+	return func(x *exchange) error {
+		switch {
+		case x.in.Method == http.MethodConnect:
+			x.Header().Set("Allow", "GET, HEAD, POST")
+			return errMethod
+		case isShutdown(x.in.URL.Path):
+			return errForbidden
+		}
+		if token, ok := entrance(x.in.URL.Path); ok {
+			return g.enter(x, token)
+		}
+		var err error
+		if x.route, err = g.find(x.in.Context(), tokenOf(x.in)); err != nil {
+			return err
+		}
+		if err := g.touch(x.in.Context(), x.route); err != nil {
+			return err
+		}
+		return next(x)
+	}
+}
+
+// tokenOf returns the token of a request. A plain browser's cookie counts only if
+// no header holds one.
+func tokenOf(r *http.Request) string {
+	if token, header := auth.Token(r); header != "" {
+		return token
+	}
+	return cookieToken(r)
+}
+
+// find returns the session that a token opens. A token that is not known is
+// looked up, which takes up to a second, together with all others.
+func (g *Gateway) find(ctx context.Context, token string) (*route, error) {
+	if token == "" {
+		return nil, errUnauthorized
+	}
+	r, err := g.routes.find(token)
+	if err != errUnauthorized {
+		return r, err
+	}
+	if err := g.awaitReload(ctx); err != nil {
+		return nil, err
+	}
+	return g.routes.find(token)
+}

@@ -1,0 +1,399 @@
+package gateway_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/gateway"
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
+)
+
+// A simulation is a gateway whose connections are pipes, whose sessions are in
+// memory and whose time is that of a synctest bubble. It is for what depends on
+// time; everything else is tested with a database and hosts.
+type simulation struct {
+	gw        *gateway.Gateway
+	log       *logged
+	sessions  *memory
+	container *container
+	client    *http.Client
+	clients   *pipes
+	token     string // of the one session
+}
+
+// simulate runs a test in a bubble, with one session whose WRP is a handler.
+func simulate(t *testing.T, cfg gateway.Config, wrp http.HandlerFunc, test func(t *testing.T, s *simulation)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{rows: make(map[int64]session.Session)}
+		c := newContainer(t, wrp)
+		m.container = c
+		s := newSimulation(t, cfg, m)
+		row := session.Session{ID: 1, State: session.Running, Host: "host0", Port: 9090, Gateway: true, Token: known, Started: time.Now()}
+		m.put(row)
+		s.gw.Started(&row)
+		test(t, s)
+	})
+}
+
+const known = "9876543210987654321098765432109876543210"
+
+// newSimulation puts a gateway before sessions, one of several if need be.
+func newSimulation(t *testing.T, cfg gateway.Config, m *memory) *simulation {
+	t.Helper()
+	s := &simulation{log: &logged{t: t}, sessions: m, container: m.container, clients: newPipes(), token: known}
+	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	pool, err := hosts.New(hosts.Config{Log: log, Hosts: []hosts.Host{{Name: "host0"}}})
+	must(t, err)
+	cfg.Sessions, cfg.Store, cfg.Pool, cfg.Log, cfg.Guard = m, m, pool, log, auth.New(nil, log)
+	s.gw = gateway.New(cfg)
+	s.gw.SetDial(func(ctx context.Context, _ string, _ int) (net.Conn, error) { return m.container.pipes.dial(ctx) })
+	stop := s.clients.serve(s.gw)
+	s.client = &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return s.clients.dial(ctx) },
+	}}
+	t.Cleanup(func() {
+		s.client.CloseIdleConnections()
+		stop()
+		s.gw.Close()
+		pool.Close()
+	})
+	return s
+}
+
+// get asks for a path with a token.
+func (s *simulation) get(t *testing.T, path, token string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://gateway"+path, http.NoBody)
+	must(t, err)
+	req.Header.Set("Bearer", token)
+	resp, err := s.client.Do(req)
+	must(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	must(t, err)
+	return answer{resp, string(body)}
+}
+
+// begin asks for a path in the background. The answer comes through the channel.
+func (s *simulation) begin(t *testing.T, path string) chan answer {
+	t.Helper()
+	done := make(chan answer, 1)
+	go func() { done <- s.get(t, path, s.token) }()
+	synctest.Wait()
+	return done
+}
+
+// raw sends what it is given over a connection of its own.
+func (s *simulation) raw(t *testing.T, text string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	nc, err := s.clients.dial(t.Context())
+	must(t, err)
+	t.Cleanup(func() { nc.Close() })
+	_, err = io.WriteString(nc, text)
+	must(t, err)
+	return nc, bufio.NewReader(nc)
+}
+
+// A container answers as its handler does, unless it is paused.
+type container struct {
+	pipes  *pipes
+	mu     sync.Mutex
+	awake  chan struct{} // closed while it is not paused
+	pauses int
+}
+
+func newContainer(t *testing.T, wrp http.HandlerFunc) *container {
+	t.Helper()
+	c := &container{pipes: newPipes(), awake: make(chan struct{})}
+	close(c.awake)
+	t.Cleanup(c.pipes.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.mu.Lock()
+		awake := c.awake
+		c.mu.Unlock()
+		select {
+		case <-awake:
+			wrp(w, r)
+		case <-r.Context().Done():
+		}
+	})))
+	return c
+}
+
+func (c *container) pause() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.awake = make(chan struct{})
+	c.pauses++
+}
+
+func (c *container) unpause() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.awake:
+	default:
+		close(c.awake)
+	}
+}
+
+func (c *container) paused() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pauses
+}
+
+// memory is a table of sessions. It implements [gateway.Sessions] and
+// [gateway.Store].
+type memory struct {
+	container *container
+	repair    func(ctx context.Context, gone func()) error // nil: the container is found running
+
+	mu    sync.Mutex
+	rows  map[int64]session.Session
+	down  bool        // it cannot be asked
+	asked int         // for all sessions
+	uses  []time.Time // when use was written down
+}
+
+var errDown = errors.New("database is down")
+
+func (m *memory) put(s session.Session) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rows[s.ID] = s
+}
+
+func (m *memory) remove(id int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.rows, id)
+}
+
+// age makes a session look as if nobody had used it for an hour.
+func (m *memory) age(id int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.rows[id]
+	s.LastUsed.Time = time.Now().Add(-time.Hour)
+	m.rows[id] = s
+}
+
+// freeze does what another process may do.
+func (m *memory) freeze(id int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.freezeLocked(id)
+}
+
+func (m *memory) freezeLocked(id int64) {
+	s := m.rows[id]
+	s.Frozen = true
+	m.rows[id] = s
+	m.container.pause()
+}
+
+func (m *memory) setDown(down bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down = down
+}
+
+func (m *memory) frozen(id int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rows[id].Frozen
+}
+
+// written returns when use was written down, oldest first.
+func (m *memory) written() []time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.uses)
+}
+
+// questions returns how often all sessions were asked for.
+func (m *memory) questions() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.asked
+}
+
+// TouchByID implements [gateway.Sessions].
+func (m *memory) TouchByID(_ context.Context, id int64) (*session.Session, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, ok := m.rows[id]
+	switch {
+	case m.down:
+		return nil, errDown
+	case !ok:
+		return nil, session.ErrNotFound
+	}
+	m.touch(id)
+	if s.Frozen {
+		s = m.rows[id]
+		s.Frozen = false
+		m.rows[id] = s
+		m.container.unpause()
+	}
+	return &s, nil
+}
+
+func (m *memory) touch(id int64) {
+	s := m.rows[id]
+	s.LastUsed.Time, s.LastUsed.Valid = time.Now(), true
+	m.rows[id] = s
+	m.uses = append(m.uses, time.Now())
+}
+
+// TouchAll implements [gateway.Store].
+func (m *memory) TouchAll(_ context.Context, ids []int64) (n int64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down {
+		return 0, errDown
+	}
+	for _, id := range ids {
+		if _, ok := m.rows[id]; ok {
+			m.touch(id)
+			n++
+		}
+	}
+	return n, nil
+}
+
+// GatewaySessions implements [gateway.Store].
+func (m *memory) GatewaySessions(context.Context) ([]session.Session, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked++
+	if m.down {
+		return nil, errDown
+	}
+	return slices.Collect(maps.Values(m.rows)), nil
+}
+
+func unusedFor(s *session.Session, unused time.Duration) bool {
+	used := s.Started
+	if s.LastUsed.Valid {
+		used = s.LastUsed.Time
+	}
+	return time.Since(used) >= unused
+}
+
+// Freezable implements [gateway.Store].
+func (m *memory) Freezable(_ context.Context, unused time.Duration) (list []session.Session, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.rows {
+		if !s.Frozen && unusedFor(&s, unused) {
+			list = append(list, s)
+		}
+	}
+	return list, nil
+}
+
+// Freeze implements [gateway.Sessions].
+func (m *memory) Freeze(_ context.Context, s *session.Session, unused time.Duration) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	row := m.rows[s.ID]
+	if row.Frozen || !unusedFor(&row, unused) {
+		return false, nil
+	}
+	m.freezeLocked(s.ID)
+	return true, nil
+}
+
+// RepairUnresponsive implements [gateway.Sessions].
+func (m *memory) RepairUnresponsive(ctx context.Context, _ *session.Session, gone func()) error {
+	if m.repair == nil {
+		return nil
+	}
+	return m.repair(ctx, gone)
+}
+
+// pipes is a listener whose connections are pipes.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+// serve serves HTTP behind the pipes until stop is called, which waits for what is
+// under way.
+func (p *pipes) serve(h http.Handler) (stop func()) {
+	var work sync.WaitGroup
+	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		work.Add(1)
+		defer work.Done()
+		h.ServeHTTP(w, r)
+	})
+	srv := &http.Server{Handler: counted, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
+	done := make(chan error)
+	go func() { done <- srv.Serve(p) }()
+	return func() {
+		srv.Close()
+		<-done
+		work.Wait()
+	}
+}
+
+func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.conns <- server:
+		return client, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Accept implements [net.Listener].
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements [net.Listener].
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+// Addr implements [net.Listener].
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
+
+// echo answers with the path.
+func echo(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }
+
+// hang answers nobody.
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// neverDial waits as long as it may.
+func neverDial(ctx context.Context, _ string, _ int) (net.Conn, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}

@@ -1,0 +1,140 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const restOfBody = time.Second
+
+// guarded ends an exchange whose client neither sends nor takes anything for too
+// long. What is left of a body that was not read to its end has a moment to come
+// after the answer; after that the connection ends.
+func guarded(next handler) handler {
+	return func(x *exchange) error {
+		x.guard.begin()
+		defer func() {
+			if x.body != nil {
+				x.body.end()
+			}
+		}()
+		return next(x)
+	}
+}
+
+// A stallGuard keeps the deadlines of a client's connection ahead of an exchange
+// whose bytes move, and cancels the request to the container when they do not.
+type stallGuard struct {
+	timeout time.Duration
+	client  *http.ResponseController // the connection
+	started time.Time
+
+	// These are in nanoseconds after started. What is called for each piece of a body
+	// does nothing most of the time.
+	lastMove, lastExtension atomic.Int64
+
+	timer *time.Timer // cancels the request to the container; nil: it is asked nothing
+}
+
+func newStallGuard(w http.ResponseWriter, timeout time.Duration) *stallGuard {
+	return &stallGuard{timeout: timeout, client: http.NewResponseController(w)}
+}
+
+func (s *stallGuard) begin() {
+	s.started = time.Now()
+	s.setWriteDeadline()
+}
+
+// watch calls cancel when nothing moves for too long, until stop is called.
+func (s *stallGuard) watch(cancel func()) (stop func() bool) {
+	s.timer = time.AfterFunc(s.timeout, cancel)
+	return s.timer.Stop
+}
+
+// moved says that bytes move, in whichever direction.
+func (s *stallGuard) moved() {
+	if s.timer != nil && s.isDue(&s.lastMove) {
+		s.timer.Reset(s.timeout)
+	}
+}
+
+// extendWrite gives the client more time to take what is about to be written.
+func (s *stallGuard) extendWrite() {
+	if s.isDue(&s.lastExtension) {
+		s.setWriteDeadline()
+	}
+}
+
+// isDue reports whether the last time is long enough ago, and makes now the last.
+func (s *stallGuard) isDue(last *atomic.Int64) bool {
+	now := int64(time.Since(s.started))
+	if now-last.Load() < int64(s.timeout/60) {
+		return false
+	}
+	last.Store(now)
+	return true
+}
+
+// A deadline that cannot be set belongs to a writer that has none.
+
+func (s *stallGuard) setWriteDeadline()           { _ = s.client.SetWriteDeadline(time.Now().Add(s.timeout)) }
+func (s *stallGuard) setReadDeadline(t time.Time) { _ = s.client.SetReadDeadline(t) }
+
+// limitRest gives the client a moment for what is left of its body: the server
+// reads it before it answers, or takes another request.
+func (s *stallGuard) limitRest() { s.setReadDeadline(time.Now().Add(restOfBody)) }
+
+// A requestBody is the body of a request, which is read while the answer is
+// written. The connection has a deadline only while it is read: one that passes
+// later would look as if the client had left.
+type requestBody struct {
+	io.ReadCloser
+	guard *stallGuard
+
+	mu    sync.Mutex
+	err   error // of reading; io.EOF at the end
+	ended bool  // the connection may already serve another request
+}
+
+// Read implements [io.Reader].
+func (b *requestBody) Read(p []byte) (int, error) {
+	b.guard.moved()
+	b.setDeadline(time.Now().Add(b.guard.timeout))
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.mu.Lock()
+		b.err = err
+		b.mu.Unlock()
+		b.setDeadline(time.Time{})
+	}
+	return n, err
+}
+
+func (b *requestBody) setDeadline(t time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ended {
+		b.guard.setReadDeadline(t)
+	}
+}
+
+// end gives what was not read a moment to come, and takes no deadline after that.
+func (b *requestBody) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	if b.err == nil {
+		b.guard.limitRest()
+	}
+}
+
+// failed reports whether the client broke off its body.
+func (b *requestBody) failed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err != nil && !errors.Is(b.err, io.EOF)
+}
