@@ -1,5 +1,5 @@
-// Package auth tells who asks, and whether they may: the address of a client
-// behind proxies, the token of a request, and how often an address may be wrong.
+// Package auth decides who asks, and whether they may: the address of a client
+// behind proxies, the token of a request, and how often an address may fail.
 //
 // What callers can rely on: a right token is never limited, an X-Forwarded-For
 // is believed of trusted proxies only, and nothing equals an empty secret.
@@ -20,13 +20,13 @@ import (
 
 const maxFailures = 60 // of authentication, per minute and address
 
-// A Guard knows the trusted proxies and counts failures. All that is served on
-// behalf of one process shares one. It is safe for concurrent use.
+// A Guard knows the trusted proxies and counts failures. One process has one, for
+// all that it serves. It is safe for concurrent use.
 type Guard struct {
 	trusted  []netip.Prefix
 	log      *slog.Logger
 	failures *httprate.RateLimiter
-	proxied  sync.Once // the hint at an undeclared proxy
+	warned   sync.Once // of a proxy that is probably missing in trusted
 }
 
 // New returns a guard that believes the X-Forwarded-For of these proxies.
@@ -34,7 +34,7 @@ func New(trusted []netip.Prefix, log *slog.Logger) *Guard {
 	return &Guard{
 		trusted: trusted,
 		log:     log,
-		// The answer's headers say nothing of it: 401 is the same for everybody.
+		// Only Retry-After: no answer says how many failures an address has left.
 		failures: httprate.NewRateLimiter(maxFailures, time.Minute,
 			httprate.WithResponseHeaders(httprate.ResponseHeaders{RetryAfter: "Retry-After"})),
 	}
@@ -84,8 +84,8 @@ func Token(r *http.Request) (token, header string) {
 	return strings.TrimSpace(token), HeaderAuthorization
 }
 
-// Equal compares in constant time, whatever the lengths. Nothing equals an
-// empty secret.
+// Equal reports whether a secret was got right, in constant time whatever the
+// lengths. Nothing equals an empty secret.
 func Equal(got, want string) bool {
 	a, b := sha256.Sum256([]byte(got)), sha256.Sum256([]byte(want))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && want != ""

@@ -47,9 +47,8 @@ func TestEqual(t *testing.T) {
 	}
 }
 
-// TestDecision27Key: whoever has an IPv6 address has many; a proxy that says
-// nonsense is counted itself.
-func TestDecision27Key(t *testing.T) {
+// TestFailuresAreCountedPerNetwork: whoever has an IPv6 address has a whole /64.
+func TestFailuresAreCountedPerNetwork(t *testing.T) {
 	g := New(nil, slog.New(slog.DiscardHandler))
 	fail := func(peer string) int {
 		r := httptest.NewRequest("GET", "/", nil)

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ErrForwardedFor means that a trusted proxy said something else than who stands
-// behind it.
+// ErrForwardedFor means that a trusted proxy sent no address of the client that
+// stands behind it.
 var ErrForwardedFor = errors.New("the X-Forwarded-For header holds something that is no address")
 
 // Client returns the client's address: the peer's, or the one that trusted
@@ -18,8 +18,8 @@ func (g *Guard) Client(r *http.Request) (netip.Addr, error) {
 	forwarded := forwardedFor(r)
 	if !g.isTrusted(from) {
 		if len(forwarded) > 0 && from.IsPrivate() {
-			g.proxied.Do(func() {
-				g.log.WarnContext(r.Context(), "X-Forwarded-For of a private peer is ignored, all clients behind it count as one; if it is your proxy, add it to TRUSTED_PROXIES", "peer", from.String())
+			g.warned.Do(func() {
+				g.log.WarnContext(r.Context(), "X-Forwarded-For ignored; all clients behind this peer count as one", "peer", from.String(), "setting", "TRUSTED_PROXIES")
 			})
 		}
 		return from, nil

@@ -9,7 +9,9 @@ import (
 	"testing"
 )
 
-func TestDecision28ForwardedFor(t *testing.T) {
+// TestForwardedForOfTrustedProxiesCounts: up to the first address that is none of
+// them; a private peer that may be one is hinted at once.
+func TestForwardedForOfTrustedProxiesCounts(t *testing.T) {
 	for _, tt := range []struct {
 		peer string
 		xff  []string
@@ -50,7 +52,7 @@ func TestDecision28ForwardedFor(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s, X-Forwarded-For %q: client %q, want %q", tt.peer, tt.xff, got, tt.want)
 		}
-		hinted := strings.Count(log.String(), "TRUSTED_PROXIES")
+		hinted := strings.Count(log.String(), "setting=TRUSTED_PROXIES")
 		if want := strings.HasPrefix(tt.peer, "192.168."); (hinted == 1) != want || hinted > 1 {
 			t.Errorf("%s, X-Forwarded-For %q: hinted %d times at an undeclared proxy", tt.peer, tt.xff, hinted)
 		}

@@ -25,7 +25,7 @@ func FuzzForwardedFor(f *testing.F) {
 		}
 		r.RemoteAddr = "192.0.2.9:1"
 		if addr, err := g.Client(r); err != nil || addr.String() != "192.0.2.9" {
-			t.Errorf("a stranger's X-Forwarded-For %q gives %v, %v", header, addr, err)
+			t.Errorf("an untrusted peer's X-Forwarded-For %q gives %v, %v", header, addr, err)
 		}
 	})
 }

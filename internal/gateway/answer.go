@@ -15,7 +15,7 @@ var (
 	errGone         = errors.New("session is gone")
 	errClosing      = errors.New("shutting down")
 	errUnavailable  = errors.New("token cannot be looked up")
-	errEnded        = errors.New("session ended meanwhile")
+	errEnded        = errors.New("session stopped meanwhile")
 	errHostDown     = errors.New("host of the container is unreachable")
 	errNoAnswer     = errors.New("container did not answer")
 	errStalled      = errors.New("nothing moved for too long")

@@ -11,8 +11,8 @@ import (
 
 const checkTimeout = 10 * time.Second
 
-// explained finds out why a container did not answer. The exchange is no longer
-// work of its route then, so that the end of the session does not wait for it.
+// explained finds out why a container did not answer. That is outside of what counts
+// as work of the route, so that nothing that stops the session waits for it.
 func (g *Gateway) explained(next handler) handler {
 	return func(x *exchange) error {
 		err := next(x)
@@ -73,7 +73,7 @@ func (g *Gateway) check(r *route) *check {
 }
 
 // runCheck closes the route of a container that is gone before its session is
-// stopped: the stop would wait for requests that wait for the container.
+// stopped. Else the stop would wait for requests that wait for the container.
 func (g *Gateway) runCheck(r *route, c *check) {
 	defer g.tasks.End()
 	defer close(c.done)

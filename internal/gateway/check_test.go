@@ -2,8 +2,10 @@ package gateway_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -119,6 +121,31 @@ func TestRequestToDeadContainerEnds(t *testing.T) {
 	wants(t, "the next", b.get(t, "/", s.Token), 410)
 	eventually(t, "the slot free", func() bool { return state(t, b.Kit, s.ID) == "" })
 }
+
+// TestManagerSaysGoneBeforeItStops: a check closes the route by that time, so that
+// the stop does not wait for its requests.
+func TestManagerSaysGoneBeforeItStops(t *testing.T) {
+	t.Parallel()
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
+	k.Sessions.Gateway = true
+	var order recorder
+	k.Sessions.SetObserver(&order)
+	s := allocate(t, k, amiga)
+	k.Hosts[0].KillContainer(s.ContainerID)
+	err := k.Sessions.RepairUnresponsive(t.Context(), s, func() { order = append(order, "gone") })
+	if !errors.Is(err, session.ErrNotFound) || !slices.Equal(order, recorder{"started", "gone", "stopping"}) {
+		t.Errorf("RepairUnresponsive = %v, %v; want ErrNotFound after started, gone, stopping", err, order)
+	}
+}
+
+// A recorder is a [session.Observer] that remembers what it was told.
+type recorder []string
+
+// Started implements [session.Observer].
+func (r *recorder) Started(*session.Session) { *r = append(*r, "started") }
+
+// Stopping implements [session.Observer].
+func (r *recorder) Stopping(context.Context, int64) { *r = append(*r, "stopping") }
 
 // TestUnresponsiveHostKeepsItsSessions: its clients are told when its connection
 // is given up.

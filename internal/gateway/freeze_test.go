@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/gateway"
 	"wrpdistributor/internal/pretend"
@@ -160,7 +161,7 @@ func TestFreezingHangsNoRequest(t *testing.T) {
 	aging.Go(func() {
 		for ctx.Err() == nil {
 			_, _ = one.DB.ExecContext(ctx, longUnused)
-			pause(time.Duration(rand.IntN(20)) * time.Millisecond)
+			_ = clock.Sleep(ctx, time.Duration(rand.IntN(20))*time.Millisecond)
 		}
 	})
 	var failed atomic.Bool
@@ -176,7 +177,7 @@ func TestFreezingHangsNoRequest(t *testing.T) {
 					t.Errorf("session %d: %d %q, %v", s.ID, a.StatusCode, a.body, err)
 					failed.Store(true)
 				}
-				pause(time.Duration(rand.IntN(60)) * time.Millisecond)
+				_ = clock.Sleep(ctx, time.Duration(rand.IntN(60))*time.Millisecond)
 			}
 		})
 	}

@@ -225,9 +225,6 @@ func (b *bench) age(t *testing.T) {
 	must(t, err)
 }
 
-// pause is how slow somebody is, where it does not matter how slow exactly.
-func pause(d time.Duration) { <-time.After(d) }
-
 // moreThanBuffers is more than what may be on its way between a container and a
 // client that takes nothing.
 const moreThanBuffers = 32 << 20

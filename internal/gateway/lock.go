@@ -2,8 +2,8 @@ package gateway
 
 import "context"
 
-// A lock is a mutex that can be waited for until a context ends. It is held by
-// whoever has a value in it.
+// A lock is a mutex that can be waited for until a context ends. Whoever put a value
+// into it holds it.
 type lock chan struct{}
 
 func newLock() lock { return make(lock, 1) }

@@ -110,22 +110,22 @@ func (s *simulation) raw(t *testing.T, text string) (net.Conn, *bufio.Reader) {
 
 // A container answers as its handler does, unless it is paused.
 type container struct {
-	pipes  *pipes
-	mu     sync.Mutex
-	awake  chan struct{} // closed while it is not paused
-	pauses int
+	pipes   *pipes
+	mu      sync.Mutex
+	running chan struct{} // closed while it is not paused
+	pauses  int
 }
 
 func newContainer(t *testing.T, wrp http.HandlerFunc) *container {
 	t.Helper()
-	c := &container{pipes: newPipes(), awake: make(chan struct{})}
-	close(c.awake)
+	c := &container{pipes: newPipes(), running: make(chan struct{})}
+	close(c.running)
 	t.Cleanup(c.pipes.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
-		awake := c.awake
+		running := c.running
 		c.mu.Unlock()
 		select {
-		case <-awake:
+		case <-running:
 			wrp(w, r)
 		case <-r.Context().Done():
 		}
@@ -136,7 +136,7 @@ func newContainer(t *testing.T, wrp http.HandlerFunc) *container {
 func (c *container) pause() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.awake = make(chan struct{})
+	c.running = make(chan struct{})
 	c.pauses++
 }
 
@@ -144,9 +144,9 @@ func (c *container) unpause() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	select {
-	case <-c.awake:
+	case <-c.running:
 	default:
-		close(c.awake)
+		close(c.running)
 	}
 }
 

@@ -16,7 +16,7 @@ const (
 	flushTimeout     = 5 * time.Second
 	lastFlushTimeout = 3 * time.Second
 	maxFlush         = 500 // sessions in one statement
-	ticks            = 15  // how often an interval is looked for what is due
+	ticks            = 15  // how often in an interval is looked for what is due
 )
 
 // An activity is what is known of the use of one session. Whoever writes it down,
@@ -62,7 +62,7 @@ func (a *activity) unflushed(moment time.Duration) bool {
 	return a.lastUse.Sub(a.lastFlush) > moment
 }
 
-// flushed takes down how a flush ended that began at a time.
+// flushed records how a flush went that began at a time.
 func (a *activity) flushed(began time.Time, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -147,7 +147,7 @@ func (g *Gateway) flush(ctx context.Context, isDue func(*route) bool) {
 		if r.work.Busy() {
 			r.activity.touch(began)
 		}
-		// Whoever holds the lock writes it down himself.
+		// Whoever holds the lock is about to flush, or to look whether it is in use.
 		if !r.activity.unflushed(g.Interval/ticks) || !isDue(r) || !r.activity.tryAcquire() {
 			continue
 		}

@@ -40,7 +40,8 @@ type answer struct {
 	retry    int // seconds; 0: not said
 }
 
-// answerTo maps errors to answers; what is not listed is unavailable for now.
+// answerTo maps errors to answers; what the client is not to blame for is
+// unavailable for now.
 func answerTo(err error, method string) answer {
 	for _, known := range []struct {
 		err  error
@@ -57,29 +58,36 @@ func answerTo(err error, method string) answer {
 			return answer{known.code, http.StatusText(known.code), sentence(known.err), 0}
 		}
 	}
-	a := answer{http.StatusServiceUnavailable, http.StatusText(http.StatusServiceUnavailable), "The service cannot answer at the moment, try again later.", retryLater}
+	a := unavailable(err, method)
+	a.code, a.title = http.StatusServiceUnavailable, http.StatusText(http.StatusServiceUnavailable)
 	switch method {
 	case http.MethodPut:
 		a.title = notStarted
 	case http.MethodDelete:
 		a.title = notStopped
 	}
-	_, full := errors.AsType[*session.FullError](err)
-	switch {
-	case full:
-		a.sentence = "Could not find an available containerHost, try again later or adjust distributor configuration."
-	case errors.Is(err, session.ErrNoTLS):
-		a.sentence, a.retry = "No containerHost has a TLS certificate, ask again without ssl.", 0
-	case errors.Is(err, session.ErrStopped):
-		a.sentence, a.retry = "It was stopped while it started.", retrySoon
-	case errors.Is(err, errClosing), errors.Is(err, errNoHost):
-		a.sentence, a.retry = sentence(err), retrySoon
-	case method == http.MethodDelete && (errors.Is(err, hosts.ErrUnreachable) || errors.Is(err, hosts.ErrUnknownHost)):
-		a.sentence, a.retry = "It will be stopped as soon as its host can be reached again.", 0
-	}
 	return a
 }
 
+// unavailable says why there is no service at the moment, and when to try again.
+func unavailable(err error, method string) answer {
+	_, full := errors.AsType[*session.FullError](err)
+	switch {
+	case full:
+		return answer{sentence: "Could not find an available containerHost, try again later or adjust distributor configuration.", retry: retryLater}
+	case errors.Is(err, session.ErrNoTLS):
+		return answer{sentence: "No containerHost has a TLS certificate, ask again without ssl."}
+	case errors.Is(err, session.ErrStopped):
+		return answer{sentence: "It was stopped while it started.", retry: retrySoon}
+	case errors.Is(err, errClosing), errors.Is(err, errNoHost):
+		return answer{sentence: sentence(err), retry: retrySoon}
+	case method == http.MethodDelete && (errors.Is(err, hosts.ErrUnreachable) || errors.Is(err, hosts.ErrUnknownHost)):
+		return answer{sentence: "It will be stopped as soon as its host can be reached again."}
+	}
+	return answer{sentence: "The service cannot answer at the moment, try again later.", retry: retryLater}
+}
+
+// sentence makes one of an error's text.
 func sentence(err error) string {
 	text := err.Error()
 	return string(text[0]-'a'+'A') + text[1:] + "."
@@ -114,7 +122,8 @@ func write(w http.ResponseWriter, code int, contentType, body string) {
 
 type requestIDKey struct{}
 
-// withRequestID gives the request a name for the log and for the client.
+// withRequestID gives a request the id under which the log has what the client is
+// not told.
 func withRequestID(w http.ResponseWriter, r *http.Request) *http.Request {
 	id := rand.Text()[:10]
 	w.Header().Set("X-Request-Id", id)

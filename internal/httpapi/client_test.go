@@ -12,7 +12,9 @@ import (
 	"wrpdistributor/internal/session"
 )
 
-func TestDecision18Address(t *testing.T) {
+// TestAddressLeadsToContainer: by the host's name, or by that of this machine as the
+// client knows it.
+func TestAddressLeadsToContainer(t *testing.T) {
 	pool, err := hosts.New(hosts.Config{Log: slog.New(slog.DiscardHandler), Hosts: []hosts.Host{
 		{Name: "c1.example:2222", Address: "c1.example"}, {Name: "2001:db8::1", Address: "2001:db8::1"}, {Name: "local"}}})
 	if err != nil {
@@ -41,7 +43,7 @@ func TestDecision18Address(t *testing.T) {
 	}
 }
 
-func TestIsTrue(t *testing.T) {
+func TestSSLIsTrueUnlessItSaysNo(t *testing.T) {
 	for value, want := range map[string]bool{
 		"": false, "0": false, "false": false, "FALSE": false, "no": false, "off": false, " Off ": false,
 		"1": true, "true": true, "yes": true, "2": true, "anything": true,

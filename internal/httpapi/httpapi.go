@@ -1,8 +1,8 @@
 // Package httpapi serves the distributor's HTTP interface: the protocol of the
 // PHP program on "/", which closed clients speak, and two health checks.
 //
-// A handler returns its error; [server.handle] is the one place that turns an
-// error into a status, a page and a log line. What a client is told never
+// A handler returns its error; [Server.fail] is the one place that turns an error
+// into a status, a page and a log line. What a client is told never
 // contains more than one plain sentence and the id under which the log has the
 // rest.
 package httpapi
@@ -108,7 +108,7 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
 	writeText(w, http.StatusOK, "ok\n")
 }
 
-// ready says whether a client could get a session, as far as is known.
+// ready tells whether a client could get a session, as far as is known.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Ping(r.Context()); err != nil {
 		return err

@@ -55,7 +55,9 @@ func (b *bench) put(t *testing.T, n int, agent func(i int) string) (statuses map
 	return statuses, addresses, retries
 }
 
-func TestParallelPUTs(t *testing.T) {
+// TestParallelClientsFillEverySlotOnce: those for whom there is none are told when to
+// try again.
+func TestParallelClientsFillEverySlotOnce(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		b := newBench(t, db, servicetest.Options{Hosts: 2, Max: 16, Strategy: hosts.Equal})
 		statuses, addresses, retries := b.put(t, 64, func(i int) string { return fmt.Sprintf("client %d", i) })
@@ -63,6 +65,11 @@ func TestParallelPUTs(t *testing.T) {
 			t.Errorf("64 clients, 32 slots: statuses %v, %d with Retry-After, %d addresses, %d containers; want 32 of each", statuses, retries, len(addresses), b.Running())
 		}
 	})
+}
+
+// TestParallelRequestsOfOneClientGetOneSession: the first starts it, the others are
+// told of it.
+func TestParallelRequestsOfOneClientGetOneSession(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		b := newBench(t, db, servicetest.Options{Hosts: 2, Max: 16, Strategy: hosts.Equal})
 		statuses, _, _ := b.put(t, 32, func(int) string { return "one client" })

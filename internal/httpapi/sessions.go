@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 
+	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/session"
 )
 
@@ -31,26 +32,38 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	address := s.address(sess, r)
 	if !fresh {
-		if address != "" {
-			w.Header().Set("X-Wrp-Url", address)
-		}
-		if sess.Token != "" {
-			w.Header().Set("X-Wrp-Token", sess.Token)
-		}
-		w.WriteHeader(http.StatusNoContent)
+		s.repeat(w, r, sess)
 		return nil
 	}
 	s.Log.InfoContext(r.Context(), "session started", "request", requestID(r), "session", sess.ID, "client", client.IP, "host", sess.Host, "port", sess.Port, "tls", sess.TLS)
-	write(w, http.StatusAccepted, "text/xml;charset=UTF-8", fmt.Sprintf("<xml><wrpUrl>%s</wrpUrl><token>%s</token></xml>", address, sess.Token))
-	if err := http.NewResponseController(w).Flush(); err != nil {
-		s.Log.InfoContext(r.Context(), "client left before it got its session, which is stopped", "request", requestID(r), "session", sess.ID)
-		if err := s.Sessions.StopUnused(r.Context(), sess); err != nil {
-			s.Log.WarnContext(r.Context(), "abandoned session is left to cleanup", "request", requestID(r), "session", sess.ID, "err", err)
-		}
-	}
+	s.handOver(w, r, sess)
 	return nil
+}
+
+// repeat tells a client of the session that it has. Old clients read no more than
+// the status.
+func (s *Server) repeat(w http.ResponseWriter, r *http.Request, sess *session.Session) {
+	if address := s.address(sess, r); address != "" {
+		w.Header().Set("X-Wrp-Url", address)
+	}
+	if sess.Token != "" {
+		w.Header().Set("X-Wrp-Token", sess.Token)
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// handOver tells a client of its new session, which is stopped if the client does
+// not hear of it.
+func (s *Server) handOver(w http.ResponseWriter, r *http.Request, sess *session.Session) {
+	write(w, http.StatusAccepted, "text/xml;charset=UTF-8", fmt.Sprintf("<xml><wrpUrl>%s</wrpUrl><token>%s</token></xml>", s.address(sess, r), sess.Token))
+	if http.NewResponseController(w).Flush() == nil {
+		return
+	}
+	s.Log.InfoContext(r.Context(), "client left; stopping its session", "request", requestID(r), "session", sess.ID, "host", sess.Host)
+	if err := s.Sessions.StopUnused(r.Context(), sess); err != nil {
+		s.Log.WarnContext(r.Context(), "stop session failed; left to cleanup", "request", requestID(r), "session", sess.ID, "host", sess.Host, "err", err)
+	}
 }
 
 // extend keeps the client's session alive. Old clients know one answer only.
@@ -66,7 +79,7 @@ func (s *Server) extend(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// stop ends the client's session. Stopping twice is fine.
+// stop stops the client's session. Stopping twice is fine.
 func (s *Server) stop(w http.ResponseWriter, r *http.Request) error {
 	client, err := s.client(r)
 	if err != nil {
@@ -86,7 +99,7 @@ func (s *Server) stop(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// wantsTLS reads ssl=... from a form or JSON body.
+// wantsTLS reports whether a form or JSON body asks for TLS by ssl=...
 func wantsTLS(w http.ResponseWriter, r *http.Request) (bool, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
@@ -127,7 +140,7 @@ func tlsFromJSON(body []byte) (bool, error) {
 	}
 }
 
-// isTrue takes anything for a yes that does not say no.
+// isTrue reports whether a value means yes, as anything does that does not say no.
 func isTrue(value string) bool {
 	switch strings.ToLower(strings.TrimSpace(value)) {
 	case "", "0", "false", "no", "off":
@@ -136,8 +149,8 @@ func isTrue(value string) bool {
 	return true
 }
 
-// address returns where the client finds its WRP; empty: only a gateway of
-// another process knows.
+// address returns where the client finds its WRP. It is empty if only the gateway
+// of another process knows.
 func (s *Server) address(sess *session.Session, r *http.Request) string {
 	if sess.Gateway {
 		return s.gatewayAddress(sess.TLS, r)
@@ -181,7 +194,7 @@ func reachedAt(r *http.Request) string {
 		return "127.0.0.1"
 	}
 	ap, _ := netip.ParseAddrPort(local.String()) // net/http wrote it
-	return canonical(ap.Addr()).String()
+	return auth.Canonical(ap.Addr()).String()
 }
 
 func isAddress(text string) bool {

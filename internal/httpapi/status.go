@@ -16,7 +16,7 @@ import (
 	"wrpdistributor/internal/session"
 )
 
-// status answers how full the pool is. It creates nothing.
+// status tells how full the pool is. It starts nothing.
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.client(r); err != nil {
 		return err
@@ -119,7 +119,7 @@ func alias(host string) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// fragment is the PHP program's status page, in the same words.
+// fragment returns the PHP program's status page, in the same words.
 func fragment(c session.Counts, hosts int, perHost map[string]int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<h1>wrp-distributor status</h1><p>It's alive! Here are some statistics about the current instance:</p>"+

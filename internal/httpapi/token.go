@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"wrpdistributor/internal/auth"
@@ -18,13 +17,13 @@ func (s *Server) requireToken(next http.Handler) http.Handler {
 			return
 		}
 		code := s.Guard.Failed(w, r)
-		s.Log.InfoContext(r.Context(), "wrong or missing token", "request", requestID(r), "method", r.Method, "peer", r.RemoteAddr, "status", code)
+		s.Log.InfoContext(r.Context(), "authentication failed", "request", requestID(r), "method", r.Method, "peer", r.RemoteAddr, "status", code)
 		w.Header().Set("Content-Length", "0")
 		w.WriteHeader(code)
 	})
 }
 
-// client returns who asks.
+// client returns who asks, by address and User-Agent.
 func (s *Server) client(r *http.Request) (session.Client, error) {
 	addr, err := s.Guard.Client(r)
 	if err != nil {
@@ -36,5 +35,3 @@ func (s *Server) client(r *http.Request) (session.Client, error) {
 	}
 	return session.Client{IP: addr.String(), UserAgent: agent}, nil
 }
-
-func canonical(a netip.Addr) netip.Addr { return auth.Canonical(a) }

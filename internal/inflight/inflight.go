@@ -1,5 +1,5 @@
-// Package inflight counts work under way, so that whoever ends it can let it
-// finish: a process its requests, a gateway those for one container.
+// Package inflight counts work under way, so that whoever waits for its end can let
+// it finish: a process its requests, a gateway those for one session.
 package inflight
 
 import (
@@ -13,10 +13,11 @@ type Counter struct {
 	mu      sync.Mutex
 	n       int
 	closing bool
-	idle    chan struct{} // closed when the last one ends after closing began
+	idle    chan struct{} // closed once closing and n == 0; nil until closing
 }
 
-// Begin counts one in; false means that no more are taken.
+// Begin counts one in, and reports whether it may go on: a counter that drains takes
+// no more.
 func (c *Counter) Begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-func TestCounter(t *testing.T) {
+// TestDrainWaitsForWorkUnderWay: for all of it, or for its context, and takes no more.
+func TestDrainWaitsForWorkUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c Counter
 		for range 2 {
