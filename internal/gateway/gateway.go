@@ -1,5 +1,5 @@
 // Package gateway is the one port through which clients reach the containers of
-// all private sessions.
+// all gateway sessions: those whose containers nobody else can reach.
 //
 // A request says by its token which session it is for, and is passed on through
 // the SSH connection of the host that the session's container runs on. What the

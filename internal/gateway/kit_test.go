@@ -24,7 +24,7 @@ import (
 
 var amiga = session.Client{IP: "192.0.2.1", UserAgent: "AmiFox"}
 
-// A bench is a gateway over a service whose containers are private.
+// A bench is a gateway over a service whose sessions are behind it.
 type bench struct {
 	*servicetest.Kit
 	gw  *gateway.Gateway

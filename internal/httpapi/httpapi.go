@@ -31,7 +31,7 @@ type Config struct {
 	AdminToken string // shows host names on the status page; empty: nobody sees them
 	Log        *slog.Logger
 
-	// What clients of private sessions are told, host:port; without a host it is
+	// What clients of gateway sessions are told, host:port; without a host it is
 	// the one they reached us by.
 	GatewayAddress, GatewayTLSAddress string
 }

@@ -43,7 +43,7 @@ func (m *Manager) unfreeze(ctx context.Context, s *Session) error {
 	return m.pool.Unpause(ctx, m.ref(s))
 }
 
-// Freeze pauses the container of a private session that was not used for so long,
+// Freeze pauses the container of a gateway session that was not used for so long,
 // and reports whether it did: not if the session was used, or stopped, since s was
 // read.
 //

@@ -44,7 +44,7 @@ type Config struct {
 	StartPort  int // of the first slot of every host
 	Log        *slog.Logger
 
-	// Gateway makes the containers private: clients reach them through gateways
+	// Gateway makes new sessions gateway sessions: clients reach them through gateways
 	// only, which serve TLS if GatewayTLS is set.
 	Gateway, GatewayTLS bool
 }
@@ -64,7 +64,7 @@ type Manager struct {
 	abort  context.CancelFunc
 }
 
-// An Observer is told which private sessions begin and end. Its methods are called
+// An Observer is told which gateway sessions start and stop. Its methods are called
 // by several goroutines at once.
 type Observer interface {
 	// Started is told of a session that begins to run.

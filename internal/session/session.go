@@ -115,7 +115,7 @@ type Session struct {
 	Slot        int          `db:"slot"`
 	Port        int          `db:"port"`
 	TLS         bool         `db:"tls"`     // the client connects over TLS, to the gateway if there is one
-	Gateway     bool         `db:"gateway"` // private: only a gateway reaches the container
+	Gateway     bool         `db:"gateway"` // clients reach the container through a gateway only
 	Frozen      bool         `db:"frozen"`  // the container is paused, or about to be
 	Token       string       `db:"token"`   // empty: not known, the session was adopted from the PHP program
 	ContainerID string       `db:"wrpContainerId"`

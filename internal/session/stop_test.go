@@ -83,13 +83,13 @@ func TestOnlyTheDatabasesClockCounts(t *testing.T) {
 	}
 }
 
-// TestPrivateSessionIsIdleLater: by as much as a gateway may be late to touch it.
-func TestPrivateSessionIsIdleLater(t *testing.T) {
+// TestGatewaySessionIsIdleLater: by as much as a gateway may be late to touch it.
+func TestGatewaySessionIsIdleLater(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		k := newKit(t, db, servicetest.Options{Gateway: true})
 		s := mustAllocate(t, k, amiga, true)
 		for _, tt := range []struct {
-			private bool
+			gateway bool
 			unused  int
 			want    bool
 		}{
@@ -99,7 +99,7 @@ func TestPrivateSessionIsIdleLater(t *testing.T) {
 			{false, 599, false},
 			{false, 600, true},
 		} {
-			exec(t, k, `UPDATE sessions SET gateway = ?`, tt.private)
+			exec(t, k, `UPDATE sessions SET gateway = ?`, tt.gateway)
 			var list []session.Session
 			inOneSecond(t, k, func() {
 				unused(t, k, tt.unused)
@@ -108,7 +108,7 @@ func TestPrivateSessionIsIdleLater(t *testing.T) {
 				must(t, err)
 			})
 			if (len(list) == 1) != tt.want {
-				t.Errorf("private %t, unused for %d s: idle %+v; want %t", tt.private, tt.unused, list, tt.want)
+				t.Errorf("gateway %t, unused for %d s: idle %+v; want %t", tt.gateway, tt.unused, list, tt.want)
 			}
 		}
 		exec(t, k, `UPDATE sessions SET gateway = TRUE`)

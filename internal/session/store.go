@@ -90,20 +90,20 @@ func (st *Store) Idle(ctx context.Context, unused time.Duration) ([]Session, err
 }
 
 // idle is the condition under which a session is idle. Its arguments are the
-// seconds for private sessions, and for those that clients use directly.
+// seconds for gateway sessions, and for those that clients use directly.
 func idle(db *database.DB) string {
 	return `state = 'running' AND identity IS NOT NULL AND COALESCE(lastUsed, started) <=
 		CASE WHEN gateway THEN ` + db.SecondsAgo() + ` ELSE ` + db.SecondsAgo() + ` END`
 }
 
-// GatewaySessions returns the running private sessions.
+// GatewaySessions returns the running sessions behind gateways.
 func (st *Store) GatewaySessions(ctx context.Context) ([]Session, error) {
 	return st.find(ctx, runningPrivate)
 }
 
 const runningPrivate = `gateway AND state = 'running'`
 
-// Freezable returns the running private sessions that are not frozen, and that
+// Freezable returns the running gateway sessions that are not frozen, and that
 // were not used for so long.
 func (st *Store) Freezable(ctx context.Context, unused time.Duration) ([]Session, error) {
 	return st.find(ctx, freezable+st.db.SecondsAgo(), seconds(unused))
