@@ -61,22 +61,23 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	srv := &http.Server{
-		ReadHeaderTimeout: 30 * time.Second,
-		ErrorLog:          logger,
-		Handler: standin.New(standin.Config{
-			Token:        options.Token,
-			Hostname:     hostname,
-			BrowserStart: options.BrowserStart,
-			KeepPages:    options.KeepPages,
-			Log:          logger,
-			Shutdown:     func() { end(errShutdown) },
-		}),
-	}
+	handler := standin.New(standin.Config{
+		Token:        options.Token,
+		Hostname:     hostname,
+		BrowserStart: options.BrowserStart,
+		KeepPages:    options.KeepPages,
+		Log:          logger,
+		Shutdown:     func() { end(errShutdown) },
+	})
 	listeners, err := listen(options, logger)
 	if err != nil {
 		return err
 	}
+	return serve(ctx, &http.Server{Handler: handler, ReadHeaderTimeout: 30 * time.Second, ErrorLog: logger}, listeners)
+}
+
+// serve serves until ctx is done, or a listener fails.
+func serve(ctx context.Context, srv *http.Server, listeners []net.Listener) (err error) {
 	failed := make(chan error, len(listeners))
 	var serving sync.WaitGroup
 	for _, ln := range listeners {

@@ -23,8 +23,8 @@ func paused(t *testing.T, k *servicetest.Kit) bool {
 	return list[0].Paused
 }
 
-// TestOnlyUnusedPrivateSessionsAreFrozen: and use unfreezes them.
-func TestOnlyUnusedPrivateSessionsAreFrozen(t *testing.T) {
+// TestOnlyUnusedGatewaySessionsAreFrozen: and use unfreezes them.
+func TestOnlyUnusedGatewaySessionsAreFrozen(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		k := newKit(t, db, servicetest.Options{Gateway: true})
 		s := mustAllocate(t, k, amiga, true)
