@@ -217,25 +217,6 @@ func (x *torture) newClient(number int) *client {
 	}
 }
 
-// addFirstForeign puts containers on every host that look much like ours. The
-// first host has many of its ports taken.
-func (x *torture) addFirstForeign() {
-	const otherDatabase = "0123456789abcdef0123456789abcdef"
-	add := func(h host, name string, labels map[string]string, port int) {
-		if err := x.observer.addForeign(h, name, labels, port); err != nil {
-			x.t.Fatal(err)
-		}
-	}
-	for i, h := range x.hosts {
-		add(h, "wrp_session_1", nil, 0)
-		add(h, "wrp_01234567_1", map[string]string{labelDatabase: otherDatabase, labelSession: "1", labelNonce: "x"}, 0)
-		add(h, "foreign", nil, startPort+1)
-		for slot := 3; i == 0 && slot < x.limits[0]; slot += 2 {
-			add(h, fmt.Sprintf("foreign%d", slot), nil, startPort+slot)
-		}
-	}
-}
-
 // disturbAll makes the plan's troubles, for as long as it is to last.
 func (x *torture) disturbAll(ctx context.Context) {
 	end := x.ledger.now() + x.duration
