@@ -53,7 +53,7 @@ if [ -n "$(setting CONTAINER_HOSTS)" ]; then
 	say "Container hosts: those of CONTAINER_HOSTS, $(setting CONTAINER_HOSTS)."
 elif ! has_engine; then
 	pretend=2
-	say "Container hosts: two pretended ones, since no Docker engine answers on /var/run/docker.sock."
+	say "Container hosts: two pretend ones, since no Docker engine answers on /var/run/docker.sock."
 elif [ -n "$(setting WRP_IMAGE)" ]; then
 	say "Container host: this machine's Docker engine, with the image of WRP_IMAGE, $(setting WRP_IMAGE)."
 elif engine image inspect "$real" >/dev/null 2>&1; then
@@ -63,6 +63,7 @@ elif say "Looking whether $real can be pulled, at most $patience seconds." && ca
 else
 	build_standin
 	export WRP_IMAGE="$standin"
+	image_hint=yes
 	say "Container host: this machine's Docker engine, with a stand-in for WRP that shows made-up pages: $real cannot be pulled."
 fi
 
@@ -72,4 +73,5 @@ case $address in
 esac
 say "Once it serves, get a session from another terminal with:"
 say_curl "$address"
+[ -z "${image_hint:-}" ] || say "Other commands beside it need the image too: WRP_IMAGE=$standin bin/distributor hosts list"
 exec bin/distributor ${pretend:+--pretend $pretend}

@@ -43,7 +43,7 @@ func TestExitCodeSaysWhetherAnythingWasTouched(t *testing.T) {
 		{"migrate back, the PHP program had no SQLite", good, true, []string{"migrate", "--down"}, 1},
 
 		{"hosts", good, true, []string{"hosts"}, 0},
-		{"hosts, unknown sub-command shows the help", good, true, []string{"hosts", "nonsense"}, 0},
+		{"hosts, unknown sub-command", good, true, []string{"hosts", "nonsense"}, 2},
 		{"list, argument", good, true, []string{"hosts", "list", "x"}, 2},
 		{"list, settings", bad, true, []string{"hosts", "list"}, 2},
 		{"list, no database", good, false, []string{"hosts", "list"}, 1},

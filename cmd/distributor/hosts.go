@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -28,13 +29,19 @@ func hostsCommand(opt *options) *cobra.Command {
 A drained host takes no new sessions and keeps its own until they stop. To take a
 host out for good: drain it, wait until it has no sessions, remove it from
 CONTAINER_HOSTS, and undrain it to forget the mark.`,
-		Args: cobra.NoArgs,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return cli.Usage(fmt.Errorf("unknown command %q for %q, want list, drain or undrain", args[0], cmd.CommandPath()))
+		},
 	}
 	cmd.AddCommand(drainCommand(opt), &cobra.Command{
 		Use:     "undrain HOST",
 		Short:   "Give a host sessions again",
 		Example: `  distributor hosts undrain c1.example`,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneHost,
 		RunE:    withService(opt, undrainHost),
 	}, &cobra.Command{
 		Use:     "list",
@@ -46,13 +53,21 @@ CONTAINER_HOSTS, and undrain it to forget the mark.`,
 	return cmd
 }
 
+// oneHost wants the name of one host.
+func oneHost(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("want one host, such as:%s", strings.TrimRight(cmd.Example, "\n"))
+	}
+	return nil
+}
+
 func drainCommand(opt *options) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use:     "drain HOST",
 		Short:   "Give a host no new sessions",
 		Example: `  distributor hosts drain c1.example --reason "new kernel on Sunday"`,
-		Args:    cobra.ExactArgs(1),
+		Args:    oneHost,
 		RunE: withService(opt, func(cmd *cobra.Command, svc *service.Service, args []string) error {
 			return drainHost(cmd, svc, args[0], reason)
 		}),

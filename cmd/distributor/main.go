@@ -32,6 +32,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return cli.Run(ctx, rootCommand(), args, stdout, stderr)
 }
 
+// maxPretend is how many loopback addresses there are from 127.0.0.2 on, less a few.
+const maxPretend = 250
+
 // options are the flags that all commands have.
 type options struct {
 	envFile string
@@ -54,11 +57,14 @@ by environment variables and the file .env, see .env.dist.`,
   distributor migrate --down      give the database back to the PHP program`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("pretend") && (opt.pretend < 1 || opt.pretend > maxPretend) {
+				return cli.Usage(fmt.Errorf("--pretend %d: want 1 to %d hosts", opt.pretend, maxPretend))
+			}
 			return serve(cmd.Context(), opt, cmd.ErrOrStderr())
 		},
 	}
 	root.PersistentFlags().StringVar(&opt.envFile, "env-file", ".env", "file with settings; variables of the process win over it")
-	root.Flags().IntVar(&opt.pretend, "pretend", 0, "serve on this many pretend hosts at 127.0.0.2, 127.0.0.3, …")
+	root.Flags().IntVar(&opt.pretend, "pretend", 0, "serve on this many pretend hosts, 1 to 250, at 127.0.0.2, 127.0.0.3, …")
 	root.AddCommand(migrateCommand(opt), hostsCommand(opt), healthcheckCommand())
 	return root
 }

@@ -6,6 +6,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -36,7 +37,7 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !accepted {
-		return Usage(err)
+		return Usage(fmt.Errorf("%w (see %s --help)", err, root.Name()))
 	}
 	return err
 }

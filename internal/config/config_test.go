@@ -272,10 +272,10 @@ func TestOnlyTheDefaultFileMayBeMissing(t *testing.T) {
 		{"default missing", "-", ".env", "AUTH_TOKEN: not set"},
 		{"other missing", "-", "prod.env", "prod.env: open prod.env: no such file"},
 		{"a folder", good, ".", ".: read .: is a directory"},
-		{"no equals sign", good + "\n# hunter2\nhunter2\n", ".env", ".env: line 4 cannot be read"},
-		{"no equals sign, no line end", good + "hunter2", ".env", ".env: line 2 cannot be read"},
-		{"open quote", good + "A=1\nB='hunter2\nC=hunter2", ".env", ".env: line 3 cannot be read"},
-		{"bad name", "hunter2-x=hunter2\n" + good, ".env", ".env: line 1 cannot be read"},
+		{"no equals sign", good + "\n# hunter2\nhunter2\n", ".env", ".env: line 4 is not NAME=value"},
+		{"no equals sign, no line end", good + "hunter2", ".env", ".env: line 2 is not NAME=value"},
+		{"open quote", good + "A=1\nB='hunter2\nC=hunter2", ".env", ".env: line 3 is not NAME=value"},
+		{"bad name", "hunter2-x=hunter2\n" + good, ".env", ".env: line 1 is not NAME=value"},
 		{"unknown variable", good + "AUTH_TOKEN_OLD=hunter2\n", ".env", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -29,7 +29,7 @@ func parseDotenv(text string) (map[string]string, error) {
 		value, after, closed := cutValue(after, vars)
 		if !named || !closed {
 			line := 1 + strings.Count(text[:len(text)-len(rest)], "\n")
-			return nil, fmt.Errorf("line %d cannot be read, want NAME=value, in quotes if it has any", line)
+			return nil, fmt.Errorf("line %d is not NAME=value, or its quote is not closed", line)
 		}
 		vars[name], rest = value, after
 	}

@@ -63,7 +63,7 @@ func TestDotenvErrorsNameTheLineOnly(t *testing.T) {
 	} {
 		file := writeFile(t, filepath.Join(t.TempDir(), "env"), tt.text)
 		_, err := readFile(file)
-		if err == nil || !strings.HasPrefix(err.Error(), "line "+tt.line+" cannot be read") || strings.Contains(err.Error(), "hunter2") {
+		if err == nil || !strings.HasPrefix(err.Error(), "line "+tt.line+" is not NAME=value") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v, want line %s", tt.name, err, tt.line)
 		}
 	}

@@ -115,7 +115,7 @@ func FuzzDotenv(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if _, err := parseDotenv(text); err != nil {
 			var line int
-			const format = "line %d cannot be read, want NAME=value, in quotes if it has any"
+			const format = "line %d is not NAME=value, or its quote is not closed"
 			if n, _ := fmt.Sscanf(err.Error(), "line %d", &line); n != 1 || err.Error() != fmt.Sprintf(format, line) || line < 1 || line > strings.Count(text, "\n")+1 {
 				t.Errorf("%q: %v", text, err)
 			}

@@ -13,7 +13,7 @@ var (
 	// hold; [Unfit] says which.
 	ErrUnfit = errors.New("sessions do not fit the original's tables")
 
-	errNoWayBack = errors.New("the original never ran on SQLite: there is nothing to go back to")
+	errNoWayBack = errors.New("the PHP program never ran on SQLite: there is nothing to go back to")
 )
 
 // Down gives the database back to the original: its tables, with all running

@@ -47,7 +47,7 @@ func (g *Gateway) explain(ctx context.Context, r *route, err error) error {
 	return errors.Join(err, c.err)
 }
 
-// A check of a container is shared by all requests that want one at a time.
+// A check of a container is shared by all requests that want one while it is under way.
 type check struct {
 	done chan struct{}
 	err  error // once done

@@ -33,7 +33,7 @@ func (g *Gateway) freezeIdle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	answers := make(map[string]bool) // hosts that only other processes know are not there
+	answers := make(map[string]bool) // a host that is not configured here is absent, hence false
 	for _, st := range g.Pool.Status() {
 		answers[st.Host.Name] = !st.State.IsDown()
 	}

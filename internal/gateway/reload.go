@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	reloadPause   = time.Second // between two, so that guesses cost next to nothing
+	reloadPause   = time.Second // between two reloads, so that guesses cost next to nothing
 	reloadTimeout = 5 * time.Second
 )
 

@@ -9,6 +9,8 @@ import (
 	"time"
 )
 
+// restOfBody is how long a client may take to send what is left of a body that
+// nobody waits for any more.
 const restOfBody = time.Second
 
 // guarded ends an exchange whose client neither sends nor takes anything for too
@@ -79,7 +81,7 @@ func (s *stallGuard) isDue(last *atomic.Int64) bool {
 	return true
 }
 
-// A deadline that cannot be set belongs to a writer that has none.
+// Errors are ignored: only a ResponseWriter without a connection cannot set deadlines.
 
 func (s *stallGuard) setWriteDeadline()           { _ = s.client.SetWriteDeadline(time.Now().Add(s.timeout)) }
 func (s *stallGuard) setReadDeadline(t time.Time) { _ = s.client.SetReadDeadline(t) }

@@ -112,8 +112,9 @@ func (g *Gateway) touch(ctx context.Context, r *route) error {
 	return ctx.Err()
 }
 
-// keepFlushing writes use down when it is due: for all routes at the same time after
-// their last flush, used or not, so that no use waits longer than an interval.
+// keepFlushing writes use down when it is due: each route is due one interval after its
+// last flush, so that no use waits longer than that. One that was not used since is
+// skipped.
 func (g *Gateway) keepFlushing(ctx context.Context) {
 	for ctx.Err() == nil {
 		_ = clock.Sleep(ctx, time.Until(g.nextFlush()))

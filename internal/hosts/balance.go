@@ -5,7 +5,7 @@ import "math/rand/v2"
 // A Load is how full one host is.
 type Load struct {
 	Host string
-	Used int // claimed slots, in whatever state
+	Used int // claimed slots, less those of containers that wait for a client
 	Max  int
 }
 

@@ -20,7 +20,7 @@ import (
 // create makes a container and returns its id. TLS needs the certificate files,
 // and the image's working directory, where WRP looks for them.
 func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles, workDir string) (string, error) {
-	inside := nat.Port("8080/tcp")
+	inside := nat.Port("8080/tcp") // WRP serves HTTP there, and TLS on 8081
 	if s.TLS {
 		inside = "8081/tcp"
 	}
@@ -136,8 +136,8 @@ func (e *engine) list(ctx context.Context, label string) ([]Found, error) {
 	return list, nil
 }
 
-// pause takes the processor from the container, and leaves it its memory.
-// Pausing twice is fine.
+// pause suspends all processes of the container, which keeps its memory. Pausing
+// twice is fine.
 func (e *engine) pause(ctx context.Context, ref string) error {
 	return e.setPaused(ctx, ref, true, e.api.ContainerPause)
 }

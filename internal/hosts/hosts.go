@@ -37,8 +37,8 @@ var (
 	// ErrPortTaken means that something else listens on the port.
 	ErrPortTaken = errors.New("port is taken")
 
-	// ErrNameTaken means that a container of the same name, which is not ours,
-	// is already there.
+	// ErrNameTaken means that a container of the same name is already there,
+	// and that it is not the one that was meant.
 	ErrNameTaken = errors.New("container name is taken")
 
 	// ErrCertificate means that a TLS container did not answer over TLS.

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// maxRefused bounds what a login probes in addition.
+// maxRefused bounds how many ports, refused while in use, each login probes besides
+// the configured ones.
 const maxRefused = 8
 
 // requiredPorts are those on a host's loopback that have to be within reach, for
@@ -79,7 +80,7 @@ func (h *host) dialLoopback(ctx context.Context, port int) (net.Conn, error) {
 		return d.DialContext(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 	}
 	if conn, _ := h.client.established(); conn == nil {
-		// Every request would wait for a connect of its own to time out.
+		// Otherwise every request would wait for a connect of its own to time out.
 		if err := h.unresponsive(); err != nil {
 			return nil, err
 		}

@@ -196,7 +196,7 @@ func (p *Pool) Inspect(ctx context.Context, r Ref) (f Found, err error) {
 	return f, err
 }
 
-// Pause takes the processor from a container that keeps its memory.
+// Pause suspends all processes of a container, which keeps its memory.
 func (p *Pool) Pause(ctx context.Context, r Ref) error {
 	return p.onContainer("pause", r, func(h *host) error {
 		return h.call(ctx, func(ctx context.Context) error { return h.engine.pause(ctx, r.ID) })

@@ -100,7 +100,7 @@ func (c *sshClient) keep(conn *connection) error {
 	c.tasks.Go(func() { c.awaitEnd(conn) })
 	c.tasks.Go(conn.keepAlive)
 	if conn.stdio == nil {
-		c.tasks.Go(conn.runTrivial)
+		c.tasks.Go(conn.disableNagle)
 	}
 	return nil
 }

@@ -73,10 +73,11 @@ func (c *connection) keepAlive() {
 	}
 }
 
-// runTrivial runs a command that does nothing. On a connection that never ran
+// disableNagle runs a command that does nothing. On a connection that never ran
 // one, OpenSSH up to 9.2 leaves Nagle's algorithm on, and every new channel
-// stalls for 43 ms. A key that allows no commands has the same effect.
-func (c *connection) runTrivial() {
+// stalls for 43 ms. With a key that allows no
+// commands the refused attempt is enough.
+func (c *connection) disableNagle() {
 	if s, err := c.NewSession(); err == nil {
 		_ = s.Run("true")
 		s.Close()

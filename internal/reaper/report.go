@@ -52,7 +52,7 @@ func (r *recorder) planAction(a action, s *session.Session) {
 func (r *recorder) outcome(s *session.Session, stopped bool, err error) {
 	failed := err != nil && !errors.Is(err, session.ErrPending)
 	if failed {
-		r.problem("Session %d on %s:%d could not be stopped: %v.", s.ID, s.Host, s.Port, err)
+		r.problem("Session %d on %s:%d could not be stopped or repaired: %v.", s.ID, s.Host, s.Port, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

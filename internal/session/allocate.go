@@ -13,7 +13,7 @@ import (
 
 const evictPoll = 50 * time.Millisecond
 
-// A request is one client's want of a container, while it is served.
+// A request is one client's PUT while it is served.
 type request struct {
 	*Manager
 	client     Client
@@ -42,7 +42,7 @@ func (m *Manager) startNew(ctx context.Context, c Client, tls bool) (*Session, e
 	}
 }
 
-// announce returns a session that has begun to run, after its observer knows it.
+// announce returns a session that has begun to run, after the manager's observer was told.
 func (m *Manager) announce(ctx context.Context, id int64) (*Session, error) {
 	s, err := m.store.ByID(ctx, id)
 	if err == nil && m.observer != nil && s.Gateway {
@@ -171,7 +171,7 @@ func refusal(st hosts.Status, tls bool, failed error) string {
 	case st.State == hosts.NoImage:
 		return st.Reason
 	case st.State != hosts.Up:
-		return fmt.Sprintf("down since %s: %s", st.Since.UTC().Format(time.TimeOnly), st.Reason)
+		return fmt.Sprintf("down since %s: %s", st.Since.UTC().Format("2006-01-02 15:04:05 UTC"), st.Reason)
 	case tls && st.Host.TLS == nil:
 		return "no certificate"
 	}

@@ -51,9 +51,9 @@ type usage struct {
 	Warming int    `db:"warming"`
 }
 
-// demand is how many slots the next client cannot have: what waits for a client
-// gives way to it.
-func (u usage) demand() int { return u.Total - u.Warm - u.Warming }
+// inUse is how many slots the next client cannot have: what waits for a client is
+// taken, or evicted.
+func (u usage) inUse() int { return u.Total - u.Warm - u.Warming }
 
 func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
 	var rows []usage
@@ -76,7 +76,7 @@ func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
 // A HostState says whether a host takes sessions, and if not why.
 type HostState struct {
 	hosts.Status
-	Used    int      // slots taken by sessions of clients, in whatever state
+	Used    int      // slots that the next client cannot have
 	Warm    int      // containers that wait for a client
 	Drained *Drained // nil: the host is not drained
 	Why     string   // the host takes no session now; empty: it takes one
@@ -95,7 +95,7 @@ func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
 	var list []HostState
 	for _, st := range m.pool.Status() {
 		u := rows[st.Host.Name]
-		s := HostState{Status: st, Used: u.demand(), Warm: u.Warm}
+		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm}
 		if d, ok := draining[st.Host.Name]; ok {
 			s.Drained = &d
 		}

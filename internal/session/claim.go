@@ -15,19 +15,19 @@ import (
 // A claim asks for a slot.
 type claim struct {
 	client    *Client // nil: a client still to come
-	enough    int     // without a client: so many of the kind may wait on the host
+	enough    int     // without a client: how many containers of this kind may wait on the host
 	tls       bool
 	gateway   bool
 	token     string
 	nonce     string
-	hosts     []hosts.Load // those that may be chosen; Used is filled in
+	hosts     []hosts.Load // those that may be chosen; [claim.candidates] fills in Used
 	strategy  hosts.Strategy
 	startPort int
 	isForeign func(host string) func(port int) bool
 }
 
 // Claim reserves a slot on the host that the strategy chooses. It returns errTaken
-// if the client has a session, errEnough if it is for none and enough containers
+// if the client has a session, errEnough if it has no client and enough containers
 // wait already, or a [FullError].
 //
 // One claim at a time: the pool's row is locked, so that the counts are exact

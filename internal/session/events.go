@@ -46,9 +46,9 @@ func (m *Manager) handleKnown(ctx context.Context, s *Session, action hosts.Acti
 	return err
 }
 
-// HandleListing implements [hosts.Watcher]: sessions that their containers in the
-// list do not agree with are repaired, each after a look at its own container,
-// since absence from a list proves nothing.
+// HandleListing implements [hosts.Watcher]: sessions whose state contradicts the
+// listing are repaired, each after an inspect of its own container, since absence
+// from a list proves nothing.
 func (m *Manager) HandleListing(ctx context.Context, host string, containers []hosts.Found) {
 	found := make(map[string]hosts.Found)
 	for _, c := range containers {
@@ -60,7 +60,7 @@ func (m *Manager) HandleListing(ctx context.Context, host string, containers []h
 		return
 	}
 	for _, s := range rows {
-		if s.isStarting() || s.agrees(found[s.ContainerID]) {
+		if s.startUnderWay() || s.agrees(found[s.ContainerID]) {
 			continue
 		}
 		if _, err := m.Repair(ctx, &s); ignoreUnfinished(err) != nil && ctx.Err() == nil {

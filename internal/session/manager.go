@@ -134,18 +134,18 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 func (m *Manager) resume(ctx context.Context, c Client, s *Session) (bool, error) {
 	switch {
 	case s.State == Running:
-		return m.stillRuns(ctx, c, s)
-	case s.isStarting() && s.Overdue:
+		return m.touchAndInspect(ctx, c, s)
+	case s.startUnderWay() && s.Overdue:
 		_, err := m.Repair(ctx, s)
 		return false, ignoreUnfinished(err)
 	}
 	return false, clock.Sleep(ctx, startPoll)
 }
 
-// stillRuns touches a running session and reports whether it can be given to its
+// touchAndInspect touches a running session and reports whether it can be given to its
 // client. A host that cannot be asked is no reason against it. If the container is
 // gone the session is stopped.
-func (m *Manager) stillRuns(ctx context.Context, c Client, s *Session) (bool, error) {
+func (m *Manager) touchAndInspect(ctx context.Context, c Client, s *Session) (bool, error) {
 	if ok, err := m.store.Touch(ctx, c.identity()); !ok || err != nil {
 		return false, err
 	}

@@ -33,7 +33,7 @@ import (
 )
 
 var (
-	// ErrNotFound means that the client has no session.
+	// ErrNotFound means that there is no such session.
 	ErrNotFound = errors.New("session not found")
 
 	// ErrStopped means that the session was stopped while it started.
@@ -89,9 +89,9 @@ const (
 	Stopping State = "stopping" // the client is free, the container is not proven gone
 )
 
-// isStarting reports whether a starter, here or in another process, is at work on
+// startUnderWay reports whether a starter, here or in another process, is at work on
 // the session.
-func (s *Session) isStarting() bool {
+func (s *Session) startUnderWay() bool {
 	return s.State == Claimed || s.State == Starting || s.State == Warming
 }
 
@@ -119,7 +119,7 @@ type Session struct {
 	Frozen      bool         `db:"frozen"`  // the container is paused, or about to be
 	Token       string       `db:"token"`   // empty: not known, the session was adopted from the PHP program
 	ContainerID string       `db:"wrpContainerId"`
-	Nonce       string       `db:"nonce"`
+	Nonce       string       `db:"nonce"` // random, of the claim; empty: adopted from the PHP program
 	ClientIP    string       `db:"clientIp"`
 	UserAgent   string       `db:"clientUserAgent"` // readable: valid UTF-8
 	Identity    []byte       `db:"identity"`        // nil: no client

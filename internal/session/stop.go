@@ -76,9 +76,9 @@ func (m *Manager) Repair(ctx context.Context, s *Session) (bool, error) {
 	switch {
 	case s.State == Running || s.State == Warm:
 		return m.repairRunning(ctx, s)
-	case s.isStarting() && !s.Overdue:
+	case s.startUnderWay() && !s.Overdue:
 		return false, nil
-	case s.isStarting():
+	case s.startUnderWay():
 		if ok, err := m.store.StopOverdue(ctx, s.ID); !ok || err != nil {
 			return false, err
 		}

@@ -98,10 +98,10 @@ func idle(db *database.DB) string {
 
 // GatewaySessions returns the running sessions behind gateways.
 func (st *Store) GatewaySessions(ctx context.Context) ([]Session, error) {
-	return st.find(ctx, runningPrivate)
+	return st.find(ctx, runningGateway)
 }
 
-const runningPrivate = `gateway AND state = 'running'`
+const runningGateway = `gateway AND state = 'running'`
 
 // Freezable returns the running gateway sessions that are not frozen, and that
 // were not used for so long.
@@ -109,7 +109,7 @@ func (st *Store) Freezable(ctx context.Context, unused time.Duration) ([]Session
 	return st.find(ctx, freezable+st.db.SecondsAgo(), seconds(unused))
 }
 
-const freezable = runningPrivate + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
+const freezable = runningGateway + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
 
 // Waiting returns the sessions that wait for a client, or are being warmed up, on
 // hosts that are not drained.

@@ -51,8 +51,8 @@ func (st *Store) ConfirmWarm(ctx context.Context, id int64) (bool, error) {
 	return st.change(ctx, `UPDATE sessions SET state = 'warm', started = `+st.db.Now()+` WHERE id = ? AND state = 'warming'`, id)
 }
 
-// Take gives a session that waits, or is being warmed up, to a client, who has not
-// used it yet. It reports whether the session was still in the expected state. The
+// Take gives a session that waits, or is being warmed up, to a client. [Store.Confirm]
+// makes it one that was not used yet. It reports whether the session was still in the expected state. The
 // error is errTaken if the client has a session.
 func (st *Store) Take(ctx context.Context, id int64, expected State, c Client, tls bool) (bool, error) {
 	won, err := st.change(ctx, `

@@ -102,7 +102,7 @@ func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list []Sessi
 		return !slices.ContainsFunc(list, func(s Session) bool { return s.Host == l.Host })
 	})
 	for i := range loads {
-		loads[i].Used = rows[loads[i].Host].demand()
+		loads[i].Used = rows[loads[i].Host].inUse()
 	}
 	if i, ok := r.cfg.Strategy(loads); ok {
 		return loads[i].Host, nil
