@@ -14,6 +14,8 @@ need gcc gcc libc6-dev # for the race detector
 has mysqld || need mariadbd mariadb-server-core mariadb-client-core
 need sshd openssh-server
 need ssh-keygen openssh-client
+need nft nftables # the host's table, and what it keeps apart
+need ip iproute2
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then

@@ -137,6 +137,7 @@ func (h *rawHost) create(ctx context.Context, token string) (string, error) {
 			ExposedPorts: nat.PortSet{inside: {}},
 		},
 		&container.HostConfig{
+			NetworkMode:    "wrp",
 			PortBindings:   nat.PortMap{inside: {{HostPort: strconv.Itoa(h.port)}}},
 			Binds:          []string{},
 			CapDrop:        []string{"ALL"},

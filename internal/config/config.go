@@ -150,6 +150,13 @@ func (p *parser) container(c *Config, v *variables) {
 		Memory: p.memory("CONTAINER_MEMORY", v.ContainerMemory),
 		CPUs:   p.cpus("CONTAINER_CPUS", v.ContainerCPUs),
 		Pids:   int64(p.number("CONTAINER_PIDS", v.ContainerPids, 0, maxPids)),
+		Network: hosts.Network{
+			Name:   p.networkName("CONTAINER_NETWORK", v.ContainerNetwork),
+			Subnet: p.subnet("CONTAINER_SUBNET", v.ContainerSubnet),
+		},
+	}
+	if v.ContainerNetwork != "" && v.ContainerSubnet != "" {
+		p.wrong("CONTAINER_SUBNET", v.ContainerSubnet, "is of the network that we make, and CONTAINER_NETWORK names another; want only one of them")
 	}
 }
 

@@ -158,6 +158,8 @@ func TestVariableSetsItsField(t *testing.T) {
 		{"CONTAINER_MEMORY", "512MB", func(c *Config) any { return c.Container.Memory }, int64(512 << 20)},
 		{"CONTAINER_CPUS", "0.25", func(c *Config) any { return c.Container.CPUs }, 0.25},
 		{"CONTAINER_PIDS", "0", func(c *Config) any { return c.Container.Pids }, int64(0)},
+		{"CONTAINER_NETWORK", "my-net_1.x", func(c *Config) any { return c.Container.Network.Name }, "my-net_1.x"},
+		{"CONTAINER_SUBNET", "10.99.0.0/24", func(c *Config) any { return c.Container.Network.Subnet.String() }, "10.99.0.0/24"},
 		{"CONNECT_TIMEOUT", "7s", func(c *Config) any { return c.ConnectTimeout }, 7 * time.Second},
 		{"START_TIMEOUT", "15s", func(c *Config) any { return c.StartTimeout }, 15 * time.Second},
 		{"READY_TIMEOUT", "7s", func(c *Config) any { return c.ReadyTimeout }, 7 * time.Second},

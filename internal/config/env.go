@@ -50,6 +50,9 @@ type variables struct {
 	ContainerCPUs   string `envconfig:"CONTAINER_CPUS"`
 	ContainerPids   string `envconfig:"CONTAINER_PIDS" default:"512"`
 
+	ContainerNetwork string `envconfig:"CONTAINER_NETWORK"`
+	ContainerSubnet  string `envconfig:"CONTAINER_SUBNET"`
+
 	ConnectTimeout  string `envconfig:"CONNECT_TIMEOUT" default:"5s"`
 	StartTimeout    string `envconfig:"START_TIMEOUT" default:"60s"`
 	ReadyTimeout    string `envconfig:"READY_TIMEOUT" default:"5s"`

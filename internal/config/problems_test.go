@@ -48,6 +48,13 @@ func TestBadValueIsOneProblem(t *testing.T) {
 		{"CONTAINER_CPUS", "+Inf", `CONTAINER_CPUS="+Inf": want a number of processor cores`},
 		{"CONTAINER_CPUS", "half", `CONTAINER_CPUS="half": want a number of processor cores`},
 		{"CONTAINER_PIDS", "-1", `CONTAINER_PIDS="-1": ` + whole},
+		{"CONTAINER_NETWORK", "host", `CONTAINER_NETWORK="host": want a network that can publish ports`},
+		{"CONTAINER_NETWORK", "none", `CONTAINER_NETWORK="none": want a network that can publish ports`},
+		{"CONTAINER_NETWORK", "container:x", `CONTAINER_NETWORK="container:x": want the name of a network`},
+		{"CONTAINER_SUBNET", "10.99.0.1/24", `CONTAINER_SUBNET="10.99.0.1/24": want an IPv4 network from /8 to /28`},
+		{"CONTAINER_SUBNET", "10.99.0.0/29", `CONTAINER_SUBNET="10.99.0.0/29": want an IPv4 network`},
+		{"CONTAINER_SUBNET", "fd00::/64", `CONTAINER_SUBNET="fd00::/64": want an IPv4 network`},
+		{"CONTAINER_SUBNET", "10.99.0.0", `CONTAINER_SUBNET="10.99.0.0": want an IPv4 network`},
 		{"CONNECT_TIMEOUT", "5", `CONNECT_TIMEOUT="5": ` + unit},
 		{"START_TIMEOUT", "1 minute", `START_TIMEOUT="1 minute": ` + unit},
 		{"START_TIMEOUT", "14s", `START_TIMEOUT="14s": want at least 15s`},
@@ -98,5 +105,12 @@ LOG_FORMAT="xml": want text or json`
 	}
 	if problems, ok := errors.AsType[Problems](err); !ok || len(problems) != 11 {
 		t.Errorf("Load's error is a %T of %d, want 11 Problems", err, len(problems))
+	}
+}
+
+func TestSubnetIsNotForOperatorsNetwork(t *testing.T) {
+	_, err := parseEnv(map[string]string{"AUTH_TOKEN": "k", "CONTAINER_NETWORK": "mine", "CONTAINER_SUBNET": "10.99.0.0/24"})
+	if err == nil || !strings.HasPrefix(err.Error(), `CONTAINER_SUBNET="10.99.0.0/24": is of the network that we make`) {
+		t.Errorf("both set: %v, want a problem", err)
 	}
 }

@@ -32,7 +32,7 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 
 // isDefinite reports whether err leaves no doubt about what the engine did.
 func isDefinite(err error) bool {
-	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden} {
+	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden, ErrNetwork} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -155,6 +155,9 @@ func (h *host) start(ctx context.Context, id string) error {
 	err := h.engine.start(ctx, id)
 	if err != nil && !isDefinite(err) && h.ensureConnected(ctx) == nil {
 		err = h.engine.start(ctx, id)
+	}
+	if errors.Is(err, ErrNetwork) {
+		err = h.startOnNewNetwork(ctx, id)
 	}
 	switch {
 	case err == nil:

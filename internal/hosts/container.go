@@ -13,6 +13,8 @@ type Container struct {
 	Memory int64    // bytes
 	CPUs   float64  // 0: no limit
 	Pids   int64
+
+	Network Network
 }
 
 func (c Container) command(token string) []string {

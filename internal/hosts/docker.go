@@ -17,7 +17,7 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// An engine is the Docker engine of one host. This file and docker_container.go
+// An engine is the Docker engine of one host. This file and those named docker_
 // alone know the Docker client library, which is frozen upstream and has a
 // successor.
 type engine struct {

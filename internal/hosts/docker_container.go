@@ -39,6 +39,8 @@ func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles,
 	switch {
 	case cerrdefs.IsConflict(err):
 		return "", fmt.Errorf("%w: %s", ErrNameTaken, s.Name)
+	case isNetworkMissing(err):
+		return "", fmt.Errorf("%w: %w", ErrNetwork, err)
 	case cerrdefs.IsNotFound(err):
 		return "", fmt.Errorf("%w: %s", ErrImageMissing, c.Image)
 	}
@@ -48,6 +50,7 @@ func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles,
 // hostConfig says what a container may use and do: as little as WRP runs with.
 func hostConfig(c Container) *container.HostConfig {
 	return &container.HostConfig{
+		NetworkMode:    container.NetworkMode(c.Network.name()),
 		Binds:          []string{},
 		CapDrop:        []string{"ALL"},
 		CapAdd:         []string{},
@@ -83,6 +86,8 @@ func (e *engine) start(ctx context.Context, id string) error {
 	switch {
 	case err == nil:
 		return nil
+	case isNetworkMissing(err):
+		return fmt.Errorf("%w: %w", ErrNetwork, err)
 	case cerrdefs.IsNotFound(err):
 		return fmt.Errorf("%w: %w", ErrGone, err)
 	case isPortTaken(err):

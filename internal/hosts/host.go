@@ -42,6 +42,8 @@ type host struct {
 	pauses  *backoff.ExponentialBackOff
 	dir     string // the image's working directory; empty: no image
 	id      string // the engine's own
+
+	openNetwork sync.Once // says that containers reach each other
 }
 
 func newHost(h Host, cfg *Config, engines *engineOwners) (*host, error) {
@@ -122,7 +124,7 @@ func (h *host) untilNextCheck() time.Duration {
 	return checkInterval
 }
 
-// checkHealth asks the host who it is and whether it has the image.
+// checkHealth asks the host who it is and whether it has network and image.
 func (h *host) checkHealth(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
@@ -148,6 +150,9 @@ func (h *host) examine(ctx context.Context) (engineInfo, string, error) {
 	}
 	info, err := h.engine.info(ctx)
 	if err != nil {
+		return engineInfo{}, "", err
+	}
+	if err := h.ensureNetwork(ctx); err != nil {
 		return engineInfo{}, "", err
 	}
 	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)

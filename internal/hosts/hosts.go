@@ -34,6 +34,10 @@ var (
 	// ErrImageMissing means that the host does not have the WRP image.
 	ErrImageMissing = errors.New("image is missing")
 
+	// ErrNetwork means that the host does not have the network that containers
+	// are to be on, or that it is another one than it has to be.
+	ErrNetwork = errors.New("no usable network")
+
 	// ErrPortTaken means that something else listens on the port.
 	ErrPortTaken = errors.New("port is taken")
 

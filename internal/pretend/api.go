@@ -68,6 +68,9 @@ func newAPI(engine *engine, faults *faults, tasks *tasks) http.Handler {
 		{"POST /containers/{ref}/pause", OpPause, a.pause},
 		{"POST /containers/{ref}/unpause", OpUnpause, a.unpause},
 		{"DELETE /containers/{ref}", OpRemove, a.remove},
+		{"POST /networks/create", OpCreateNetwork, a.createNetwork},
+		{"GET /networks/{ref}", OpNetwork, a.inspectNetwork},
+		{"DELETE /networks/{ref}", OpRemoveNetwork, a.removeNetwork},
 	} {
 		mux.HandleFunc(route.pattern, a.do(route.op, route.run))
 	}

@@ -88,7 +88,7 @@ func kind(err error) string {
 	if err == nil {
 		return "ok"
 	}
-	for _, text := range []string{"port is already allocated", "address already in use", "is not paused"} {
+	for _, text := range []string{"port is already allocated", "address already in use", "is not paused", "networks have same bridge name"} {
 		if strings.Contains(err.Error(), text) {
 			return text
 		}
@@ -171,6 +171,7 @@ func (p *play) perform() []string {
 	p.note("remove again", p.client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true}))
 	p.look(id)
 
+	p.networks()
 	p.badFlag("kept", false, "inspect: exited running false paused false exit 2, 0 ports, 64-digit id")
 	p.badFlag("once", true, "inspect: not found")
 	return append(p.record, p.events(begin, id)...)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
+	apinetwork "github.com/docker/docker/api/types/network"
 )
 
 // A refusal is an error that the Docker API answers with.
@@ -41,6 +42,7 @@ type engine struct {
 	containers    map[string]*instance // by id
 	names         map[string]*instance // by name
 	ports         map[int]*instance    // who has published a port
+	bridges       []*bridge            // the networks of containers
 	created       int                  // containers so far
 	pullError     string               // what pulls end with; empty: the image
 	readyAfter    time.Duration        // how long a new container takes to answer
@@ -57,6 +59,7 @@ func newEngine(config Config, network *network, tasks *tasks) *engine {
 		containers: make(map[string]*instance),
 		names:      make(map[string]*instance),
 		ports:      make(map[int]*instance),
+		bridges:    []*bridge{newBridge("bridge", apinetwork.CreateOptions{Driver: "bridge", Options: map[string]string{optionOpen: "true"}})},
 	}
 }
 

@@ -28,6 +28,10 @@ const (
 	OpPause   = "pause"
 	OpUnpause = "unpause"
 	OpEvents  = "events"
+
+	OpNetwork       = "network"
+	OpCreateNetwork = "create network"
+	OpRemoveNetwork = "remove network"
 )
 
 // faults is what goes wrong with the Docker API. It is safe for concurrent use.

@@ -17,7 +17,7 @@ import (
 	"wrpdistributor/internal/pretend/standin"
 )
 
-// start runs a container and opens its ports.
+// start runs a container, on its network, and opens its ports.
 func (e *engine) start(ref string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -29,6 +29,9 @@ func (e *engine) start(ref string) error {
 		return refuse(http.StatusConflict, "cannot start a paused container, try unpause instead")
 	case c.running():
 		return refuse(http.StatusNotModified, "")
+	}
+	if err := e.checkNetwork(c.host.NetworkMode); err != nil {
+		return err
 	}
 	if err := e.openPorts(c); err != nil {
 		e.closePorts(c)

@@ -18,6 +18,7 @@ import (
 type ContainerInfo struct {
 	ID, Name string
 	Image    string
+	Network  string // as it was asked for; empty: the engine's own bridge
 	Cmd      []string
 	Labels   map[string]string
 	Created  time.Time
@@ -68,6 +69,7 @@ func (c *instance) info() ContainerInfo {
 		ID:       c.id,
 		Name:     c.name,
 		Image:    c.config.Image,
+		Network:  string(c.host.NetworkMode),
 		Cmd:      slices.Clone(c.config.Cmd),
 		Labels:   maps.Clone(c.config.Labels),
 		Created:  c.created,

@@ -16,7 +16,7 @@ if [ -n "${AUTHORIZED_KEYS:-}" ]; then
 	chown wrp: /home/wrp/.ssh/authorized_keys
 fi
 # Its own choice of addresses would look free, and be a network of the outer engine.
-dockerd --log-level=error --bip=10.213.0.1/24 & dockerd=$!
+dockerd --log-level=error --bip=10.213.0.1/24 --default-address-pool base=10.214.0.0/16,size=24 & dockerd=$!
 /usr/sbin/sshd -e -D & sshd=$!
 trap end TERM INT
 
