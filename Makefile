@@ -16,7 +16,7 @@ build: ## build the commands into bin/
 
 test: ## all tests with the race detector; installs missing Debian packages if root
 	@scripts/packages.sh
-	$(GO) tool gotestsum --format pkgname-and-test-fails -- -race ./...
+	$(GO) tool gotestsum --format pkgname-and-test-fails -- -race -timeout 30m ./...
 	@# a thousand times, which takes too long with the race detector
 	$(GO) test -run Leaks ./internal/session
 
