@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+
+	"wrpdistributor/internal/target"
 )
 
 var (
+	errProxy        = errors.New("address of another host")
 	errUnauthorized = errors.New("wrong or missing token")
 	errForbidden    = errors.New("path that shuts the container down")
 	errMethod       = errors.New("method not supported")
@@ -40,6 +43,8 @@ type answer struct {
 // answerTo maps errors to answers.
 func answerTo(err error) answer {
 	for _, a := range []answer{
+		{target.Err, http.StatusBadRequest, "The request does not name a page.", 0},
+		{errProxy, http.StatusBadRequest, "This is the way to a session, and no proxy. Tell your browser to connect to it directly.", 0},
 		{errUnauthorized, http.StatusUnauthorized, "This is the way to a session, and its token is wrong or missing. A plain browser enters at /s/TOKEN/ and has to take cookies.", 0},
 		{errForbidden, http.StatusForbidden, "A session is ended where it was started, not here.", 0},
 		{errMethod, http.StatusMethodNotAllowed, "This method is not supported here.", 0},

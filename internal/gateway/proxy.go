@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -84,9 +85,15 @@ func (x *exchange) blame(cause, err error) error {
 
 // rewrite makes the request that the container gets.
 func (g *Gateway) rewrite(p *httputil.ProxyRequest, r *route) {
-	p.Out.URL.Scheme = "http"
-	p.Out.URL.Host = fmt.Sprintf("session-%d.invalid", r.session.ID)
-	p.Out.URL.RawQuery = p.In.URL.RawQuery // odd ones are WRP's to judge
+	in := p.In.URL
+	p.Out.URL = &url.URL{ // nothing but what was looked at
+		Scheme:     "http",
+		Host:       fmt.Sprintf("session-%d.invalid", r.session.ID),
+		Path:       in.Path,
+		RawPath:    in.RawPath,
+		RawQuery:   in.RawQuery, // odd ones are WRP's to judge
+		ForceQuery: in.ForceQuery,
+	}
 	if p.Out.Host == "" {
 		p.Out.Host = g.Address
 	}

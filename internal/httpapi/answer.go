@@ -12,6 +12,7 @@ import (
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
+	"wrpdistributor/internal/target"
 )
 
 var (
@@ -47,6 +48,7 @@ func answerTo(err error, method string) answer {
 		err  error
 		code int
 	}{
+		{target.Err, http.StatusBadRequest},
 		{errNoSuchPage, http.StatusNotFound},
 		{errMethod, http.StatusMethodNotAllowed},
 		{errNoUserAgent, http.StatusBadRequest},

@@ -42,7 +42,9 @@ func newBench(t *testing.T, db *database.DB, opt servicetest.Options) *bench {
 		AuthToken: token,
 		Log:       log,
 	})
-	srv := httptest.NewServer(api)
+	srv := httptest.NewUnstartedServer(api)
+	srv.Config.DisableGeneralOptionsHandler = true // as that of the distributor
+	srv.Start()
 	t.Cleanup(srv.Close)
 	return &bench{k, api, srv.URL}
 }
