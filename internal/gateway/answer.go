@@ -96,9 +96,10 @@ func (g *Gateway) refuse(x *exchange) {
 	x.page(a.code, fmt.Sprintf("<h1>%s</h1><p>%s</p><p>Request %s</p>", http.StatusText(a.code), a.sentence, x.id))
 }
 
-// page answers with a short page of known length, which HTTP/1.0 clients need.
+// page answers with a short ASCII page of known length, which HTTP/1.0 clients need.
+// The browsers that come here take a type with a charset for an unknown one.
 func (x *exchange) page(code int, body string) {
-	x.Header().Set("Content-Type", "text/html;charset=UTF-8")
+	x.Header().Set("Content-Type", "text/html")
 	x.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	if x.body == nil && x.in.ContentLength != 0 {
 		x.guard.limitRest()
