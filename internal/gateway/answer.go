@@ -18,6 +18,7 @@ var (
 	errGone         = errors.New("session is gone")
 	errClosing      = errors.New("shutting down")
 	errUnavailable  = errors.New("token cannot be looked up")
+	errUnconfirmed  = errors.New("container cannot be confirmed to run")
 	errEnded        = errors.New("session stopped meanwhile")
 	errHostDown     = errors.New("host of the container is unreachable")
 	errNoAnswer     = errors.New("container did not answer")
@@ -51,6 +52,7 @@ func answerTo(err error) answer {
 		{errGone, http.StatusGone, "Your session has ended, ask for a new one.", 0},
 		{errClosing, http.StatusServiceUnavailable, "The service is shutting down, try again.", retrySoon},
 		{errUnavailable, http.StatusServiceUnavailable, "Your session cannot be looked up at the moment, try again.", retrySoon},
+		{errUnconfirmed, http.StatusServiceUnavailable, "Your session cannot be looked up at the moment, try again.", retrySoon},
 		{errEnded, http.StatusBadGateway, "Your session has just ended, ask for a new one.", 0},
 		{errHostDown, http.StatusBadGateway, "Your session cannot be reached at the moment, try again later.", retryLater},
 		{errStalled, http.StatusGatewayTimeout, "Your session does not answer, try again or ask for a new one.", retrySoon},

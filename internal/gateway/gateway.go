@@ -63,6 +63,7 @@ type Config struct {
 type Sessions interface {
 	TouchByID(ctx context.Context, id int64) (*session.Session, error)
 	Freeze(ctx context.Context, s *session.Session, unused time.Duration) (bool, error)
+	ConfirmRuns(ctx context.Context, s *session.Session) error
 	RepairUnresponsive(ctx context.Context, s *session.Session, gone func()) error
 }
 

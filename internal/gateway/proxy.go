@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httputil"
@@ -79,6 +80,8 @@ func (x *exchange) blame(cause, err error) error {
 		return x.writeErr
 	case cause != nil:
 		return cause
+	case errors.Is(err, errUnconfirmed):
+		return err // nothing more can be found out
 	}
 	return fmt.Errorf("%w: %w", errNoAnswer, err)
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"wrpdistributor/internal/hosts"
@@ -68,6 +69,32 @@ func (m *Manager) Freeze(ctx context.Context, s *Session, unused time.Duration) 
 		return false, m.pool.Unpause(ctx, m.ref(s))
 	}
 	return true, err
+}
+
+// ConfirmRuns returns nil if the container of a running session runs, [ErrNotFound]
+// if not. If the host does not say, the session's row decides; another error means
+// that neither could be asked.
+//
+// A port is no proof: once its container is gone, anybody may listen on it, and the
+// next session does.
+func (m *Manager) ConfirmRuns(ctx context.Context, s *Session) error {
+	inspecting, cancel := context.WithTimeout(ctx, m.limits.inspect)
+	defer cancel()
+	_, err := m.Inspect(inspecting, s)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, hosts.ErrGone):
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	now, rowErr := m.store.ByID(ctx, s.ID)
+	switch {
+	case rowErr != nil:
+		return errors.Join(rowErr, err)
+	case now.State != Running || now.ContainerID != s.ContainerID:
+		return ErrNotFound
+	}
+	return nil
 }
 
 // RepairUnresponsive looks at the container of a running session that does not
