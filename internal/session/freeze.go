@@ -32,13 +32,16 @@ func (m *Manager) TouchByID(ctx context.Context, id int64) (*Session, error) {
 	return s, nil
 }
 
-// unfreeze changes the row before the container, and [Manager.Freeze] looks at the
-// row again after it paused the container. So if both happen at once, whichever
-// acts on the container last knows of the other. A process that dies in between
-// leaves a paused container whose row says that it is not; a request that gets no
-// answer from it calls [Manager.RepairUnresponsive].
+// unfreeze changes the container before the row: a client waits for the one, and the
+// other has time until the database is back. [Manager.Freeze] looks at the row after
+// it paused the container, and unfreeze at the container after it changed the row. So
+// if both happen at once, whichever acts on the container last knows of the other.
 func (m *Manager) unfreeze(ctx context.Context, s *Session) error {
-	if _, err := m.store.Unfreeze(ctx, s.ID); err != nil {
+	if err := m.pool.Unpause(ctx, m.ref(s)); err != nil {
+		return err
+	}
+	changed, err := m.store.Unfreeze(ctx, s.ID)
+	if err != nil || !changed {
 		return err
 	}
 	return m.pool.Unpause(ctx, m.ref(s))
