@@ -80,6 +80,7 @@ func newGateway(cfg *config.Config, svc *service.Service, guard *auth.Guard, log
 		Pool:         svc.Pool,
 		Guard:        guard,
 		Address:      address,
+		TLSAddress:   cfg.Gateway.TLSAddress,
 		FreezeAfter:  cfg.Gateway.FreezeAfter,
 		DrainTimeout: cfg.StopTimeout,
 		Log:          log,

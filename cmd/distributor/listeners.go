@@ -117,5 +117,8 @@ func newServer(handler http.Handler, readTimeout time.Duration, log *slog.Logger
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+
+		// OPTIONS * is answered as all that names no page is.
+		DisableGeneralOptionsHandler: true,
 	}
 }

@@ -6,15 +6,19 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+
+	"wrpdistributor/internal/target"
 )
 
 var (
+	errProxy        = errors.New("address of another host")
 	errUnauthorized = errors.New("wrong or missing token")
 	errForbidden    = errors.New("path that shuts the container down")
 	errMethod       = errors.New("method not supported")
 	errGone         = errors.New("session is gone")
 	errClosing      = errors.New("shutting down")
 	errUnavailable  = errors.New("token cannot be looked up")
+	errUnconfirmed  = errors.New("container cannot be confirmed to run")
 	errEnded        = errors.New("session stopped meanwhile")
 	errHostDown     = errors.New("host of the container is unreachable")
 	errNoAnswer     = errors.New("container did not answer")
@@ -40,12 +44,15 @@ type answer struct {
 // answerTo maps errors to answers.
 func answerTo(err error) answer {
 	for _, a := range []answer{
+		{target.Err, http.StatusBadRequest, "The request does not name a page.", 0},
+		{errProxy, http.StatusBadRequest, "This is the way to a session, and no proxy. Tell your browser to connect to it directly.", 0},
 		{errUnauthorized, http.StatusUnauthorized, "This is the way to a session, and its token is wrong or missing. A plain browser enters at /s/TOKEN/ and has to take cookies.", 0},
 		{errForbidden, http.StatusForbidden, "A session is ended where it was started, not here.", 0},
 		{errMethod, http.StatusMethodNotAllowed, "This method is not supported here.", 0},
 		{errGone, http.StatusGone, "Your session has ended, ask for a new one.", 0},
 		{errClosing, http.StatusServiceUnavailable, "The service is shutting down, try again.", retrySoon},
 		{errUnavailable, http.StatusServiceUnavailable, "Your session cannot be looked up at the moment, try again.", retrySoon},
+		{errUnconfirmed, http.StatusServiceUnavailable, "Your session cannot be looked up at the moment, try again.", retrySoon},
 		{errEnded, http.StatusBadGateway, "Your session has just ended, ask for a new one.", 0},
 		{errHostDown, http.StatusBadGateway, "Your session cannot be reached at the moment, try again later.", retryLater},
 		{errStalled, http.StatusGatewayTimeout, "Your session does not answer, try again or ask for a new one.", retrySoon},
@@ -91,9 +98,10 @@ func (g *Gateway) refuse(x *exchange) {
 	x.page(a.code, fmt.Sprintf("<h1>%s</h1><p>%s</p><p>Request %s</p>", http.StatusText(a.code), a.sentence, x.id))
 }
 
-// page answers with a short page of known length, which HTTP/1.0 clients need.
+// page answers with a short ASCII page of known length, which HTTP/1.0 clients need.
+// The browsers that come here take a type with a charset for an unknown one.
 func (x *exchange) page(code int, body string) {
-	x.Header().Set("Content-Type", "text/html;charset=UTF-8")
+	x.Header().Set("Content-Type", "text/html")
 	x.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	if x.body == nil && x.in.ContentLength != 0 {
 		x.guard.limitRest()

@@ -143,6 +143,9 @@ type recorder []string
 // Started implements [session.Observer].
 func (r *recorder) Started(*session.Session) { *r = append(*r, "started") }
 
+// Died implements [session.Observer].
+func (r *recorder) Died(int64, string) { *r = append(*r, "died") }
+
 // Stopping implements [session.Observer].
 func (r *recorder) Stopping(context.Context, int64) { *r = append(*r, "stopping") }
 

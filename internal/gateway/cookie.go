@@ -11,25 +11,39 @@ import (
 const cookieName = "wrp_session"
 
 // enter lets a plain browser in, which cannot send headers: the token in the path
-// becomes a cookie.
+// becomes a cookie. One that is in another session is asked before.
 func (g *Gateway) enter(x *exchange, token string) error {
-	if x.in.Method != http.MethodGet && x.in.Method != http.MethodHead {
-		x.Header().Set("Allow", "GET, HEAD")
-		return errMethod
-	}
-	var err error
-	if x.route, err = g.find(x.in.Context(), token); err != nil {
+	to, err := g.find(x.in.Context(), token)
+	if err != nil {
 		return err
 	}
 	h := x.Header()
-	cookie := http.Cookie{Name: cookieName, Value: x.route.session.Token, Path: "/", HttpOnly: true, Secure: x.in.TLS != nil, SameSite: http.SameSiteLaxMode}
-	h.Set("Set-Cookie", cookie.String())
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
-	to := g.home(x.in)
-	h.Set("Location", to)
-	x.page(http.StatusFound, fmt.Sprintf(`<a href="%s">WRP</a>`, html.EscapeString(to)))
+	if !confirmed(x, token) {
+		switch from, err := g.inOtherSession(x, to); {
+		case err != nil:
+			return err
+		case from != "":
+			x.askToSwitch(from, token)
+			return nil
+		case x.in.Method != http.MethodGet && x.in.Method != http.MethodHead:
+			h.Set("Allow", "GET, HEAD")
+			return errMethod
+		}
+	}
+	x.route = to
+	g.admit(x, token)
 	return nil
+}
+
+// admit gives a browser the cookie, and sends it to /.
+func (g *Gateway) admit(x *exchange, token string) {
+	cookie := http.Cookie{Name: cookieName, Value: token, Path: "/", HttpOnly: true, Secure: x.in.TLS != nil, SameSite: http.SameSiteLaxMode}
+	x.Header().Set("Set-Cookie", cookie.String())
+	to := g.home(x.in)
+	x.Header().Set("Location", to)
+	x.page(http.StatusFound, fmt.Sprintf(`<a href="%s">WRP</a>`, html.EscapeString(to)))
 }
 
 // home returns the address of /, in full for HTTP/1.0, under the name that the

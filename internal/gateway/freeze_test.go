@@ -185,3 +185,51 @@ func TestFreezingHangsNoRequest(t *testing.T) {
 	stop()
 	aging.Wait()
 }
+
+// TestFrozenSessionIsUnfrozenWhileDatabaseIsAway: its row is corrected at the first
+// use after that.
+func TestFrozenSessionIsUnfrozenWhileDatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, databasetest.New(t), options{Config: gateway.Config{Interval: 200 * time.Millisecond, StallTimeout: 20 * time.Second}})
+	s := allocate(t, b.Kit, amiga)
+	wants(t, "a page", b.get(t, "/", s.Token), 200)
+	b.age(t)
+	if frozen, err := b.Sessions.Freeze(t.Context(), s, time.Minute); err != nil || !frozen {
+		t.Fatalf("Freeze = %t, %v", frozen, err)
+	}
+	_, err := b.DB.ExecContext(t.Context(), `ALTER TABLE sessions RENAME TO away`)
+	must(t, err)
+	for range 3 {
+		wants(t, "a page while the database is away", b.get(t, "/", s.Token), 200)
+	}
+	_, err = b.DB.ExecContext(t.Context(), `ALTER TABLE away RENAME TO sessions`)
+	must(t, err)
+	eventually(t, "the row says that it is not frozen", func() bool {
+		return b.get(t, "/", s.Token) == 200 && state(t, b.Kit, s.ID) == "running frozen=false"
+	})
+}
+
+// TestFrozenSessionIsLookedAtAtOnce: if the database cannot say whether it is frozen.
+func TestFrozenSessionIsLookedAtAtOnce(t *testing.T) {
+	simulate(t, gateway.Config{}, echo, func(t *testing.T, s *simulation) {
+		wants(t, "a page", s.get(t, "/", s.token).StatusCode, 200)
+		time.Sleep(time.Hour)
+		s.sessions.freeze(1)
+		s.sessions.setDown(true)
+		s.sessions.repair = func(context.Context, func()) error {
+			s.container.unpause()
+			return errDown
+		}
+		begin := time.Now()
+		wants(t, "a page while the database is away", s.get(t, "/", s.token).StatusCode, 200)
+		if took := time.Since(begin); took > 0 {
+			t.Errorf("it took %v", took)
+		}
+		s.sessions.setDown(false)
+		time.Sleep(time.Minute) // its use is written down meanwhile, which looks at nothing
+		wants(t, "a page later", s.get(t, "/", s.token).StatusCode, 200)
+		if s.sessions.frozen(1) {
+			t.Error("the row still says frozen")
+		}
+	})
+}

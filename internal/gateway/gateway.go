@@ -44,8 +44,11 @@ type Config struct {
 	Store    Store
 	Pool     *hosts.Pool
 	Guard    *auth.Guard
-	Address  string // host:port that clients find the gateway at; used only for those that do not say
 	Log      *slog.Logger
+
+	// What clients find the gateway at, host:port; empty: not known. Address stands
+	// in for the host that a client does not name.
+	Address, TLSAddress string
 
 	// FreezeAfter is how long a session is not used before its container is
 	// paused; 0: never. It is taken for two intervals if it is less.
@@ -60,6 +63,7 @@ type Config struct {
 type Sessions interface {
 	TouchByID(ctx context.Context, id int64) (*session.Session, error)
 	Freeze(ctx context.Context, s *session.Session, unused time.Duration) (bool, error)
+	ConfirmRuns(ctx context.Context, s *session.Session) error
 	RepairUnresponsive(ctx context.Context, s *session.Session, gone func()) error
 }
 
@@ -113,6 +117,7 @@ func (g *Gateway) steps() handler {
 	h = g.explained(h) // finds out why a container did not answer
 	h = g.routed(h)    // finds the session that it is for
 	h = g.admitted(h)  // refuses it if the process is about to end
+	h = g.targeted(h)  // refuses it if it is for no page of ours
 	h = g.answered(h)  // tells the client why it was refused
 	h = guarded(h)     // cuts it if nothing moves
 	return g.logged(h)

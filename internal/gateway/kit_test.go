@@ -40,6 +40,8 @@ type options struct {
 	gateway.Config
 	idle bool // nobody runs the gateway
 	tls  bool
+
+	listener func(net.Listener) net.Listener // nil: that of the test's WRP is as it is
 }
 
 func newBench(t *testing.T, db *database.DB, opt options) *bench {
@@ -57,6 +59,7 @@ func openBench(t *testing.T, k *servicetest.Kit, opt options) *bench {
 	b.gw = gateway.New(opt.Config)
 	k.Sessions.SetObserver(b.gw)
 	srv := httptest.NewUnstartedServer(b.gw)
+	srv.Config.DisableGeneralOptionsHandler = true // as that of the distributor
 	srv.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	if opt.tls {
 		srv.StartTLS()
@@ -208,10 +211,14 @@ func newUpstream(t *testing.T, opt options, wrp http.HandlerFunc) (*bench, *sess
 	s := allocate(t, k, amiga)
 	ln, err := net.Listen("tcp", net.JoinHostPort(k.Hosts[0].Addr(), "0"))
 	must(t, err)
+	port := ln.Addr().(*net.TCPAddr).Port
+	if opt.listener != nil {
+		ln = opt.listener(ln)
+	}
 	srv := &httptest.Server{Listener: ln, Config: &http.Server{Handler: wrp}}
 	srv.Start()
 	t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
-	_, err = k.DB.ExecContext(t.Context(), "UPDATE sessions SET port = ? WHERE id = ?", ln.Addr().(*net.TCPAddr).Port, s.ID)
+	_, err = k.DB.ExecContext(t.Context(), "UPDATE sessions SET port = ? WHERE id = ?", port, s.ID)
 	must(t, err)
 	return openBench(t, k, opt), s
 }

@@ -9,6 +9,15 @@ import (
 // Started implements [session.Observer].
 func (g *Gateway) Started(s *session.Session) { g.routes.add(s, g.newRoute) }
 
+// Died implements [session.Observer]. What the container's port answers from now on
+// is not its session's.
+func (g *Gateway) Died(id int64, containerID string) {
+	if r := g.routes.get(id); r != nil && r.session.ContainerID == containerID {
+		g.routes.remove(id)
+		r.close()
+	}
+}
+
 // Stopping implements [session.Observer]. Requests for the session that come from
 // now on are told that it is gone. Those under way may finish, for a while; but not
 // those of a container that [Gateway.check] found gone, which wait for nothing.

@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -78,15 +80,23 @@ func (x *exchange) blame(cause, err error) error {
 		return x.writeErr
 	case cause != nil:
 		return cause
+	case errors.Is(err, errUnconfirmed):
+		return err // nothing more can be found out
 	}
 	return fmt.Errorf("%w: %w", errNoAnswer, err)
 }
 
 // rewrite makes the request that the container gets.
 func (g *Gateway) rewrite(p *httputil.ProxyRequest, r *route) {
-	p.Out.URL.Scheme = "http"
-	p.Out.URL.Host = fmt.Sprintf("session-%d.invalid", r.session.ID)
-	p.Out.URL.RawQuery = p.In.URL.RawQuery // odd ones are WRP's to judge
+	in := p.In.URL
+	p.Out.URL = &url.URL{ // nothing but what was looked at
+		Scheme:     "http",
+		Host:       fmt.Sprintf("session-%d.invalid", r.session.ID),
+		Path:       in.Path,
+		RawPath:    in.RawPath,
+		RawQuery:   in.RawQuery, // odd ones are WRP's to judge
+		ForceQuery: in.ForceQuery,
+	}
 	if p.Out.Host == "" {
 		p.Out.Host = g.Address
 	}

@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	maxIdleConns = 64 // to one container; a new one costs an SSH channel and a connection behind it
-	idleTimeout  = 30 * time.Second
+	maxIdleConns = 64 // to one container; a new one costs an SSH channel, a connection behind it and a look
 	dialTimeout  = 15 * time.Second
 )
 
@@ -41,22 +40,20 @@ type route struct {
 	ended context.Context
 	cut   context.CancelCauseFunc
 
+	asking sync.Mutex // held while it is asked whether the container runs
+
 	mu    sync.Mutex
 	check *check // under way; nil: none
+	next  *check // whether the container runs, which has not begun; nil: none
 }
 
 func (g *Gateway) newRoute(s *session.Session) *route {
 	r := &route{session: s, key: keyOf(s.Token), activity: newActivity()}
 	r.ended, r.cut = context.WithCancelCause(context.Background())
 	r.transport = &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-			defer cancel()
-			return g.dial(ctx, s.Host, s.Port)
-		},
+		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return g.connect(ctx, r) },
 		DisableCompression:  true,
-		MaxIdleConnsPerHost: maxIdleConns,
-		IdleConnTimeout:     idleTimeout,
+		MaxIdleConnsPerHost: maxIdleConns, // for as long as the container lives: they end with it
 	}
 	return r
 }

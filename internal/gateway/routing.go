@@ -5,7 +5,22 @@ import (
 	"net/http"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/target"
 )
+
+// targeted refuses requests that a container might read otherwise than this, and
+// those that are for other hosts.
+func (g *Gateway) targeted(next handler) handler {
+	return func(x *exchange) error {
+		if err := target.Check(x.in); err != nil {
+			return err
+		}
+		if !target.IsFor(x.in, g.Address, g.TLSAddress) {
+			return errProxy
+		}
+		return next(x)
+	}
+}
 
 // admitted refuses requests once the process is about to end.
 func (g *Gateway) admitted(next handler) handler {

@@ -161,6 +161,7 @@ func (c *container) paused() int {
 type memory struct {
 	container *container
 	repair    func(ctx context.Context, gone func()) error // nil: the container is found running
+	confirm   error                                        // that it runs
 
 	mu    sync.Mutex
 	rows  map[int64]session.Session
@@ -318,6 +319,9 @@ func (m *memory) Freeze(_ context.Context, s *session.Session, unused time.Durat
 	m.freezeLocked(s.ID)
 	return true, nil
 }
+
+// ConfirmRuns implements [gateway.Sessions].
+func (m *memory) ConfirmRuns(context.Context, *session.Session) error { return m.confirm }
 
 // RepairUnresponsive implements [gateway.Sessions].
 func (m *memory) RepairUnresponsive(ctx context.Context, _ *session.Session, gone func()) error {

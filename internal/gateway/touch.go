@@ -28,7 +28,7 @@ type activity struct {
 	lastUse     time.Time
 	lastFlush   time.Time // of use to the database; zero: none yet
 	lastFailure time.Time // to flush; zero: none since lastFlush
-	frozen      bool      // the next use has to unfreeze it
+	frozen      bool      // perhaps: the next use has to look, and to unfreeze it
 }
 
 func newActivity() *activity { return &activity{lock: newLock()} }
@@ -44,10 +44,10 @@ func (a *activity) touch(now time.Time) {
 func (a *activity) due(interval time.Duration) time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.frozen {
-		return time.Time{}
-	}
 	due := a.lastFlush.Add(interval)
+	if a.frozen {
+		due = time.Time{}
+	}
 	if again := a.lastFailure.Add(interval / 3); again.After(due) {
 		due = again
 	}
@@ -70,20 +70,29 @@ func (a *activity) flushed(began time.Time, err error) {
 		a.lastFailure = time.Now()
 		return
 	}
-	a.lastFlush, a.lastFailure, a.frozen = began, time.Time{}, false
+	a.lastFlush, a.lastFailure = began, time.Time{}
+}
+
+// looked records how a look at the session went that began at a time.
+func (a *activity) looked(began time.Time, err error) {
+	a.flushed(began, err)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.frozen = err != nil
 }
 
 // freeze makes the next request flush its use at once, which unfreezes the session.
 func (a *activity) freeze() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.frozen = true
+	a.frozen, a.lastFailure = true, time.Time{}
 }
 
 // touch records that a request uses its session. Mostly it is enough to remember
 // that; after an interval without a flush the request waits for one. So it learns
 // whether its session still runs, and finds its container unfrozen. If the database
-// cannot be asked the request goes on.
+// cannot be asked the request goes on, and the container is looked at meanwhile: it
+// may be frozen.
 func (g *Gateway) touch(ctx context.Context, r *route) error {
 	a := r.activity
 	if time.Now().Before(a.due(g.Interval)) {
@@ -105,8 +114,9 @@ func (g *Gateway) touch(ctx context.Context, r *route) error {
 		r.transport.CloseIdleConnections()
 		return errGone
 	}
-	a.flushed(began, err)
+	a.looked(began, err)
 	if err != nil && ctx.Err() == nil {
+		g.check(r)
 		g.Log.WarnContext(ctx, "touch session failed; request goes on", "session", r.session.ID, "err", err)
 	}
 	return ctx.Err()

@@ -9,9 +9,12 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/go-chi/chi/v5"
+
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
+	"wrpdistributor/internal/target"
 )
 
 var (
@@ -47,6 +50,7 @@ func answerTo(err error, method string) answer {
 		err  error
 		code int
 	}{
+		{target.Err, http.StatusBadRequest},
 		{errNoSuchPage, http.StatusNotFound},
 		{errMethod, http.StatusMethodNotAllowed},
 		{errNoUserAgent, http.StatusBadRequest},
@@ -100,12 +104,21 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if a.code >= http.StatusInternalServerError {
 		level = s.Log.WarnContext
 	}
-	level(r.Context(), "request refused", "request", requestID(r), "method", r.Method, "path", r.URL.Path, "status", a.code, "err", err)
+	level(r.Context(), "request refused", "request", requestID(r), "method", r.Method, "route", route(r), "status", a.code, "err", err)
 	if a.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(a.retry))
 	}
 	page := fmt.Sprintf("<h1>%s</h1><p>%s</p><p>Request %s</p>", html.EscapeString(a.title), html.EscapeString(a.sentence), requestID(r))
 	write(w, a.code, "text/html;charset=UTF-8", page)
+}
+
+// route returns the pattern that a request's path fits; empty: none. The path itself
+// may be anything, a token too, and stays out of the log.
+func route(r *http.Request) string {
+	if c := chi.RouteContext(r.Context()); c != nil {
+		return c.RoutePattern()
+	}
+	return ""
 }
 
 func writeText(w http.ResponseWriter, code int, body string) {

@@ -21,30 +21,34 @@ import (
 	"wrpdistributor/internal/service/servicetest"
 )
 
-const token = "s3cret"
+const token, adminToken = "s3cret", "0perator"
 
 // A bench is the interface over a service on pretend hosts.
 type bench struct {
 	*servicetest.Kit
 	api *httpapi.Server
 	url string
+	log *logged
 }
 
 func newBench(t *testing.T, db *database.DB, opt servicetest.Options) *bench {
 	t.Helper()
 	k := servicetest.New(t, db, opt)
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	lines := &logged{t: t}
+	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	api := httpapi.New(httpapi.Config{
 		Sessions:  k.Sessions,
 		Pool:      k.Pool,
 		Ping:      k.DB.PingContext,
 		Guard:     auth.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, log),
-		AuthToken: token,
-		Log:       log,
+		AuthToken: token, AdminToken: adminToken,
+		Log: log,
 	})
-	srv := httptest.NewServer(api)
+	srv := httptest.NewUnstartedServer(api)
+	srv.Config.DisableGeneralOptionsHandler = true // as that of the distributor
+	srv.Start()
 	t.Cleanup(srv.Close)
-	return &bench{k, api, srv.URL}
+	return &bench{k, api, srv.URL, lines}
 }
 
 // A call is a request and what has to come back.
@@ -328,6 +332,27 @@ func TestGuessesAreLimitedRightTokensAreNot(t *testing.T) {
 	b.do(t, call{method: "GET", header: "Bearer:|X-Forwarded-For: 2001:db8::2", code: 429, headers: `Retry-After: [0-9]+\r\n`})
 	b.do(t, call{method: "GET", header: "Bearer:|X-Forwarded-For: 2001:db8:0:1::2", code: 401})
 	b.do(t, call{method: "GET", header: "X-Forwarded-For: 2001:db8::2", code: 200, answer: ".*"})
+}
+
+// TestGuessesOfOperatorsTokenAreLimited: and logged. Until then they are told what
+// clients are; the right token is told more, however many were wrong.
+func TestGuessesOfOperatorsTokenAreLimited(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{})
+	const wrong = "X-Admin-Token: guess|X-Forwarded-For: 2001:db8::1"
+	const alias, name = `.*"host":"[0-9a-f]{8}".*`, `.*"host":"host0".*`
+	for range 60 {
+		b.do(t, call{method: "GET", path: "/?format=json", header: wrong, code: 200, answer: alias})
+	}
+	b.do(t, call{method: "GET", path: "/?format=json", header: wrong, code: 429, headers: `Retry-After: [0-9]+\r\n`})
+	b.do(t, call{method: "GET", header: "Bearer:|X-Forwarded-For: 2001:db8::1", code: 429})
+	b.do(t, call{method: "GET", path: "/?format=json", header: "X-Forwarded-For: 2001:db8::1", code: 200, answer: alias})
+	b.do(t, call{method: "GET", path: "/?format=json", header: "X-Admin-Token: " + adminToken + "|X-Forwarded-For: 2001:db8::1", code: 200, answer: name})
+	if got := b.log.count("operator authentication failed"); got != 61 {
+		t.Errorf("%d log lines, want 61", got)
+	}
+	if b.log.count("guess") > 0 {
+		t.Error("the log has a token")
+	}
 }
 
 func status(t *testing.T, url string) int {

@@ -18,6 +18,7 @@ import (
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/inflight"
 	"wrpdistributor/internal/session"
+	"wrpdistributor/internal/target"
 )
 
 // Config holds what the interface needs. All fields are required, but for
@@ -70,6 +71,10 @@ func (s *Server) Drain(ctx context.Context) { _ = s.work.Drain(ctx) }
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = withRequestID(w, r)
+	if err := target.Check(r); err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	if !s.work.Begin() {
 		w.Header().Set("Connection", "close")
 		s.fail(w, r, errClosing)

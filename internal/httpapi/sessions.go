@@ -113,7 +113,7 @@ func wantsTLS(w http.ResponseWriter, r *http.Request) (bool, error) {
 	}
 	form, err := url.ParseQuery(strings.TrimSpace(string(body)))
 	if err != nil {
-		return false, fmt.Errorf("%w: %w", errBody, err)
+		return false, errBody // err has a piece of the body
 	}
 	values := form["ssl"]
 	if len(values) == 0 {
@@ -127,8 +127,8 @@ func tlsFromJSON(body []byte) (bool, error) {
 		return false, nil
 	}
 	var given struct{ SSL any }
-	if err := json.Unmarshal(body, &given); err != nil {
-		return false, fmt.Errorf("%w: %w", errBody, err)
+	if json.Unmarshal(body, &given) != nil {
+		return false, errBody // its error may have a piece of the body
 	}
 	switch v := given.SSL.(type) {
 	case nil:

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
 )
@@ -30,7 +29,13 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		write(w, http.StatusOK, "text/html;charset=UTF-8", fragment(counts, len(s.Pool.Hosts()), perHost))
 		return nil
 	}
-	states, err := s.hostStates(r)
+	operator, limited := s.operator(w, r)
+	if limited {
+		w.Header().Set("Content-Length", "0")
+		w.WriteHeader(http.StatusTooManyRequests)
+		return nil
+	}
+	states, err := s.hostStates(r, operator)
 	if err != nil {
 		return err
 	}
@@ -63,12 +68,11 @@ type hostState struct {
 
 // hostStates says of every host whether it takes sessions, and why not. Names,
 // and errors that may hold them, are for operators only.
-func (s *Server) hostStates(r *http.Request) ([]hostState, error) {
+func (s *Server) hostStates(r *http.Request, operator bool) ([]hostState, error) {
 	states, err := s.Sessions.HostStates(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	operator := auth.Equal(r.Header.Get("X-Admin-Token"), s.AdminToken)
 	list := make([]hostState, len(states))
 	for i, st := range states {
 		h := hostState{Host: alias(st.Host.Name), Used: st.Used, Warm: st.Warm, Max: st.Host.Max, TLS: st.Host.TLS != nil, Takes: st.Why == "", Why: briefly(st)}

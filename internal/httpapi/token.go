@@ -23,6 +23,25 @@ func (s *Server) requireToken(next http.Handler) http.Handler {
 	})
 }
 
+// operator reports whether an operator asks. Who sends a wrong token is told what
+// clients are, but has failed; limited means that its address did so too often.
+func (s *Server) operator(w http.ResponseWriter, r *http.Request) (operator, limited bool) {
+	token := r.Header.Get("X-Admin-Token")
+	switch {
+	case token == "", s.AdminToken == "": // there is nothing to guess
+		return false, false
+	case auth.Equal(token, s.AdminToken):
+		return true, false
+	}
+	code := s.Guard.Failed(w, r)
+	limited = code == http.StatusTooManyRequests
+	if !limited {
+		code = http.StatusOK
+	}
+	s.Log.InfoContext(r.Context(), "operator authentication failed", "request", requestID(r), "method", r.Method, "peer", r.RemoteAddr, "status", code)
+	return false, limited
+}
+
 // client returns who asks, by address and User-Agent.
 func (s *Server) client(r *http.Request) (session.Client, error) {
 	addr, err := s.Guard.Client(r)

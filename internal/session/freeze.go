@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"wrpdistributor/internal/hosts"
@@ -31,13 +32,16 @@ func (m *Manager) TouchByID(ctx context.Context, id int64) (*Session, error) {
 	return s, nil
 }
 
-// unfreeze changes the row before the container, and [Manager.Freeze] looks at the
-// row again after it paused the container. So if both happen at once, whichever
-// acts on the container last knows of the other. A process that dies in between
-// leaves a paused container whose row says that it is not; a request that gets no
-// answer from it calls [Manager.RepairUnresponsive].
+// unfreeze changes the container before the row: a client waits for the one, and the
+// other has time until the database is back. [Manager.Freeze] looks at the row after
+// it paused the container, and unfreeze at the container after it changed the row. So
+// if both happen at once, whichever acts on the container last knows of the other.
 func (m *Manager) unfreeze(ctx context.Context, s *Session) error {
-	if _, err := m.store.Unfreeze(ctx, s.ID); err != nil {
+	if err := m.pool.Unpause(ctx, m.ref(s)); err != nil {
+		return err
+	}
+	changed, err := m.store.Unfreeze(ctx, s.ID)
+	if err != nil || !changed {
 		return err
 	}
 	return m.pool.Unpause(ctx, m.ref(s))
@@ -68,6 +72,32 @@ func (m *Manager) Freeze(ctx context.Context, s *Session, unused time.Duration) 
 		return false, m.pool.Unpause(ctx, m.ref(s))
 	}
 	return true, err
+}
+
+// ConfirmRuns returns nil if the container of a running session runs, [ErrNotFound]
+// if not. If the host does not say, the session's row decides; another error means
+// that neither could be asked.
+//
+// A port is no proof: once its container is gone, anybody may listen on it, and the
+// next session does.
+func (m *Manager) ConfirmRuns(ctx context.Context, s *Session) error {
+	inspecting, cancel := context.WithTimeout(ctx, m.limits.inspect)
+	defer cancel()
+	_, err := m.Inspect(inspecting, s)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, hosts.ErrGone):
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	now, rowErr := m.store.ByID(ctx, s.ID)
+	switch {
+	case rowErr != nil:
+		return errors.Join(rowErr, err)
+	case now.State != Running || now.ContainerID != s.ContainerID:
+		return ErrNotFound
+	}
+	return nil
 }
 
 // RepairUnresponsive looks at the container of a running session that does not

@@ -127,3 +127,18 @@ func TestPauseThatTheRowDoesNotKnowIsRepaired(t *testing.T) {
 		})
 	}
 }
+
+// TestFrozenContainerIsUnfrozenWithoutDatabase: what the row says has time.
+func TestFrozenContainerIsUnfrozenWithoutDatabase(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		k := newKit(t, db, servicetest.Options{Gateway: true})
+		s := mustAllocate(t, k, amiga, true)
+		unused(t, k, 60)
+		_, err := k.Sessions.Freeze(t.Context(), s, time.Minute)
+		must(t, err)
+		must(t, k.DB.Close())
+		if err := k.Sessions.RepairUnresponsive(t.Context(), s, func() {}); err == nil || paused(t, k) {
+			t.Errorf("RepairUnresponsive = %v, paused %t; want the database's error and not paused", err, paused(t, k))
+		}
+	})
+}

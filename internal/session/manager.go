@@ -64,7 +64,8 @@ type Manager struct {
 	abort  context.CancelFunc
 }
 
-// An Observer is told which gateway sessions start and stop. Its methods are called
+// An Observer is told which gateway sessions start and stop, and of containers that
+// died. Its methods are called
 // by several goroutines at once.
 type Observer interface {
 	// Started is told of a session that begins to run.
@@ -73,6 +74,10 @@ type Observer interface {
 	// Stopping is told of a session whose container is about to be removed, and
 	// returns when no request for it is under way, or when that takes too long.
 	Stopping(ctx context.Context, id int64)
+
+	// Died is told of a container that does not run any more, whatever the database
+	// says of its session, or whether it can be asked.
+	Died(id int64, containerID string)
 }
 
 // NewManager returns a manager. Close it to end what it has under way.

@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"wrpdistributor/internal/session"
+)
+
+// connect connects to the container of a route. It is asked for after the connection
+// stands: a container that runs by then is what the connection leads to, since none
+// is started twice. Before that it could end in between, and its port be another's.
+// The connection needs no further look, for it ends with its container.
+func (g *Gateway) connect(ctx context.Context, r *route) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	nc, err := g.dial(ctx, r.session.Host, r.session.Port)
+	if err != nil {
+		return nil, err
+	}
+	if err = g.confirm(ctx, r); err == nil {
+		return nc, nil
+	}
+	nc.Close()
+	if !errors.Is(err, session.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %w", errUnconfirmed, err)
+	}
+	g.check(r) // frees the slot
+	g.Died(r.session.ID, r.session.ContainerID)
+	return nil, err
+}
+
+// confirm asks whether the container of a route runs. All who want to know before the
+// question is put share one, and there is one at a time.
+func (g *Gateway) confirm(ctx context.Context, r *route) error {
+	next, err := g.nextConfirmation(r)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-next.done:
+		return next.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// nextConfirmation returns the one that is about to begin.
+func (g *Gateway) nextConfirmation(r *route) (*check, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next == nil {
+		if !g.tasks.Begin() {
+			return nil, errClosing
+		}
+		r.next = &check{done: make(chan struct{})}
+		go g.runConfirmation(r, r.next)
+	}
+	return r.next, nil
+}
+
+func (g *Gateway) runConfirmation(r *route, next *check) {
+	defer g.tasks.End()
+	defer close(next.done)
+	r.asking.Lock()
+	defer r.asking.Unlock()
+	r.mu.Lock()
+	r.next = nil
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(g.alive, dialTimeout)
+	defer cancel()
+	next.err = g.Sessions.ConfirmRuns(ctx, r.session)
+}
