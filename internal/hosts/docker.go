@@ -36,6 +36,7 @@ func newEngine(dial func(context.Context) (net.Conn, error)) (*engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("docker client: %w", err)
 	}
+	transport.Proxy = nil // WithHost had it ask the environment
 	return &engine{api: api}, nil
 }
 
