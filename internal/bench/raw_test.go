@@ -138,7 +138,6 @@ func (h *rawHost) create(ctx context.Context, token string) (string, error) {
 		},
 		&container.HostConfig{
 			PortBindings:   nat.PortMap{inside: {{HostPort: strconv.Itoa(h.port)}}},
-			Binds:          []string{},
 			CapDrop:        []string{"ALL"},
 			CapAdd:         []string{},
 			SecurityOpt:    []string{"no-new-privileges"},

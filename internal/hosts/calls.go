@@ -32,7 +32,7 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 
 // isDefinite reports whether err leaves no doubt about what the engine did.
 func isDefinite(err error) bool {
-	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden} {
+	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden, ErrCertificate} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -60,6 +60,9 @@ func (h *host) create(ctx context.Context, s Spec) (string, error) {
 		return h.existing(ctx, s)
 	case errors.Is(err, ErrImageMissing):
 		h.forgetImage()
+		return "", err
+	case errors.Is(err, ErrCertificate):
+		h.setTLS(err)
 		return "", err
 	}
 	h.markDown(ctx, err)
@@ -161,6 +164,9 @@ func (h *host) start(ctx context.Context, id string) error {
 		h.resetPauses()
 		return nil
 	case errors.Is(err, ErrPortTaken), errors.Is(err, ErrGone):
+		return err
+	case errors.Is(err, ErrCertificate):
+		h.setTLS(err)
 		return err
 	case !isDefinite(err):
 		err = fmt.Errorf("%w: %w", ErrUncertain, err)

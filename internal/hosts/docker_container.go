@@ -12,6 +12,7 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/go-connections/nat"
 
 	"wrpdistributor/internal/clock"
@@ -41,6 +42,8 @@ func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles,
 		return "", fmt.Errorf("%w: %s", ErrNameTaken, s.Name)
 	case cerrdefs.IsNotFound(err):
 		return "", fmt.Errorf("%w: %s", ErrImageMissing, c.Image)
+	case isMountError(err):
+		return "", fmt.Errorf("%w: %w", ErrCertificate, err)
 	}
 	return resp.ID, err
 }
@@ -48,7 +51,6 @@ func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles,
 // hostConfig says what a container may use and do: as little as WRP runs with.
 func hostConfig(c Container) *container.HostConfig {
 	return &container.HostConfig{
-		Binds:          []string{},
 		CapDrop:        []string{"ALL"},
 		CapAdd:         []string{},
 		SecurityOpt:    []string{"no-new-privileges"},
@@ -64,9 +66,45 @@ func hostConfig(c Container) *container.HostConfig {
 // that.
 func mountCertificate(host *container.HostConfig, tls *TLSFiles, workDir string) {
 	host.CapAdd = append(host.CapAdd, "DAC_READ_SEARCH")
-	host.Binds = append(host.Binds,
-		tls.Cert+":"+path.Join(workDir, "cert.crt")+":ro",
-		tls.Key+":"+path.Join(workDir, "private.key")+":ro")
+	host.Mounts = tls.mounts(workDir)
+}
+
+// mounts are bind mounts. Binds would do the same, but that the engine makes
+// folders, which are root's, in place of files that are missing.
+func (f *TLSFiles) mounts(workDir string) []mount.Mount {
+	return []mount.Mount{
+		{Type: mount.TypeBind, Source: f.Cert, Target: path.Join(workDir, "cert.crt"), ReadOnly: true},
+		{Type: mount.TypeBind, Source: f.Key, Target: path.Join(workDir, "private.key"), ReadOnly: true},
+	}
+}
+
+// noImage is an image that cannot exist.
+const noImage = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+// checkCertificate returns [ErrCertificate] if the files are missing on the host.
+// It asks for a container that cannot be made: engines look at the mounts before
+// they look for the image. An answer that is neither about the one nor the other
+// proves nothing.
+func (e *engine) checkCertificate(ctx context.Context, tls *TLSFiles) error {
+	_, err := e.api.ContainerCreate(ctx, &container.Config{Image: noImage}, &container.HostConfig{Mounts: tls.mounts("/")}, nil, nil, "")
+	if isMountError(err) {
+		return fmt.Errorf("%w: %w", ErrCertificate, err)
+	}
+	if isEngineError(err) {
+		return nil
+	}
+	return err
+}
+
+// isMountError reports whether err is about the files that a container is given,
+// which are certificates. It reads the text: the engine has no other word for it.
+func isMountError(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	return strings.Contains(text, "bind source path does not exist") ||
+		strings.Contains(text, "mount") && (strings.Contains(text, "/cert.crt") || strings.Contains(text, "/private.key"))
 }
 
 // publish says where the container's port is on the host.
@@ -87,6 +125,8 @@ func (e *engine) start(ctx context.Context, id string) error {
 		return fmt.Errorf("%w: %w", ErrGone, err)
 	case isPortTaken(err):
 		return fmt.Errorf("%w: %w", ErrPortTaken, err)
+	case isMountError(err):
+		return fmt.Errorf("%w: %w", ErrCertificate, err)
 	}
 	return err
 }

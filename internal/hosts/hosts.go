@@ -41,8 +41,10 @@ var (
 	// is already there.
 	ErrNameTaken = errors.New("container name is taken")
 
-	// ErrCertificate means that a TLS container did not answer over TLS.
-	ErrCertificate = errors.New("no answer over TLS, check the certificate files on the host")
+	// ErrCertificate means that a host serves no TLS: its certificate files are
+	// missing, or a TLS container did not answer over TLS. Plain ones are not
+	// concerned.
+	ErrCertificate = errors.New("no TLS, check the certificate files on the host")
 
 	// ErrUncertain means that a request to start a container got no answer: the
 	// engine may still carry it out.

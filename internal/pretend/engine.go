@@ -100,6 +100,12 @@ func (e *engine) create(name string, req container.CreateRequest) (*instance, er
 	if req.Config == nil {
 		return nil, refuse(http.StatusBadRequest, "config cannot be empty in order to create a container")
 	}
+	if req.HostConfig != nil {
+		// Before the image, as engines do.
+		if err := checkMounts(req.HostConfig); err != nil {
+			return nil, err
+		}
+	}
 	if !e.hasImage(req.Config.Image) {
 		return nil, refuse(http.StatusNotFound, "No such image: %s", req.Config.Image)
 	}
