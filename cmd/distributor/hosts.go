@@ -129,7 +129,7 @@ func listHosts(cmd *cobra.Command, svc *service.Service, _ []string) error {
 		return err
 	}
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "HOST\tSESSIONS\tWARM\tTLS\tDRAINED\tTAKES SESSIONS")
+	fmt.Fprintln(w, "HOST\tSESSIONS\tSTOPPING\tWARM\tTLS\tDRAINED\tTAKES SESSIONS")
 	for _, s := range states {
 		drained, takes := "no", "yes"
 		if s.Drained != nil {
@@ -138,7 +138,7 @@ func listHosts(cmd *cobra.Command, svc *service.Service, _ []string) error {
 		if s.Why != "" {
 			takes = "no, " + s.Why
 		}
-		fmt.Fprintf(w, "%s\t%d/%d\t%d\t%s\t%s\t%s\n", s.Host.Name, s.Used, s.Host.Max, s.Warm, servesTLS(s), drained, takes)
+		fmt.Fprintf(w, "%s\t%d/%d\t%d\t%d\t%s\t%s\t%s\n", s.Host.Name, s.Used, s.Host.Max, s.Stopping, s.Warm, servesTLS(s), drained, takes)
 	}
 	return w.Flush()
 }

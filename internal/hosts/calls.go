@@ -32,7 +32,7 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 
 // isDefinite reports whether err leaves no doubt about what the engine did.
 func isDefinite(err error) bool {
-	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden, ErrCertificate} {
+	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden, ErrCertificate, ErrUnfinished} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -220,14 +220,30 @@ func (h *host) remove(ctx context.Context, r Ref, gently bool) error {
 		}
 		id = f.ID
 	}
-	return h.call(ctx, func(ctx context.Context) error {
-		if gently {
-			if err := h.engine.stop(ctx, id, h.cfg.StopTimeout); err != nil && !isEngineError(err) {
-				return err
-			}
+	return h.call(ctx, func(ctx context.Context) error { return h.orUnfinished(ctx, h.stopAndRemove(ctx, id, gently)) })
+}
+
+func (h *host) stopAndRemove(ctx context.Context, id string, gently bool) error {
+	if gently {
+		if err := h.engine.stop(ctx, id, h.cfg.StopTimeout); err != nil && !isEngineError(err) {
+			return err
 		}
-		return h.engine.remove(ctx, id)
-	})
+	}
+	return h.engine.remove(ctx, id)
+}
+
+// orUnfinished returns what err says of the host: if the time was up and the
+// engine answers other requests, [ErrUnfinished], else err.
+func (h *host) orUnfinished(ctx context.Context, err error) error {
+	if err == nil || isDefinite(err) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.ConnectTimeout)
+	defer cancel()
+	if h.engine.ping(ctx) != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnfinished, err)
 }
 
 // list returns all containers of ours, and the engine's time.

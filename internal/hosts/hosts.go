@@ -50,6 +50,10 @@ var (
 	// engine may still carry it out.
 	ErrUncertain = errors.New("outcome unknown")
 
+	// ErrUnfinished means that a host's engine answers, but does not finish with one
+	// container. It says nothing against the host.
+	ErrUnfinished = errors.New("the engine does not finish with the container (try docker rm -f there; if that hangs too, restart its Docker)")
+
 	// ErrForbidden means that the host's SSH key does not allow connections to
 	// containers that are published on the host's own loopback.
 	ErrForbidden = errors.New(`the SSH key forbids the way to containers (its line in authorized_keys needs permitopen="127.0.0.1:*")`)
