@@ -20,6 +20,9 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 		return err
 	}
 	err := request(ctx)
+	if isVersionError(err) && h.engine.ping(ctx) == nil {
+		err = request(ctx)
+	}
 	if err != nil && !isDefinite(err) && ctx.Err() == nil {
 		err = request(ctx) // over a new connection, if the old one broke unnoticed
 	}

@@ -36,7 +36,7 @@ func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles,
 	if s.TLS {
 		mountCertificate(host, tls, workDir)
 	}
-	resp, err := e.api.ContainerCreate(ctx, config, host, nil, nil, s.Name)
+	resp, err := e.client().ContainerCreate(ctx, config, host, nil, nil, s.Name)
 	switch {
 	case cerrdefs.IsConflict(err):
 		return "", fmt.Errorf("%w: %s", ErrNameTaken, s.Name)
@@ -86,7 +86,7 @@ const noImage = "sha256:00000000000000000000000000000000000000000000000000000000
 // they look for the image. An answer that is neither about the one nor the other
 // proves nothing.
 func (e *engine) checkCertificate(ctx context.Context, tls *TLSFiles) error {
-	_, err := e.api.ContainerCreate(ctx, &container.Config{Image: noImage}, &container.HostConfig{Mounts: tls.mounts("/")}, nil, nil, "")
+	_, err := e.client().ContainerCreate(ctx, &container.Config{Image: noImage}, &container.HostConfig{Mounts: tls.mounts("/")}, nil, nil, "")
 	if isMountError(err) {
 		return fmt.Errorf("%w: %w", ErrCertificate, err)
 	}
@@ -117,7 +117,7 @@ func (s Spec) publish() nat.PortBinding {
 }
 
 func (e *engine) start(ctx context.Context, id string) error {
-	err := e.api.ContainerStart(ctx, id, container.StartOptions{})
+	err := e.client().ContainerStart(ctx, id, container.StartOptions{})
 	switch {
 	case err == nil:
 		return nil
@@ -140,7 +140,7 @@ func isPortTaken(err error) bool {
 
 // inspect returns what runs under an id or a name.
 func (e *engine) inspect(ctx context.Context, ref string) (Found, error) {
-	i, err := e.api.ContainerInspect(ctx, ref)
+	i, err := e.client().ContainerInspect(ctx, ref)
 	if cerrdefs.IsNotFound(err) {
 		return Found{}, fmt.Errorf("%w: %s", ErrGone, ref)
 	}
@@ -158,7 +158,7 @@ func (e *engine) inspect(ctx context.Context, ref string) (Found, error) {
 
 // list returns all containers that carry a label, running or not.
 func (e *engine) list(ctx context.Context, label string) ([]Found, error) {
-	all, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
+	all, err := e.client().ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
 	if err != nil {
 		return nil, err
 	}
@@ -179,12 +179,12 @@ func (e *engine) list(ctx context.Context, label string) ([]Found, error) {
 // pause takes the processor from the container, and leaves it its memory.
 // Pausing twice is fine.
 func (e *engine) pause(ctx context.Context, ref string) error {
-	return e.setPaused(ctx, ref, true, e.api.ContainerPause)
+	return e.setPaused(ctx, ref, true, e.client().ContainerPause)
 }
 
 // unpause lets the container go on. Unpausing twice is fine.
 func (e *engine) unpause(ctx context.Context, ref string) error {
-	return e.setPaused(ctx, ref, false, e.api.ContainerUnpause)
+	return e.setPaused(ctx, ref, false, e.client().ContainerUnpause)
 }
 
 // setPaused pauses or unpauses by do. An engine that refuses because it is done
@@ -217,7 +217,7 @@ func (e *engine) setPaused(ctx context.Context, ref string, want bool, do func(c
 // stop stops the container, and kills it after the grace.
 func (e *engine) stop(ctx context.Context, ref string, grace time.Duration) error {
 	seconds := int((grace + time.Second - 1) / time.Second)
-	err := e.api.ContainerStop(ctx, ref, container.StopOptions{Timeout: &seconds})
+	err := e.client().ContainerStop(ctx, ref, container.StopOptions{Timeout: &seconds})
 	if cerrdefs.IsNotFound(err) {
 		return nil
 	}
@@ -226,7 +226,7 @@ func (e *engine) stop(ctx context.Context, ref string, grace time.Duration) erro
 
 // remove kills and removes the container; its name is free when it returns.
 func (e *engine) remove(ctx context.Context, ref string) error {
-	err := e.api.ContainerRemove(ctx, ref, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	err := e.client().ContainerRemove(ctx, ref, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if cerrdefs.IsNotFound(err) {
 		return nil
 	}

@@ -147,6 +147,9 @@ func (h *host) examine(ctx context.Context) (engineInfo, string, error) {
 		}
 		return engineInfo{}, "", err
 	}
+	if err := h.engine.ping(ctx); err != nil {
+		return engineInfo{}, "", err
+	}
 	info, err := h.engine.info(ctx)
 	if err != nil {
 		return engineInfo{}, "", err

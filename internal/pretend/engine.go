@@ -45,6 +45,8 @@ type engine struct {
 	pullError     string               // what pulls end with; empty: the image
 	readyAfter    time.Duration        // how long a new container takes to answer
 	ignoreSignals bool                 // containers do not end at SIGTERM
+	oldestAPI     string               // the versions of the API that it speaks
+	newestAPI     string
 }
 
 func newEngine(config Config, network *network, tasks *tasks) *engine {
@@ -57,6 +59,8 @@ func newEngine(config Config, network *network, tasks *tasks) *engine {
 		containers: make(map[string]*instance),
 		names:      make(map[string]*instance),
 		ports:      make(map[int]*instance),
+		oldestAPI:  minAPIVersion,
+		newestAPI:  config.APIVersion,
 	}
 }
 
@@ -68,6 +72,13 @@ func (e *engine) close() {
 	for _, c := range e.containers {
 		e.closePorts(c)
 	}
+}
+
+// apiVersions returns the oldest and the newest version of the API that it speaks.
+func (e *engine) apiVersions() (oldest, newest string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.oldestAPI, e.newestAPI
 }
 
 func (e *engine) setImage(name string, present bool) {
