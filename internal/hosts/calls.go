@@ -104,17 +104,38 @@ func (h *host) confirmResponsive(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
+	dropIfSilent := h.listen()
 	err := h.engine.ping(ctx)
 	if err != nil && ctx.Err() == nil {
 		err = h.engine.ping(ctx) // over a new connection, if the old one broke unnoticed
 	}
-	if err != nil && h.client != nil {
-		h.client.drop()
+	if err != nil {
+		dropIfSilent()
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	return nil
+}
+
+// listen asks the host's sshd for a sign of life. The function that it returns drops
+// the connection if nothing has come since: an engine that hangs is no reason, for
+// the connection carries the gateway's traffic too.
+func (h *host) listen() (dropIfSilent func()) {
+	if h.client == nil {
+		return func() {}
+	}
+	conn, _ := h.client.established()
+	if conn == nil {
+		return func() {}
+	}
+	before := conn.raw.received.Load()
+	go func() { _ = conn.ask() }() // ends with the connection, at the latest
+	return func() {
+		if conn.raw.received.Load() == before {
+			conn.Close()
+		}
+	}
 }
 
 // imageDir returns the image's working directory, as the last check found it.
