@@ -256,20 +256,6 @@ func (h *host) stopAndRemove(ctx context.Context, id string, gently bool) error 
 	return h.engine.remove(ctx, id)
 }
 
-// orUnfinished returns what err says of the host: if the time was up and the
-// engine answers other requests, [ErrUnfinished], else err.
-func (h *host) orUnfinished(ctx context.Context, err error) error {
-	if err == nil || isDefinite(err) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.ConnectTimeout)
-	defer cancel()
-	if h.engine.ping(ctx) != nil {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrUnfinished, err)
-}
-
 // list returns all containers of ours, and the engine's time.
 func (h *host) list(ctx context.Context) (list []Found, now time.Time, err error) {
 	// The clock is read first: what is created meanwhile looks too young.
