@@ -23,7 +23,8 @@ func healthcheckCommand() *cobra.Command {
 			if _, _, err := net.SplitHostPort(address); err != nil {
 				return cli.Usage(fmt.Errorf("--address %q: want host:port", address))
 			}
-			client := &http.Client{Timeout: 3 * time.Second}
+			// A transport of its own: the default one asks the environment for a proxy.
+			client := &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{}}
 			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, "http://"+address+"/healthz", http.NoBody)
 			if err != nil {
 				return err

@@ -144,19 +144,27 @@ func listHosts(cmd *cobra.Command, svc *service.Service, _ []string) error {
 		return err
 	}
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "HOST\tSESSIONS\tWARM\tTLS\tDRAINED\tTAKES SESSIONS")
+	fmt.Fprintln(w, "HOST\tSESSIONS\tSTOPPING\tWARM\tTLS\tDRAINED\tTAKES SESSIONS")
 	for _, s := range states {
-		tls, drained, takes := "no", "no", "yes"
-		if s.Host.TLS != nil {
-			tls = "yes"
-		}
+		drained, takes := "no", "yes"
 		if s.Drained != nil {
 			drained = s.Drained.Since.Format(time.DateTime)
 		}
 		if s.Why != "" {
 			takes = "no, " + s.Why
 		}
-		fmt.Fprintf(w, "%s\t%d/%d\t%d\t%s\t%s\t%s\n", s.Host.Name, s.Used, s.Host.Max, s.Warm, tls, drained, takes)
+		fmt.Fprintf(w, "%s\t%d/%d\t%d\t%d\t%s\t%s\t%s\n", s.Host.Name, s.Used, s.Host.Max, s.Stopping, s.Warm, servesTLS(s), drained, takes)
 	}
 	return w.Flush()
+}
+
+// servesTLS says whether a host serves TLS.
+func servesTLS(s session.HostState) string {
+	switch {
+	case s.Host.TLS == nil:
+		return "no"
+	case s.NoTLS != "":
+		return s.NoTLS
+	}
+	return "yes"
 }

@@ -139,7 +139,6 @@ func (h *rawHost) create(ctx context.Context, token string) (string, error) {
 		&container.HostConfig{
 			NetworkMode:    "wrp",
 			PortBindings:   nat.PortMap{inside: {{HostPort: strconv.Itoa(h.port)}}},
-			Binds:          []string{},
 			CapDrop:        []string{"ALL"},
 			CapAdd:         []string{},
 			SecurityOpt:    []string{"no-new-privileges"},

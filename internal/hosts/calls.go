@@ -20,6 +20,9 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 		return err
 	}
 	err := request(ctx)
+	if isVersionError(err) && h.engine.ping(ctx) == nil {
+		err = request(ctx)
+	}
 	if err != nil && !isDefinite(err) && ctx.Err() == nil {
 		err = request(ctx) // over a new connection, if the old one broke unnoticed
 	}
@@ -32,7 +35,7 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 
 // isDefinite reports whether err leaves no doubt about what the engine did.
 func isDefinite(err error) bool {
-	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden, ErrNetwork} {
+	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden, ErrCertificate, ErrUnfinished, ErrNetwork} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -60,6 +63,9 @@ func (h *host) create(ctx context.Context, s Spec) (string, error) {
 		return h.existing(ctx, s)
 	case errors.Is(err, ErrImageMissing):
 		h.forgetImage()
+		return "", err
+	case errors.Is(err, ErrCertificate):
+		h.setTLS(err)
 		return "", err
 	}
 	h.markDown(ctx, err)
@@ -98,17 +104,38 @@ func (h *host) confirmResponsive(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
+	dropIfSilent := h.listen()
 	err := h.engine.ping(ctx)
 	if err != nil && ctx.Err() == nil {
 		err = h.engine.ping(ctx) // over a new connection, if the old one broke unnoticed
 	}
-	if err != nil && h.client != nil {
-		h.client.drop()
+	if err != nil {
+		dropIfSilent()
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	return nil
+}
+
+// listen asks the host's sshd for a sign of life. The function that it returns drops
+// the connection if nothing has come since: an engine that hangs is no reason, for
+// the connection carries the gateway's traffic too.
+func (h *host) listen() (dropIfSilent func()) {
+	if h.client == nil {
+		return func() {}
+	}
+	conn, _ := h.client.established()
+	if conn == nil {
+		return func() {}
+	}
+	before := conn.raw.received.Load()
+	go func() { _ = conn.ask() }() // ends with the connection, at the latest
+	return func() {
+		if conn.raw.received.Load() == before {
+			conn.Close()
+		}
+	}
 }
 
 // imageDir returns the image's working directory, as the last check found it.
@@ -165,6 +192,9 @@ func (h *host) start(ctx context.Context, id string) error {
 		return nil
 	case errors.Is(err, ErrPortTaken), errors.Is(err, ErrGone):
 		return err
+	case errors.Is(err, ErrCertificate):
+		h.setTLS(err)
+		return err
 	case !isDefinite(err):
 		err = fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
@@ -217,14 +247,16 @@ func (h *host) remove(ctx context.Context, r Ref, gently bool) error {
 		}
 		id = f.ID
 	}
-	return h.call(ctx, func(ctx context.Context) error {
-		if gently {
-			if err := h.engine.stop(ctx, id, h.cfg.StopTimeout); err != nil && !isEngineError(err) {
-				return err
-			}
+	return h.call(ctx, func(ctx context.Context) error { return h.orUnfinished(ctx, h.stopAndRemove(ctx, id, gently)) })
+}
+
+func (h *host) stopAndRemove(ctx context.Context, id string, gently bool) error {
+	if gently {
+		if err := h.engine.stop(ctx, id, h.cfg.StopTimeout); err != nil && !isEngineError(err) {
+			return err
 		}
-		return h.engine.remove(ctx, id)
-	})
+	}
+	return h.engine.remove(ctx, id)
 }
 
 // list returns all containers of ours, and the engine's time.

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -21,25 +23,47 @@ import (
 // alone know the Docker client library, which is frozen upstream and has a
 // successor.
 type engine struct {
-	api *client.Client
+	transport *http.Transport
+
+	mu      sync.Mutex
+	api     *client.Client
+	version string // the newest that the engine speaks, when api was made; empty: not known
 }
 
 // newEngine returns the engine behind dial.
 func newEngine(dial func(context.Context) (net.Conn, error)) (*engine, error) {
-	transport := &http.Transport{IdleConnTimeout: time.Minute, MaxIdleConnsPerHost: maxStdio}
+	e := &engine{transport: &http.Transport{
+		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		IdleConnTimeout:     time.Minute,
+		MaxIdleConnsPerHost: maxStdio,
+	}}
+	var err error
+	e.api, err = e.newClient()
+	return e, err
+}
+
+// newClient returns a client that has not agreed on a version with the engine yet.
+// A client never goes up again from the version that it once agreed on.
+func (e *engine) newClient() (*client.Client, error) {
 	api, err := client.NewClientWithOpts(
-		client.WithHTTPClient(&http.Client{Transport: transport}),
 		client.WithHost("http://docker.invalid"),
-		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }),
+		// After the host, which would have the transport ask the environment for a proxy.
+		client.WithHTTPClient(&http.Client{Transport: e.transport, CheckRedirect: client.CheckRedirect}),
 		client.WithAPIVersionNegotiation(),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("docker client: %w", err)
 	}
-	return &engine{api: api}, nil
+	return api, nil
 }
 
-func (e *engine) close() error { return e.api.Close() }
+func (e *engine) client() *client.Client {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.api
+}
+
+func (e *engine) close() error { return e.client().Close() }
 
 // isEngineError reports whether err is an error that the engine answered with, as
 // opposed to no answer.
@@ -63,7 +87,7 @@ type engineInfo struct {
 }
 
 func (e *engine) info(ctx context.Context) (engineInfo, error) {
-	i, err := e.api.Info(ctx)
+	i, err := e.client().Info(ctx)
 	if err != nil {
 		return engineInfo{}, err
 	}
@@ -74,15 +98,36 @@ func (e *engine) info(ctx context.Context) (engineInfo, error) {
 	return engineInfo{ID: i.ID, Version: i.ServerVersion, Now: now}, nil
 }
 
-// ping does nothing but ask for an answer.
+// ping does nothing but ask for an answer. If the engine speaks other versions than
+// before, it was upgraded in place, and another one is agreed on.
 func (e *engine) ping(ctx context.Context) error {
-	_, err := e.api.Ping(ctx)
-	return err
+	pong, err := e.client().Ping(ctx)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if pong.APIVersion == e.version {
+		return nil
+	}
+	api, err := e.newClient()
+	if err != nil {
+		return err
+	}
+	api.NegotiateAPIVersionPing(pong)
+	e.api, e.version = api, pong.APIVersion
+	return nil
+}
+
+// isVersionError reports whether err is an engine's no to the version that was
+// agreed on.
+func isVersionError(err error) bool {
+	return cerrdefs.IsInvalidArgument(err) && strings.Contains(err.Error(), "client version")
 }
 
 // imageDir returns the image's working directory.
 func (e *engine) imageDir(ctx context.Context, name string) (string, error) {
-	img, err := e.api.ImageInspect(ctx, name)
+	img, err := e.client().ImageInspect(ctx, name)
 	switch {
 	case cerrdefs.IsNotFound(err):
 		return "", fmt.Errorf("%w: %s", ErrImageMissing, name)
@@ -96,7 +141,7 @@ func (e *engine) imageDir(ctx context.Context, name string) (string, error) {
 
 // pull fetches the image, calling progress with bytes done and in total.
 func (e *engine) pull(ctx context.Context, name string, progress func(done, total int64)) error {
-	body, err := e.api.ImagePull(ctx, name, image.PullOptions{})
+	body, err := e.client().ImagePull(ctx, name, image.PullOptions{})
 	if err != nil {
 		return err
 	}
@@ -140,7 +185,7 @@ func (e *engine) events(ctx context.Context, since time.Time, label string) (<-c
 	for _, a := range []Action{Created, Started, Died, Destroyed} {
 		filter.Add("event", string(a))
 	}
-	messages, failed := e.api.Events(ctx, events.ListOptions{Since: engineTime(since), Filters: filter})
+	messages, failed := e.client().Events(ctx, events.ListOptions{Since: engineTime(since), Filters: filter})
 	out, broken := make(chan Event), make(chan error, 1)
 	go func() {
 		for {

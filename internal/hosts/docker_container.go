@@ -12,6 +12,7 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/go-connections/nat"
 
 	"wrpdistributor/internal/clock"
@@ -35,7 +36,7 @@ func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles,
 	if s.TLS {
 		mountCertificate(host, tls, workDir)
 	}
-	resp, err := e.api.ContainerCreate(ctx, config, host, nil, nil, s.Name)
+	resp, err := e.client().ContainerCreate(ctx, config, host, nil, nil, s.Name)
 	switch {
 	case cerrdefs.IsConflict(err):
 		return "", fmt.Errorf("%w: %s", ErrNameTaken, s.Name)
@@ -43,6 +44,8 @@ func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles,
 		return "", fmt.Errorf("%w: %w", ErrNetwork, err)
 	case cerrdefs.IsNotFound(err):
 		return "", fmt.Errorf("%w: %s", ErrImageMissing, c.Image)
+	case isMountError(err):
+		return "", fmt.Errorf("%w: %w", ErrCertificate, err)
 	}
 	return resp.ID, err
 }
@@ -51,7 +54,6 @@ func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles,
 func hostConfig(c Container) *container.HostConfig {
 	return &container.HostConfig{
 		NetworkMode:    container.NetworkMode(c.Network.name()),
-		Binds:          []string{},
 		CapDrop:        []string{"ALL"},
 		CapAdd:         []string{},
 		SecurityOpt:    []string{"no-new-privileges"},
@@ -67,9 +69,45 @@ func hostConfig(c Container) *container.HostConfig {
 // that.
 func mountCertificate(host *container.HostConfig, tls *TLSFiles, workDir string) {
 	host.CapAdd = append(host.CapAdd, "DAC_READ_SEARCH")
-	host.Binds = append(host.Binds,
-		tls.Cert+":"+path.Join(workDir, "cert.crt")+":ro",
-		tls.Key+":"+path.Join(workDir, "private.key")+":ro")
+	host.Mounts = tls.mounts(workDir)
+}
+
+// mounts are bind mounts. Binds would do the same, but that the engine makes
+// folders, which are root's, in place of files that are missing.
+func (f *TLSFiles) mounts(workDir string) []mount.Mount {
+	return []mount.Mount{
+		{Type: mount.TypeBind, Source: f.Cert, Target: path.Join(workDir, "cert.crt"), ReadOnly: true},
+		{Type: mount.TypeBind, Source: f.Key, Target: path.Join(workDir, "private.key"), ReadOnly: true},
+	}
+}
+
+// noImage is an image that cannot exist.
+const noImage = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+// checkCertificate returns [ErrCertificate] if the files are missing on the host.
+// It asks for a container that cannot be made: engines look at the mounts before
+// they look for the image. An answer that is neither about the one nor the other
+// proves nothing.
+func (e *engine) checkCertificate(ctx context.Context, tls *TLSFiles) error {
+	_, err := e.client().ContainerCreate(ctx, &container.Config{Image: noImage}, &container.HostConfig{Mounts: tls.mounts("/")}, nil, nil, "")
+	if isMountError(err) {
+		return fmt.Errorf("%w: %w", ErrCertificate, err)
+	}
+	if isEngineError(err) {
+		return nil
+	}
+	return err
+}
+
+// isMountError reports whether err is about the files that a container is given,
+// which are certificates. It reads the text: the engine has no other word for it.
+func isMountError(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	return strings.Contains(text, "bind source path does not exist") ||
+		strings.Contains(text, "mount") && (strings.Contains(text, "/cert.crt") || strings.Contains(text, "/private.key"))
 }
 
 // publish says where the container's port is on the host.
@@ -82,7 +120,7 @@ func (s Spec) publish() nat.PortBinding {
 }
 
 func (e *engine) start(ctx context.Context, id string) error {
-	err := e.api.ContainerStart(ctx, id, container.StartOptions{})
+	err := e.client().ContainerStart(ctx, id, container.StartOptions{})
 	switch {
 	case err == nil:
 		return nil
@@ -92,6 +130,8 @@ func (e *engine) start(ctx context.Context, id string) error {
 		return fmt.Errorf("%w: %w", ErrGone, err)
 	case isPortTaken(err):
 		return fmt.Errorf("%w: %w", ErrPortTaken, err)
+	case isMountError(err):
+		return fmt.Errorf("%w: %w", ErrCertificate, err)
 	}
 	return err
 }
@@ -105,7 +145,7 @@ func isPortTaken(err error) bool {
 
 // inspect returns what runs under an id or a name.
 func (e *engine) inspect(ctx context.Context, ref string) (Found, error) {
-	i, err := e.api.ContainerInspect(ctx, ref)
+	i, err := e.client().ContainerInspect(ctx, ref)
 	if cerrdefs.IsNotFound(err) {
 		return Found{}, fmt.Errorf("%w: %s", ErrGone, ref)
 	}
@@ -123,7 +163,7 @@ func (e *engine) inspect(ctx context.Context, ref string) (Found, error) {
 
 // list returns all containers that carry a label, running or not.
 func (e *engine) list(ctx context.Context, label string) ([]Found, error) {
-	all, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
+	all, err := e.client().ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
 	if err != nil {
 		return nil, err
 	}
@@ -144,12 +184,12 @@ func (e *engine) list(ctx context.Context, label string) ([]Found, error) {
 // pause suspends all processes of the container, which keeps its memory. Pausing
 // twice is fine.
 func (e *engine) pause(ctx context.Context, ref string) error {
-	return e.setPaused(ctx, ref, true, e.api.ContainerPause)
+	return e.setPaused(ctx, ref, true, e.client().ContainerPause)
 }
 
 // unpause lets the container go on. Unpausing twice is fine.
 func (e *engine) unpause(ctx context.Context, ref string) error {
-	return e.setPaused(ctx, ref, false, e.api.ContainerUnpause)
+	return e.setPaused(ctx, ref, false, e.client().ContainerUnpause)
 }
 
 // setPaused pauses or unpauses by do. An engine that refuses because it is done
@@ -182,7 +222,7 @@ func (e *engine) setPaused(ctx context.Context, ref string, want bool, do func(c
 // stop stops the container, and kills it after the grace.
 func (e *engine) stop(ctx context.Context, ref string, grace time.Duration) error {
 	seconds := int((grace + time.Second - 1) / time.Second)
-	err := e.api.ContainerStop(ctx, ref, container.StopOptions{Timeout: &seconds})
+	err := e.client().ContainerStop(ctx, ref, container.StopOptions{Timeout: &seconds})
 	if cerrdefs.IsNotFound(err) {
 		return nil
 	}
@@ -191,7 +231,7 @@ func (e *engine) stop(ctx context.Context, ref string, grace time.Duration) erro
 
 // remove kills and removes the container; its name is free when it returns.
 func (e *engine) remove(ctx context.Context, ref string) error {
-	err := e.api.ContainerRemove(ctx, ref, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	err := e.client().ContainerRemove(ctx, ref, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if cerrdefs.IsNotFound(err) {
 		return nil
 	}

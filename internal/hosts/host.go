@@ -41,6 +41,7 @@ type host struct {
 	retryAt time.Time // when a host that is down may be tried again
 	pauses  *backoff.ExponentialBackOff
 	dir     string // the image's working directory; empty: no image
+	noFiles bool   // of the certificate
 	id      string // the engine's own
 
 	openNetwork sync.Once // says that containers reach each other
@@ -148,6 +149,9 @@ func (h *host) examine(ctx context.Context) (engineInfo, string, error) {
 		}
 		return engineInfo{}, "", err
 	}
+	if err := h.engine.ping(ctx); err != nil {
+		return engineInfo{}, "", err
+	}
 	info, err := h.engine.info(ctx)
 	if err != nil {
 		return engineInfo{}, "", err
@@ -159,7 +163,23 @@ func (h *host) examine(ctx context.Context) (engineInfo, string, error) {
 	if errors.Is(err, ErrImageMissing) {
 		err = nil
 	}
+	if err == nil {
+		err = h.examineTLS(ctx)
+	}
 	return info, dir, err
+}
+
+// examineTLS finds out whether the host has its certificate files.
+func (h *host) examineTLS(ctx context.Context) error {
+	if h.TLS == nil {
+		return nil
+	}
+	err := h.engine.checkCertificate(ctx, h.TLS)
+	if err != nil && !errors.Is(err, ErrCertificate) {
+		return err
+	}
+	h.setTLS(err)
+	return nil
 }
 
 // ensureConnected makes sure that there is a connection. After it, an error of a

@@ -45,12 +45,18 @@ var (
 	// and that it is not the one that was meant.
 	ErrNameTaken = errors.New("container name is taken")
 
-	// ErrCertificate means that a TLS container did not answer over TLS.
-	ErrCertificate = errors.New("no answer over TLS, check the certificate files on the host")
+	// ErrCertificate means that a host serves no TLS: its certificate files are
+	// missing, or a TLS container did not answer over TLS. Plain ones are not
+	// concerned.
+	ErrCertificate = errors.New("no TLS, check the certificate files on the host")
 
 	// ErrUncertain means that a request to start a container got no answer: the
 	// engine may still carry it out.
 	ErrUncertain = errors.New("outcome unknown")
+
+	// ErrUnfinished means that a host's engine answers, but does not finish with one
+	// container. It says nothing against the host.
+	ErrUnfinished = errors.New("the engine does not finish with the container (try docker rm -f there; if that hangs too, restart its Docker)")
 
 	// ErrForbidden means that the host's SSH key does not allow connections to
 	// containers that are published on the host's own loopback.

@@ -24,7 +24,7 @@ func newPool(t *testing.T, list []*pretend.Host, change func(*hosts.Config)) (*h
 	log := &logRecorder{t: t, out: t.Output()}
 	pc := hosts.Config{
 		Hosts: cfg.Hosts, DatabaseID: databaseID, Container: cfg.Container, KnownHosts: cfg.KnownHosts,
-		ConnectTimeout: 500 * time.Millisecond, ReadyTimeout: 300 * time.Millisecond, StopTimeout: time.Second,
+		ConnectTimeout: 2 * time.Second, ReadyTimeout: 300 * time.Millisecond, StopTimeout: time.Second,
 		Log: slog.New(slog.NewJSONHandler(log, nil)),
 	}
 	if change != nil {

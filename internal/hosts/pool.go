@@ -211,7 +211,8 @@ func (p *Pool) Unpause(ctx context.Context, r Ref) error {
 }
 
 // Remove stops the container and removes it: SIGTERM, SIGKILL after the stop
-// timeout. It returns nil only when the host confirmed that it is not there.
+// timeout. It returns nil only when the host confirmed that it is not there, and
+// [ErrUnfinished] if the host works, but does not get this one done.
 func (p *Pool) Remove(ctx context.Context, r Ref) error {
 	return p.onContainer("remove", r, func(h *host) error { return h.remove(ctx, r, true) })
 }

@@ -138,7 +138,7 @@ func TestReadyHandsOverSlowContainers(t *testing.T) {
 		{"plain, slow", func(h *pretend.Host, _ hosts.Spec) { h.SetReadyAfter(time.Minute) }, nil, nil},
 		{"dies", func(h *pretend.Host, s hosts.Spec) { h.KillContainer(s.Name) }, nil, hosts.ErrGone},
 		{"tls", func(*pretend.Host, hosts.Spec) {}, &hosts.TLSFiles{Cert: cert, Key: key}, nil},
-		{"tls without files", func(*pretend.Host, hosts.Spec) {}, &hosts.TLSFiles{Cert: "/nowhere.crt", Key: "/nowhere.key"}, hosts.ErrCertificate},
+		{"tls with other files", func(*pretend.Host, hosts.Spec) {}, &hosts.TLSFiles{Cert: "/dev/null", Key: "/dev/null"}, hosts.ErrCertificate},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			list := servicetest.StartHosts(t, 1, pretend.Config{})

@@ -39,20 +39,28 @@ type connection struct {
 // opens a channel then waits for ever.
 type netConn struct {
 	net.Conn
-	ended atomic.Bool
+	ended    atomic.Bool
+	received atomic.Int64 // bytes, which prove that the other side lives
 }
 
 // Read implements [net.Conn].
 func (c *netConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
+	c.received.Add(int64(n))
 	if err != nil {
 		c.ended.Store(true)
 	}
 	return n, err
 }
 
+// ask asks the other side for a sign of life. The reply's content does not matter,
+// sshd refuses the request politely.
+func (c *connection) ask() error {
+	_, _, err := c.SendRequest("keepalive@openssh.com", true, nil)
+	return err
+}
+
 // keepAlive closes the connection when the other side does not answer in time.
-// The reply's content does not matter, sshd refuses the request politely.
 func (c *connection) keepAlive() {
 	tick := time.NewTicker(keepAliveInterval)
 	defer tick.Stop()
@@ -64,7 +72,7 @@ func (c *connection) keepAlive() {
 		}
 		// SendRequest cannot be cancelled; closing the connection ends it.
 		late := time.AfterFunc(keepAliveTimeout, func() { c.Close() })
-		_, _, err := c.SendRequest("keepalive@openssh.com", true, nil)
+		err := c.ask()
 		late.Stop()
 		if err != nil {
 			c.Close()
@@ -85,24 +93,37 @@ func (c *connection) disableNagle() {
 }
 
 // chooseTransport finds out how this connection reaches the Docker engine: over
-// a channel to its socket, or else over the command made for it.
+// a channel to its socket, or else over the command made for it. A way that leads to
+// an engine which does not answer is a way: the connection is needed for more.
 func (c *connection) chooseTransport(ctx context.Context) error {
 	socketErr := c.ping(ctx)
-	if socketErr == nil {
+	if socketErr == nil || errors.Is(socketErr, errSilent) {
 		return nil
 	}
 	c.stdio = make(chan struct{}, maxStdio)
 	stdioErr := c.ping(ctx)
-	if stdioErr == nil {
+	if stdioErr == nil || errors.Is(stdioErr, errSilent) {
 		return nil
 	}
 	return fmt.Errorf("no way to the Docker engine (needs user in group docker, and a key that allows %s or %q): over the socket: %w; over the command: %w",
 		dockerSocket, dialStdio, socketErr, stdioErr)
 }
 
+// errSilent means that a connection to the engine was made, and nothing came.
+var errSilent = errors.New("the Docker engine does not answer")
+
+// ping asks the engine for a sign of life, with half of the time that is left.
 func (c *connection) ping(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	var dialled atomic.Bool
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return c.dialDocker(ctx)
+		nc, err := c.dialDocker(ctx)
+		dialled.Store(err == nil)
+		return nc, err
 	}}
 	defer transport.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker.invalid/_ping", http.NoBody)
@@ -110,6 +131,9 @@ func (c *connection) ping(ctx context.Context) error {
 		return err
 	}
 	resp, err := transport.RoundTrip(req)
+	if errors.Is(err, context.DeadlineExceeded) && dialled.Load() {
+		return errSilent
+	}
 	if err != nil {
 		return err
 	}

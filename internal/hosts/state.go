@@ -31,12 +31,19 @@ type Status struct {
 	State  State
 	Reason string    // why it takes no container, in words
 	Since  time.Time // it is down, or else works
+	NoTLS  string    // why it takes no TLS containers though it takes others, in words
 }
 
 func (h *host) status() Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := Status{Host: h.Host, State: h.state, Reason: h.reason, Since: h.since}
+	switch {
+	case h.TLS == nil:
+		s.NoTLS = "no certificate"
+	case h.noFiles:
+		s.NoTLS = "certificate files missing"
+	}
 	if h.lacksImage() {
 		s.State, s.Reason = NoImage, "image missing"
 		if p := h.puller.progress(); p != "" {
@@ -59,6 +66,21 @@ func (h *host) forgetImage() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.dir = ""
+}
+
+// setTLS notes whether the certificate files are there: not, if err is
+// [ErrCertificate].
+func (h *host) setTLS(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	missing := errors.Is(err, ErrCertificate)
+	switch {
+	case missing && !h.noFiles:
+		h.log.Warn("certificate files missing", "err", err)
+	case !missing && h.noFiles:
+		h.log.Info("certificate files found")
+	}
+	h.noFiles = missing
 }
 
 // markUp notes what a host that works says of itself. An empty dir means that it

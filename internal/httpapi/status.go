@@ -75,7 +75,7 @@ func (s *Server) hostStates(r *http.Request, operator bool) ([]hostState, error)
 	}
 	list := make([]hostState, len(states))
 	for i, st := range states {
-		h := hostState{Host: alias(st.Host.Name), Used: st.Used, Warm: st.Warm, Max: st.Host.Max, TLS: st.Host.TLS != nil, Takes: st.Why == "", Why: briefly(st)}
+		h := hostState{Host: alias(st.Host.Name), Used: st.Used, Warm: st.Warm, Max: st.Host.Max, TLS: st.NoTLS == "", Takes: st.Why == "", Why: briefly(st)}
 		if operator {
 			h.Host, h.Detail = st.Host.Name, st.Why
 		}

@@ -79,13 +79,14 @@ func newAPI(engine *engine, faults *faults, tasks *tasks) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, refuse(http.StatusNotFound, "page not found"))
 	})
-	return versioned(engine.config.APIVersion, mux)
+	return versioned(engine, mux)
 }
 
-// versioned takes the version off the path, and refuses those that an engine whose
-// newest one is newest does not support.
-func versioned(newest string, next http.Handler) http.Handler {
+// versioned takes the version off the path, and refuses those that the engine does
+// not support.
+func versioned(engine *engine, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		oldest, newest := engine.apiVersions()
 		w.Header().Set("Api-Version", newest)
 		w.Header().Set("Ostype", "linux")
 		w.Header().Set("Docker-Experimental", "false")
@@ -96,9 +97,9 @@ func versioned(newest string, next http.Handler) http.Handler {
 		case versions.GreaterThan(asked, newest):
 			writeError(w, refuse(http.StatusBadRequest, "client version %s is too new. Maximum supported API version is %s", asked, newest))
 			return
-		case versions.LessThan(asked, minAPIVersion):
+		case versions.LessThan(asked, oldest):
 			writeError(w, refuse(http.StatusBadRequest, "client version %s is too old. Minimum supported API version is %s, "+
-				"please upgrade your client to a newer version", asked, minAPIVersion))
+				"please upgrade your client to a newer version", asked, oldest))
 			return
 		default:
 			r.URL.Path, r.URL.RawPath = rest, ""

@@ -16,6 +16,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/client"
 	"github.com/docker/go-connections/nat"
 	"github.com/google/go-cmp/cmp"
@@ -88,7 +89,7 @@ func kind(err error) string {
 	if err == nil {
 		return "ok"
 	}
-	for _, text := range []string{"port is already allocated", "address already in use", "is not paused", "networks have same bridge name"} {
+	for _, text := range []string{"port is already allocated", "address already in use", "is not paused", "networks have same bridge name", "bind source path does not exist"} {
 		if strings.Contains(err.Error(), text) {
 			return text
 		}
@@ -102,6 +103,14 @@ func kind(err error) string {
 		return "invalid"
 	}
 	return err.Error()
+}
+
+// createWithoutFile asks for a container that is given a file which is missing.
+func (p *play) createWithoutFile(image string) {
+	p.t.Helper()
+	host := &container.HostConfig{Mounts: []mount.Mount{{Type: mount.TypeBind, Source: "/no/such/file", Target: "/x"}}}
+	_, err := p.client.ContainerCreate(p.t.Context(), &container.Config{Image: image}, host, nil, nil, p.name("without-file"))
+	p.note("create without file of "+image, err)
 }
 
 // create makes a container of this play, whose port leads to 8080.
@@ -151,6 +160,8 @@ func (p *play) perform() []string {
 	defer p.clear()
 	begin := stampNow()
 	p.create("none", "no-such-image:at-all", 0, false)
+	p.createWithoutFile("no-such-image:at-all")
+	p.createWithoutFile(hoststest.Image)
 	port, taken := p.freePort(), p.freePort()
 	id := p.create("one", hoststest.Image, port, false, "-token", "T", "-log", "/dev/null")
 	p.create("one", hoststest.Image, 0, false)

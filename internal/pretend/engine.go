@@ -47,6 +47,8 @@ type engine struct {
 	pullError     string               // what pulls end with; empty: the image
 	readyAfter    time.Duration        // how long a new container takes to answer
 	ignoreSignals bool                 // containers do not end at SIGTERM
+	oldestAPI     string               // the versions of the API that it speaks
+	newestAPI     string
 }
 
 func newEngine(config Config, network *network, tasks *tasks) *engine {
@@ -60,6 +62,8 @@ func newEngine(config Config, network *network, tasks *tasks) *engine {
 		names:      make(map[string]*instance),
 		ports:      make(map[int]*instance),
 		bridges:    []*bridge{newBridge("bridge", apinetwork.CreateOptions{Driver: "bridge", Options: map[string]string{optionOpen: "true"}})},
+		oldestAPI:  minAPIVersion,
+		newestAPI:  config.APIVersion,
 	}
 }
 
@@ -71,6 +75,13 @@ func (e *engine) close() {
 	for _, c := range e.containers {
 		e.closePorts(c)
 	}
+}
+
+// apiVersions returns the oldest and the newest version of the API that it speaks.
+func (e *engine) apiVersions() (oldest, newest string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.oldestAPI, e.newestAPI
 }
 
 func (e *engine) setImage(name string, present bool) {
@@ -102,6 +113,12 @@ func fullName(name string) string {
 func (e *engine) create(name string, req container.CreateRequest) (*instance, error) {
 	if req.Config == nil {
 		return nil, refuse(http.StatusBadRequest, "config cannot be empty in order to create a container")
+	}
+	if req.HostConfig != nil {
+		// Before the image, as engines do.
+		if err := checkMounts(req.HostConfig); err != nil {
+			return nil, err
+		}
 	}
 	if !e.hasImage(req.Config.Image) {
 		return nil, refuse(http.StatusNotFound, "No such image: %s", req.Config.Image)

@@ -139,6 +139,14 @@ func (h *Host) LoseAnswer(op string, n int) {
 // SetImage makes the image of the Config be there, or not.
 func (h *Host) SetImage(present bool) { h.engine.setImage(h.config.Image, present) }
 
+// SetAPIVersions makes the Docker API speak these versions from now on, as after
+// an upgrade of the engine in place.
+func (h *Host) SetAPIVersions(oldest, newest string) {
+	h.engine.mu.Lock()
+	defer h.engine.mu.Unlock()
+	h.engine.oldestAPI, h.engine.newestAPI = oldest, newest
+}
+
 // PullFails makes pulls end with message instead of an image, after some
 // progress. The empty message makes them work again.
 func (h *Host) PullFails(message string) {

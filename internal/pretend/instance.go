@@ -91,6 +91,11 @@ func checkHostConfig(host *container.HostConfig) error {
 			}
 		}
 	}
+	return nil
+}
+
+// checkMounts refuses mounts of files that are not there.
+func checkMounts(host *container.HostConfig) error {
 	for _, m := range host.Mounts {
 		if m.Type != mount.TypeBind {
 			continue

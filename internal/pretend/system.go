@@ -23,10 +23,11 @@ func (a *api) ping(context.Context, request) (int, any, error) {
 }
 
 func (a *api) version(context.Context, request) (int, any, error) {
+	oldest, newest := a.engine.apiVersions()
 	v := types.Version{
 		Version:       serverVersion,
-		APIVersion:    a.engine.config.APIVersion,
-		MinAPIVersion: minAPIVersion,
+		APIVersion:    newest,
+		MinAPIVersion: oldest,
 		GoVersion:     runtime.Version(),
 		Os:            "linux",
 		Arch:          runtime.GOARCH,

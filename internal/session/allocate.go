@@ -160,7 +160,7 @@ func (m *Manager) servesTLS() bool {
 	if m.cfg.Gateway {
 		return m.cfg.GatewayTLS
 	}
-	return slices.ContainsFunc(m.pool.Hosts(), func(h hosts.Host) bool { return h.TLS != nil })
+	return slices.ContainsFunc(m.pool.Status(), func(st hosts.Status) bool { return st.NoTLS == "" })
 }
 
 // refusal says why a host is not asked, or nothing.
@@ -172,8 +172,8 @@ func refusal(st hosts.Status, tls bool, failed error) string {
 		return st.Reason
 	case st.State != hosts.Up:
 		return fmt.Sprintf("down since %s: %s", st.Since.UTC().Format("2006-01-02 15:04:05 UTC"), st.Reason)
-	case tls && st.Host.TLS == nil:
-		return "no certificate"
+	case tls:
+		return st.NoTLS
 	}
 	return ""
 }

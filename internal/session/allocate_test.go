@@ -218,6 +218,39 @@ func TestTLSNeedsACertificate(t *testing.T) {
 	wantRows(t, k, "")
 }
 
+// TestTLSAvoidsHostWithoutFiles: missing certificate files keep TLS from that host,
+// and nobody else; if no host is left, the client is told so.
+func TestTLSAvoidsHostWithoutFiles(t *testing.T) {
+	list := servicetest.StartHosts(t, 2, pretend.Config{})
+	cfg := servicetest.Configure(t, list, withTLS(t, servicetest.Options{}))
+	missing := &hosts.TLSFiles{Cert: "/nowhere.crt", Key: "/nowhere.key"}
+	cfg.Hosts[0].TLS = missing
+	svc := servicetest.Open(t, databasetest.New(t), cfg)
+	for _, tt := range []struct {
+		client session.Client
+		tls    bool
+		want   int
+	}{{amiga, true, 1}, {atari, false, 0}} {
+		s, _, err := svc.Sessions.Allocate(t.Context(), tt.client, tt.tls)
+		if err != nil || s.Host != cfg.Hosts[tt.want].Name {
+			t.Errorf("Allocate, TLS %t = %+v, %v; want host %d", tt.tls, s, err, tt.want)
+		}
+	}
+	if n := list[0].Requests(pretend.OpStart); n != 1 {
+		t.Errorf("%d starts on the host without files, want the plain one", n)
+	}
+	cfg.Hosts[1].TLS = missing
+	svc = servicetest.Open(t, databasetest.New(t), cfg)
+	if _, _, err := svc.Sessions.Allocate(t.Context(), amiga, true); !errors.Is(err, session.ErrNoTLS) {
+		t.Errorf("Allocate with TLS and no certificate files = %v, want ErrNoTLS", err)
+	}
+	for _, st := range svc.Pool.Status() {
+		if st.State != hosts.Up {
+			t.Errorf("status = %+v, want up", st)
+		}
+	}
+}
+
 // TestFailover: whatever is wrong with the first host or port, the client gets a
 // session on the next, and nothing is left behind.
 func TestFailover(t *testing.T) {

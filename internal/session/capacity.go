@@ -43,12 +43,13 @@ func (m *Manager) Counts(ctx context.Context) (Counts, error) {
 
 // usage is how many rows a host has.
 type usage struct {
-	Host    string `db:"containerHost"`
-	Total   int    `db:"total"`
-	Clients int    `db:"clients"`
-	Running int    `db:"running"`
-	Warm    int    `db:"warm"`
-	Warming int    `db:"warming"`
+	Host     string `db:"containerHost"`
+	Total    int    `db:"total"`
+	Clients  int    `db:"clients"`
+	Running  int    `db:"running"`
+	Stopping int    `db:"stopping"`
+	Warm     int    `db:"warm"`
+	Warming  int    `db:"warming"`
 }
 
 // inUse is how many slots the next client cannot have: what waits for a client is
@@ -59,6 +60,7 @@ func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
 	var rows []usage
 	err := st.db.SelectContext(ctx, &rows, `
 		SELECT containerHost, COUNT(*) AS total, COUNT(identity) AS clients,
+			SUM(CASE WHEN state = 'stopping' THEN 1 ELSE 0 END) AS stopping,
 			SUM(CASE WHEN state = 'running' THEN 1 ELSE 0 END) AS running,
 			SUM(CASE WHEN state = 'warm' THEN 1 ELSE 0 END) AS warm,
 			SUM(CASE WHEN state = 'warming' THEN 1 ELSE 0 END) AS warming
@@ -76,10 +78,11 @@ func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
 // A HostState says whether a host takes sessions, and if not why.
 type HostState struct {
 	hosts.Status
-	Used    int      // slots that the next client cannot have
-	Warm    int      // containers that wait for a client
-	Drained *Drained // nil: the host is not drained
-	Why     string   // the host takes no session now; empty: it takes one
+	Used     int      // slots that the next client cannot have
+	Warm     int      // containers that wait for a client
+	Stopping int      // of those, slots whose containers are not proven gone yet
+	Drained  *Drained // nil: the host is not drained
+	Why      string   // the host takes no session now; empty: it takes one
 }
 
 // HostStates returns the state of every host, in the configured order.
@@ -95,7 +98,7 @@ func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
 	var list []HostState
 	for _, st := range m.pool.Status() {
 		u := rows[st.Host.Name]
-		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm}
+		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm, Stopping: u.Stopping}
 		if d, ok := draining[st.Host.Name]; ok {
 			s.Drained = &d
 		}

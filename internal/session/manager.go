@@ -168,8 +168,10 @@ func (m *Manager) touchAndInspect(ctx context.Context, c Client, s *Session) (bo
 // ignoreUnfinished drops errors after which the reaper goes on: the session is
 // being stopped, and its client is free of it.
 func ignoreUnfinished(err error) error {
-	if errors.Is(err, ErrPending) || errors.Is(err, hosts.ErrUnreachable) || errors.Is(err, hosts.ErrUnknownHost) {
-		return nil
+	for _, e := range []error{ErrPending, hosts.ErrUnfinished, hosts.ErrUnreachable, hosts.ErrUnknownHost} {
+		if errors.Is(err, e) {
+			return nil
+		}
 	}
 	return err
 }

@@ -21,8 +21,8 @@ func (m *Manager) Stop(ctx context.Context, c Client) error {
 			return err
 		}
 		stopped, err := m.StopSession(ctx, s)
-		if errors.Is(err, ErrPending) {
-			return nil // its starter finds it stopped, and rolls back
+		if errors.Is(err, ErrPending) || errors.Is(err, hosts.ErrUnfinished) {
+			return nil // its starter finds it stopped, and rolls back; or the reaper goes on
 		}
 		if stopped || err != nil {
 			return err

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -136,4 +137,24 @@ func TestFrozenSessionIsStoppedLikeAny(t *testing.T) {
 			t.Errorf("TouchByID of a stopped session = %v, want ErrNotFound", err)
 		}
 	})
+}
+
+// TestUnfinishedRemovalKeepsItsSlotOnly: a container that its engine never gets
+// removed keeps its slot; the client is free, and the host takes others.
+func TestUnfinishedRemovalKeepsItsSlotOnly(t *testing.T) {
+	k := newKit(t, databasetest.New(t), servicetest.Options{})
+	s := mustAllocate(t, k, amiga, true)
+	k.Hosts[0].FailNext(pretend.OpRemove, 409, "removal of container x is already in progress", 1)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if stopped, err := k.Sessions.StopSession(ctx, s); stopped || !errors.Is(err, hosts.ErrUnfinished) {
+		t.Errorf("StopSession = %t, %v; want ErrUnfinished", stopped, err)
+	}
+	wantRows(t, k, "stopping:1")
+	states, err := k.Sessions.HostStates(t.Context())
+	if err != nil || states[0].Stopping != 1 || states[0].Used != 1 || states[0].Why != "" {
+		t.Errorf("states = %+v, %v; want one slot that is stopping, and the host up", states, err)
+	}
+	mustAllocate(t, k, amiga, true)
+	wantRows(t, k, "running:1 stopping:1")
 }

@@ -1,0 +1,50 @@
+package hosts_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/pretend"
+	"wrpdistributor/internal/service/servicetest"
+)
+
+// TestHungEngineCutsNoGatewayTraffic: an engine that does not answer is put aside;
+// the connection that carries the gateway's traffic stays, and takes more of it. A
+// whole host that does not answer loses its connection.
+func TestHungEngineCutsNoGatewayTraffic(t *testing.T) {
+	list := servicetest.StartHosts(t, 1, pretend.Config{})
+	p, _ := newPool(t, list, func(c *hosts.Config) { c.ConnectTimeout = time.Second })
+	s := spec(1, 9090)
+	s.Gateway = true
+	s = start(t, p, s)
+	must(t, p.Ready(t.Context(), s))
+	logins, _ := list[0].Logins()
+	list[0].SetDelay(pretend.OpAll, time.Hour)
+	for range 2 {
+		if _, err := p.Create(t.Context(), spec(2, 9091)); !errors.Is(err, hosts.ErrUnreachable) {
+			t.Errorf("Create with a hung engine = %v, want ErrUnreachable", err)
+		}
+		p.CheckHealth(t.Context())
+		if st := p.Status()[0]; st.State != hosts.Unreachable {
+			t.Errorf("status = %+v, want unreachable", st)
+		}
+		if err := p.Probe(t.Context(), s); err != nil {
+			t.Errorf("traffic of a gateway session: %v", err)
+		}
+	}
+	if n, _ := list[0].Logins(); n != logins {
+		t.Errorf("%d more logins, want the one connection to stay", n-logins)
+	}
+	list[0].DropConnections()
+	eventually(t, "traffic over a new connection", func() bool {
+		p.CheckHealth(t.Context())
+		return p.Probe(t.Context(), s) == nil
+	})
+	list[0].SetDelay(pretend.OpAll, 0)
+	eventually(t, "up again", func() bool {
+		p.CheckHealth(t.Context())
+		return p.Status()[0].State == hosts.Up
+	})
+}
