@@ -55,7 +55,8 @@ func newConnector(c *mysql.Config, readTimeout time.Duration) (connector, error)
 	return connector{inner, cfg.Addr}, err
 }
 
-// settings returns a copy of c with everything set that this package relies on.
+// settings returns a copy of c with everything set that this package relies on,
+// whatever an operator has put into a DSN. [sessionSettings] are the server's part.
 func settings(c *mysql.Config) (*mysql.Config, error) {
 	cfg := c.Clone()
 	if cfg.DBName == "" {
@@ -68,24 +69,35 @@ func settings(c *mysql.Config) (*mysql.Config, error) {
 	// character sets other than the one set below.
 	cfg.InterpolateParams = true
 	cfg.MultiStatements = false
+	cfg.ColumnsWithAlias = false // columns are found by their names
+	cfg.AllowAllFiles = false    // the server has no business with our files
+	cfg.CheckConnLiveness = true
+	cfg.MaxAllowedPacket = mysql.NewConfig().MaxAllowedPacket
 	cfg.Logger = &mysql.NopLogger{} // its errors are returned as well
 	if cfg.WriteTimeout == 0 {
 		cfg.WriteTimeout = answerTimeout
 	}
-	if cfg.Params == nil {
-		cfg.Params = make(map[string]string)
-	}
-	cfg.Params["time_zone"] = "'+00:00'"
-	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
-	cfg.Params["default_storage_engine"] = "'InnoDB'"
-	cfg.Params["innodb_lock_wait_timeout"] = "5"
-	cfg.Params["lock_wait_timeout"] = "5"
-	// After so many seconds the server releases the locks of a process whose network
-	// is gone. It is more than idleTimeout, or the server would close connections that
-	// are still to be used.
-	cfg.Params["wait_timeout"] = "60"
 	err := cfg.Apply(mysql.Charset("utf8mb4", ""), mysql.TimeTruncate(time.Second))
 	return cfg, err
+}
+
+// sessionSettings returns the statements that begin every connection. They are not
+// among the driver's parameters: it sets those in any order, so that an operator's
+// own, spelled in another way, might win.
+func sessionSettings() []string {
+	return []string{
+		`SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',` +
+			` autocommit = 1, completion_type = 0, sql_auto_is_null = 0,` +
+			` sql_safe_updates = 0, sql_big_selects = 1, sql_select_limit = 18446744073709551615,` +
+			` unique_checks = 1, foreign_key_checks = 1, default_storage_engine = 'InnoDB',` +
+			` innodb_lock_wait_timeout = 5, lock_wait_timeout = 5,` +
+			// After so many seconds the server releases the locks of a process whose network
+			// is gone. It is more than idleTimeout, or the server would close connections that
+			// are still to be used.
+			` wait_timeout = 60`,
+		// The names of these two variables are not the same everywhere.
+		`SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE`,
+	}
 }
 
 // Connect makes a connection within connectTimeout. It returns [errUnresponsive]
@@ -96,7 +108,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	defer cancel()
 	conn, err := c.Connector.Connect(limited)
 	if err == nil {
-		err = readCommitted(limited, conn)
+		err = setUp(limited, conn)
 	}
 	switch {
 	case err == nil:
@@ -109,16 +121,17 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return nil, fmt.Errorf("connect to MySQL at %s: %w", c.addr, err)
 }
 
-// readCommitted sets the isolation of all transactions to come. It has a
-// statement of its own because the variable's name is not the same everywhere.
-func readCommitted(ctx context.Context, conn driver.Conn) error {
+// setUp runs the statements that begin a connection.
+func setUp(ctx context.Context, conn driver.Conn) error {
 	exec, ok := conn.(driver.ExecerContext)
 	if !ok {
 		return errors.New("the MySQL driver cannot run a plain statement")
 	}
-	_, err := exec.ExecContext(ctx, `SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED`, nil)
-	if err != nil {
-		conn.Close()
+	for _, statement := range sessionSettings() {
+		if _, err := exec.ExecContext(ctx, statement, nil); err != nil {
+			conn.Close()
+			return err
+		}
 	}
-	return err
+	return nil
 }
