@@ -23,7 +23,9 @@ const (
 var errUnresponsive = errors.New("no answer")
 
 func openMySQL(cfg Config) (*sqlx.DB, error) {
-	c, err := newConnector(cfg.MySQL, answerTimeout)
+	// After a failover the old primary may go on, read-only: a connection is dropped,
+	// and reported as driver.ErrBadConn, at the first write that is refused on it.
+	c, err := newConnector(cfg.MySQL, answerTimeout, true)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +33,8 @@ func openMySQL(cfg Config) (*sqlx.DB, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxIdleTime(idleTimeout)
-	// After a failover the old primary, read-only now, is left in the end.
+	// A name that leads to another server now is followed in the end, even while the
+	// one before goes on.
 	db.SetConnMaxLifetime(3 * time.Minute)
 	return sqlx.NewDb(db, "mysql"), nil
 }
@@ -43,7 +46,7 @@ type connector struct {
 }
 
 // newConnector bounds every answer by readTimeout; zero: not at all.
-func newConnector(c *mysql.Config, readTimeout time.Duration) (connector, error) {
+func newConnector(c *mysql.Config, readTimeout time.Duration, rejectReadOnly bool) (connector, error) {
 	cfg, err := settings(c)
 	if err != nil {
 		return connector{}, err
@@ -51,6 +54,7 @@ func newConnector(c *mysql.Config, readTimeout time.Duration) (connector, error)
 	if cfg.ReadTimeout == 0 || readTimeout == 0 {
 		cfg.ReadTimeout = readTimeout
 	}
+	cfg.RejectReadOnly = rejectReadOnly
 	inner, err := mysql.NewConnector(cfg)
 	return connector{inner, cfg.Addr}, err
 }
