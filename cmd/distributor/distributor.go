@@ -13,6 +13,7 @@ import (
 
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/gateway"
 	"wrpdistributor/internal/httpapi"
 	"wrpdistributor/internal/reaper"
@@ -30,6 +31,7 @@ type distributor struct {
 	api       *httpapi.Server
 	gateway   *gateway.Gateway // nil: GATEWAY_LISTEN is not set
 	warmer    *warm.Warmer
+	heartbeat *database.Heartbeat
 	log       *slog.Logger
 
 	apiServer     *http.Server
@@ -43,8 +45,8 @@ func newDistributor(cfg *config.Config, svc *service.Service, log *slog.Logger) 
 		return nil, err
 	}
 	guard := auth.New(cfg.TrustedProxies, log)
-	d := &distributor{cfg: cfg, svc: svc, listeners: listeners, log: log}
-	d.api = newAPI(cfg, svc, guard, log)
+	d := &distributor{cfg: cfg, svc: svc, listeners: listeners, heartbeat: database.NewHeartbeat(svc.DB, log), log: log}
+	d.api = newAPI(cfg, svc, d.heartbeat, guard, log)
 	d.apiServer = newServer(d.api, readTimeout, log)
 	if listeners.gateway != nil {
 		d.gateway = newGateway(cfg, svc, guard, log)
@@ -55,11 +57,11 @@ func newDistributor(cfg *config.Config, svc *service.Service, log *slog.Logger) 
 	return d, nil
 }
 
-func newAPI(cfg *config.Config, svc *service.Service, guard *auth.Guard, log *slog.Logger) *httpapi.Server {
+func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartbeat, guard *auth.Guard, log *slog.Logger) *httpapi.Server {
 	return httpapi.New(httpapi.Config{
 		Sessions:          svc.Sessions,
 		Pool:              svc.Pool,
-		Ping:              svc.DB.PingContext,
+		Writable:          heartbeat.Err,
 		Guard:             guard,
 		AuthToken:         string(cfg.AuthToken),
 		AdminToken:        string(cfg.AdminToken),
@@ -102,6 +104,7 @@ func newWarmer(cfg *config.Config, svc *service.Service, log *slog.Logger) *warm
 func (d *distributor) run(ctx context.Context) error {
 	warmerDone := make(chan struct{})
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.heartbeat.Run(ctx) })
 	g.Go(func() error { return d.svc.Pool.Run(ctx, d.svc.Sessions) })
 	if every := d.cfg.CleanupEvery; every > 0 {
 		g.Go(func() error { return d.svc.Reaper.Run(ctx, every, reaper.Options{Idle: d.cfg.CleanupTimeout}) })
