@@ -52,6 +52,30 @@ func TestIsUnavailable(t *testing.T) {
 	}
 }
 
+// TestOnlyMistakesAreRefusals: they are outages too, for a service that runs.
+func TestOnlyMistakesAreRefusals(t *testing.T) {
+	for _, number := range []uint16{1044, 1045, 1049, 1130, 1698} {
+		err := fmt.Errorf("wrapped: %w", &mysql.MySQLError{Number: number})
+		if !database.IsRefusal(err) || !database.IsUnavailable(err) {
+			t.Errorf("%v: refusal %v, outage %v; want both", err, database.IsRefusal(err), database.IsUnavailable(err))
+		}
+	}
+	for _, err := range []error{
+		nil, driver.ErrBadConn, mysql.ErrInvalidConn, context.DeadlineExceeded,
+		&net.OpError{Op: "dial", Err: errors.New("refused")},
+		&mysql.MySQLError{Number: 1040}, // too many connections
+		&mysql.MySQLError{Number: 1053}, // shutting down
+		&mysql.MySQLError{Number: 1129}, // blocked, for the errors of an outage
+		&mysql.MySQLError{Number: 1205}, // lock wait
+		&mysql.MySQLError{Number: 1290}, // read-only
+		&mysql.MySQLError{Number: 1146}, // no such table
+	} {
+		if database.IsRefusal(err) {
+			t.Errorf("IsRefusal(%v), want not", err)
+		}
+	}
+}
+
 // TestOutage takes the server away in every way there is. Each time the error must
 // come without the caller's context, and be recognised, and all must be well when the
 // server is back.
