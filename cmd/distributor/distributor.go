@@ -13,6 +13,7 @@ import (
 
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/gateway"
 	"wrpdistributor/internal/httpapi"
 	"wrpdistributor/internal/reaper"
@@ -22,44 +23,63 @@ import (
 
 const closeTimeout = 3 * time.Second
 
-// A distributor is all parts of the service, connected.
+// A distributor is all parts of the service, connected. It listens from the start;
+// what needs the database is there once that is.
 type distributor struct {
 	cfg       *config.Config
-	svc       *service.Service
+	pretends  bool // the hosts are pretended, and new each time
 	listeners *listeners
-	api       *httpapi.Server
-	gateway   *gateway.Gateway // nil: GATEWAY_LISTEN is not set
-	warmer    *warm.Warmer
+	guard     *auth.Guard
 	log       *slog.Logger
 
 	apiServer     *http.Server
-	gatewayServer *http.Server // for both of the gateway's listeners; nil with gateway
+	apiFront      front
+	gatewayServer *http.Server // for both of the gateway's listeners; nil: GATEWAY_LISTEN is not set
+	gatewayFront  front
+
+	svc       *service.Service
+	api       *httpapi.Server
+	gateway   *gateway.Gateway // nil with gatewayServer
+	warmer    *warm.Warmer
+	heartbeat *database.Heartbeat
 }
 
-// newDistributor connects the parts, and listens.
-func newDistributor(cfg *config.Config, svc *service.Service, log *slog.Logger) (*distributor, error) {
+// newDistributor listens, and answers that there is no service yet.
+func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) {
 	listeners, err := openListeners(cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	guard := auth.New(cfg.TrustedProxies, log)
-	d := &distributor{cfg: cfg, svc: svc, listeners: listeners, log: log}
-	d.api = newAPI(cfg, svc, guard, log)
-	d.apiServer = newServer(d.api, readTimeout, log)
+	d := &distributor{cfg: cfg, listeners: listeners, guard: auth.New(cfg.TrustedProxies, log), log: log}
+	d.apiFront.set(httpapi.NewWaiting(httpapi.Config{Guard: d.guard, AuthToken: string(cfg.AuthToken), Log: log}))
+	d.apiServer = newServer(&d.apiFront, readTimeout, log)
 	if listeners.gateway != nil {
-		d.gateway = newGateway(cfg, svc, guard, log)
-		d.gatewayServer = newServer(d.gateway, 0, log) // the gateway sets the deadlines of requests itself
-		svc.Sessions.SetObserver(d.gateway)
+		d.gatewayFront.set(http.HandlerFunc(noGateway))
+		d.gatewayServer = newServer(&d.gatewayFront, 0, log) // the gateway sets the deadlines of requests itself
 	}
-	d.warmer = newWarmer(cfg, svc, log)
 	return d, nil
 }
 
-func newAPI(cfg *config.Config, svc *service.Service, guard *auth.Guard, log *slog.Logger) *httpapi.Server {
+// connect puts the service behind the listeners.
+func (d *distributor) connect(svc *service.Service) {
+	d.svc = svc
+	d.heartbeat = database.NewHeartbeat(svc.DB, d.log)
+	d.api = newAPI(d.cfg, svc, d.heartbeat, d.guard, d.log)
+	if d.gatewayServer != nil {
+		d.gateway = newGateway(d.cfg, svc, d.guard, d.log)
+		svc.Sessions.SetObserver(d.gateway)
+		d.gatewayFront.set(d.gateway)
+	}
+	d.warmer = newWarmer(d.cfg, svc, d.log)
+	d.apiFront.set(d.api)
+	d.log.Info("serving", "address", d.listeners.api.Addr().String(), "config", d.cfg)
+}
+
+func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartbeat, guard *auth.Guard, log *slog.Logger) *httpapi.Server {
 	return httpapi.New(httpapi.Config{
 		Sessions:          svc.Sessions,
 		Pool:              svc.Pool,
-		Ping:              svc.DB.PingContext,
+		Writable:          heartbeat.Err,
 		Guard:             guard,
 		AuthToken:         string(cfg.AuthToken),
 		AdminToken:        string(cfg.AdminToken),
@@ -101,20 +121,45 @@ func newWarmer(cfg *config.Config, svc *service.Service, log *slog.Logger) *warm
 
 // run serves until ctx is done, and returns when all parts have stopped.
 func (d *distributor) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.listeners.api.serve(d.apiServer) })
+	if d.gatewayServer != nil {
+		g.Go(func() error { return d.listeners.gateway.serve(d.gatewayServer) })
+	}
+	if d.listeners.gatewayTLS != nil {
+		g.Go(func() error { return d.listeners.gatewayTLS.serve(d.gatewayServer) })
+	}
+	g.Go(func() error { return d.runService(ctx) })
+	return g.Wait()
+}
+
+// runService waits for the database, runs what needs it until ctx is done, and
+// closes the listeners.
+func (d *distributor) runService(ctx context.Context) error {
+	svc, err := d.await(ctx)
+	switch {
+	case err == nil:
+		defer closeAll(svc, d.log)
+		d.connect(svc)
+		err = d.runParts(ctx)
+	case ctx.Err() != nil:
+		err = nil // stopped while it waited
+	}
+	return errors.Join(err, d.disconnect(context.WithoutCancel(ctx)))
+}
+
+// runParts runs all that is behind the listeners until ctx is done.
+func (d *distributor) runParts(ctx context.Context) error {
 	warmerDone := make(chan struct{})
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.heartbeat.Run(ctx) })
 	g.Go(func() error { return d.svc.Pool.Run(ctx, d.svc.Sessions) })
 	if every := d.cfg.CleanupEvery; every > 0 {
 		g.Go(func() error { return d.svc.Reaper.Run(ctx, every, reaper.Options{Idle: d.cfg.CleanupTimeout}) })
 	}
 	g.Go(func() error { defer close(warmerDone); return d.warmer.Run(ctx) })
-	g.Go(func() error { return d.listeners.api.serve(d.apiServer) })
 	if d.gateway != nil {
 		g.Go(func() error { return d.gateway.Run(ctx) })
-		g.Go(func() error { return d.listeners.gateway.serve(d.gatewayServer) })
-	}
-	if d.listeners.gatewayTLS != nil {
-		g.Go(func() error { return d.listeners.gatewayTLS.serve(d.gatewayServer) })
 	}
 	g.Go(func() error {
 		<-ctx.Done()
@@ -122,7 +167,7 @@ func (d *distributor) run(ctx context.Context) error {
 		d.drain(context.WithoutCancel(ctx))
 		<-warmerDone           // from here on no start begins
 		d.svc.Sessions.Close() // what has not started by now is rolled back
-		return d.disconnect(context.WithoutCancel(ctx))
+		return nil
 	})
 	return g.Wait()
 }
@@ -145,8 +190,10 @@ func (d *distributor) disconnect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
 	err := errors.Join(d.apiServer.Shutdown(ctx), d.apiServer.Close())
-	if d.gateway != nil {
+	if d.gatewayServer != nil {
 		err = errors.Join(err, d.gatewayServer.Shutdown(ctx), d.gatewayServer.Close())
+	}
+	if d.gateway != nil {
 		d.gateway.Close()
 	}
 	return err

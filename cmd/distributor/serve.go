@@ -9,7 +9,6 @@ import (
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
-	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/service"
 )
 
@@ -27,24 +26,11 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 		}
 		defer closeAll(pretending, log)
 	}
-	svc, err := openMigrated(ctx, cfg, log)
+	d, err := newDistributor(cfg, log)
 	if err != nil {
 		return err
 	}
-	defer closeAll(svc, log)
-	if opt.pretend > 0 {
-		if err := forgetRows(ctx, svc); err != nil {
-			return err
-		}
-	}
-	if err := comparePool(ctx, cfg, svc, log); err != nil {
-		return err
-	}
-	d, err := newDistributor(cfg, svc, log)
-	if err != nil {
-		return err
-	}
-	log.Info("serving", "address", d.listeners.api.Addr().String(), "config", cfg)
+	d.pretends = opt.pretend > 0
 	return d.run(ctx)
 }
 
@@ -53,16 +39,6 @@ func load(opt *options) (*config.Config, error) {
 		return config.LoadPretend(opt.envFile)
 	}
 	return config.Load(opt.envFile)
-}
-
-// openMigrated opens the service on a database that is made, or brought up to date,
-// if need be.
-func openMigrated(ctx context.Context, cfg *config.Config, log *slog.Logger) (*service.Service, error) {
-	db, err := database.OpenAndMigrate(ctx, service.Database(cfg, true))
-	if err != nil {
-		return nil, err
-	}
-	return service.Open(ctx, cfg, db, log)
 }
 
 // forgetRows deletes all sessions on our hosts. The containers of pretend hosts

@@ -45,6 +45,20 @@ func IsUnavailable(err error) bool {
 	return ok
 }
 
+// IsRefusal reports whether err means that a database is there and does not take us:
+// a wrong password, no such database, missing rights, a file that is none or cannot be
+// opened. [IsUnavailable] counts these too, since they can pass under a running
+// service. At its start they are mistakes in its settings.
+func IsRefusal(err error) bool {
+	if n := mysqlNumber(err); n != 0 {
+		return slices.Contains([]uint16{1044, 1045, 1049, 1130, 1698}, n)
+	}
+	return slices.Contains([]int{
+		sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT,
+		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB,
+	}, sqliteCode(err)&0xff)
+}
+
 func mysqlUnavailable(number uint16) bool {
 	return slices.Contains([]uint16{
 		1021,                   // disk full

@@ -17,7 +17,8 @@ import (
 // statement, and must not give the lock away before that has ended.
 func (db *DB) lockedMySQL(ctx context.Context, fn func(*sql.DB) error) error {
 	// Copying a large table takes its time, so there is no limit to an answer.
-	c, err := newConnector(db.cfg.MySQL, 0)
+	// Nor is the connection dropped by a read-only server, which is to be named as one.
+	c, err := newConnector(db.cfg.MySQL, 0, false)
 	if err != nil {
 		return err
 	}

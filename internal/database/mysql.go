@@ -23,7 +23,9 @@ const (
 var errUnresponsive = errors.New("no answer")
 
 func openMySQL(cfg Config) (*sqlx.DB, error) {
-	c, err := newConnector(cfg.MySQL, answerTimeout)
+	// After a failover the old primary may go on, read-only: a connection is dropped,
+	// and reported as driver.ErrBadConn, at the first write that is refused on it.
+	c, err := newConnector(cfg.MySQL, answerTimeout, true)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +33,8 @@ func openMySQL(cfg Config) (*sqlx.DB, error) {
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxIdleTime(idleTimeout)
-	// After a failover the old primary, read-only now, is left in the end.
+	// A name that leads to another server now is followed in the end, even while the
+	// one before goes on.
 	db.SetConnMaxLifetime(3 * time.Minute)
 	return sqlx.NewDb(db, "mysql"), nil
 }
@@ -43,7 +46,7 @@ type connector struct {
 }
 
 // newConnector bounds every answer by readTimeout; zero: not at all.
-func newConnector(c *mysql.Config, readTimeout time.Duration) (connector, error) {
+func newConnector(c *mysql.Config, readTimeout time.Duration, rejectReadOnly bool) (connector, error) {
 	cfg, err := settings(c)
 	if err != nil {
 		return connector{}, err
@@ -51,11 +54,13 @@ func newConnector(c *mysql.Config, readTimeout time.Duration) (connector, error)
 	if cfg.ReadTimeout == 0 || readTimeout == 0 {
 		cfg.ReadTimeout = readTimeout
 	}
+	cfg.RejectReadOnly = rejectReadOnly
 	inner, err := mysql.NewConnector(cfg)
 	return connector{inner, cfg.Addr}, err
 }
 
-// settings returns a copy of c with everything set that this package relies on.
+// settings returns a copy of c with everything set that this package relies on,
+// whatever an operator has put into a DSN. [sessionSettings] are the server's part.
 func settings(c *mysql.Config) (*mysql.Config, error) {
 	cfg := c.Clone()
 	if cfg.DBName == "" {
@@ -68,24 +73,35 @@ func settings(c *mysql.Config) (*mysql.Config, error) {
 	// character sets other than the one set below.
 	cfg.InterpolateParams = true
 	cfg.MultiStatements = false
+	cfg.ColumnsWithAlias = false // columns are found by their names
+	cfg.AllowAllFiles = false    // the server has no business with our files
+	cfg.CheckConnLiveness = true
+	cfg.MaxAllowedPacket = mysql.NewConfig().MaxAllowedPacket
 	cfg.Logger = &mysql.NopLogger{} // its errors are returned as well
 	if cfg.WriteTimeout == 0 {
 		cfg.WriteTimeout = answerTimeout
 	}
-	if cfg.Params == nil {
-		cfg.Params = make(map[string]string)
-	}
-	cfg.Params["time_zone"] = "'+00:00'"
-	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
-	cfg.Params["default_storage_engine"] = "'InnoDB'"
-	cfg.Params["innodb_lock_wait_timeout"] = "5"
-	cfg.Params["lock_wait_timeout"] = "5"
-	// After so many seconds the server releases the locks of a process whose network
-	// is gone. It is more than idleTimeout, or the server would close connections that
-	// are still to be used.
-	cfg.Params["wait_timeout"] = "60"
 	err := cfg.Apply(mysql.Charset("utf8mb4", ""), mysql.TimeTruncate(time.Second))
 	return cfg, err
+}
+
+// sessionSettings returns the statements that begin every connection. They are not
+// among the driver's parameters: it sets those in any order, so that an operator's
+// own, spelled in another way, might win.
+func sessionSettings() []string {
+	return []string{
+		`SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',` +
+			` autocommit = 1, completion_type = 0, sql_auto_is_null = 0,` +
+			` sql_safe_updates = 0, sql_big_selects = 1, sql_select_limit = 18446744073709551615,` +
+			` unique_checks = 1, foreign_key_checks = 1, default_storage_engine = 'InnoDB',` +
+			` innodb_lock_wait_timeout = 5, lock_wait_timeout = 5,` +
+			// After so many seconds the server releases the locks of a process whose network
+			// is gone. It is more than idleTimeout, or the server would close connections that
+			// are still to be used.
+			` wait_timeout = 60`,
+		// The names of these two variables are not the same everywhere.
+		`SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE`,
+	}
 }
 
 // Connect makes a connection within connectTimeout. It returns [errUnresponsive]
@@ -96,7 +112,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	defer cancel()
 	conn, err := c.Connector.Connect(limited)
 	if err == nil {
-		err = readCommitted(limited, conn)
+		err = setUp(limited, conn)
 	}
 	switch {
 	case err == nil:
@@ -109,16 +125,17 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return nil, fmt.Errorf("connect to MySQL at %s: %w", c.addr, err)
 }
 
-// readCommitted sets the isolation of all transactions to come. It has a
-// statement of its own because the variable's name is not the same everywhere.
-func readCommitted(ctx context.Context, conn driver.Conn) error {
+// setUp runs the statements that begin a connection.
+func setUp(ctx context.Context, conn driver.Conn) error {
 	exec, ok := conn.(driver.ExecerContext)
 	if !ok {
 		return errors.New("the MySQL driver cannot run a plain statement")
 	}
-	_, err := exec.ExecContext(ctx, `SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED`, nil)
-	if err != nil {
-		conn.Close()
+	for _, statement := range sessionSettings() {
+		if _, err := exec.ExecContext(ctx, statement, nil); err != nil {
+			conn.Close()
+			return err
+		}
 	}
-	return err
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -47,6 +48,30 @@ func TestIsUnavailable(t *testing.T) {
 		}
 		if got := database.IsUnavailable(fmt.Errorf("wrapped: %w", tt.err)); got != tt.want {
 			t.Errorf("IsUnavailable(wrapped %v) = %v, want %v", tt.err, got, tt.want)
+		}
+	}
+}
+
+// TestOnlyMistakesAreRefusals: they are outages too, for a service that runs.
+func TestOnlyMistakesAreRefusals(t *testing.T) {
+	for _, number := range []uint16{1044, 1045, 1049, 1130, 1698} {
+		err := fmt.Errorf("wrapped: %w", &mysql.MySQLError{Number: number})
+		if !database.IsRefusal(err) || !database.IsUnavailable(err) {
+			t.Errorf("%v: refusal %v, outage %v; want both", err, database.IsRefusal(err), database.IsUnavailable(err))
+		}
+	}
+	for _, err := range []error{
+		nil, driver.ErrBadConn, mysql.ErrInvalidConn, context.DeadlineExceeded,
+		&net.OpError{Op: "dial", Err: errors.New("refused")},
+		&mysql.MySQLError{Number: 1040}, // too many connections
+		&mysql.MySQLError{Number: 1053}, // shutting down
+		&mysql.MySQLError{Number: 1129}, // blocked, for the errors of an outage
+		&mysql.MySQLError{Number: 1205}, // lock wait
+		&mysql.MySQLError{Number: 1290}, // read-only
+		&mysql.MySQLError{Number: 1146}, // no such table
+	} {
+		if database.IsRefusal(err) {
+			t.Errorf("IsRefusal(%v), want not", err)
 		}
 	}
 }
@@ -131,6 +156,9 @@ func TestReadOnly(t *testing.T) {
 	if _, err := db.Exec(`UPDATE pool SET description = 'x'`); !database.IsUnavailable(err) {
 		t.Errorf("UPDATE on a read-only server = %v, want an outage", err)
 	}
+	if ping, beat := db.PingContext(t.Context()), db.Beat(t.Context()); ping != nil || !database.IsUnavailable(beat) || !strings.Contains(beat.Error(), "read-only") {
+		t.Errorf("on a read-only server Ping = %v, Beat = %v; want an answer, and an outage that says so", ping, beat)
+	}
 	mustExec(t, admin, `SET GLOBAL read_only = OFF`)
 	if _, err := db.Exec(`UPDATE pool SET description = 'x'`); err != nil {
 		t.Errorf("UPDATE after that: %v", err)
@@ -168,5 +196,44 @@ func TestSQLiteOutage(t *testing.T) {
 		if _, err := database.Open(t.Context(), cfg); !database.IsUnavailable(err) {
 			t.Errorf("Open = %v, want an outage", err)
 		}
+	}
+}
+
+// TestBeatDisturbsNobody checks that any number of processes may beat, also beside a
+// claim.
+func TestBeatDisturbsNobody(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		for range 3 {
+			if err := db.Beat(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var rows int
+		if err := db.Get(&rows, `SELECT COUNT(*) FROM leases`); err != nil || rows != 1 {
+			t.Errorf("%d rows, %v; want one for all", rows, err)
+		}
+		if db.DriverName() == "sqlite" {
+			return // there is one writer at a time
+		}
+		tx := db.MustBegin()
+		defer tx.Rollback()
+		if err := database.LockPool(t.Context(), tx); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Beat(t.Context()); err != nil {
+			t.Errorf("beside a claim: %v", err)
+		}
+	})
+}
+
+// TestBeatNeedsAWriteOnSQLite is [TestReadOnly] for the other dialect.
+func TestBeatNeedsAWriteOnSQLite(t *testing.T) {
+	db := databasetest.New(t)
+	mustExec(t, db, `PRAGMA query_only = 1`)
+	if err := db.PingContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Beat(t.Context()); !database.IsUnavailable(err) {
+		t.Errorf("Beat where nothing may be written = %v, want an outage", err)
 	}
 }

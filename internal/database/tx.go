@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -14,29 +15,49 @@ import (
 const (
 	txAttempts = 10
 	txElapsed  = 15 * time.Second
+
+	// txDropped is how many connections in a row a transaction may lose before anything
+	// was committed: one kept from before a failover, one more that another goroutine
+	// gave back meanwhile.
+	txDropped = 2
 )
 
 // InTx runs fn in a transaction and commits it if fn returns nil.
 //
 // If another transaction got in the way (a deadlock, a lock that did not come
-// free) everything is rolled back and fn is run again, after a short random
-// pause and not for ever: fn must set what it returns anew each time, and do
+// free), or the server has become read-only, everything is rolled back and fn is run
+// again, after a short random pause and not for ever: fn must set what it returns anew each time, and do
 // nothing outside the database, least of all talk to a host while rows are
 // locked.
 func InTx(ctx context.Context, db *DB, fn func(*sqlx.Tx) error) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval = 5 * time.Millisecond
 	pauses.MaxInterval = 500 * time.Millisecond
+	dropped := 0
 	attempt := func() (struct{}, error) {
 		err := runTx(ctx, db, fn)
-		if err != nil && !isConflict(err) {
+		switch {
+		case errors.Is(err, driver.ErrBadConn) && dropped < txDropped:
+			dropped++
+			db.dropKept()
+		case err != nil && !isConflict(err):
 			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err
 	}
 	_, err := backoff.Retry(ctx, attempt, backoff.WithBackOff(pauses),
 		backoff.WithMaxTries(txAttempts), backoff.WithMaxElapsedTime(txElapsed))
+	if errors.Is(err, driver.ErrBadConn) {
+		return fmt.Errorf("the server drops connections, or is read-only: %w", err)
+	}
 	return err
+}
+
+// dropKept closes the connections that nobody uses now. If one of them led to a server
+// that is read-only now, the others do.
+func (db *DB) dropKept() {
+	db.SetMaxIdleConns(0)
+	db.SetMaxIdleConns(connections)
 }
 
 func runTx(ctx context.Context, db *DB, fn func(*sqlx.Tx) error) error {

@@ -21,6 +21,7 @@ var (
 	errNoSuchPage  = errors.New("there is nothing here")
 	errMethod      = errors.New("this method is not supported")
 	errClosing     = errors.New("the service is shutting down")
+	errNoDatabase  = errors.New("the database does not answer yet")
 	errNoHost      = errors.New("no host with the image is up")
 	errNoUserAgent = errors.New("the User-Agent header is missing or blank")
 	errTooLarge    = errors.New("the request body is larger than 64 KiB")

@@ -39,7 +39,7 @@ func newBench(t *testing.T, db *database.DB, opt servicetest.Options) *bench {
 	api := httpapi.New(httpapi.Config{
 		Sessions:  k.Sessions,
 		Pool:      k.Pool,
-		Ping:      k.DB.PingContext,
+		Writable:  func() error { return k.DB.Beat(context.Background()) },
 		Guard:     auth.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, log),
 		AuthToken: token, AdminToken: adminToken,
 		Log: log,
@@ -271,6 +271,20 @@ func TestContractWhileDatabaseIsDown(t *testing.T) {
 	}
 	if b.Running() != 1 {
 		t.Error("the running session was harmed")
+	}
+}
+
+// TestReadyNeedsADatabaseThatTakesWrites: an answer to a question is not enough.
+func TestReadyNeedsADatabaseThatTakesWrites(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{Watch: true})
+	eventually(t, "ready", func() bool { return status(t, b.url+"/readyz") == 200 })
+	if _, err := b.DB.Exec(`PRAGMA query_only = 1`); err != nil {
+		t.Fatal(err)
+	}
+	b.do(t, call{method: "GET", code: 200, answer: "<h1>wrp-distributor status</h1>.*"})
+	b.do(t, call{method: "PUT", code: 503, answer: page, headers: "Retry-After: "})
+	if got := status(t, b.url+"/readyz"); got != 503 {
+		t.Errorf("/readyz = %d, want 503", got)
 	}
 }
 

@@ -26,7 +26,7 @@ import (
 type Config struct {
 	Sessions   *session.Manager
 	Pool       *hosts.Pool
-	Ping       func(context.Context) error // asks the database
+	Writable   func() error // why the database takes no writes, without asking it; nil: it does
 	Guard      *auth.Guard
 	AuthToken  string
 	AdminToken string // shows host names on the status page; empty: nobody sees them
@@ -44,24 +44,42 @@ type Server struct {
 	work   inflight.Counter
 }
 
-// New returns the server. All routes are listed here.
+// New returns the server.
 func New(cfg Config) *Server {
 	s := &Server{Config: cfg}
-	main := s.requireToken(s.methods(map[string]handler{
+	s.routes = s.router(s.ready, map[string]handler{
 		http.MethodGet:    s.status,
 		http.MethodHead:   s.extend,
 		http.MethodPut:    s.start,
 		http.MethodDelete: s.stop,
-	}))
+	})
+	return s
+}
+
+// NewWaiting returns the server for as long as there is no database: who has the
+// token is asked to try again. Of cfg it needs Guard, AuthToken and Log.
+func NewWaiting(cfg Config) *Server {
+	s := &Server{Config: cfg}
+	s.routes = s.router(func(http.ResponseWriter, *http.Request) error { return errNoDatabase }, map[string]handler{
+		http.MethodGet:    s.wait,
+		http.MethodHead:   s.wait,
+		http.MethodPut:    s.wait,
+		http.MethodDelete: s.wait,
+	})
+	return s
+}
+
+// router returns all routes. They are listed here.
+func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler {
+	main := s.requireToken(s.methods(byMethod))
 	r := chi.NewRouter()
 	r.Handle("/", main)
 	r.Handle("/index.php", main)
 	r.Get("/healthz", s.healthy)
-	r.Get("/readyz", s.handle(s.ready))
+	r.Get("/readyz", s.handle(ready))
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNoSuchPage }))
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
-	s.routes = r
-	return s
+	return r
 }
 
 // Drain makes every further request be answered 503, so that the process can
@@ -109,13 +127,28 @@ func (s *Server) methods(byMethod map[string]handler) http.Handler {
 	})
 }
 
+// wait refuses what is wrong whether or not there is a database, and else says that
+// there is none.
+func (s *Server) wait(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.client(r); err != nil {
+		return err
+	}
+	if r.Method == http.MethodPut {
+		if _, err := wantsTLS(w, r); err != nil {
+			return err
+		}
+	}
+	return errNoDatabase
+}
+
 func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
 	writeText(w, http.StatusOK, "ok\n")
 }
 
-// ready tells whether a client could get a session, as far as is known.
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Ping(r.Context()); err != nil {
+// ready tells whether a client could get a session, as far as is known. It waits for
+// nothing.
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
+	if err := s.Writable(); err != nil {
 		return err
 	}
 	for _, st := range s.Pool.Status() {

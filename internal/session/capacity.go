@@ -22,7 +22,7 @@ type Counts struct {
 
 // Counts returns the pool's state.
 func (m *Manager) Counts(ctx context.Context) (Counts, error) {
-	rows, err := m.store.usage(ctx)
+	rows, err := m.store.usage(m.withBudget(ctx))
 	if err != nil {
 		return Counts{}, err
 	}
@@ -58,13 +58,15 @@ func (u usage) inUse() int { return u.Total - u.Warm - u.Warming }
 
 func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
 	var rows []usage
-	err := st.db.SelectContext(ctx, &rows, `
-		SELECT containerHost, COUNT(*) AS total, COUNT(identity) AS clients,
-			SUM(CASE WHEN state = 'stopping' THEN 1 ELSE 0 END) AS stopping,
-			SUM(CASE WHEN state = 'running' THEN 1 ELSE 0 END) AS running,
-			SUM(CASE WHEN state = 'warm' THEN 1 ELSE 0 END) AS warm,
-			SUM(CASE WHEN state = 'warming' THEN 1 ELSE 0 END) AS warming
-		FROM sessions GROUP BY containerHost`)
+	err := ask(ctx, func(ctx context.Context) error {
+		return st.db.SelectContext(ctx, &rows, `
+			SELECT containerHost, COUNT(*) AS total, COUNT(identity) AS clients,
+				SUM(CASE WHEN state = 'stopping' THEN 1 ELSE 0 END) AS stopping,
+				SUM(CASE WHEN state = 'running' THEN 1 ELSE 0 END) AS running,
+				SUM(CASE WHEN state = 'warm' THEN 1 ELSE 0 END) AS warm,
+				SUM(CASE WHEN state = 'warming' THEN 1 ELSE 0 END) AS warming
+			FROM sessions GROUP BY containerHost`)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("count sessions: %w", err)
 	}
@@ -87,6 +89,7 @@ type HostState struct {
 
 // HostStates returns the state of every host, in the configured order.
 func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
+	ctx = m.withBudget(ctx)
 	rows, err := m.store.usage(ctx)
 	if err != nil {
 		return nil, err
@@ -139,7 +142,12 @@ func (st *Store) Undrain(ctx context.Context, host string) (bool, error) {
 
 // Drained returns the hosts that are drained, by name.
 func (st *Store) Drained(ctx context.Context) (map[string]Drained, error) {
-	return drained(ctx, st.db)
+	var m map[string]Drained
+	err := ask(ctx, func(ctx context.Context) (err error) {
+		m, err = drained(ctx, st.db)
+		return err
+	})
+	return m, err
 }
 
 func drained(ctx context.Context, q sqlx.QueryerContext) (map[string]Drained, error) {

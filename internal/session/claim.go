@@ -35,16 +35,18 @@ type claim struct {
 // all the same.
 func (st *Store) Claim(ctx context.Context, c claim) (*Session, error) {
 	var id int64
-	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
-		if err := database.LockPool(ctx, tx); err != nil {
+	err := ask(ctx, func(ctx context.Context) error {
+		return database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
+			if err := database.LockPool(ctx, tx); err != nil {
+				return err
+			}
+			at, err := findPlace(ctx, tx, &c)
+			if err != nil {
+				return err
+			}
+			id, err = st.insert(ctx, tx, &c, at)
 			return err
-		}
-		at, err := findPlace(ctx, tx, &c)
-		if err != nil {
-			return err
-		}
-		id, err = st.insert(ctx, tx, &c, at)
-		return err
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim slot: %w", err)

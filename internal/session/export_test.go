@@ -7,10 +7,22 @@ import "time"
 func (m *Manager) SetPatient(patient bool) {
 	m.limits = defaultLimits()
 	if patient {
-		m.limits = limits{time.Hour, time.Hour, time.Hour, time.Hour, time.Hour}
+		m.limits = limits{time.Hour, time.Hour, time.Hour, time.Hour, time.Hour, time.Hour}
 	}
 }
+
+// SetDatabaseLimit replaces how long a request may wait for the database.
+func (m *Manager) SetDatabaseLimit(d time.Duration) { m.limits.database = d }
+
+// ErrBudget is what a request ends with that has waited for so long.
+var ErrBudget = errBudget
 
 // SetCreationLimit replaces how long a client waits for the container of a warm-up
 // that it took over.
 func (m *Manager) SetCreationLimit(d time.Duration) { m.limits.creation = d }
+
+// WithBudget and Ask are what bounds a request's statements.
+var (
+	WithBudget = withBudget
+	Ask        = ask
+)

@@ -22,6 +22,7 @@ type limits struct {
 	creation time.Duration // the container of a warm-up that a client took over
 	evict    time.Duration // the slot of a container that never had a client
 	rollback time.Duration // the host, and then the database, after a start failed
+	database time.Duration // all that one request asks the database
 }
 
 func defaultLimits() limits {
@@ -31,6 +32,7 @@ func defaultLimits() limits {
 		creation: 2 * time.Second,
 		evict:    10 * time.Second,
 		rollback: 3 * time.Second,
+		database: 10 * time.Second,
 	}
 }
 
@@ -105,13 +107,18 @@ func (m *Manager) untilClosed(ctx context.Context) (context.Context, context.Can
 	return ctx, func() { stop(); cancel() }
 }
 
+// withBudget bounds what one request waits for the database.
+func (m *Manager) withBudget(ctx context.Context) context.Context {
+	return withBudget(ctx, m.limits.database)
+}
+
 // Allocate returns the client's session, and whether it was started just now.
 // The work goes on if ctx ends: a client that hung up is told nothing, but what
 // was begun is finished.
 //
 // Errors: a [FullError], [ErrNoTLS], [ErrStopped], or the database's.
 func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session, fresh bool, err error) {
-	ctx, cancel := m.untilClosed(context.WithoutCancel(ctx))
+	ctx, cancel := m.untilClosed(m.withBudget(context.WithoutCancel(ctx)))
 	defer cancel()
 	m.starts.Add(1)
 	defer m.starts.Done()
@@ -179,7 +186,7 @@ func ignoreUnfinished(err error) error {
 // Touch records that the client's session is used. It returns [ErrNotFound] if the
 // client has none that runs.
 func (m *Manager) Touch(ctx context.Context, c Client) error {
-	ok, err := m.store.Touch(ctx, c.identity())
+	ok, err := m.store.Touch(m.withBudget(ctx), c.identity())
 	if err == nil && !ok {
 		err = ErrNotFound
 	}

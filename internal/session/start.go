@@ -113,7 +113,7 @@ func (m *Manager) wasStopped(ctx context.Context, s *Session) bool {
 // deleted only if the container is proven absent; else it stays, as stopping, for
 // the reaper.
 func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) error {
-	ctx = context.WithoutCancel(ctx)
+	ctx = m.withBudget(context.WithoutCancel(ctx)) // what failed may have used up the request's
 	failpoint("rolling back")
 	err := m.ensureRemoved(ctx, s, cause)
 	failpoint("rolled back")

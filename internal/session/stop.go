@@ -13,7 +13,7 @@ import (
 // when the host confirms that the container is gone. [ErrNotFound] means that
 // there is none, [hosts.ErrUnreachable] that the container is left to the reaper.
 func (m *Manager) Stop(ctx context.Context, c Client) error {
-	ctx, cancel := m.untilClosed(context.WithoutCancel(ctx))
+	ctx, cancel := m.untilClosed(m.withBudget(context.WithoutCancel(ctx)))
 	defer cancel()
 	for {
 		s, err := m.store.ByIdentity(ctx, c.identity())
@@ -33,7 +33,7 @@ func (m *Manager) Stop(ctx context.Context, c Client) error {
 // StopUnused stops a session whose client could not be told of it, unless the
 // client has got it by another request meanwhile.
 func (m *Manager) StopUnused(ctx context.Context, s *Session) error {
-	ctx, cancel := m.untilClosed(context.WithoutCancel(ctx))
+	ctx, cancel := m.untilClosed(m.withBudget(context.WithoutCancel(ctx)))
 	defer cancel()
 	if ok, err := m.store.StopUnused(ctx, s.ID); !ok || err != nil {
 		return err

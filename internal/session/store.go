@@ -44,9 +44,11 @@ const columns = `id, state, containerHost, slot, port, tls, gateway, frozen, COA
 // find returns the sessions that match a condition, oldest first.
 func (st *Store) find(ctx context.Context, where string, args ...any) ([]Session, error) {
 	var list []Session
-	err := st.db.SelectContext(ctx, &list, `
-		SELECT `+columns+`, started <= `+st.db.SecondsAgo()+` AS overdue
-		FROM sessions WHERE `+where+` ORDER BY id`, append([]any{seconds(st.startTimeout)}, args...)...)
+	err := ask(ctx, func(ctx context.Context) error {
+		return st.db.SelectContext(ctx, &list, `
+			SELECT `+columns+`, started <= `+st.db.SecondsAgo()+` AS overdue
+			FROM sessions WHERE `+where+` ORDER BY id`, append([]any{seconds(st.startTimeout)}, args...)...)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("look up sessions: %w", err)
 	}

@@ -15,13 +15,15 @@ import (
 // whether a row was in it.
 func (st *Store) change(ctx context.Context, query string, args ...any) (bool, error) {
 	var n int64
-	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
-		res, err := tx.ExecContext(ctx, query, args...)
-		if err != nil {
+	err := ask(ctx, func(ctx context.Context) error {
+		return database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
+			res, err := tx.ExecContext(ctx, query, args...)
+			if err != nil {
+				return err
+			}
+			n, err = res.RowsAffected()
 			return err
-		}
-		n, err = res.RowsAffected()
-		return err
+		})
 	})
 	if err != nil {
 		return false, fmt.Errorf("change session: %w", err)

@@ -1,0 +1,65 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestHeartbeatKnowsWhetherWritesAreTaken lets a database fail for a while, fast or by
+// saying nothing.
+func TestHeartbeatKnowsWhetherWritesAreTaken(t *testing.T) {
+	refused := errors.New("refused")
+	for name, failing := range map[string]func(context.Context) error{
+		"refusing": func(context.Context) error { return refused },
+		"silent":   func(ctx context.Context) error { <-ctx.Done(); return refused },
+	} {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { checkHeartbeat(t, failing, refused) }) })
+	}
+}
+
+func checkHeartbeat(t *testing.T, failing func(context.Context) error, refused error) {
+	var works atomic.Bool
+	var writes atomic.Int64
+	h := NewHeartbeat(nil, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	h.write = func(ctx context.Context) error {
+		writes.Add(1)
+		if works.Load() {
+			return nil
+		}
+		return failing(ctx)
+	}
+	after := func(d time.Duration, want bool) {
+		t.Helper()
+		time.Sleep(d)
+		synctest.Wait()
+		if err := h.Err(); (err == nil) != want || !want && !errors.Is(err, refused) {
+			t.Errorf("takes writes: %v, want %v", err, want)
+		}
+	}
+	if !errors.Is(h.Err(), errNoBeat) {
+		t.Errorf("before the first write: %v, want %v", h.Err(), errNoBeat)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); h.Run(ctx) }()
+	after(beatTimeout, false)
+	works.Store(true)
+	after(beatTimeout+beatAgain, true)
+	after(time.Hour, true)
+	if n, most := writes.Load(), int64(2*beatTimeout/beatAgain+time.Hour/beatEvery); n > most {
+		t.Errorf("%d writes, want at most %d", n, most)
+	}
+	works.Store(false)
+	after(TakesWrites-beatEvery-beatAgain, true)
+	after(beatEvery+beatAgain, false)
+	after(time.Hour, false)
+	works.Store(true)
+	after(beatTimeout+beatAgain, true)
+	cancel()
+	<-done
+}
