@@ -20,7 +20,7 @@ func TestLayering(t *testing.T) {
 		"internal/hosts":           {"internal/clock"},
 		"internal/pretend":         {"internal/clock", "internal/pretend/standin"},
 		"internal/pretend/standin": {"internal/clock"},
-		"internal/database":        {"migrations"},
+		"internal/database":        {"internal/clock", "migrations"},
 		"internal/session":         {"internal/clock", "internal/hosts", "internal/database"},
 		"internal/reaper":          {"internal/clock", "internal/hosts", "internal/session"},
 		"internal/warm":            {"internal/clock", "internal/hosts", "internal/session"},
