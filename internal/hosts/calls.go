@@ -276,6 +276,3 @@ func (h *host) list(ctx context.Context) (list []Found, now time.Time, err error
 	})
 	return list, now, err
 }
-
-// ourLabel is the label that all containers of ours have.
-func (h *host) ourLabel() string { return labelDatabase + "=" + h.cfg.DatabaseID }

@@ -97,3 +97,6 @@ func newFound(id, name string, labels map[string]string, created time.Time) Foun
 		database: labels[labelDatabase],
 	}
 }
+
+// ourLabel is the label that all containers of ours have.
+func (h *host) ourLabel() string { return labelDatabase + "=" + h.cfg.DatabaseID }

@@ -10,7 +10,7 @@ import (
 	"wrpdistributor/internal/service/servicetest"
 )
 
-// TestHungEngineCutsNoGatewayTraffic: an engine that does not answer is put aside;
+// TestHungEngineCutsNoGatewayTraffic: an engine that does not answer is down;
 // the connection that carries the gateway's traffic stays, and takes more of it. A
 // whole host that does not answer loses its connection.
 func TestHungEngineCutsNoGatewayTraffic(t *testing.T) {

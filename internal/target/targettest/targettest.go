@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 )
@@ -28,8 +29,12 @@ const (
 
 // Cases returns the table. ADDRESS stands for the address of the server.
 func Cases() []Case {
+	return slices.Concat(paths(), shutdowns(), opaque(), absolute(), others(), controls())
+}
+
+// paths are targets that are paths.
+func paths() []Case {
 	return []Case{
-		// Paths.
 		{"GET", "/", 200, "/", 200},
 		{"GET", "/?url=http://a.example/shutdown/", 200, "/?url=http://a.example/shutdown/", 200},
 		{"GET", "/?a=%0d%0a;b", 200, "/?a=%0d%0a;b", 200},
@@ -43,8 +48,12 @@ func Cases() []Case {
 		{"GET", "/http://a.example/", 200, "/http://a.example/", 404},
 		{"GET", "/x#/y", 200, "/x%23/y", 404},
 		{"GET", "/shutdowns/", 200, "/shutdowns/", 404},
+	}
+}
 
-		// Paths that end a container, in all spellings.
+// shutdowns are targets that end a container, in all spellings.
+func shutdowns() []Case {
+	return []Case{
 		{"GET", "/shutdown/", 403, "", 404},
 		{"GET", "/SHUTDOWN/", 403, "", 404},
 		{"GET", "//shutdown/", 403, "", 404},
@@ -59,8 +68,12 @@ func Cases() []Case {
 		{"GET", "/#/../shutdown/", 403, "", 404},
 		{"OPTIONS", "/shutdown/", 403, "", 404},
 		{"GET", "http://ADDRESS/x/../shutdown/", 403, "", 404},
+	}
+}
 
-		// Opaque.
+// opaque are targets that have a scheme and no host.
+func opaque() []Case {
+	return []Case{
 		{"GET", "a:b:/shutdown/", 400, "", 400},
 		{"POST", "a:b:/shutdown/", 400, "", 400},
 		{"HEAD", "a:b:/shutdown/", 400, "", 400},
@@ -69,8 +82,12 @@ func Cases() []Case {
 		{"GET", "a:shutdown", 400, "", 400},
 		{"GET", "http:?", 400, "", 400},
 		{"GET", "mailto:a@b.example", 400, "", 400},
+	}
+}
 
-		// Absolute.
+// absolute are targets that name a host.
+func absolute() []Case {
+	return []Case{
 		{"GET", "http://gateway.example/a?b", 200, "/a?b", 404},
 		{"GET", "http://GateWay.Example.:81/", 200, "/", 200},
 		{"GET", "https://secure.example/", 200, "/", 200},
@@ -88,8 +105,12 @@ func Cases() []Case {
 		{"GET", "http://:80/", 400, "", 400},
 		{"GET", "ftp://gateway.example/", 400, "", 400},
 		{"GET", "a://gateway.example/shutdown/", 400, "", 400},
+	}
+}
 
-		// Authority, asterisk, and nothing at all.
+// others are targets that are an authority, an asterisk, or nothing at all.
+func others() []Case {
+	return []Case{
 		{"CONNECT", "a.example:443", 400, "", 400},
 		{"CONNECT", "gateway.example:80", 400, "", 400},
 		{"CONNECT", "http://gateway.example/", 400, "", 400},
@@ -102,8 +123,12 @@ func Cases() []Case {
 		{"GET", "*/shutdown/", 400, "", 400},
 		{"GET", "shutdown/", 400, "", 400},
 		{"GET", "?/shutdown/", 400, "", 400},
+	}
+}
 
-		// Control characters.
+// controls are targets that hold control characters.
+func controls() []Case {
+	return []Case{
 		{"GET", "/\x01", 400, "", 400},
 		{"GET", "/\x7f", 400, "", 400},
 		{"GET", "/?\t", 400, "", 400},
