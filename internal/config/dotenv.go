@@ -5,10 +5,12 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
-// blanks are the characters that may stand around names and values.
-const blanks = " \t\v\f\r"
+// blanks are the characters that may stand around names and values. The last two
+// come along when a line is copied from a page or a word processor.
+const blanks = " \t\v\f\r\u0085\u00a0"
 
 // parseDotenv reads the variables of a .env file:
 //
@@ -93,7 +95,8 @@ func cutQuoted(text string, quote byte) (value, rest string, ok bool) {
 // a # is a value.
 func withoutComment(line string) string {
 	for i := len(line) - 1; i > 0; i-- {
-		if line[i] == '#' && strings.IndexByte(blanks, line[i-1]) >= 0 {
+		before, _ := utf8.DecodeLastRuneInString(line[:i])
+		if line[i] == '#' && strings.ContainsRune(blanks, before) {
 			return line[:i]
 		}
 	}

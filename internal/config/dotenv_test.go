@@ -39,6 +39,7 @@ func TestDotenvValues(t *testing.T) {
 		{"no name in the braces", "A=${}\nB=${a}", map[string]string{"A": "${}", "B": "${a}"}},
 		{"escaped $", `B=1` + "\n" + `A="\${B} \$B"` + "\nC=\\${B}", map[string]string{"A": "${B} $B", "B": "1", "C": "${B}"}},
 		{"letters of the world", "A=äöü ☃\nB=\"äöü ☃\"", map[string]string{"A": "äöü ☃", "B": "äöü ☃"}},
+		{"spaces that do not break", "A\u00a0=\u00a01\nB=2\u00a0# two\nC=\u00a0'3'\nD=4\u0085", map[string]string{"A": "1", "B": "2", "C": "3", "D": "4"}},
 		{"a name with a point", "a.b_C1=x", map[string]string{"a.b_C1": "x"}},
 	} {
 		file := writeFile(t, filepath.Join(t.TempDir(), "env"), tt.text)
