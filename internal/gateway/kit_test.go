@@ -3,14 +3,12 @@ package gateway_test
 import (
 	"bufio"
 	"bytes"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -23,14 +21,6 @@ import (
 	"wrpdistributor/internal/service/servicetest"
 	"wrpdistributor/internal/session"
 )
-
-// TestMain lets more tests run at once than there are processors: most of them wait.
-func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", "6"); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
-}
 
 var amiga = session.Client{IP: "192.0.2.1", UserAgent: "AmiFox"}
 
