@@ -41,7 +41,7 @@ func (p program) arguments(more ...string) []string {
 		"--skip-name-resolve",
 		"--skip-log-bin",
 		"--character-set-server=utf8mb4", // as MySQL and most distributions have it
-		"--max-connections=3000",
+		"--max-connections=300",
 		"--performance-schema=OFF",
 		"--key-buffer-size=1M",
 		"--innodb-buffer-pool-size=32M",
