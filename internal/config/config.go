@@ -53,7 +53,7 @@ type Config struct {
 	WarmRelease bool          // WARM_RELEASE_ON_EXIT
 	Gateway     Gateway       // GATEWAY_..., FREEZE_AFTER
 
-	Container hosts.Container // WRP_IMAGE, WRP_ARGS, CONTAINER_...; a limit of 0 is none
+	Container hosts.ContainerConfig // WRP_IMAGE, WRP_ARGS, CONTAINER_...; a limit of 0 is none
 
 	ConnectTimeout  time.Duration
 	StartTimeout    time.Duration // at least [session.MinStartTimeout]
@@ -144,7 +144,7 @@ func (p *parser) server(c *Config, v *variables) {
 }
 
 func (p *parser) container(c *Config, v *variables) {
-	c.Container = hosts.Container{
+	c.Container = hosts.ContainerConfig{
 		Image:  p.image("WRP_IMAGE", v.WRPImage),
 		Args:   p.words("WRP_ARGS", v.WRPArgs),
 		Memory: p.memory("CONTAINER_MEMORY", v.ContainerMemory),

@@ -11,19 +11,19 @@ import (
 )
 
 var (
-	errProxy        = errors.New("address of another host")
-	errUnauthorized = errors.New("wrong or missing token")
-	errForbidden    = errors.New("path that shuts the container down")
-	errMethod       = errors.New("method not supported")
-	errGone         = errors.New("session is gone")
-	errClosing      = errors.New("shutting down")
-	errUnavailable  = errors.New("token cannot be looked up")
-	errUnconfirmed  = errors.New("container cannot be confirmed to run")
-	errEnded        = errors.New("session stopped meanwhile")
-	errHostDown     = errors.New("host of the container is unreachable")
-	errNoAnswer     = errors.New("container did not answer")
-	errStalled      = errors.New("nothing moved for too long")
-	errClientLeft   = errors.New("client left")
+	errProxy          = errors.New("address of another host")
+	errUnauthorized   = errors.New("wrong or missing token")
+	errForbidden      = errors.New("path that shuts the container down")
+	errMethod         = errors.New("method not supported")
+	errSessionEnded   = errors.New("session has ended")
+	errClosing        = errors.New("shutting down")
+	errUnavailable    = errors.New("token cannot be looked up")
+	errUnconfirmed    = errors.New("container cannot be confirmed to run")
+	errEndedMeanwhile = errors.New("session stopped meanwhile")
+	errHostDown       = errors.New("host of the container is unreachable")
+	errNoAnswer       = errors.New("container did not answer")
+	errStalled        = errors.New("nothing moved for too long")
+	errClientLeft     = errors.New("client left")
 )
 
 const (
@@ -49,11 +49,11 @@ func answerTo(err error) answer {
 		{errUnauthorized, http.StatusUnauthorized, "This is the way to a session, and its token is wrong or missing. A plain browser enters at /s/TOKEN/ and has to take cookies.", 0},
 		{errForbidden, http.StatusForbidden, "A session is ended where it was started, not here.", 0},
 		{errMethod, http.StatusMethodNotAllowed, "This method is not supported here.", 0},
-		{errGone, http.StatusGone, "Your session has ended, ask for a new one.", 0},
+		{errSessionEnded, http.StatusGone, "Your session has ended, ask for a new one.", 0},
 		{errClosing, http.StatusServiceUnavailable, "The service is shutting down, try again.", retrySoon},
 		{errUnavailable, http.StatusServiceUnavailable, "Your session cannot be looked up at the moment, try again.", retrySoon},
 		{errUnconfirmed, http.StatusServiceUnavailable, "Your session cannot be looked up at the moment, try again.", retrySoon},
-		{errEnded, http.StatusBadGateway, "Your session has just ended, ask for a new one.", 0},
+		{errEndedMeanwhile, http.StatusBadGateway, "Your session has just ended, ask for a new one.", 0},
 		{errHostDown, http.StatusBadGateway, "Your session cannot be reached at the moment, try again later.", retryLater},
 		{errStalled, http.StatusGatewayTimeout, "Your session does not answer, try again or ask for a new one.", retrySoon},
 	} {

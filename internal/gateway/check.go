@@ -30,7 +30,7 @@ func (g *Gateway) explained(next handler) handler {
 // explain says why a container did not answer, after it was checked.
 func (g *Gateway) explain(ctx context.Context, r *route, err error) error {
 	if g.routes.get(r.session.ID) == nil {
-		return errEnded
+		return errEndedMeanwhile
 	}
 	c := g.check(r)
 	select {
@@ -40,7 +40,7 @@ func (g *Gateway) explain(ctx context.Context, r *route, err error) error {
 	}
 	switch {
 	case g.routes.get(r.session.ID) == nil:
-		return errEnded
+		return errEndedMeanwhile
 	case errors.Is(c.err, hosts.ErrUnreachable), errors.Is(c.err, hosts.ErrUnknownHost):
 		return fmt.Errorf("%w: %w", errHostDown, err)
 	}

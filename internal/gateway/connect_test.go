@@ -102,7 +102,7 @@ func TestDeathClosesRouteAtOnce(t *testing.T) {
 		under := b.download(t, s.Token, 1<<30)
 		_, err := b.DB.ExecContext(t.Context(), change)
 		must(t, err)
-		died := hosts.Event{Host: s.Host, Action: hosts.Died, Container: hosts.Found{ID: "another", Session: s.ID}}
+		died := hosts.Event{Host: s.Host, Action: hosts.Died, Container: hosts.Container{ID: "another", Session: s.ID}}
 		b.Sessions.HandleEvent(t.Context(), died)
 		wants(t, "after another container's death", b.get(t, "/", s.Token), 200)
 		died.Container.ID = s.ContainerID

@@ -23,7 +23,7 @@ const (
 // counts as use of the session, and the end of the session waits for it.
 func (g *Gateway) proxied(x *exchange) error {
 	if !x.route.begin() {
-		return errGone
+		return errSessionEnded
 	}
 	defer x.route.end()
 

@@ -64,18 +64,18 @@ func (r *route) begin() bool {
 	if !r.work.Begin() {
 		return false
 	}
-	r.activity.touch(time.Now())
+	r.activity.used(time.Now())
 	return true
 }
 
 func (r *route) end() {
-	r.activity.touch(time.Now())
+	r.activity.used(time.Now())
 	r.work.End()
 }
 
 // close cuts the requests that are still under way.
 func (r *route) close() {
-	r.cut(errEnded)
+	r.cut(errEndedMeanwhile)
 	r.transport.CloseIdleConnections()
 }
 
@@ -93,7 +93,7 @@ func (t *table) init() {
 	t.byKey, t.byID, t.tombstones = make(map[key]*route), make(map[int64]*route), newTombstones()
 }
 
-// find returns the route that a token opens, errGone if its session ended, or else
+// find returns the route that a token opens, errSessionEnded if its session ended, or else
 // errUnauthorized.
 func (t *table) find(token string) (*route, error) {
 	k := keyOf(token)
@@ -103,7 +103,7 @@ func (t *table) find(token string) (*route, error) {
 		return r, nil
 	}
 	if t.tombstones.hasKey(k, time.Now()) {
-		return nil, errGone
+		return nil, errSessionEnded
 	}
 	return nil, errUnauthorized
 }

@@ -34,7 +34,7 @@ type activity struct {
 func newActivity() *activity { return &activity{lock: newLock()} }
 
 // touch remembers use, which is written down later.
-func (a *activity) touch(now time.Time) {
+func (a *activity) used(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lastUse = now
@@ -112,7 +112,7 @@ func (g *Gateway) touch(ctx context.Context, r *route) error {
 	if errors.Is(err, session.ErrNotFound) {
 		g.routes.remove(r.session.ID)
 		r.transport.CloseIdleConnections()
-		return errGone
+		return errSessionEnded
 	}
 	a.looked(began, err)
 	if err != nil && ctx.Err() == nil {
@@ -156,7 +156,7 @@ func (g *Gateway) flush(ctx context.Context, isDue func(*route) bool) {
 	var routes []*route
 	for _, r := range g.routes.all() {
 		if r.work.Busy() {
-			r.activity.touch(began)
+			r.activity.used(began)
 		}
 		// Whoever holds the lock is about to flush, or to look whether it is in use.
 		if !r.activity.unflushed(g.Interval/ticks) || !isDue(r) || !r.activity.tryAcquire() {

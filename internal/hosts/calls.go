@@ -92,7 +92,7 @@ func (h *host) prepareCreate(ctx context.Context, s Spec) (string, error) {
 		h.markDown(ctx, err)
 		return "", err
 	}
-	return h.imageDir(ctx)
+	return h.ensureImageDir(ctx)
 }
 
 // confirmResponsive makes sure that the host answers now. A connection may be
@@ -138,10 +138,10 @@ func (h *host) listen() (dropIfSilent func()) {
 	}
 }
 
-// imageDir returns the image's working directory, as the last check found it.
-func (h *host) imageDir(ctx context.Context) (string, error) {
+// ensureImageDir returns the image's working directory, as the last check found it.
+func (h *host) ensureImageDir(ctx context.Context) (string, error) {
 	h.mu.Lock()
-	dir := h.dir
+	dir := h.imageDir
 	h.mu.Unlock()
 	if dir != "" {
 		return dir, nil
@@ -167,7 +167,7 @@ func (h *host) existing(ctx context.Context, s Spec) (string, error) {
 }
 
 // isOurs reports whether the labels of f say that it is the container of r.
-func (h *host) isOurs(f Found, r Ref) bool {
+func (h *host) isOurs(f Container, r Ref) bool {
 	return f.database == h.cfg.DatabaseID && f.Session == r.Session && f.Nonce == r.Nonce
 }
 
@@ -203,19 +203,19 @@ func (h *host) start(ctx context.Context, id string) error {
 }
 
 // inspect returns the container of r, or [ErrGone] if it does not run.
-func (h *host) inspect(ctx context.Context, r Ref) (Found, error) {
+func (h *host) inspect(ctx context.Context, r Ref) (Container, error) {
 	f, err := h.find(ctx, r)
 	if err != nil {
-		return Found{}, err
+		return Container{}, err
 	}
 	if !f.Running {
-		return Found{}, fmt.Errorf("%w: it does not run", ErrGone)
+		return Container{}, fmt.Errorf("%w: it does not run", ErrGone)
 	}
 	return f, nil
 }
 
 // find returns the container of r, running or not.
-func (h *host) find(ctx context.Context, r Ref) (f Found, err error) {
+func (h *host) find(ctx context.Context, r Ref) (f Container, err error) {
 	ref := r.ID
 	if ref == "" {
 		ref = r.Name
@@ -228,7 +228,7 @@ func (h *host) find(ctx context.Context, r Ref) (f Found, err error) {
 		err = fmt.Errorf("%w: a foreign container has the name", ErrGone)
 	}
 	if err != nil {
-		return Found{}, err
+		return Container{}, err
 	}
 	return f, nil
 }
@@ -260,7 +260,7 @@ func (h *host) stopAndRemove(ctx context.Context, id string, gently bool) error 
 }
 
 // list returns all containers of ours, and the engine's time.
-func (h *host) list(ctx context.Context) (list []Found, now time.Time, err error) {
+func (h *host) list(ctx context.Context) (list []Container, now time.Time, err error) {
 	// The clock is read first: what is created meanwhile looks too young.
 	err = h.call(ctx, func(ctx context.Context) error {
 		info, err := h.engine.info(ctx)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A Container says how WRP containers are run.
-type Container struct {
+// A ContainerConfig says how WRP containers are run.
+type ContainerConfig struct {
 	Image  string
 	Args   []string // "{token}" stands for the session's token
 	Memory int64    // bytes
@@ -17,7 +17,7 @@ type Container struct {
 	Network Network
 }
 
-func (c Container) command(token string) []string {
+func (c ContainerConfig) command(token string) []string {
 	args := make([]string, len(c.Args))
 	for i, a := range c.Args {
 		args[i] = strings.ReplaceAll(a, "{token}", token)
@@ -73,8 +73,8 @@ func (s Spec) labels() map[string]string {
 	}
 }
 
-// Found is a container as its engine describes it.
-type Found struct {
+// A Container is a container as its engine describes it.
+type Container struct {
 	ID      string
 	Name    string
 	Session int64 // 0: not labelled
@@ -86,9 +86,9 @@ type Found struct {
 	database string
 }
 
-func newFound(id, name string, labels map[string]string, created time.Time) Found {
+func newContainer(id, name string, labels map[string]string, created time.Time) Container {
 	session, _ := strconv.ParseInt(labels[labelSession], 10, 64) // a foreign label may be anything
-	return Found{
+	return Container{
 		ID:       id,
 		Name:     strings.TrimPrefix(name, "/"),
 		Session:  session,

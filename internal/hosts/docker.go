@@ -191,7 +191,7 @@ func (e *engine) events(ctx context.Context, since time.Time, label string) (<-c
 		for {
 			select {
 			case m := <-messages:
-				c := newFound(m.Actor.ID, m.Actor.Attributes["name"], m.Actor.Attributes, time.Time{})
+				c := newContainer(m.Actor.ID, m.Actor.Attributes["name"], m.Actor.Attributes, time.Time{})
 				select {
 				case out <- Event{Action: Action(m.Action), Container: c}:
 				case <-ctx.Done():

@@ -20,7 +20,7 @@ import (
 
 // create makes a container and returns its id. TLS needs the certificate files,
 // and the image's working directory, where WRP looks for them.
-func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles, workDir string) (string, error) {
+func (e *engine) create(ctx context.Context, s Spec, c ContainerConfig, tls *TLSFiles, workDir string) (string, error) {
 	inside := nat.Port("8080/tcp") // WRP serves HTTP there, and TLS on 8081
 	if s.TLS {
 		inside = "8081/tcp"
@@ -51,7 +51,7 @@ func (e *engine) create(ctx context.Context, s Spec, c Container, tls *TLSFiles,
 }
 
 // hostConfig says what a container may use and do: as little as WRP runs with.
-func hostConfig(c Container) *container.HostConfig {
+func hostConfig(c ContainerConfig) *container.HostConfig {
 	return &container.HostConfig{
 		NetworkMode:    container.NetworkMode(c.Network.name()),
 		CapDrop:        []string{"ALL"},
@@ -144,36 +144,36 @@ func isPortTaken(err error) bool {
 }
 
 // inspect returns what runs under an id or a name.
-func (e *engine) inspect(ctx context.Context, ref string) (Found, error) {
+func (e *engine) inspect(ctx context.Context, ref string) (Container, error) {
 	i, err := e.client().ContainerInspect(ctx, ref)
 	if cerrdefs.IsNotFound(err) {
-		return Found{}, fmt.Errorf("%w: %s", ErrGone, ref)
+		return Container{}, fmt.Errorf("%w: %s", ErrGone, ref)
 	}
 	if err != nil {
-		return Found{}, err
+		return Container{}, err
 	}
 	created, err := time.Parse(time.RFC3339Nano, i.Created)
 	if err != nil {
-		return Found{}, fmt.Errorf("creation time of %s: %w", ref, err)
+		return Container{}, fmt.Errorf("creation time of %s: %w", ref, err)
 	}
-	f := newFound(i.ID, i.Name, i.Config.Labels, created)
+	f := newContainer(i.ID, i.Name, i.Config.Labels, created)
 	f.Running, f.Paused = i.State.Running || i.State.Paused, i.State.Paused
 	return f, nil
 }
 
 // list returns all containers that carry a label, running or not.
-func (e *engine) list(ctx context.Context, label string) ([]Found, error) {
+func (e *engine) list(ctx context.Context, label string) ([]Container, error) {
 	all, err := e.client().ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Found, 0, len(all))
+	list := make([]Container, 0, len(all))
 	for _, c := range all {
 		name := ""
 		if len(c.Names) > 0 {
 			name = c.Names[0]
 		}
-		f := newFound(c.ID, name, c.Labels, time.Unix(c.Created, 0))
+		f := newContainer(c.ID, name, c.Labels, time.Unix(c.Created, 0))
 		f.Paused = c.State == "paused"
 		f.Running = f.Paused || c.State == "running"
 		list = append(list, f)

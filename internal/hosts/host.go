@@ -20,7 +20,7 @@ const (
 	maxPause      = 30 * time.Second
 )
 
-// A host is one member of the pool.
+// A host is one host of the pool, with what is known of it.
 type host struct {
 	Host
 	cfg     *Config
@@ -34,27 +34,27 @@ type host struct {
 
 	wentDown chan struct{} // tells run, which checks the host again after the pause
 
-	mu      sync.Mutex
-	state   State // NoImage is told by dir instead
-	reason  string
-	since   time.Time
-	retryAt time.Time // when a host that is down may be tried again
-	pauses  *backoff.ExponentialBackOff
-	dir     string // the image's working directory; empty: no image
-	noFiles bool   // of the certificate
-	id      string // the engine's own
+	mu       sync.Mutex
+	state    State // NoImage is told by dir instead
+	reason   string
+	since    time.Time
+	retryAt  time.Time // when a host that is down may be tried again
+	pauses   *backoff.ExponentialBackOff
+	imageDir string // the image's working directory; empty: no image
+	noFiles  bool   // of the certificate
+	id       string // the engine's own
 
 	openNetwork sync.Once // says that containers reach each other
 }
 
-func newHost(h Host, cfg *Config, engines *engineOwners) (*host, error) {
+func newHost(configured Host, cfg *Config, engines *engineOwners) (*host, error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = minPause, maxPause
-	m := &host{
-		Host:     h,
+	h := &host{
+		Host:     configured,
 		cfg:      cfg,
 		starts:   make(chan struct{}, cfg.ParallelStarts),
-		log:      cfg.Log.With("host", h.Name),
+		log:      cfg.Log.With("host", configured.Name),
 		state:    Unknown,
 		since:    time.Now(),
 		pauses:   pauses,
@@ -63,12 +63,12 @@ func newHost(h Host, cfg *Config, engines *engineOwners) (*host, error) {
 	}
 	dial := dialLocal
 	if h.SSH != nil {
-		m.client = newSSHClient(h, cfg)
-		dial = m.client.dialDocker
+		h.client = newSSHClient(configured, cfg)
+		dial = h.client.dialDocker
 	}
 	var err error
-	m.engine, err = newEngine(dial)
-	return m, err
+	h.engine, err = newEngine(dial)
+	return h, err
 }
 
 func newSSHClient(h Host, cfg *Config) *sshClient {

@@ -116,8 +116,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // noWatcher is told of events and does nothing.
 type noWatcher struct{}
 
-func (noWatcher) HandleEvent(context.Context, hosts.Event)             {}
-func (noWatcher) HandleListing(context.Context, string, []hosts.Found) {}
+func (noWatcher) HandleEvent(context.Context, hosts.Event)                 {}
+func (noWatcher) HandleListing(context.Context, string, []hosts.Container) {}
 
 // run runs the pool as long as the test.
 func run(t *testing.T, p *hosts.Pool) {

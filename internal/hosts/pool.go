@@ -16,7 +16,7 @@ import (
 type Config struct {
 	Hosts      []Host
 	DatabaseID string // labels our containers; those with another one are foreign
-	Container  Container
+	Container  ContainerConfig
 	KnownHosts KnownHosts
 
 	// GatewayStartPort is the port of a host's first slot if clients come through
@@ -48,12 +48,12 @@ func New(cfg Config) (*Pool, error) {
 	}
 	p := &Pool{}
 	engines := &engineOwners{owners: make(map[string]string)}
-	for _, h := range cfg.Hosts {
-		m, err := newHost(h, &cfg, engines)
+	for _, configured := range cfg.Hosts {
+		h, err := newHost(configured, &cfg, engines)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("host %s: %w", h.Name, err), p.Close())
+			return nil, errors.Join(fmt.Errorf("host %s: %w", configured.Name, err), p.Close())
 		}
-		p.hosts = append(p.hosts, m)
+		p.hosts = append(p.hosts, h)
 	}
 	return p, nil
 }
@@ -188,7 +188,7 @@ func (p *Pool) WarmUp(ctx context.Context, s Spec) error {
 
 // Inspect returns the container, or [ErrGone] if the host says that it is not
 // there or does not run.
-func (p *Pool) Inspect(ctx context.Context, r Ref) (f Found, err error) {
+func (p *Pool) Inspect(ctx context.Context, r Ref) (f Container, err error) {
 	err = p.onContainer("inspect", r, func(h *host) error {
 		f, err = h.inspect(ctx, r)
 		return err
@@ -218,13 +218,13 @@ func (p *Pool) Remove(ctx context.Context, r Ref) error {
 }
 
 // RemoveNow is [Pool.Remove] for a container that served nobody: it is killed.
-func (p *Pool) RemoveNow(ctx context.Context, r Ref) error {
+func (p *Pool) ForceRemove(ctx context.Context, r Ref) error {
 	return p.onContainer("remove", r, func(h *host) error { return h.remove(ctx, r, false) })
 }
 
 // List returns all containers of ours on a host, running or not, and the
 // host's own time.
-func (p *Pool) List(ctx context.Context, name string) ([]Found, time.Time, error) {
+func (p *Pool) List(ctx context.Context, name string) ([]Container, time.Time, error) {
 	h, err := p.find(name)
 	if err != nil {
 		return nil, time.Time{}, err

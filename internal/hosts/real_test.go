@@ -26,7 +26,7 @@ func realPool(t *testing.T, servers ...*hoststest.SSHD) (*Pool, string) {
 	id := strings.ToLower(rand.Text())
 	cfg := Config{
 		DatabaseID: id,
-		Container:  Container{Image: hoststest.Image, Args: []string{"-token", "{token}"}, Memory: 64 << 20, Pids: 64},
+		Container:  ContainerConfig{Image: hoststest.Image, Args: []string{"-token", "{token}"}, Memory: 64 << 20, Pids: 64},
 		Log:        slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	for i, s := range servers {

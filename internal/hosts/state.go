@@ -54,7 +54,7 @@ func (h *host) status() Status {
 }
 
 // lacksImage reports whether the host works and only needs the image. h.mu is held.
-func (h *host) lacksImage() bool { return h.state == Up && h.dir == "" }
+func (h *host) lacksImage() bool { return h.state == Up && h.imageDir == "" }
 
 func (h *host) needsImage() bool {
 	h.mu.Lock()
@@ -65,7 +65,7 @@ func (h *host) needsImage() bool {
 func (h *host) forgetImage() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.dir = ""
+	h.imageDir = ""
 }
 
 // setTLS notes whether the certificate files are there: not, if err is
@@ -91,7 +91,7 @@ func (h *host) markUp(info engineInfo, dir string) {
 	if other, shared := h.engines.register(info.ID, h.Name); shared && h.id == "" {
 		h.log.Warn("two hosts share one engine", "other", other)
 	}
-	h.id, h.dir = info.ID, dir
+	h.id, h.imageDir = info.ID, dir
 	if h.state == Up {
 		if time.Since(h.since) > maxPause {
 			h.pauses.Reset()

@@ -33,7 +33,7 @@ func TestRemovalThatNeverEnds(t *testing.T) {
 			s := start(t, p, spec(1, 9090))
 			p.CheckHealth(t.Context())
 			tt.harm(list[0])
-			remove := p.RemoveNow
+			remove := p.ForceRemove
 			if tt.gently {
 				remove = p.Remove
 			}

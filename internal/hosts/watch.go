@@ -12,7 +12,7 @@ import (
 type Event struct {
 	Host      string
 	Action    Action
-	Container Found // Created is not known
+	Container Container // Created is not known
 }
 
 // An Action is what happened.
@@ -35,7 +35,7 @@ type Watcher interface {
 	// HandleListing is called with the containers that a host has, whenever the
 	// stream of its events begins anew. It makes up for the events that happened
 	// while there was no stream.
-	HandleListing(ctx context.Context, host string, containers []Found)
+	HandleListing(ctx context.Context, host string, containers []Container)
 }
 
 const parallelEvents = 4 // of one host, handled at once

@@ -49,7 +49,7 @@ func New(cfg Config) *Server {
 	s := &Server{Config: cfg}
 	s.routes = s.router(s.ready, map[string]handler{
 		http.MethodGet:    s.status,
-		http.MethodHead:   s.extend,
+		http.MethodHead:   s.touch,
 		http.MethodPut:    s.start,
 		http.MethodDelete: s.stop,
 	})

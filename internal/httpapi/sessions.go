@@ -67,7 +67,7 @@ func (s *Server) handOver(w http.ResponseWriter, r *http.Request, sess *session.
 }
 
 // extend keeps the client's session alive. Old clients know one answer only.
-func (s *Server) extend(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) touch(w http.ResponseWriter, r *http.Request) error {
 	client, err := s.client(r)
 	if err != nil {
 		return err

@@ -90,7 +90,7 @@ func briefly(st session.HostState) string {
 	case st.Why == "":
 		return ""
 	case st.State == hosts.Up && st.Drained != nil:
-		return "draining"
+		return "drained"
 	case st.State == hosts.Up:
 		return st.Why // full
 	case st.State == hosts.Unknown:

@@ -30,8 +30,8 @@ type pass struct {
 
 // A listing is what a host says it has.
 type listing struct {
-	containers map[string]hosts.Found // of ours, by id
-	now        time.Time              // by the host's clock
+	containers map[string]hosts.Container // of ours, by id
+	now        time.Time                  // by the host's clock
 }
 
 // finding returns what the listing says of a session's container.
@@ -51,7 +51,7 @@ func (p *pass) survey(ctx context.Context) {
 				p.problem("Host %s could not be asked, its sessions and containers are left as they are: %v.", h.Name, err)
 				return
 			}
-			l := listing{make(map[string]hosts.Found), now}
+			l := listing{make(map[string]hosts.Container), now}
 			for _, c := range list {
 				l.containers[c.ID] = c
 			}
@@ -189,7 +189,7 @@ func (p *pass) orphans(ctx context.Context, rows []row) {
 	wg.Wait()
 }
 
-func (p *pass) orphan(ctx context.Context, host string, c hosts.Found) {
+func (p *pass) orphan(ctx context.Context, host string, c hosts.Container) {
 	if p.opt.DryRun {
 		p.plan("would remove container %s on %s, which no session knows", c.Name, host)
 		return

@@ -23,7 +23,7 @@ import (
 
 // Sessions is what the reaper does to sessions. [session.Manager] is one.
 type Sessions interface {
-	Inspect(ctx context.Context, s *session.Session) (hosts.Found, error)
+	Inspect(ctx context.Context, s *session.Session) (hosts.Container, error)
 	Repair(ctx context.Context, s *session.Session) (stopped bool, err error)
 	StopIdle(ctx context.Context, s *session.Session, unused time.Duration) (stopped bool, err error)
 	StopSession(ctx context.Context, s *session.Session) (stopped bool, err error)

@@ -19,7 +19,7 @@ type request struct {
 	client     Client
 	tls        bool             // the client connects over TLS
 	failed     map[string]error // by host: why a start for this client failed there
-	evictUntil time.Time
+	evictUntil time.Time        // when the client stops waiting for a slot that others give up
 }
 
 // startNew gives the client a warm container, else claims slots until a container

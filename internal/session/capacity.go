@@ -94,7 +94,7 @@ func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
 	if err != nil {
 		return nil, err
 	}
-	draining, err := m.store.Drained(ctx)
+	drained, err := m.store.Drained(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -102,11 +102,11 @@ func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
 	for _, st := range m.pool.Status() {
 		u := rows[st.Host.Name]
 		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm, Stopping: u.Stopping}
-		if d, ok := draining[st.Host.Name]; ok {
+		if d, ok := drained[st.Host.Name]; ok {
 			s.Drained = &d
 		}
 		load := hosts.Load{Host: st.Host.Name, Used: s.Used, Max: st.Host.Max}
-		s.Why = cmp.Or(refusal(st, false, nil), occupied(load, draining))
+		s.Why = cmp.Or(refusal(st, false, nil), occupied(load, drained))
 		list = append(list, s)
 	}
 	return list, nil
@@ -144,13 +144,13 @@ func (st *Store) Undrain(ctx context.Context, host string) (bool, error) {
 func (st *Store) Drained(ctx context.Context) (map[string]Drained, error) {
 	var m map[string]Drained
 	err := ask(ctx, func(ctx context.Context) (err error) {
-		m, err = drained(ctx, st.db)
+		m, err = drainedHosts(ctx, st.db)
 		return err
 	})
 	return m, err
 }
 
-func drained(ctx context.Context, q sqlx.QueryerContext) (map[string]Drained, error) {
+func drainedHosts(ctx context.Context, q sqlx.QueryerContext) (map[string]Drained, error) {
 	var list []Drained
 	if err := sqlx.SelectContext(ctx, q, &list, `SELECT containerHost, drainedAt, reason FROM hosts`); err != nil {
 		return nil, fmt.Errorf("look up drained hosts: %w", err)
@@ -164,7 +164,7 @@ func drained(ctx context.Context, q sqlx.QueryerContext) (map[string]Drained, er
 
 func (d Drained) why() string {
 	if d.Reason == "" {
-		return "draining"
+		return "drained"
 	}
-	return "draining: " + d.Reason
+	return "drained: " + d.Reason
 }

@@ -35,7 +35,7 @@ func TestDrainedHostKeepsItsSessions(t *testing.T) {
 			must(t, k.Store.Drain(t.Context(), "host1", reason))
 		}
 		mustAllocate(t, k, amiga, false)
-		if _, _, err := k.Sessions.Allocate(t.Context(), atari, false); !isFull(err, "host1: draining: new kernel") || !isFull(err, "host0: full 1/1") {
+		if _, _, err := k.Sessions.Allocate(t.Context(), atari, false); !isFull(err, "host1: drained: new kernel") || !isFull(err, "host0: full 1/1") {
 			t.Errorf("Allocate = %v, want both reasons", err)
 		}
 		was, err := k.Store.Undrain(t.Context(), "host1")

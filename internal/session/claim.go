@@ -80,11 +80,11 @@ func findPlace(ctx context.Context, tx *sqlx.Tx, c *claim) (place, error) {
 	if err := c.conflict(rows); err != nil {
 		return place{}, err
 	}
-	draining, err := drained(ctx, tx)
+	drained, err := drainedHosts(ctx, tx)
 	if err != nil {
 		return place{}, err
 	}
-	return c.choose(c.occupancies(rows), draining)
+	return c.choose(c.occupancies(rows), drained)
 }
 
 // conflict returns errTaken if the client has a session, or errEnough if there is

@@ -32,7 +32,7 @@ func (m *Manager) handleUnknown(ctx context.Context, e hosts.Event) error {
 		return nil
 	}
 	m.log.InfoContext(ctx, "removing container without session", "host", e.Host, "container", e.Container.Name)
-	return m.pool.RemoveNow(ctx, hosts.Ref{Host: e.Host, ID: e.Container.ID, Name: e.Container.Name})
+	return m.pool.ForceRemove(ctx, hosts.Ref{Host: e.Host, ID: e.Container.ID, Name: e.Container.Name})
 }
 
 // handleKnown stops a session whose container died, and frees the slot of a
@@ -52,8 +52,8 @@ func (m *Manager) handleKnown(ctx context.Context, s *Session, action hosts.Acti
 // HandleListing implements [hosts.Watcher]: sessions whose state contradicts the
 // listing are repaired, each after an inspect of its own container, since absence
 // from a list proves nothing.
-func (m *Manager) HandleListing(ctx context.Context, host string, containers []hosts.Found) {
-	found := make(map[string]hosts.Found)
+func (m *Manager) HandleListing(ctx context.Context, host string, containers []hosts.Container) {
+	found := make(map[string]hosts.Container)
 	for _, c := range containers {
 		found[c.ID] = c
 	}
@@ -74,6 +74,6 @@ func (m *Manager) HandleListing(ctx context.Context, host string, containers []h
 
 // agrees reports whether c is as the container of a session that is not being
 // stopped should be.
-func (s *Session) agrees(c hosts.Found) bool {
+func (s *Session) agrees(c hosts.Container) bool {
 	return s.State != Stopping && c.Running && (!c.Paused || s.Frozen)
 }

@@ -31,8 +31,8 @@ type occupancy struct {
 
 // choose asks the strategy for hosts until one has a free port as well, and
 // returns a [FullError] if none has.
-func (c *claim) choose(taken map[string]*occupancy, draining map[string]Drained) (place, error) {
-	loads, full := c.candidates(taken, draining)
+func (c *claim) choose(taken map[string]*occupancy, drained map[string]Drained) (place, error) {
+	loads, full := c.candidates(taken, drained)
 	for {
 		i, ok := c.strategy(loads)
 		if !ok {
@@ -49,15 +49,15 @@ func (c *claim) choose(taken map[string]*occupancy, draining map[string]Drained)
 
 // candidates returns the hosts that have a free slot, and of the others why they
 // have none. What waits for clients takes slots, but does not count as load.
-func (c *claim) candidates(taken map[string]*occupancy, draining map[string]Drained) ([]hosts.Load, *FullError) {
+func (c *claim) candidates(taken map[string]*occupancy, drained map[string]Drained) ([]hosts.Load, *FullError) {
 	full := &FullError{}
 	var loads []hosts.Load
 	for _, h := range c.hosts {
 		on := taken[h.Host]
 		h.Used = len(on.slots)
-		if why := occupied(h, draining); why != "" {
-			_, drained := draining[h.Host]
-			full.evictable = full.evictable || on.evictable && !drained
+		if why := occupied(h, drained); why != "" {
+			_, isDrained := drained[h.Host]
+			full.evictable = full.evictable || on.evictable && !isDrained
 			full.Reasons = append(full.Reasons, Reason{h.Host, why})
 			continue
 		}
@@ -68,8 +68,8 @@ func (c *claim) candidates(taken map[string]*occupancy, draining map[string]Drai
 }
 
 // occupied says why the database gives no slot of a host, or nothing.
-func occupied(h hosts.Load, draining map[string]Drained) string {
-	if d, ok := draining[h.Host]; ok {
+func occupied(h hosts.Load, drained map[string]Drained) string {
+	if d, ok := drained[h.Host]; ok {
 		return d.why()
 	}
 	if h.Used >= h.Max {

@@ -136,7 +136,7 @@ func (m *Manager) ensureRemoved(ctx context.Context, s *Session, cause error) er
 	defer cancel()
 	switch {
 	case s.ContainerID != "":
-		return m.pool.RemoveNow(ctx, m.ref(s))
+		return m.pool.ForceRemove(ctx, m.ref(s))
 	case errors.Is(cause, hosts.ErrUncertain):
 		return ErrPending
 	}

@@ -65,7 +65,7 @@ func (m *Manager) StopSession(ctx context.Context, s *Session) (bool, error) {
 
 // Inspect returns the session's container, or [hosts.ErrGone] if its host says
 // that it is not there or does not run.
-func (m *Manager) Inspect(ctx context.Context, s *Session) (hosts.Found, error) {
+func (m *Manager) Inspect(ctx context.Context, s *Session) (hosts.Container, error) {
 	return m.pool.Inspect(ctx, m.ref(s))
 }
 
@@ -110,7 +110,7 @@ func (m *Manager) removeAndDelete(ctx context.Context, s *Session) (bool, error)
 	failpoint("stopping")
 	remove := m.pool.Remove
 	if s.ClientIP == "" {
-		remove = m.pool.RemoveNow // it never had a client
+		remove = m.pool.ForceRemove // it never had a client
 	}
 	if m.observer != nil && s.Gateway {
 		m.observer.Stopping(ctx, s.ID)

@@ -307,7 +307,7 @@ func TestStartWarmKeepsWithinLimits(t *testing.T) {
 		must(t, k.Store.Drain(t.Context(), "host0", ""))
 		race(9)
 		wantRows(t, k, "warm:2")
-		if _, _, err := k.Sessions.Allocate(t.Context(), amiga, false); !isFull(err, "draining") {
+		if _, _, err := k.Sessions.Allocate(t.Context(), amiga, false); !isFull(err, "drained") {
 			t.Errorf("Allocate on a drained host = %v, want a FullError", err)
 		}
 		_, err := k.Store.Undrain(t.Context(), "host0")
