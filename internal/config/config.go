@@ -9,9 +9,11 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -86,7 +88,13 @@ func load(envFile string, pretend bool) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parse(v, pretend)
+	c, err := parse(v, pretend)
+	if problems, ok := errors.AsType[Problems](err); ok {
+		if _, err := os.Stat(envFile); isOptional(envFile, err) {
+			return nil, append(problems, Problem{Variable: envFile, Want: "no such file in this folder, so only the environment was read"})
+		}
+	}
+	return c, err
 }
 
 // parse judges the variables, beginning with those that the hosts depend on.

@@ -105,7 +105,7 @@ func TestDefaults(t *testing.T) {
 		DataDir:        "data",
 		Listen:         ":7777",
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-		Container: hosts.Container{
+		Container: hosts.ContainerConfig{
 			Image:  "alb42/amifoxserver:latest",
 			Args:   []string{"-O", "-n", "-token", "{token}", "-log", "/dev/null"},
 			Memory: 1 << 30,
@@ -265,13 +265,15 @@ func TestEnvironmentWinsOverFile(t *testing.T) {
 
 func TestOnlyTheDefaultFileMayBeMissing(t *testing.T) {
 	const good = "AUTH_TOKEN=k\n"
+	const missing = "AUTH_TOKEN: not set, want the secret that clients send, for example from: openssl rand -hex 20\n" +
+		".env: no such file in this folder, so only the environment was read"
 	for _, tt := range []struct {
 		name, text, load string // text "-": no file
 		want             string // "": no error
 	}{
 		{"default", good, ".env", ""},
 		{"no file", good, "", "AUTH_TOKEN: not set"},
-		{"default missing", "-", ".env", "AUTH_TOKEN: not set"},
+		{"default missing", "-", ".env", missing},
 		{"other missing", "-", "prod.env", "prod.env: open prod.env: no such file"},
 		{"a folder", good, ".", ".: read .: is a directory"},
 		{"no equals sign", good + "\n# hunter2\nhunter2\n", ".env", ".env: line 4 is not NAME=value"},

@@ -83,7 +83,7 @@ type variables struct {
 // tested in one process would otherwise inherit each other's files.
 func read(envFile string) (*variables, error) {
 	file, err := readFile(envFile)
-	if err != nil {
+	if err != nil && !isOptional(envFile, err) {
 		return nil, Problems{{Variable: envFile, Want: err.Error()}}
 	}
 	v := new(variables)
@@ -117,17 +117,20 @@ func (v *variables) complete(lookup func(name string) string) {
 	}
 }
 
-// readFile returns the variables in a .env file, none if there is no file.
+// readFile returns the variables in a .env file.
 func readFile(name string) (map[string]string, error) {
 	if name == "" {
 		return nil, nil
 	}
 	text, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) && name == DefaultFile {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}
 	return parseDotenv(string(text))
+}
+
+// isOptional reports whether err only says that there is no .env, which nobody
+// asked for.
+func isOptional(name string, err error) bool {
+	return errors.Is(err, fs.ErrNotExist) && name == DefaultFile
 }
