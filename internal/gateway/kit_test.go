@@ -3,12 +3,15 @@ package gateway_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +24,14 @@ import (
 	"wrpdistributor/internal/service/servicetest"
 	"wrpdistributor/internal/session"
 )
+
+// TestMain lets more tests run at once than there are processors: most of them wait.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 var amiga = session.Client{IP: "192.0.2.1", UserAgent: "AmiFox"}
 
@@ -47,6 +58,7 @@ type options struct {
 func newBench(t *testing.T, db *database.DB, opt options) *bench {
 	t.Helper()
 	opt.Options.Gateway = true
+	opt.ConnectTimeout = cmp.Or(opt.ConnectTimeout, time.Minute)
 	return openBench(t, servicetest.New(t, db, opt.Options), opt)
 }
 
@@ -207,6 +219,7 @@ func (b *bench) raw(t *testing.T, text string) (net.Conn, *bufio.Reader) {
 func newUpstream(t *testing.T, opt options, wrp http.HandlerFunc) (*bench, *session.Session) {
 	t.Helper()
 	opt.Options.Gateway = true
+	opt.ConnectTimeout = cmp.Or(opt.ConnectTimeout, time.Minute)
 	k := servicetest.New(t, databasetest.New(t), opt.Options)
 	s := allocate(t, k, amiga)
 	ln, err := net.Listen("tcp", net.JoinHostPort(k.Hosts[0].Addr(), "0"))

@@ -32,9 +32,10 @@ type Options struct {
 	Watch    bool // run the pool, as the distributor does
 	Gateway  bool // sessions are reached through the gateway
 
-	StartTimeout time.Duration // 0: 15 s
-	ReadyTimeout time.Duration // 0: 5 s
-	StopTimeout  time.Duration // 0: 1 s
+	ConnectTimeout time.Duration // 0: 2 s, for hosts that do not answer
+	StartTimeout   time.Duration // 0: 15 s
+	ReadyTimeout   time.Duration // 0: 5 s
+	StopTimeout    time.Duration // 0: 1 s
 }
 
 // A Kit is a running service.
@@ -85,8 +86,8 @@ func Configure(t testing.TB, list []*pretend.Host, opt Options) *config.Config {
 		Strategy:        opt.Strategy,
 		StartPort:       9090,
 		KnownHosts:      hosts.KnownHosts{Files: []string{known}},
-		Container:       hosts.Container{Image: pretend.DefaultImage, Args: []string{"-token", "{token}"}},
-		ConnectTimeout:  2 * time.Second,
+		Container:       hosts.ContainerConfig{Image: pretend.DefaultImage, Args: []string{"-token", "{token}"}},
+		ConnectTimeout:  cmp.Or(opt.ConnectTimeout, 2*time.Second),
 		StartTimeout:    cmp.Or(opt.StartTimeout, 15*time.Second),
 		ReadyTimeout:    cmp.Or(opt.ReadyTimeout, 5*time.Second),
 		StopTimeout:     cmp.Or(opt.StopTimeout, time.Second),
