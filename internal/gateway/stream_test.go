@@ -246,9 +246,8 @@ func TestSessionsDoNotMix(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if got := b.Hosts[0].OpenChannels(); got > 40+8 {
-		t.Errorf("%d channels are open afterwards", got)
-	}
+	// Of 240 answers; a dial that came too late for its request waits for the next one.
+	eventually(t, "no more channels than are kept", func() bool { return b.Hosts[0].OpenChannels() <= 2*64+8 })
 }
 
 // TestHalfClosedConnectionEnds: a client that says that it will say no more has
