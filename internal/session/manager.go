@@ -67,8 +67,7 @@ type Manager struct {
 }
 
 // An Observer is told which gateway sessions start and stop, and of containers that
-// died. Its methods are called
-// by several goroutines at once.
+// died. Its methods are called by several goroutines at once.
 type Observer interface {
 	// Started is told of a session that begins to run.
 	Started(s *Session)
