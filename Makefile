@@ -4,7 +4,7 @@ GO ?= go
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9_-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ## Working on it
 
@@ -19,6 +19,10 @@ test: ## all tests with the race detector; installs missing Debian packages if r
 	$(GO) tool gotestsum --format pkgname-and-test-fails -- -race -timeout 30m ./...
 	@# a thousand times, which takes too long with the race detector
 	$(GO) test -run Leaks ./internal/session
+
+e2e: ## the tests that take long, one package after the other
+	@scripts/packages.sh
+	E2E=1 $(GO) tool gotestsum --format standard-verbose -- -race -timeout 60m -count 1 -p 1 -run '^TestE2E' ./...
 
 check: ## formatting, go vet, staticcheck, syntax of scripts
 	@unformatted=$$(gofmt -l cmd internal migrations docker) && \
@@ -67,4 +71,4 @@ destroy: ## the same, and remove the database
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help run build test check torture bench test-images image up stop logs cleanup_session down destroy clean
+.PHONY: help run build test e2e check torture bench test-images image up stop logs cleanup_session down destroy clean

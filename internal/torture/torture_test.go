@@ -23,7 +23,8 @@
 // the only failure. How often something happened is a matter of luck and of the
 // machine: that is printed, and asserted nowhere.
 //
-// "go test" runs a short form, "make torture" a long one by the test's flags.
+// "go test" runs a short form, "make e2e" a longer one, "make torture" one as long as
+// the test's flags say.
 package torture
 
 import (
@@ -41,6 +42,7 @@ import (
 
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/pretend"
+	"wrpdistributor/internal/proctest"
 )
 
 // options are the flags of the test.
@@ -102,9 +104,24 @@ func TestTorture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes half a minute")
 	}
+	torment(t, *flags)
+}
+
+// TestE2ETorture has time for slow troubles and for many of each kind, with programs
+// that the race detector looks at.
+func TestE2ETorture(t *testing.T) {
+	proctest.E2E(t)
+	o := *flags
+	o.duration, o.seed, o.race = longRun, 2, true
+	torment(t, o)
+}
+
+// torment is a whole run.
+func torment(t *testing.T, o options) {
+	t.Helper()
 	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	x := prepare(t, *flags)
+	x := prepare(t, o)
 	x.run(ctx)
 	x.report()
 }

@@ -28,6 +28,9 @@ func (w *Warmer) Reconcile(ctx context.Context, h hosts.Host) (more bool, err er
 	if err != nil {
 		return false, err
 	}
+	if w.lacksCertificate(h) {
+		delete(missing, true) // what waits already has its certificate
+	}
 	if missing.total() > 0 {
 		return w.warmUp(ctx, h, wanted, missing)
 	}
@@ -108,6 +111,9 @@ func (w *Warmer) warmUp(ctx context.Context, h hosts.Host, wanted, missing tally
 			started, err := w.Sessions.StartWarm(ctx, h.Name, tls, wanted[tls])
 			if started {
 				some.Store(true)
+			}
+			if errors.Is(err, hosts.ErrCertificate) && w.lacksCertificate(h) {
+				err = nil // the host has said so, and is left alone from now on
 			}
 			errs[i] = err
 		})

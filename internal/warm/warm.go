@@ -181,6 +181,18 @@ func (w *Warmer) pass(ctx context.Context, h hosts.Host, retries *backoff.Expone
 
 // isUp reports whether a host takes containers. On one that does not, nothing is
 // changed.
-func (w *Warmer) isUp(h hosts.Host) bool {
-	return slices.ContainsFunc(w.Pool.Status(), func(st hosts.Status) bool { return st.Host.Name == h.Name && st.State == hosts.Up })
+func (w *Warmer) isUp(h hosts.Host) bool { return w.status(h).State == hosts.Up }
+
+// lacksCertificate reports whether a host takes no TLS containers, though it may take
+// others.
+func (w *Warmer) lacksCertificate(h hosts.Host) bool { return w.status(h).NoTLS != "" }
+
+// status returns what is known of a host.
+func (w *Warmer) status(h hosts.Host) hosts.Status {
+	for _, st := range w.Pool.Status() {
+		if st.Host.Name == h.Name {
+			return st
+		}
+	}
+	return hosts.Status{}
 }

@@ -2,8 +2,11 @@ package warm_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,6 +17,7 @@ import (
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/service"
 	"wrpdistributor/internal/service/servicetest"
@@ -252,6 +256,54 @@ func TestReconcileCorrectsDifferences(t *testing.T) {
 				t.Errorf("%d containers run for %d rows", n, plain+tls+others)
 			}
 		})
+	}
+}
+
+// TestHostWithoutCertificateIsLeftAlone: until its files are there, whether they were
+// missing from the start or go while it works. Plain containers wait meanwhile, and
+// no pass fails, which would be logged each time.
+func TestHostWithoutCertificateIsLeftAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "certificates")
+	files := &hosts.TLSFiles{Cert: filepath.Join(dir, "cert.crt"), Key: filepath.Join(dir, "private.key")}
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Max: 5, Warm: 1, WarmTLS: 2, TLS: files})
+	w := newWarmer(t, k.Service)
+	h := k.Pool.Hosts()[0]
+	waits := func(what string, wantTLS, wantStarts int) {
+		t.Helper()
+		for range 3 {
+			reconcile(t, k, w, h)
+		}
+		tls := 0
+		for _, s := range list(t, k) {
+			if s.TLS && s.State == session.Warm {
+				tls++
+			}
+		}
+		starts := k.Hosts[0].Requests(pretend.OpStart)
+		if all := len(list(t, k)); tls != wantTLS || all != wantTLS+1 || starts != wantStarts {
+			t.Errorf("%s: %d wait, %d of them for TLS, after %d starts; want %d, %d and %d", what, all, tls, starts, wantTLS+1, wantTLS, wantStarts)
+		}
+	}
+	k.Pool.CheckHealth(t.Context())
+	asked := k.Hosts[0].Requests(pretend.OpCreate)
+	waits("without files", 0, 1)
+	if n := k.Hosts[0].Requests(pretend.OpCreate) - asked; n != 1 {
+		t.Errorf("%d creates without files, want the plain one", n)
+	}
+	cert, key := hoststest.Certificate(t)
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Rename(cert, files.Cert), os.Rename(key, files.Key)); err != nil {
+		t.Fatal(err)
+	}
+	k.Pool.CheckHealth(t.Context())
+	waits("with files", 2, 3)
+	exec(t, k, "DELETE FROM sessions WHERE tls")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	asked = k.Hosts[0].Requests(pretend.OpCreate)
+	waits("after the files went", 0, 3)
+	if n := k.Hosts[0].Requests(pretend.OpCreate) - asked; n > 2 {
+		t.Errorf("%d creates after the files went, want no more than those that found out", n)
 	}
 }
 
