@@ -48,6 +48,7 @@ type Config struct {
 	Listen         string         // host:port
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts; empty: nobody's
 	LocalAddress   string         // what clients of the host "local" connect to; empty: the address they reached us by
+	PublishAddress string         // the IP address on which the host "local" publishes containers; empty: all
 	AdminToken     Secret         // what operators have to send; empty: there are none
 	Instance       string         // a name for people; may be empty
 
@@ -109,6 +110,7 @@ func parse(v *variables, pretend bool) (*Config, error) {
 		p.wrong("AUTH_TOKEN", "", "not set, want the secret that clients send, for example from: openssl rand -hex 20")
 	}
 	c.LocalAddress = p.host("LOCAL_ADDRESS", v.LocalAddress)
+	c.PublishAddress = p.ip("PUBLISH_ADDRESS", v.PublishAddress)
 	c.StartPort = p.number("START_PORT", v.StartPort, 1, maxPort)
 	if pretend {
 		p.pretend(c, v)
