@@ -84,6 +84,21 @@ func LoadPretend(envFile string) (*Config, error) {
 	return load(envFile, true)
 }
 
+// Listen reads where the service listens, from the same places as [Load], and
+// judges nothing else.
+func Listen(envFile string) (string, error) {
+	v, err := read(envFile)
+	if err != nil {
+		return "", err
+	}
+	p := new(parser)
+	listen := p.listen("LISTEN", v.Listen)
+	if len(p.problems) > 0 {
+		return "", p.problems
+	}
+	return listen, nil
+}
+
 func load(envFile string, pretend bool) (*Config, error) {
 	v, err := read(envFile)
 	if err != nil {
