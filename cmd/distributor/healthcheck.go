@@ -1,18 +1,22 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"wrpdistributor/internal/cli"
+	"wrpdistributor/internal/config"
 )
 
 // healthcheckCommand is for container images without curl.
-func healthcheckCommand() *cobra.Command {
+func healthcheckCommand(opt *options) *cobra.Command {
 	var address string
 	cmd := &cobra.Command{
 		Use:     "healthcheck",
@@ -20,26 +24,56 @@ func healthcheckCommand() *cobra.Command {
 		Example: `  distributor healthcheck --address 127.0.0.1:7777`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if address == "" {
+				var err error
+				if address, err = ownAddress(opt.envFile); err != nil {
+					return cli.Usage(err)
+				}
+			}
 			if _, _, err := net.SplitHostPort(address); err != nil {
 				return cli.Usage(fmt.Errorf("--address %q: want host:port", address))
 			}
-			// A transport of its own: the default one asks the environment for a proxy.
-			client := &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{}}
-			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, "http://"+address+"/healthz", http.NoBody)
-			if err != nil {
-				return err
-			}
-			resp, err := client.Do(req)
-			if err != nil {
-				return err
-			}
-			defer resp.Body.Close()
-			if resp.StatusCode != http.StatusOK {
-				return fmt.Errorf("the service answers %s", resp.Status)
-			}
-			return nil
+			return askHealth(cmd.Context(), address)
 		},
 	}
-	cmd.Flags().StringVar(&address, "address", "127.0.0.1:7777", "where the service listens")
+	cmd.Flags().StringVar(&address, "address", "", "where the service listens, host:port (default: as LISTEN says)")
 	return cmd
+}
+
+// ownAddress returns where the service can be reached from this machine.
+func ownAddress(envFile string) (string, error) {
+	listen, err := config.Listen(envFile)
+	if err != nil {
+		return "", err
+	}
+	host, port, _ := net.SplitHostPort(listen) // it was checked
+	if port == "0" {
+		return "", errors.New("LISTEN leaves the port to chance, want --address")
+	}
+	addr, err := netip.ParseAddr(host)
+	switch {
+	case host == "" || err == nil && addr == netip.IPv4Unspecified():
+		host = "127.0.0.1"
+	case err == nil && addr.IsUnspecified():
+		host = "::1"
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+func askHealth(ctx context.Context, address string) error {
+	// A transport of its own: the default one asks the environment for a proxy.
+	client := &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/healthz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the service answers %s", resp.Status)
+	}
+	return nil
 }

@@ -65,6 +65,6 @@ by environment variables and the file .env, see .env.dist.`,
 	}
 	root.PersistentFlags().StringVar(&opt.envFile, "env-file", ".env", "file with settings; variables of the process win over it")
 	root.Flags().IntVar(&opt.pretend, "pretend", 0, "serve on this many pretend hosts, 1 to 250, at 127.0.0.2, 127.0.0.3, …")
-	root.AddCommand(migrateCommand(opt), hostsCommand(opt), healthcheckCommand())
+	root.AddCommand(migrateCommand(opt), hostsCommand(opt), healthcheckCommand(opt))
 	return root
 }

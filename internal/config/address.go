@@ -25,6 +25,18 @@ func (p *parser) host(name, value string) string {
 	return value
 }
 
+// ip parses an address of this machine, or nothing.
+func (p *parser) ip(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(value, "["), "]"))
+	if err != nil || addr.Zone() != "" {
+		p.wrong(name, value, "want an IP address of this machine, without a port, such as 127.0.0.1")
+	}
+	return addr.Unmap().String()
+}
+
 // address parses what clients connect to: host:port, or a host, or nothing. What
 // is left out is taken from host and from listen.
 func (p *parser) address(name, value, host, listen string) string {

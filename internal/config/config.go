@@ -48,6 +48,7 @@ type Config struct {
 	Listen         string         // host:port
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts; empty: nobody's
 	LocalAddress   string         // what clients of the host "local" connect to; empty: the address they reached us by
+	PublishAddress string         // the IP address on which the host "local" publishes containers; empty: all
 	AdminToken     Secret         // what operators have to send; empty: there are none
 	Instance       string         // a name for people; may be empty
 
@@ -83,6 +84,21 @@ func LoadPretend(envFile string) (*Config, error) {
 	return load(envFile, true)
 }
 
+// Listen reads where the service listens, from the same places as [Load], and
+// judges nothing else.
+func Listen(envFile string) (string, error) {
+	v, err := read(envFile)
+	if err != nil {
+		return "", err
+	}
+	p := new(parser)
+	listen := p.listen("LISTEN", v.Listen)
+	if len(p.problems) > 0 {
+		return "", p.problems
+	}
+	return listen, nil
+}
+
 func load(envFile string, pretend bool) (*Config, error) {
 	v, err := read(envFile)
 	if err != nil {
@@ -109,6 +125,7 @@ func parse(v *variables, pretend bool) (*Config, error) {
 		p.wrong("AUTH_TOKEN", "", "not set, want the secret that clients send, for example from: openssl rand -hex 20")
 	}
 	c.LocalAddress = p.host("LOCAL_ADDRESS", v.LocalAddress)
+	c.PublishAddress = p.ip("PUBLISH_ADDRESS", v.PublishAddress)
 	c.StartPort = p.number("START_PORT", v.StartPort, 1, maxPort)
 	if pretend {
 		p.pretend(c, v)

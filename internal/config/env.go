@@ -40,6 +40,7 @@ type variables struct {
 	Listen         string `envconfig:"LISTEN" default:":7777"`
 	TrustedProxies string `envconfig:"TRUSTED_PROXIES" default:"127.0.0.0/8,::1/128"`
 	LocalAddress   string `envconfig:"LOCAL_ADDRESS"`
+	PublishAddress string `envconfig:"PUBLISH_ADDRESS"`
 	AdminToken     string `envconfig:"ADMIN_TOKEN" verbatim:"true"`
 	AdminTokenFile string `envconfig:"ADMIN_TOKEN_FILE"`
 	Instance       string `envconfig:"INSTANCE"`

@@ -20,7 +20,7 @@ const (
 
 // pool parses the lists that have one entry for each host.
 func (p *parser) pool(c *Config, v *variables) {
-	c.Hosts = p.hosts(v.ContainerHosts, c.LocalAddress)
+	c.Hosts = p.hosts(v.ContainerHosts, c.LocalAddress, c.PublishAddress)
 	p.limits(c.Hosts, v.MaxContainersRunning)
 	p.ports(c.Hosts, v.StartPort, c.StartPort)
 	p.logins(c.Hosts, v)
@@ -53,11 +53,11 @@ func (p *parser) pretend(c *Config, v *variables) {
 
 // hosts parses CONTAINER_HOSTS. It returns a host for every entry, bad ones
 // included, so that the other lists can be compared with it.
-func (p *parser) hosts(list, localAddress string) []hosts.Host {
+func (p *parser) hosts(list, localAddress, publish string) []hosts.Host {
 	var pool []hosts.Host
 	seen := map[string]bool{}
 	for _, name := range entries(list) {
-		h := hosts.Host{Name: name, Address: localAddress}
+		h := hosts.Host{Name: name, Address: localAddress, Publish: publish}
 		same := name
 		if name != local {
 			host, port, ok := splitHost(name)
@@ -66,7 +66,7 @@ func (p *parser) hosts(list, localAddress string) []hosts.Host {
 			} else {
 				p.wrong("CONTAINER_HOSTS", list, "entry %q: want host, host:sshport or local; an IPv6 address with a port in brackets", name)
 			}
-			h.Address = host
+			h.Address, h.Publish = host, ""
 			h.SSH = &hosts.SSH{Addr: net.JoinHostPort(host, port)}
 		}
 		if seen[same] {

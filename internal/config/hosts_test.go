@@ -41,6 +41,18 @@ func TestClientsAreGivenTheHostWithoutSSHPort(t *testing.T) {
 	}
 }
 
+func TestOnlyLocalHasAnAddressToPublishOn(t *testing.T) {
+	c, err := parseEnv(map[string]string{
+		"AUTH_TOKEN": "k", "SSH_DIR": keyFolder(t), "CONTAINER_HOSTS": "a,local", "CONTAINER_HOSTS_KEYS": "u~plain,", "PUBLISH_ADDRESS": "127.0.0.1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, local := c.Hosts[0].Publish, c.Hosts[1].Publish; a != "" || local != "127.0.0.1" {
+		t.Errorf("a publishes on %q, local on %q; want all addresses, and 127.0.0.1", a, local)
+	}
+}
+
 func TestListsHaveAnEntryForEachHost(t *testing.T) {
 	dir := keyFolder(t)
 	writeKey(t, filepath.Join(dir, "spaced"), " x ")

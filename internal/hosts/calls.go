@@ -47,7 +47,7 @@ func isDefinite(err error) bool {
 // name is a lock, so that the second either makes the container or shows that
 // the first did.
 func (h *host) create(ctx context.Context, s Spec) (string, error) {
-	s.databaseID = h.cfg.DatabaseID
+	s.databaseID, s.publishOn = h.cfg.DatabaseID, h.publishOn(s)
 	dir, err := h.prepareCreate(ctx, s)
 	if err != nil {
 		return "", err

@@ -51,10 +51,11 @@ type Spec struct {
 	TLS   bool   // serve TLS, with the host's certificate
 
 	// Gateway publishes the port on the host's own loopback only, where the
-	// gateway connects by [Pool.Dial]; else it is published on all addresses.
+	// gateway connects by [Pool.Dial]; else it is published on the host's [Host.Publish].
 	Gateway bool
 
 	databaseID string
+	publishOn  string // an address of the host; empty: all
 }
 
 // The labels that make a container ours: of which database, for which session,

@@ -32,7 +32,7 @@ func (e *engine) create(ctx context.Context, s Spec, c ContainerConfig, tls *TLS
 		ExposedPorts: nat.PortSet{inside: {}},
 	}
 	host := hostConfig(c)
-	host.PortBindings = nat.PortMap{inside: {s.publish()}}
+	host.PortBindings = nat.PortMap{inside: {{HostIP: s.publishOn, HostPort: strconv.Itoa(s.Port)}}}
 	if s.TLS {
 		mountCertificate(host, tls, workDir)
 	}
@@ -108,15 +108,6 @@ func isMountError(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "bind source path does not exist") ||
 		strings.Contains(text, "mount") && (strings.Contains(text, "/cert.crt") || strings.Contains(text, "/private.key"))
-}
-
-// publish says where the container's port is on the host.
-func (s Spec) publish() nat.PortBinding {
-	b := nat.PortBinding{HostPort: strconv.Itoa(s.Port)}
-	if s.Gateway {
-		b.HostIP = loopback
-	}
-	return b
 }
 
 func (e *engine) start(ctx context.Context, id string) error {

@@ -71,6 +71,10 @@ type Host struct {
 	Max     int       // most containers at once
 	TLS     *TLSFiles // certificate for clients that want TLS; nil: the host serves none
 
+	// Publish is the IP address of this machine on which the containers of clients
+	// that connect directly are published; empty: on all. Only without SSH.
+	Publish string
+
 	// How many containers should wait for clients that are still to come:
 	// plain ones, and ones that serve TLS themselves.
 	Warm, WarmTLS int

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"sync"
 
 	"golang.org/x/crypto/ssh"
@@ -76,8 +75,7 @@ func (h *host) canForward(ctx context.Context) error {
 // dialLoopback connects to a port on the host's loopback.
 func (h *host) dialLoopback(ctx context.Context, port int) (net.Conn, error) {
 	if h.client == nil {
-		var d net.Dialer
-		return d.DialContext(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+		return dialOwn(ctx, loopback, port)
 	}
 	if conn, _ := h.client.established(); conn == nil {
 		// Otherwise every request would wait for a connect of its own to time out.

@@ -117,8 +117,11 @@ func (h *host) getPage(ctx context.Context, s Spec, path string) error {
 // dialContainer connects to the container's port: on the host's own loopback, or
 // from outside if the key does not allow that and the port is public.
 func (h *host) dialContainer(ctx context.Context, s Spec) (net.Conn, error) {
-	if h.client == nil || s.Gateway {
+	if s.Gateway {
 		return h.dialLoopback(ctx, s.Port)
+	}
+	if h.client == nil {
+		return h.dialPublished(ctx, s.Port)
 	}
 	if !h.probe.isPublic() {
 		conn, err := h.client.connection(ctx)

@@ -1,0 +1,35 @@
+package hosts
+
+import (
+	"context"
+	"net"
+	"strconv"
+)
+
+// publishOn returns the address of the host that the port of s is published on;
+// empty: all.
+func (h *host) publishOn(s Spec) string {
+	if s.Gateway {
+		return loopback
+	}
+	return h.Publish
+}
+
+// dialPublished connects to the port of a direct container on this machine. What
+// is published on one address answers there only.
+func (h *host) dialPublished(ctx context.Context, port int) (net.Conn, error) {
+	address := h.Publish
+	switch address {
+	case "", "0.0.0.0":
+		address = loopback
+	case "::":
+		address = "::1"
+	}
+	return dialOwn(ctx, address, port)
+}
+
+// dialOwn connects to a port of this machine.
+func dialOwn(ctx context.Context, address string, port int) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(port)))
+}
