@@ -21,7 +21,7 @@ test: ## all tests with the race detector; installs missing Debian packages if r
 	$(GO) test -run Leaks ./internal/session
 
 check: ## formatting, go vet, staticcheck, syntax of scripts
-	@unformatted=$$(gofmt -l cmd internal migrations docker) && \
+	@unformatted=$$(gofmt -l cmd internal migrations docker scripts) && \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags crashpoints ./...
@@ -64,7 +64,15 @@ down: ## stop all sessions, remove the stack, keep its data
 destroy: ## the same, and remove the database
 	@scripts/stack.sh destroy
 
+## Its database, or a SQLite file
+
+backup: ## back up what is there, to FILE=backup-DATE.sql or .db
+	@scripts/backup.sh backup "$(FILE)"
+
+restore: ## put FILE= back, while the distributor is stopped; FORCE=1: even if that loses sessions
+	@scripts/backup.sh restore "$(FILE)"
+
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help run build test check torture bench test-images image up stop logs cleanup_session down destroy clean
+.PHONY: help run build test check torture bench test-images image up stop logs cleanup_session down destroy backup restore clean
