@@ -66,7 +66,7 @@ restore_sqlite() { # FROM
 # has_rows FILE: is it a whole dump, of a database of ours or the PHP program's?
 has_rows() {
 	tail -n 3 "$1" | grep -q '^-- Dump completed' &&
-		grep -q '^INSERT INTO `\(pool\|doctrine_migration_versions\)`' "$1"
+		grep -q '^INSERT INTO `\(pool\|doctrine_migration_versions\|sessions\|statistics\)`' "$1"
 }
 
 backup_stack() { # TO
