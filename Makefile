@@ -38,7 +38,7 @@ bench: ## what the service adds to Docker, and the gateway to a connection; ROUN
 	CI=1 $(GO) test -v -run '^TestBench$$' -timeout $$((($(or $(ROUNDS),20) + 2) * 120))s ./internal/bench -args \
 		-rounds $(or $(ROUNDS),20) -only "$(ONLY)" -browser 2s
 
-test-images: ## images for tests: MySQL, a container host (cached; not needed for run)
+test-images: ## images for tests: MySQL, MariaDB, a container host (cached; not needed for run)
 	@scripts/test-images.sh
 
 ## The Compose stack: MySQL, distributor, cleanup
