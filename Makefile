@@ -25,7 +25,7 @@ e2e: ## the tests that take long, one package after the other
 	E2E=1 $(GO) tool gotestsum --format standard-verbose -- -race -timeout 60m -count 1 -p 1 -run '^TestE2E' ./...
 
 check: ## formatting, go vet, staticcheck, syntax of scripts
-	@unformatted=$$(gofmt -l cmd internal migrations docker) && \
+	@unformatted=$$(gofmt -l cmd internal migrations docker scripts) && \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags crashpoints ./...
@@ -42,7 +42,7 @@ bench: ## what the service adds to Docker, and the gateway to a connection; ROUN
 	CI=1 $(GO) test -v -run '^TestBench$$' -timeout $$((($(or $(ROUNDS),20) + 2) * 120))s ./internal/bench -args \
 		-rounds $(or $(ROUNDS),20) -only "$(ONLY)" -browser 2s
 
-test-images: ## images for tests: MySQL, a container host (cached; not needed for run)
+test-images: ## images for tests: MySQL, MariaDB, a container host (cached; not needed for run)
 	@scripts/test-images.sh
 
 ## The Compose stack: MySQL, distributor, cleanup
@@ -68,7 +68,15 @@ down: ## stop all sessions, remove the stack, keep its data
 destroy: ## the same, and remove the database
 	@scripts/stack.sh destroy
 
+## Its database, or a SQLite file
+
+backup: ## back up what is there, to FILE=backup-DATE.sql or .db
+	@scripts/backup.sh backup "$(FILE)"
+
+restore: ## put FILE= back, while the distributor is stopped; FORCE=1: even if that loses sessions
+	@scripts/backup.sh restore "$(FILE)"
+
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help run build test e2e check torture bench test-images image up stop logs cleanup_session down destroy clean
+.PHONY: help run build test e2e check torture bench test-images image up stop logs cleanup_session down destroy backup restore clean

@@ -16,6 +16,7 @@ need sshd openssh-server
 need ssh-keygen openssh-client
 need nft nftables # the host's table, and what it keeps apart
 need ip iproute2
+need sqlite3 sqlite3 # make backup
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then

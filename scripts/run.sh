@@ -43,6 +43,8 @@ build_standin() {
 make_env
 if [ -z "$(setting LISTEN)" ]; then
 	export LISTEN=127.0.0.1:7777
+	# Who cannot ask for a session needs no way to its container.
+	[ -n "$(setting PUBLISH_ADDRESS)$(setting LOCAL_ADDRESS)" ] || export PUBLISH_ADDRESS=127.0.0.1
 fi
 if [ -z "$(setting CLEANUP_EVERY)" ]; then
 	export CLEANUP_EVERY=1m # there is no cron here

@@ -2,50 +2,21 @@
 # The Compose stack: MySQL, distributor, cleanup. With "docker compose" or
 # "docker-compose", whichever is there.
 #
-# Usage: stack.sh image | up | stop | logs | cleanup [MINUTES] | down | destroy
-# or any command of Compose, such as: stack.sh ps
+# Usage:
+#   stack.sh image             build the image of distributor and cleanup
+#   stack.sh up [SERVICE...]   build and start
+#   stack.sh logs [SERVICE...]
+#   stack.sh cleanup [...]     what the command cleanup takes: 5, --dry-run, --all
+#   stack.sh stop              stop all sessions, then the stack
+#   stack.sh stop SERVICE...   stop these services only; sessions go on
+#   stack.sh down | destroy    stop all sessions, remove the stack (and its database)
+# Anything else is a command of Compose: stack.sh ps
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+. scripts/compose.sh
 
 user=65532 # in the containers
-image=$(setting DISTRIBUTOR_IMAGE wrpdistributor)
-project=$(setting COMPOSE_PROJECT_NAME wrp)
-
-compose() {
-	if docker compose version >/dev/null 2>&1; then
-		set -- docker compose --env-file "$PWD/.env" -f "$file" $more -p "$project" "$@"
-	elif command -v docker-compose >/dev/null; then
-		set -- docker-compose --env-file "$PWD/.env" -f "$file" $more -p "$project" "$@"
-	else
-		die "Compose is missing (Debian: apt-get install docker-compose)."
-	fi
-	"$@"
-}
-
-# choose_file: the host "local" needs Docker's socket in the container, a gateway
-# needs its ports outside of it.
-choose_file() {
-	file=docker/compose.yaml
-	more=
-	case ,$(setting CONTAINER_HOSTS local | tr -d ' '), in
-	*,local,*)
-		file=docker/compose.local.yaml
-		[ -S /var/run/docker.sock ] || die 'CONTAINER_HOSTS has "local" in it, and there is no /var/run/docker.sock.'
-		DOCKER_GID=$(stat -L -c %g /var/run/docker.sock)
-		export DOCKER_GID
-		return
-		;;
-	esac
-	listen=$(setting GATEWAY_LISTEN)
-	[ -n "$listen" ] || return 0
-	export GATEWAY_PORT="${listen##*:}" GATEWAY_PUBLISH="${listen#:}:${listen##*:}"
-	more="-f docker/compose.gateway.yaml"
-	listen=$(setting GATEWAY_TLS_LISTEN)
-	[ -n "$listen" ] || return 0
-	export GATEWAY_TLS_PORT="${listen##*:}" GATEWAY_TLS_PUBLISH="${listen#:}:${listen##*:}"
-	more="$more -f docker/compose.gateway-tls.yaml"
-}
 
 make_image() {
 	if ! command -v go >/dev/null; then
@@ -65,76 +36,120 @@ make_image() {
 	say "Built the image $image."
 }
 
+# refuse_other_database: the stack looks into no database but its own, which would
+# begin empty beside the one with the sessions.
+refuse_other_database() {
+	[ -n "$(setting SESSION_DATABASE_DSN)$(setting SESSION_DATABASE_DSN_FILE)" ] || return 0
+	say "SESSION_DATABASE_DSN is set, but the stack has a database of its own, and would start with that one. Nothing was started. Either
+  - take over what the other one has: dump it, take SESSION_DATABASE_DSN (and ..._DSN_FILE) out of .env, and then
+      make restore FILE=that-dump.sql
+      make up
+    docs/migrate-from-php.md has it step by step, also for the PHP program's Compose stack and its folder docker/mysql/data; or
+  - start with an empty one: take SESSION_DATABASE_DSN (and ..._DSN_FILE) out of .env, and then make up."
+	die "To go on with the other database, run the distributor without Compose: bin/distributor"
+}
+
 prepare() {
-	make_env
-	if [ -z "$(setting MYSQL_PASSWORD)" ]; then
-		printf '\n# The database of the Compose stack.\nMYSQL_PASSWORD=%s\n' "$(random)" >>.env
-		say "Added a random MYSQL_PASSWORD to .env."
-	fi
+	make_password
 	mkdir -p ssh
 	closed=$(find ssh ! -user $user \( -type d ! -perm -005 -o -type f ! -perm -004 \))
 	[ -z "$closed" ] || die "The distributor, user $user in its container, cannot read $(echo $closed). Give it the folder: chown -R $user ssh"
-	mysql=$(setting MYSQL_IMAGE mysql:8.4)
-	docker image inspect "$mysql" >/dev/null 2>&1 || docker pull "$mysql" ||
-		die "The image $mysql cannot be pulled. Where no registry can be reached: make test-images, then MYSQL_IMAGE=wrp-test-mysql in .env."
-}
-
-runs() {
-	for id in $(compose ps -q "$1" 2>/dev/null); do
-		[ "$(docker inspect -f '{{.State.Running}}' "$id")" != true ] || return 0
-	done
-	return 1
+	have_mysql_image
 }
 
 # in_cleanup ARGS...: runs cleanup in the stack, with a progress bar on a terminal.
 in_cleanup() {
 	tty=-T
 	[ ! -t 0 ] || [ ! -t 2 ] || tty=
-	compose exec $tty cleanup /cleanup "$@"
+	if runs cleanup; then
+		compose exec $tty cleanup /cleanup "$@"
+	else
+		compose run --rm --no-deps $tty --entrypoint /cleanup cleanup "$@"
+	fi
 }
 
 # stop_sessions: the distributor stops first, so that no client gets a new one.
 stop_sessions() {
-	if ! runs cleanup; then
+	if ! runs mysql; then
 		say "The stack does not run, so that no sessions can be stopped now."
 		return 0
 	fi
 	compose stop distributor
-	in_cleanup --all
+	[ "$(count sessions)" = 0 ] || in_cleanup --all
 }
 
 up() {
 	prepare
 	make_image
-	compose up -d --no-build --remove-orphans
+	compose up -d --no-build --remove-orphans "$@"
+	[ $# = 0 ] || return 0
 	say "The stack is up, with $file$(echo "$more" | sed 's, *-f , and ,g'). Get a session with:"
-	say_curl "127.0.0.1:$(setting DISTRIBUTOR_PORT 7777)"
+	bind=$(setting DISTRIBUTOR_BIND 127.0.0.1)
+	[ "$bind" != 0.0.0.0 ] || bind=127.0.0.1
+	say_curl "$bind:$(setting DISTRIBUTOR_PORT 7777)"
 }
 
-# Every other command needs what up has prepared.
-[ -e .env ] || [ "${1:-}" = up ] || [ "${1:-}" = image ] || die "There is no .env: nothing was started here yet (make up)."
-choose_file
-case ${1:-} in
-image) make_image ;;
-up) up ;;
-logs) compose logs -f --tail=100 ;;
-cleanup) in_cleanup --timeout "${2:-10}" ;;
-stop)
-	stop_sessions || left=yes
-	compose stop
-	[ -z "${left:-}" ] || die "Not all sessions could be stopped; cleanup stops them when the stack runs again."
-	;;
-down)
+# stop [SERVICE...]
+stop() {
+	if [ $# = 0 ]; then
+		stop_sessions || left=yes
+	fi
+	compose stop "$@"
+}
+
+down() {
 	stop_sessions || left=yes
 	compose down --remove-orphans
-	[ -z "${left:-}" ] || die "Not all sessions could be stopped; cleanup stops them when the stack runs again."
-	;;
-destroy)
-	# Without its database no container could be recognised as ours.
+}
+
+destroy() {
+	# Without its database no container could be recognised as ours. A stack that
+	# was stopped may have left some.
+	forced="FORCE=1 make destroy removes the database all the same, and their containers stay."
+	if [ -z "${FORCE:-}" ] && has_database; then
+		(start_mysql) || die "So nobody knows whether there are sessions. Nothing more was done; $forced"
+	fi
 	stop_sessions || [ -n "${FORCE:-}" ] ||
-		die "Not all sessions could be stopped. Nothing more was done; FORCE=1 make destroy removes the database all the same, and their containers stay."
+		die "Not all sessions could be stopped. Nothing more was done; $forced"
 	compose down --volumes --remove-orphans
-	;;
-"") die "What? image, up, stop, logs, cleanup, down, destroy, or a command of Compose." ;;
-*) compose "$@" ;;
+}
+
+# alone COMMAND [ARGS...]: of commands that concern the whole stack.
+alone() {
+	[ $# = 1 ] || die "$1 concerns the whole stack, and takes nothing behind it. Nothing was done."
+}
+
+usage="What? image, up, logs, cleanup, stop, down, destroy, or a command of Compose; scripts/stack.sh begins with what they do."
+command=${1:-}
+case $command in
+"") die "$usage" ;;
+image | down | destroy) alone "$@" ;;
 esac
+# Every other command needs what up has prepared.
+[ -e .env ] || [ "$command" = up ] || [ "$command" = image ] || die "There is no .env: nothing was started here yet (make up)."
+case $command in
+image)
+	make_image
+	exit
+	;;
+up)
+	make_env
+	refuse_other_database
+	;;
+esac
+find_compose
+shift
+left=
+case $command in
+up) up "$@" ;;
+logs) compose logs -f --tail=100 "$@" ;;
+cleanup)
+	runs mysql || die "The stack does not run, so that there is nothing to clean up with. make up starts it."
+	in_cleanup "$@"
+	;;
+stop) stop "$@" ;;
+down) down ;;
+destroy) destroy ;;
+*) compose "$command" "$@" ;;
+esac
+[ -z "$left" ] || die "Not all sessions could be stopped; cleanup stops them when the stack runs again."

@@ -2,12 +2,13 @@
 # Makes the images that tests can use besides this machine's own programs:
 #
 #   wrp-test-mysql           MySQL as Debian sid has it, started like the official image
+#   wrp-test-mariadb         MariaDB, likewise
 #   wrp-test-container-host  a machine with Docker and sshd, from Debian sid
 #
 # No image registry is needed, only a Debian mirror. The root file systems are
 # kept in the cache folder, so that the second time takes seconds.
 #
-# Usage: test-images.sh [mysql] [container-host]     (without a name: both)
+# Usage: test-images.sh [mysql] [mariadb] [container-host]     (without a name: all)
 #
 #   DEBIAN_MIRROR  where the packages come from, if not where mmdebstrap looks by itself
 #   CACHE_DIR      where root file systems are kept
@@ -68,6 +69,14 @@ mysql() {
 	say "wrp-test-mysql works"
 }
 
+mariadb() {
+	rootfs wrp-test-mariadb-base mariadb-server-core,mariadb-client-core,mariadb-client
+	build mariadb
+	try docker run -d -e MYSQL_DATABASE=try -e MYSQL_USER=try -e MYSQL_PASSWORD=try wrp-test-mariadb ||
+		die "wrp-test-mariadb does not work"
+	say "wrp-test-mariadb works"
+}
+
 container_host() {
 	rootfs wrp-test-container-host-base docker.io,docker-cli,openssh-server,iptables,iproute2,ca-certificates,passwd,systemd-standalone-sysusers,procps
 	build container-host
@@ -76,11 +85,12 @@ container_host() {
 }
 
 docker version >/dev/null 2>&1 || die "no Docker engine answers"
-[ $# -gt 0 ] || set -- mysql container-host
+[ $# -gt 0 ] || set -- mysql mariadb container-host
 for name; do
 	case $name in
 	mysql) mysql ;;
+	mariadb) mariadb ;;
 	container-host) container_host ;;
-	*) die "there is no image $name, want mysql or container-host" ;;
+	*) die "there is no image $name, want mysql, mariadb or container-host" ;;
 	esac
 done

@@ -70,6 +70,32 @@ func TestRealGatewayContainer(t *testing.T) {
 	}
 }
 
+// TestRealGatewayKeyLines: the key lines that are documented for a gateway.
+func TestRealGatewayKeyLines(t *testing.T) {
+	for name, line := range map[string]string{
+		"socket":     `restrict,port-forwarding,command="/bin/false",permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:*",permitlisten="127.0.0.1:1"`,
+		"dial-stdio": `restrict,port-forwarding,command="docker system dial-stdio",permitopen="127.0.0.1:*",permitlisten="127.0.0.1:1"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, id := realPool(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: line}))
+			ctx := t.Context()
+			s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret", Gateway: true}
+			p.hosts[0].client.required.configured = []int{s.Port}
+			p.CheckHealth(ctx)
+			if st := p.Status()[0]; st.State != Up {
+				t.Fatalf("status = %+v, want Up", st)
+			}
+			var err error
+			if s.ID, err = p.Create(ctx, s); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(p.Start(ctx, s.Ref), p.Ready(ctx, s), p.Probe(ctx, s)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestRealForbiddenForward: whatever keeps us from the containers on a host's
 // loopback, the host takes none, says why, and can still be asked.
 func TestRealForbiddenForward(t *testing.T) {
@@ -77,6 +103,7 @@ func TestRealForbiddenForward(t *testing.T) {
 		"no port":         {KeyOptions: `restrict,port-forwarding,permitopen="[/var/run/docker.sock]:*"`},
 		"some ports":      {KeyOptions: `restrict,port-forwarding,permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:9090"`},
 		"dial-stdio only": {KeyOptions: `restrict,command="docker system dial-stdio"`},
+		"permitopen only": {KeyOptions: `restrict,command="docker system dial-stdio",permitopen="127.0.0.1:*"`},
 		"sshd's own rule": {Config: "AllowTcpForwarding no"},
 	} {
 		t.Run(name, func(t *testing.T) {

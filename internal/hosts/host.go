@@ -159,6 +159,9 @@ func (h *host) examine(ctx context.Context) (engineInfo, string, error) {
 	if err := h.ensureNetwork(ctx); err != nil {
 		return engineInfo{}, "", err
 	}
+	if err := h.canPublish(); err != nil {
+		return engineInfo{}, "", err
+	}
 	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)
 	if errors.Is(err, ErrImageMissing) {
 		err = nil

@@ -60,7 +60,7 @@ var (
 
 	// ErrForbidden means that the host's SSH key does not allow connections to
 	// containers that are published on the host's own loopback.
-	ErrForbidden = errors.New(`the SSH key forbids the way to containers (its line in authorized_keys needs permitopen="127.0.0.1:*")`)
+	ErrForbidden = errors.New(`the SSH key forbids the way to containers (its line in authorized_keys needs port-forwarding and permitopen="127.0.0.1:*", its sshd AllowTcpForwarding)`)
 )
 
 // A Host is one entry of the pool.

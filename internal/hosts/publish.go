@@ -2,9 +2,27 @@ package hosts
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"strconv"
 )
+
+// errAddress means that no direct container can be published where it should.
+var errAddress = errors.New("PUBLISH_ADDRESS is no address of this machine")
+
+// canPublish returns why the host's address cannot be published on, or nil. An
+// engine says so only when a container starts, and to a client.
+func (h *host) canPublish() error {
+	if h.client != nil || h.Publish == "" || h.cfg.GatewayStartPort > 0 {
+		return nil
+	}
+	ln, err := net.Listen("tcp", net.JoinHostPort(h.Publish, "0"))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errAddress, err)
+	}
+	return ln.Close()
+}
 
 // publishOn returns the address of the host that the port of s is published on;
 // empty: all.

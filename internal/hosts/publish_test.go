@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"wrpdistributor/internal/hosts/hoststest"
@@ -61,4 +62,14 @@ func startPublished(t *testing.T, p *Pool, id string, gateway bool) Spec {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// TestRealPublishAddressOfAnotherMachine: the host says so, before a client finds out.
+func TestRealPublishAddressOfAnotherMachine(t *testing.T) {
+	p, _ := realPool(t)
+	p.hosts[0].Publish = "192.0.2.1"
+	p.CheckHealth(t.Context())
+	if st := p.Status()[0]; st.State != Unusable || !strings.Contains(st.Reason, "PUBLISH_ADDRESS is no address of this machine") {
+		t.Errorf("status = %+v, want Unusable, and the setting", st)
+	}
 }

@@ -1,0 +1,168 @@
+#!/bin/sh
+# Backs up the database and puts a backup back: that of the Compose stack, as
+# statements, or a SQLite file, as a file. .env and ssh/ are not in it.
+#
+# Usage:
+#   backup.sh backup [FILE]   FILE.sql is the stack's, FILE.db the SQLite file's;
+#                             without it: whichever is there, by date
+#   backup.sh restore FILE    while nothing runs on the database; FORCE=1: also if
+#                             that loses sessions
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/common.sh
+. scripts/compose.sh
+
+umask 077 # tokens of sessions are in it
+
+# sqlite_file: where the distributor has its own.
+sqlite_file() {
+	dsn=$(setting SESSION_DATABASE_DSN)
+	case $dsn in
+	sqlite:*) echo "${dsn#sqlite:}" ;;
+	"") echo "$(setting DATA_DIR data)/distributor.db" ;;
+	esac
+}
+
+need_sqlite() { command -v sqlite3 >/dev/null || die "sqlite3 is missing (Debian: apt-get install sqlite3)."; }
+
+# ask FILE STATEMENT: asks a SQLite file, and waits for whoever writes just then.
+ask() { sqlite3 -bail -cmd ".timeout 10000" "$1" "$2"; }
+
+# checked_sqlite FILE: every database of ours has one row in pool.
+checked_sqlite() {
+	[ "$(ask "$1" 'PRAGMA integrity_check; SELECT COUNT(*) FROM pool' 2>/dev/null | tr '\n' ' ')" = "ok 1 " ]
+}
+
+backup_sqlite() { # TO
+	from=$(sqlite_file)
+	[ -n "$from" ] && [ -f "$from" ] || die "There is no SQLite file ${from:-, SESSION_DATABASE_DSN names another kind of database}."
+	need_sqlite
+	ask "$from" ".backup \"$1.new\""
+	ask "$1.new" 'PRAGMA journal_mode=DELETE' >/dev/null # one file is all of it
+	checked_sqlite "$1.new" || { rm -f "$1.new"; die "What came out of $from is no whole database."; }
+	mv "$1.new" "$1"
+	say "Backed up $from to $1."
+}
+
+restore_sqlite() { # FROM
+	to=$(sqlite_file)
+	[ -n "$to" ] || die "SESSION_DATABASE_DSN names no SQLite file, and $1 is one."
+	need_sqlite
+	checked_sqlite "$1" || die "$1 is no whole database of the distributor. Nothing was done."
+	if [ -s "$to" ]; then
+		# Only possible while no other process has the file open.
+		[ "$(ask "$to" 'PRAGMA journal_mode=DELETE' 2>/dev/null)" = delete ] ||
+			die "A distributor or cleanup has $to open: stop it first. Nothing was done."
+		sessions=$(ask "$to" 'SELECT COUNT(*) FROM sessions')
+		spare "$sessions"
+		backup_sqlite "$(dated).before-restore.db"
+	fi
+	ask "$to" ".restore \"$1\""
+	[ "$(id -u)" != 0 ] || chown --reference="$(dirname "$to")" "$to"
+	checked_sqlite "$to" || die "What is in $to now is no whole database."
+	say "Restored $to from $1."
+}
+
+# has_rows FILE: is it a whole dump, of a database of ours or the PHP program's?
+has_rows() {
+	tail -n 3 "$1" | grep -q '^-- Dump completed' &&
+		grep -q '^INSERT INTO `\(pool\|doctrine_migration_versions\|sessions\|statistics\)`' "$1"
+}
+
+backup_stack() { # TO
+	make_dump "$1.new"
+	has_rows "$1.new" || { rm -f "$1.new"; die "The dump is not whole, or has no rows: did the distributor ever run on it?"; }
+	mv "$1.new" "$1"
+	say "Backed up the stack's database to $1."
+}
+
+# make_dump TO: what needs rights (PROCESS, RELOAD, ...) that the stack's account
+# does not have is left out. Which options that takes depends on whose program it
+# is, and how old.
+make_dump() {
+	in_mysql 'help=$($dump --help)
+		case $help in *--set-gtid-purged*) options="$options --set-gtid-purged=OFF" ;; esac
+		case $help in *--masking-policies*) options="$options --skip-masking-policies" ;; esac
+		exec $dump $options --single-transaction --no-tablespaces --hex-blob "$MYSQL_DATABASE"' >"$1" ||
+		{ rm -f "$1"; die "The database cannot be dumped."; }
+}
+
+restore_stack() { # FROM
+	has_rows "$1" || die "$1 is no whole dump of the distributor's database, or the PHP program's. Nothing was done."
+	for service in distributor cleanup; do
+		! runs $service || die "The stack runs: make stop first. Nothing was done."
+	done
+	make_password
+	start_mysql
+	sessions=$(count sessions)
+	rows=$(count pool)
+	spare "$sessions"
+	[ "$rows" = 0 ] || backup_stack "$(dated).before-restore.sql"
+	# MariaDB's dumps begin with a line that other clients do not understand. Tables
+	# that are not in the dump would be in the way of later migrations.
+	sed '1 { /enable the sandbox mode/d; }' "$1" | in_mysql '
+		$client $options -e "DROP DATABASE $MYSQL_DATABASE; CREATE DATABASE $MYSQL_DATABASE" &&
+			exec $client $options "$MYSQL_DATABASE"' || die "The database cannot be restored."
+	say "Restored the stack's database from $1. make up starts it."
+	leave_mysql
+}
+
+# spare SESSIONS: their containers would not be known any more.
+spare() {
+	[ "$1" = 0 ] || [ -n "${FORCE:-}" ] || {
+		leave_mysql
+		die "There are $1 sessions in the database, which would be lost: stop them first (make stop, or bin/cleanup --all), or say FORCE=1. Nothing was done."
+	}
+}
+
+dated() { echo "backup-$(date +%Y%m%d-%H%M%S)"; }
+
+backup() { # [FILE]
+	case ${1:-} in
+	*.db) backup_sqlite "$1" ;;
+	?*) on_stack backup_stack "$1" ;;
+	"")
+		found=
+		name=$(dated)
+		if has_stack; then
+			found=yes
+			on_stack backup_stack "$name.sql"
+		fi
+		file=$(sqlite_file)
+		if [ -n "$file" ] && [ -f "$file" ]; then
+			found=yes
+			backup_sqlite "$name.db"
+		fi
+		[ -n "$found" ] || die "There is nothing to back up here: no stack (make up), and no SQLite file${file:+ $file}. For a MySQL elsewhere see docs/operations.md."
+		;;
+	esac
+}
+
+has_stack() { command -v docker >/dev/null && has_database; }
+
+# on_stack COMMAND ARGS...: with MySQL, which is left as it was.
+on_stack() {
+	find_compose
+	has_database || die "The stack has no database here yet (make up)."
+	start_mysql
+	"$@"
+	leave_mysql
+}
+
+restore() { # FILE
+	[ -n "${1:-}" ] || die "Restore what? make restore FILE=..."
+	[ -f "$1" ] || die "There is no file $1."
+	if [ "$(head -c 15 "$1")" = "SQLite format 3" ]; then
+		restore_sqlite "$1"
+		return
+	fi
+	make_env
+	find_compose
+	restore_stack "$1"
+}
+
+case ${1:-} in
+backup) backup "${2:-}" ;;
+restore) restore "${2:-}" ;;
+*) die "What? backup [FILE], or restore FILE." ;;
+esac

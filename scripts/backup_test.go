@@ -1,0 +1,78 @@
+package scripts_test
+
+import (
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/proctest"
+)
+
+// TestBackupOfSQLite: while the distributor runs a backup is whole, and nothing is
+// put back; after it, sessions are not lost unasked.
+func TestBackupOfSQLite(t *testing.T) {
+	if _, err := exec.LookPath("sqlite3"); err != nil {
+		hoststest.Missing(t, "sqlite3")
+	}
+	hoststest.StandIn(t)
+	c := proctest.Build(t)
+	dir := newFolder(t, []string{"AUTH_TOKEN=k", "SESSION_DATABASE_DSN=sqlite:data/it's.db", "COMPOSE_PROJECT_NAME=wrp-none"})
+	c.Dir = dir
+	addr := proctest.FreeAddr(t)
+	c.Set("LISTEN", addr)
+	c.Set("PUBLISH_ADDRESS", "127.0.0.1")
+	c.Set("WRP_IMAGE", hoststest.Image)
+	c.Set("START_PORT", strconv.Itoa(proctest.FreeRange(t, 30)))
+	refuses(t, "no SQLite file data/it's.db", dir, nil, "backup.sh", "backup")
+
+	distributor := c.Start("distributor")
+	proctest.AwaitReady(t, distributor, "http://"+addr)
+	succeeds(t, "Backed up data/it's.db to empty.db", dir, nil, "backup.sh", "backup", "empty.db")
+	id := sqlite(t, dir, "empty.db", "SELECT databaseId FROM pool")
+	t.Cleanup(func() { hoststest.RemoveContainers(t, id) })
+	put := proctest.Request{Method: http.MethodPut, URL: "http://" + addr + "/", Token: "k", Agent: "a"}
+	if a, err := proctest.Do(t.Context(), put); err != nil || a.Code != http.StatusAccepted {
+		t.Fatalf("PUT: %+v, %v", a, err)
+	}
+	succeeds(t, "Backed up data/it's.db to it's one.db", dir, nil, "backup.sh", "backup", "it's one.db")
+	if n := sqlite(t, dir, "it's one.db", "SELECT COUNT(*) FROM sessions"); n != "1" {
+		t.Errorf("the backup has %s sessions, want 1", n)
+	}
+	write(t, filepath.Join(dir, "not.db"), "SQLite format 3", 0o600)
+	refuses(t, "not.db is no whole database", dir, nil, "backup.sh", "restore", "not.db")
+	refuses(t, "A distributor or cleanup has data/it's.db open", dir, []string{"FORCE=1"}, "backup.sh", "restore", "empty.db")
+
+	distributor.Signal(syscall.SIGTERM)
+	<-distributor.Done()
+	refuses(t, "There are 1 sessions in the database", dir, nil, "backup.sh", "restore", "empty.db")
+	succeeds(t, "Restored data/it's.db from empty.db", dir, []string{"FORCE=1"}, "backup.sh", "restore", "empty.db")
+	succeeds(t, "Restored data/it's.db from it's one.db", dir, nil, "backup.sh", "restore", "it's one.db")
+	if n := sqlite(t, dir, "data/it's.db", "SELECT COUNT(*) FROM sessions"); n != "1" {
+		t.Errorf("what was restored has %s sessions, want 1", n)
+	}
+	// The session goes on.
+	distributor = c.Start("distributor")
+	proctest.AwaitReady(t, distributor, "http://"+addr)
+	if a, err := proctest.Do(t.Context(), put); err != nil || a.Code != http.StatusNoContent {
+		t.Errorf("PUT after restore: %+v, %v; want 204", a, err)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(dir, "backup-*.before-restore.db")); len(kept) == 0 {
+		t.Error("what was there before was not kept")
+	}
+}
+
+func sqlite(t *testing.T, dir, file, statement string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sqlite3", file, statement)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("sqlite3 %s: %v\n%s", file, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}

@@ -1,0 +1,104 @@
+# Read by stack.sh and backup.sh, after common.sh: Compose, with the files that the
+# settings ask for.
+
+image=$(setting DISTRIBUTOR_IMAGE wrpdistributor)
+project=$(setting COMPOSE_PROJECT_NAME wrp)
+
+compose() {
+	# shellcheck disable=SC2086 # two words, and a list of options
+	$compose --env-file "$PWD/.env" -f "$file" $more -p "$project" "$@"
+}
+
+# find_compose: "docker compose" or "docker-compose", whichever is there.
+find_compose() {
+	docker version >/dev/null 2>&1 || die "No Docker engine answers; \"docker version\" says why."
+	compose="docker compose"
+	docker compose version >/dev/null 2>&1 || compose=docker-compose
+	command -v "${compose%% *}" >/dev/null || die "Compose is missing (Debian: apt-get install docker-compose)."
+	choose_file
+}
+
+# choose_file: the host "local" needs Docker's socket in the container, a gateway
+# needs its ports outside of it.
+choose_file() {
+	file=docker/compose.yaml
+	more=
+	case ,$(setting CONTAINER_HOSTS local | tr -d ' '), in
+	*,local,*)
+		file=docker/compose.local.yaml
+		[ -S /var/run/docker.sock ] || die 'CONTAINER_HOSTS has "local" in it, and there is no /var/run/docker.sock.'
+		DOCKER_GID=$(stat -L -c %g /var/run/docker.sock)
+		export DOCKER_GID
+		return
+		;;
+	esac
+	listen=$(setting GATEWAY_LISTEN)
+	[ -n "$listen" ] || return 0
+	export GATEWAY_PORT="${listen##*:}" GATEWAY_PUBLISH="${listen#:}:${listen##*:}"
+	more="-f docker/compose.gateway.yaml"
+	listen=$(setting GATEWAY_TLS_LISTEN)
+	[ -n "$listen" ] || return 0
+	export GATEWAY_TLS_PORT="${listen##*:}" GATEWAY_TLS_PUBLISH="${listen#:}:${listen##*:}"
+	more="$more -f docker/compose.gateway-tls.yaml"
+}
+
+# make_password: MySQL keeps the one that it was first started with.
+make_password() {
+	[ -z "$(setting MYSQL_PASSWORD)" ] || return 0
+	printf '\n# The database of the Compose stack.\nMYSQL_PASSWORD=%s\n' "$(random)" >>.env
+	say "Added a random MYSQL_PASSWORD to .env."
+}
+
+have_mysql_image() {
+	mysql=$(setting MYSQL_IMAGE mysql:8.4)
+	docker image inspect "$mysql" >/dev/null 2>&1 || docker pull "$mysql" ||
+		die "The image $mysql cannot be pulled. Where no registry can be reached: make test-images, then MYSQL_IMAGE=wrp-test-mysql in .env."
+}
+
+# runs SERVICE
+runs() {
+	for id in $(compose ps -q "$1" 2>/dev/null); do
+		[ "$(docker inspect -f '{{.State.Running}}' "$id")" != true ] || return 0
+	done
+	return 1
+}
+
+# has_database: did the stack run here before?
+has_database() { docker volume inspect "${project}_mysql" >/dev/null 2>&1; }
+
+# start_mysql starts MySQL alone, unless it runs, and waits until it serves.
+start_mysql() {
+	started=
+	if ! runs mysql; then
+		started=yes
+		have_mysql_image
+		quietly compose up -d --no-build mysql || die "MySQL cannot be started."
+	fi
+	tries=180
+	until [ "$(docker inspect -f '{{.State.Health.Status}}' "$(compose ps -q mysql)")" = healthy ]; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || die "MySQL does not serve; scripts/stack.sh logs mysql says why."
+		sleep 1
+	done
+}
+
+# leave_mysql stops MySQL again if start_mysql has started it.
+leave_mysql() { [ -z "${started:-}" ] || quietly compose stop mysql; }
+
+# in_mysql COMMAND: runs a shell command in MySQL's container. It knows $client,
+# $dump, their $options, and $MYSQL_DATABASE.
+in_mysql() {
+	compose exec -T mysql sh -c '
+		export MYSQL_PWD="$MYSQL_PASSWORD"
+		options="-h 127.0.0.1 -u $MYSQL_USER --default-character-set=utf8mb4"
+		client=mysql dump=mysqldump
+		! command -v mariadb >/dev/null || client=mariadb
+		! command -v mariadb-dump >/dev/null || dump=mariadb-dump
+		'"$1"
+}
+
+# count TABLE: how many rows it has; none if there is no such table.
+count() {
+	in_mysql '$client $options -N "$MYSQL_DATABASE" -e "SHOW TABLES LIKE '\'"$1"\''" | grep -q . || { echo 0; exit; }
+		$client $options -N "$MYSQL_DATABASE" -e "SELECT COUNT(*) FROM '"$1"'"'
+}

@@ -1,0 +1,57 @@
+// Package scripts_test tries the scripts that make runs, as make runs them.
+package scripts_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestWholeStackIsNotAService: a service behind a command that ends all sessions
+// was meant for that service only.
+func TestWholeStackIsNotAService(t *testing.T) {
+	dir := newFolder(t, []string{"AUTH_TOKEN=k"})
+	for _, args := range [][]string{{"down", "cleanup"}, {"down", "-v"}, {"destroy", "mysql"}, {"image", "x"}} {
+		refuses(t, args[0]+" concerns the whole stack", dir, nil, "stack.sh", args...)
+	}
+	refuses(t, "What? image, up,", dir, nil, "stack.sh")
+}
+
+// TestUpRefusesAnotherDatabase: the stack would begin with an empty one of its own,
+// beside that of the PHP program's stack for example.
+func TestUpRefusesAnotherDatabase(t *testing.T) {
+	const php = "SESSION_DATABASE_DSN=mysql:dbname=wrpdistributor;host=mysql_wrpdistributor;password=hunter2"
+	for _, tt := range []struct{ file, env []string }{
+		{file: []string{php}},
+		{file: []string{"export SESSION_DATABASE_DSN = 'sqlite:data/x.db'"}},
+		{file: []string{"SESSION_DATABASE_DSN_FILE=/run/dsn"}},
+		{env: []string{php}},
+	} {
+		dir := newFolder(t, append(tt.file, "AUTH_TOKEN=k"))
+		for _, want := range []string{"make restore FILE=", "take SESSION_DATABASE_DSN"} {
+			refuses(t, want, dir, tt.env, "stack.sh", "up")
+		}
+		if out, _ := script(t, dir, tt.env, "stack.sh", "up"); strings.Contains(out, "hunter2") {
+			t.Errorf("up prints a password:\n%s", out)
+		}
+		if text, err := os.ReadFile(filepath.Join(dir, ".env")); err != nil || strings.Contains(string(text), "MYSQL_PASSWORD") {
+			t.Errorf(".env was changed, or %v:\n%s", err, text)
+		}
+	}
+}
+
+// TestRunPublishesOnLoopback: what serves on this machine only starts containers
+// for this machine only, unless somebody chose otherwise.
+func TestRunPublishesOnLoopback(t *testing.T) {
+	for _, tt := range []struct{ env, want string }{
+		{"", "LISTEN=127.0.0.1:7777 PUBLISH_ADDRESS=127.0.0.1"},
+		{"PUBLISH_ADDRESS=192.168.1.7", "LISTEN=127.0.0.1:7777 PUBLISH_ADDRESS=192.168.1.7"},
+		{"LOCAL_ADDRESS=192.168.1.7", "LISTEN=127.0.0.1:7777 PUBLISH_ADDRESS="},
+		{"LISTEN=:7777", "LISTEN=:7777 PUBLISH_ADDRESS="},
+	} {
+		dir := newFolder(t, []string{"AUTH_TOKEN=k", "CONTAINER_HOSTS=local"})
+		write(t, filepath.Join(dir, "bin/distributor"), "#!/bin/sh\necho it gets \"LISTEN=$LISTEN PUBLISH_ADDRESS=$PUBLISH_ADDRESS.\"\n", 0o700)
+		succeeds(t, "it gets "+tt.want+".", dir, []string{tt.env}, "run.sh")
+	}
+}

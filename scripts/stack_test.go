@@ -1,0 +1,165 @@
+package scripts_test
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/proctest"
+)
+
+// A stack is the Compose stack in a folder of its own, with the host "local".
+type stack struct {
+	dir     string
+	project string
+	put     proctest.Request
+}
+
+// newStack returns a stack that was never started.
+func newStack(t *testing.T, mysql string) *stack {
+	t.Helper()
+	hoststest.StandIn(t)
+	if exec.Command("docker", "compose", "version").Run() != nil && exec.Command("docker-compose", "version").Run() != nil {
+		t.Skip("missing: Compose")
+	}
+	if exec.Command("docker", "image", "inspect", mysql).Run() != nil {
+		t.Skipf("missing: the image %s (make test-images)", mysql)
+	}
+	s := &stack{project: "wrptest" + strconv.Itoa(os.Getpid())}
+	addr := proctest.FreeAddr(t)
+	_, port, _ := strings.Cut(addr, ":")
+	_, mysqlPort, _ := strings.Cut(proctest.FreeAddr(t), ":")
+	s.put = proctest.Request{Method: http.MethodPut, URL: "http://" + addr + "/", Token: "k", Agent: "a"}
+	s.dir = newFolder(t, []string{
+		"AUTH_TOKEN=k", "COMPOSE_PROJECT_NAME=" + s.project, "DISTRIBUTOR_IMAGE=" + s.project, "MYSQL_IMAGE=" + mysql,
+		"DISTRIBUTOR_BIND=127.0.0.1", "DISTRIBUTOR_PORT=" + port, "MYSQL_PORT=" + mysqlPort,
+		"PUBLISH_ADDRESS=127.0.0.1", "START_PORT=" + strconv.Itoa(proctest.FreeRange(t, 30)), "WRP_IMAGE=" + hoststest.Image,
+	}, "go.mod", "go.sum", "cmd", "internal", "migrations", "docker")
+	t.Cleanup(func() {
+		if out, code := s.script(t, "stack.sh", "destroy"); code != 0 {
+			t.Errorf("destroy: exit code %d\n%s", code, out)
+		}
+		_ = exec.Command("docker", "rmi", s.project).Run()
+	})
+	return s
+}
+
+// script is [script] of the stack, that outlives the test.
+func (s *stack) script(t *testing.T, name string, args ...string) (string, int) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(s.dir, "scripts", name), args...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+func (s *stack) succeeds(t *testing.T, want, name string, args ...string) {
+	t.Helper()
+	if out, code := s.script(t, name, args...); code != 0 || !strings.Contains(out, want) {
+		t.Fatalf("%s %v: exit code %d, want 0 and %q:\n%s", name, args, code, want, out)
+	}
+}
+
+// isGiven sends the PUT of the stack's one client.
+func (s *stack) isGiven(t *testing.T, want int) {
+	t.Helper()
+	if a, err := proctest.Do(t.Context(), s.put); err != nil || a.Code != want {
+		t.Fatalf("PUT: %+v, %v; want %d", a, err, want)
+	}
+}
+
+// runs returns which services of the stack run.
+func (s *stack) runs(t *testing.T) string {
+	t.Helper()
+	var names []string
+	for _, name := range []string{"cleanup", "distributor", "mysql"} {
+		if hoststest.Docker(t, "ps", "-q", "--filter", "label=com.docker.compose.project="+s.project, "--filter", "label=com.docker.compose.service="+name) != "" {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// TestE2EStack goes through an operator's day with MySQL and with MariaDB.
+func TestE2EStack(t *testing.T) {
+	proctest.E2E(t)
+	for _, image := range []string{"wrp-test-mysql", "wrp-test-mariadb"} {
+		t.Run(image, func(t *testing.T) {
+			s := newStack(t, image)
+			refuses(t, "The stack does not run", s.dir, nil, "stack.sh", "cleanup")
+			s.succeeds(t, "The stack is up", "stack.sh", "up")
+			if image == "wrp-test-mysql" {
+				s.hasGTIDs(t)
+			}
+			s.isGiven(t, http.StatusAccepted)
+			s.succeeds(t, "Backed up the stack's database to one.sql", "backup.sh", "backup", "one.sql")
+			refuses(t, "The stack runs: make stop first", s.dir, []string{"FORCE=1"}, "backup.sh", "restore", "one.sql")
+
+			s.stopsOneService(t)
+			s.restores(t)
+			s.destroys(t)
+		})
+	}
+}
+
+// hasGTIDs: dumps of such a MySQL want to say which transactions are in them, for
+// which the stack's account has no right.
+func (s *stack) hasGTIDs(t *testing.T) {
+	t.Helper()
+	if mode := hoststest.Docker(t, "exec", s.container(t, "mysql"), "mysql", "-u", "root", "-N", "-e", "SELECT @@GLOBAL.gtid_mode"); mode != "ON" {
+		t.Errorf("MySQL has gtid_mode=%s, want ON", mode)
+	}
+}
+
+func (s *stack) container(t *testing.T, service string) string {
+	t.Helper()
+	return hoststest.Docker(t, "ps", "-aq", "--filter", "label=com.docker.compose.project="+s.project, "--filter", "label=com.docker.compose.service="+service)
+}
+
+// stopsOneService: it ends no session, and what can be done without it can be done.
+func (s *stack) stopsOneService(t *testing.T) {
+	t.Helper()
+	s.succeeds(t, "", "stack.sh", "stop", "cleanup")
+	if runs := s.runs(t); runs != "distributor mysql" {
+		t.Errorf("after stop cleanup there runs: %s", runs)
+	}
+	s.isGiven(t, http.StatusNoContent)
+	s.succeeds(t, "Cleanup of 0 sessions finished", "stack.sh", "cleanup", "5")
+	s.succeeds(t, "", "stack.sh", "up", "cleanup")
+	if runs := s.runs(t); runs != "cleanup distributor mysql" {
+		t.Errorf("after up cleanup there runs: %s", runs)
+	}
+	s.succeeds(t, "Cleanup of 1 sessions finished, 1 sessions terminated", "stack.sh", "stop")
+	if runs := s.runs(t); runs != "" {
+		t.Errorf("after stop there runs: %s", runs)
+	}
+}
+
+// restores puts a backup with a session back, whose container is gone by now.
+func (s *stack) restores(t *testing.T) {
+	t.Helper()
+	write(t, filepath.Join(s.dir, "cut.sql"), "INSERT INTO `pool` VALUES (1);\n", 0o600)
+	refuses(t, "cut.sql is no whole dump", s.dir, nil, "backup.sh", "restore", "cut.sql")
+	s.succeeds(t, "Restored the stack's database from one.sql", "backup.sh", "restore", "one.sql")
+	refuses(t, "There are 1 sessions in the database", s.dir, nil, "backup.sh", "restore", "one.sql")
+	if runs := s.runs(t); runs != "" {
+		t.Errorf("after restore there runs: %s", runs)
+	}
+	succeeds(t, "Restored the stack's database from one.sql", s.dir, []string{"FORCE=1"}, "backup.sh", "restore", "one.sql")
+	s.succeeds(t, "The stack is up", "stack.sh", "up")
+	s.isGiven(t, http.StatusAccepted)
+}
+
+// destroys a stack that was stopped without its sessions.
+func (s *stack) destroys(t *testing.T) {
+	t.Helper()
+	s.succeeds(t, "", "stack.sh", "stop", "distributor", "cleanup", "mysql")
+	s.succeeds(t, "Cleanup of 1 sessions finished, 1 sessions terminated", "stack.sh", "destroy")
+}
