@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wrpdistributor/internal/cli"
+	"wrpdistributor/internal/redact"
 )
 
 // healthcheckCommand is for container images without curl.
@@ -31,11 +32,11 @@ func healthcheckCommand() *cobra.Command {
 			}
 			resp, err := client.Do(req)
 			if err != nil {
-				return err
+				return fmt.Errorf("ask %s: %w", address, redact.Answer(err))
 			}
 			defer resp.Body.Close()
 			if resp.StatusCode != http.StatusOK {
-				return fmt.Errorf("the service answers %s", resp.Status)
+				return fmt.Errorf("the service answers %d", resp.StatusCode)
 			}
 			return nil
 		},
