@@ -13,6 +13,7 @@ import (
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/redact"
 )
 
 // healthcheckCommand is for container images without curl.
@@ -69,11 +70,11 @@ func askHealth(ctx context.Context, address string) error {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return err
+		return fmt.Errorf("ask %s: %w", address, redact.Answer(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the service answers %s", resp.Status)
+		return fmt.Errorf("the service answers %d", resp.StatusCode)
 	}
 	return nil
 }

@@ -20,7 +20,6 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -82,7 +81,6 @@ type Gateway struct {
 	handle   handler
 	dial     func(ctx context.Context, host string, port int) (net.Conn, error)
 	buffers  bufferPool
-	proxyLog *log.Logger
 	routes   table
 	reloader reloader
 
@@ -104,7 +102,7 @@ func New(cfg Config) *Gateway {
 		// written down just now, and would not unfreeze it.
 		cfg.FreezeAfter = max(cfg.FreezeAfter, 2*cfg.Interval)
 	}
-	g := &Gateway{Config: cfg, dial: cfg.Pool.Dial, proxyLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug)}
+	g := &Gateway{Config: cfg, dial: cfg.Pool.Dial}
 	g.alive, g.abort = context.WithCancel(context.Background())
 	g.routes.init()
 	g.handle = g.steps()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/redact"
 )
 
 const (
@@ -54,8 +57,8 @@ func (g *Gateway) forward(x *exchange, out *http.Request) (err error) {
 		Transport:     roundTripper(func(r *http.Request) (*http.Response, error) { return g.ask(x.route, r) }),
 		FlushInterval: -1,
 		BufferPool:    &g.buffers,
-		ErrorHandler:  func(_ http.ResponseWriter, _ *http.Request, reason error) { err = reason },
-		ErrorLog:      g.proxyLog,
+		ErrorHandler:  func(_ http.ResponseWriter, _ *http.Request, reason error) { err = redact.Answer(reason) },
+		ErrorLog:      log.New(io.Discard, "", 0), // it quotes what the container sent
 	}
 	defer func() {
 		switch reason := recover(); reason {
@@ -123,7 +126,12 @@ func (g *Gateway) rewrite(p *httputil.ProxyRequest, r *route) {
 func (g *Gateway) ask(r *route, out *http.Request) (*http.Response, error) {
 	late := time.AfterFunc(checkAfter, func() { g.check(r) })
 	defer late.Stop()
-	return r.transport.RoundTrip(out)
+	resp, err := r.transport.RoundTrip(out)
+	if err == nil && resp.StatusCode < http.StatusOK {
+		resp.Body.Close()
+		return nil, redact.ErrMalformed // net/http knows no such end of an exchange, and panics
+	}
+	return resp, err
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -12,6 +12,7 @@ import (
 
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/inflight"
+	"wrpdistributor/internal/redact"
 	"wrpdistributor/internal/session"
 )
 
@@ -51,7 +52,7 @@ func (g *Gateway) newRoute(s *session.Session) *route {
 	r := &route{session: s, key: keyOf(s.Token), activity: newActivity()}
 	r.ended, r.cut = context.WithCancelCause(context.Background())
 	r.transport = &http.Transport{
-		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return g.connect(ctx, r) },
+		DialContext:         redact.Dialer(func(ctx context.Context) (net.Conn, error) { return g.connect(ctx, r) }),
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: maxIdleConns, // for as long as the container lives: they end with it
 	}

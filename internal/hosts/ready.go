@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/clock"
+	"wrpdistributor/internal/redact"
 )
 
 const (
@@ -89,7 +90,7 @@ func (h *host) probeOnce(ctx context.Context, s Spec) error {
 func (h *host) getPage(ctx context.Context, s Spec, path string) error {
 	transport := &http.Transport{
 		DisableKeepAlives: true,
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return h.dialContainer(ctx, s) },
+		DialContext:       redact.Dialer(func(ctx context.Context) (net.Conn, error) { return h.dialContainer(ctx, s) }),
 		// Whether clients trust the certificate is between them and the host.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 	}
@@ -104,14 +105,14 @@ func (h *host) getPage(ctx context.Context, s Spec, path string) error {
 	req.Header.Set("Bearer", s.Token)
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
-		return err
+		return redact.Answer(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("WRP answers %s", resp.Status)
+		return fmt.Errorf("WRP answers %d", resp.StatusCode)
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
-	return err
+	return redact.Answer(err)
 }
 
 // dialContainer connects to the container's port: on the host's own loopback, or

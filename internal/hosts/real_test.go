@@ -161,6 +161,42 @@ func TestRealKeyLines(t *testing.T) {
 	}
 }
 
+// TestRealLockedKeyIsForDockerOnly: whoever has it gets no shell, and reaches through the
+// host nothing but what its line names.
+func TestRealLockedKeyIsForDockerOnly(t *testing.T) {
+	beside, err := net.Listen("tcp", "127.0.0.2:0") // of the host, and not its 127.0.0.1
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer beside.Close()
+	for name, options := range map[string]string{
+		"socket and loopback": `restrict,port-forwarding,command="/bin/false",permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:*",permitlisten="127.0.0.1:1"`,
+		"dial-stdio":          `restrict,command="docker system dial-stdio"`,
+	} {
+		p, _ := realPool(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: options}))
+		p.CheckHealth(t.Context())
+		c, err := p.hosts[0].client.connection(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		shell, err := c.NewSession()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := shell.CombinedOutput("echo got in"); strings.Contains(string(out), "got in") {
+			t.Errorf("%s: a command says %q, %v", name, out, err)
+		}
+		if nc, err := c.Dial("tcp", beside.Addr().String()); err == nil {
+			nc.Close()
+			t.Errorf("%s: the key forwards to %s", name, beside.Addr())
+		}
+		if ln, err := c.Listen("tcp", "127.0.0.1:0"); err == nil {
+			ln.Close()
+			t.Errorf("%s: the key listens on %s", name, ln.Addr())
+		}
+	}
+}
+
 func TestRealPassphrase(t *testing.T) {
 	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{Passphrase: "open sesame"})
 	for _, tt := range []struct{ passphrase, want string }{

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/redact"
 	"wrpdistributor/internal/session"
 )
 
@@ -17,7 +18,7 @@ func (s *Server) requireToken(next http.Handler) http.Handler {
 			return
 		}
 		code := s.Guard.Failed(w, r)
-		s.Log.InfoContext(r.Context(), "authentication failed", "request", requestID(r), "method", r.Method, "peer", r.RemoteAddr, "status", code)
+		s.Log.InfoContext(r.Context(), "authentication failed", "request", requestID(r), "method", redact.Method(r), "peer", r.RemoteAddr, "status", code)
 		w.Header().Set("Content-Length", "0")
 		w.WriteHeader(code)
 	})
@@ -38,7 +39,7 @@ func (s *Server) operator(w http.ResponseWriter, r *http.Request) (operator, lim
 	if !limited {
 		code = http.StatusOK
 	}
-	s.Log.InfoContext(r.Context(), "operator authentication failed", "request", requestID(r), "method", r.Method, "peer", r.RemoteAddr, "status", code)
+	s.Log.InfoContext(r.Context(), "operator authentication failed", "request", requestID(r), "method", redact.Method(r), "peer", r.RemoteAddr, "status", code)
 	return false, limited
 }
 

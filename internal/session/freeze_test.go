@@ -7,6 +7,7 @@ import (
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/service/servicetest"
 	"wrpdistributor/internal/session"
@@ -85,6 +86,52 @@ func TestUseWinsOverFreeze(t *testing.T) {
 		if paused(t, k) {
 			t.Fatal("the container is paused after it was used")
 		}
+	}
+}
+
+// TestPauseWhileUnfreezingIsUndone: whoever freezes a session may pause its container
+// after it was unfrozen, and see that the row says frozen, before the row is changed.
+func TestPauseWhileUnfreezingIsUndone(t *testing.T) {
+	cfg := databasetest.Config(t, "sqlite")
+	other := databasetest.Open(t, cfg)
+	k := newKit(t, databasetest.Open(t, cfg), servicetest.Options{Gateway: true})
+	s := mustAllocate(t, k, amiga, true)
+	unused(t, k, 60)
+	_, err := k.Sessions.Freeze(t.Context(), s, time.Minute)
+	must(t, err)
+	lock := other.MustBegin() // nobody changes a row
+	done := make(chan error, 1)
+	go func() { done <- k.Sessions.RepairUnresponsive(t.Context(), s, func() {}) }()
+	eventually(t, "the container goes on", func() bool { return !paused(t, k) })
+	must(t, k.Pool.Pause(t.Context(), hosts.Ref{Host: s.Host, ID: s.ContainerID}))
+	must(t, lock.Rollback())
+	must(t, <-done)
+	if paused(t, k) || reload(t, k, s.ID).Frozen {
+		t.Errorf("paused %t, row frozen %t after it was unfrozen; want neither", paused(t, k), reload(t, k, s.ID).Frozen)
+	}
+}
+
+// TestUnfreezeBeforePauseIsNoticed: whoever unfreezes a session may find its row frozen
+// before the container is paused, and be done with both.
+func TestUnfreezeBeforePauseIsNoticed(t *testing.T) {
+	k := newKit(t, databasetest.New(t), servicetest.Options{Gateway: true})
+	s := mustAllocate(t, k, amiga, true)
+	unused(t, k, 60)
+	k.Hosts[0].SetUnresponsive(true)
+	done := make(chan error, 1)
+	go func() {
+		frozen, err := k.Sessions.Freeze(t.Context(), s, time.Minute)
+		if frozen {
+			t.Error("Freeze says that the session is frozen")
+		}
+		done <- err
+	}()
+	eventually(t, "the row says frozen", func() bool { return reload(t, k, s.ID).Frozen })
+	exec(t, k, `UPDATE sessions SET frozen = FALSE`)
+	k.Hosts[0].SetUnresponsive(false)
+	must(t, <-done)
+	if paused(t, k) {
+		t.Error("the container is paused, and its row does not say so")
 	}
 }
 
