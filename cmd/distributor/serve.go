@@ -19,6 +19,9 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 		return cli.Usage(err)
 	}
 	log := newLogger(cfg, stderr)
+	for _, w := range cfg.Warnings {
+		log.WarnContext(ctx, "setting not read", "name", w.Variable, "err", w.Want)
+	}
 	if opt.pretend > 0 {
 		pretending, err := service.Pretend(cfg, opt.pretend, log)
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"wrpdistributor/internal/hosts"
@@ -67,6 +68,8 @@ type Config struct {
 	CleanupEvery    time.Duration // 0: the distributor does not clean up by itself
 	CleanupTimeout  time.Duration // whole minutes; what is idle for so long goes, if CleanupEvery is set
 
+	Warnings Problems // what stops nothing and is probably a mistake
+
 	LogLevel  slog.Level
 	LogFormat string // text or json
 }
@@ -100,17 +103,21 @@ func Listen(envFile string) (string, error) {
 }
 
 func load(envFile string, pretend bool) (*Config, error) {
-	v, err := read(envFile)
+	v, bad, misspelt, err := read(envFile)
 	if err != nil {
 		return nil, err
 	}
 	c, err := parse(v, pretend)
-	if problems, ok := errors.AsType[Problems](err); ok {
-		if _, err := os.Stat(envFile); isOptional(envFile, err) {
-			return nil, append(problems, Problem{Variable: envFile, Want: "no such file in this folder, so only the environment was read"})
-		}
+	problems, _ := errors.AsType[Problems](err)
+	if len(problems) == 0 && len(bad) == 0 {
+		c.Warnings = misspelt
+		return c, nil
 	}
-	return c, err
+	problems = slices.Concat(bad, problems, misspelt)
+	if _, err := os.Stat(envFile); isOptional(envFile, err) {
+		problems = append(problems, Problem{Variable: envFile, Want: "no such file in this folder, so only the environment was read"})
+	}
+	return nil, problems
 }
 
 // parse judges the variables, beginning with those that the hosts depend on.
@@ -186,25 +193,20 @@ func (p *parser) container(c *Config, v *variables) {
 }
 
 func (p *parser) timeouts(c *Config, v *variables) {
-	c.ConnectTimeout = p.duration("CONNECT_TIMEOUT", v.ConnectTimeout)
-	c.StartTimeout = p.duration("START_TIMEOUT", v.StartTimeout)
-	c.ReadyTimeout = p.duration("READY_TIMEOUT", v.ReadyTimeout)
-	c.StopTimeout = p.duration("STOP_TIMEOUT", v.StopTimeout)
-	c.OrphanGrace = p.duration("ORPHAN_GRACE", v.OrphanGrace)
-	c.ShutdownTimeout = p.duration("SHUTDOWN_TIMEOUT", v.ShutdownTimeout)
+	c.ConnectTimeout = p.duration("CONNECT_TIMEOUT", v.ConnectTimeout, minTimeout)
+	c.StartTimeout = p.duration("START_TIMEOUT", v.StartTimeout, session.MinStartTimeout)
+	c.ReadyTimeout = p.duration("READY_TIMEOUT", v.ReadyTimeout, minTimeout)
+	c.StopTimeout = p.duration("STOP_TIMEOUT", v.StopTimeout, minTimeout)
+	c.OrphanGrace = p.duration("ORPHAN_GRACE", v.OrphanGrace, time.Millisecond)
+	c.ShutdownTimeout = p.duration("SHUTDOWN_TIMEOUT", v.ShutdownTimeout, minTimeout)
 	if v.CleanupEvery != "" {
-		c.CleanupEvery = p.duration("CLEANUP_EVERY", v.CleanupEvery)
+		c.CleanupEvery = p.duration("CLEANUP_EVERY", v.CleanupEvery, time.Second)
 	}
-	c.WarmMaxAge = p.duration("WARM_MAX_AGE", v.WarmMaxAge)
-	if c.WarmMaxAge > 0 && c.WarmMaxAge < minWarmAge {
-		p.wrong("WARM_MAX_AGE", v.WarmMaxAge, "want at least %s", minWarmAge)
-	}
+	c.WarmMaxAge = p.duration("WARM_MAX_AGE", v.WarmMaxAge, minWarmAge)
 	c.WarmRelease = p.choice("WARM_RELEASE_ON_EXIT", v.WarmReleaseOnExit, "yes", "no") == "yes"
 	c.CleanupTimeout = time.Duration(p.number("CLEANUP_TIMEOUT", v.CleanupTimeout, 1, MaxMinutes)) * time.Minute
 
-	if c.StartTimeout > 0 && c.StartTimeout < session.MinStartTimeout {
-		p.wrong("START_TIMEOUT", v.StartTimeout, "want at least %s", session.MinStartTimeout)
-	} else if c.StartTimeout > 0 && c.ReadyTimeout >= c.StartTimeout {
+	if c.StartTimeout > 0 && c.ReadyTimeout >= c.StartTimeout {
 		// At START_TIMEOUT the start is rolled back: to wait for the container
 		// longer than that can only fail.
 		p.wrong("READY_TIMEOUT", v.ReadyTimeout, "want less than START_TIMEOUT, which is %s", c.StartTimeout)

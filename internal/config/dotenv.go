@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
@@ -21,21 +20,25 @@ const blanks = " \t\v\f\r\u0085\u00a0"
 //
 // A $ stands for itself, as for the PHP program's library. Only ${NAME} is the
 // value that NAME has further up, or nothing; not so between single quotes, and
-// not after a backslash. An error quotes nothing of the text, as any of it may be
+// not after a backslash.
+//
+// Lines that are nothing of that, or whose quote is not closed, are left out, and
+// their numbers returned: nothing more can be said of them, as any of it may be
 // secret.
-func parseDotenv(text string) (map[string]string, error) {
+func parseDotenv(text string) (vars map[string]string, bad []int) {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	vars := map[string]string{}
+	vars = map[string]string{}
 	for rest := skipBlank(text); rest != ""; rest = skipBlank(rest) {
 		name, after, named := cutName(rest)
 		value, after, closed := cutValue(after, vars)
 		if !named || !closed {
-			line := 1 + strings.Count(text[:len(text)-len(rest)], "\n")
-			return nil, fmt.Errorf("line %d is not NAME=value, or its quote is not closed", line)
+			bad = append(bad, 1+strings.Count(text[:len(text)-len(rest)], "\n"))
+			_, rest, _ = strings.Cut(rest, "\n")
+			continue
 		}
 		vars[name], rest = value, after
 	}
-	return vars, nil
+	return vars, bad
 }
 
 // skipBlank returns text from its first statement on.

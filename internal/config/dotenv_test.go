@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,32 +41,44 @@ func TestDotenvValues(t *testing.T) {
 		{"escaped $", `B=1` + "\n" + `A="\${B} \$B"` + "\nC=\\${B}", map[string]string{"A": "${B} $B", "B": "1", "C": "${B}"}},
 		{"letters of the world", "A=äöü ☃\nB=\"äöü ☃\"", map[string]string{"A": "äöü ☃", "B": "äöü ☃"}},
 		{"spaces that do not break", "A\u00a0=\u00a01\nB=2\u00a0# two\nC=\u00a0'3'\nD=4\u0085", map[string]string{"A": "1", "B": "2", "C": "3", "D": "4"}},
+		{"mark of an encoding", "\ufeffA=1\nB=2", map[string]string{"A": "1", "B": "2"}},
 		{"a name with a point", "a.b_C1=x", map[string]string{"a.b_C1": "x"}},
 	} {
 		file := writeFile(t, filepath.Join(t.TempDir(), "env"), tt.text)
-		got, err := readFile(file)
-		if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
-			t.Errorf("%s: %v (-want +got):\n%s", tt.name, err, diff)
+		got, bad, err := readFile(file)
+		if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" || err != nil || bad != nil {
+			t.Errorf("%s: %v, bad lines %v (-want +got):\n%s", tt.name, err, bad, diff)
 		}
 	}
 }
 
-func TestDotenvErrorsNameTheLineOnly(t *testing.T) {
+// TestDotenvBadLinesHideNothing: what stands on other lines is read all the same.
+func TestDotenvBadLinesHideNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name, text string
-		line       string
+		lines      []int
+		want       map[string]string
 	}{
-		{"no separator", "A=1\n\nhunter2\nB=2", "3"},
-		{"no separator, end of the file", "A=1\nhunter2", "2"},
-		{"a bad name", "A=1\nhunter2-x=hunter2", "2"},
-		{"single quote not closed", "A=1\nB='hunter2\nhunter2", "2"},
-		{"double quote not closed", "A=1\r\nB=\"hunter2\\\"\r\nC=2", "2"},
-		{"words after a quote", "A='1' hunter2\nB=2", "1"},
+		{"no separator", "A=1\n\nhunter2\nB=2", []int{3}, map[string]string{"A": "1", "B": "2"}},
+		{"no separator, end of the file", "A=1\nhunter2", []int{2}, map[string]string{"A": "1"}},
+		{"a bad name", "A=1\nhunter2-x=hunter2\nB=2", []int{2}, map[string]string{"A": "1", "B": "2"}},
+		{"single quote not closed", "A=1\nB='hunter2\nhunter2\nC=3", []int{2, 3}, map[string]string{"A": "1", "C": "3"}},
+		{"double quote not closed", "A=1\r\nB=\"hunter2\\\"\r\nC=2", []int{2}, map[string]string{"A": "1", "C": "2"}},
+		{"words after a quote", "A='1' hunter2\nB=2", []int{1}, map[string]string{"A": "1", "B": "2"}},
+		{"several", "x\nA=1\ny\nB=2\nz", []int{1, 3, 5}, map[string]string{"A": "1", "B": "2"}},
 	} {
-		file := writeFile(t, filepath.Join(t.TempDir(), "env"), tt.text)
-		_, err := readFile(file)
-		if err == nil || !strings.HasPrefix(err.Error(), "line "+tt.line+" is not NAME=value") || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s: %v, want line %s", tt.name, err, tt.line)
+		got, bad := parseDotenv(tt.text)
+		if diff := cmp.Diff(tt.want, got); diff != "" || !slices.Equal(bad, tt.lines) {
+			t.Errorf("%s: bad lines %v, want %v (-want +got):\n%s", tt.name, bad, tt.lines, diff)
+		}
+	}
+}
+
+func TestFileInAnotherEncodingIsNamed(t *testing.T) {
+	for _, text := range []string{"\xff\xfeA\x00=\x001\x00", "\xfe\xff\x00A\x00=\x001"} {
+		file := writeFile(t, filepath.Join(t.TempDir(), "env"), text)
+		if _, err := Load(file); err == nil || !strings.HasPrefix(err.Error(), file+": it is UTF-16 text, want UTF-8") {
+			t.Errorf("%q: %v, want the encoding named", text, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -80,16 +81,17 @@ type variables struct {
 }
 
 // read fills the variables from the environment, else from the file, else with
-// the defaults. The environment itself stays as it is: commands that are
-// tested in one process would otherwise inherit each other's files.
-func read(envFile string) (*variables, error) {
-	file, err := readFile(envFile)
+// the defaults. What is wrong with lines of the file is returned, too, as are
+// names that nobody reads. The environment itself stays as it is: commands that
+// are tested in one process would otherwise inherit each other's files.
+func read(envFile string) (v *variables, bad, misspelt Problems, err error) {
+	file, lines, err := readFile(envFile)
 	if err != nil && !isOptional(envFile, err) {
-		return nil, Problems{{Variable: envFile, Want: err.Error()}}
+		return nil, nil, nil, Problems{{Variable: envFile, Want: err.Error()}}
 	}
-	v := new(variables)
+	v = new(variables)
 	if err := envconfig.Process("", v); err != nil {
-		return nil, fmt.Errorf("read the environment: %w", err)
+		return nil, nil, nil, fmt.Errorf("read the environment: %w", err)
 	}
 	v.complete(func(name string) string {
 		if _, set := os.LookupEnv(name); set {
@@ -97,7 +99,7 @@ func read(envFile string) (*variables, error) {
 		}
 		return file[name]
 	})
-	return v, nil
+	return v, badLines(envFile, lines), findMisspelt(envFile, file, os.Environ()), nil
 }
 
 // complete puts what lookup finds over the defaults, and the defaults over
@@ -118,16 +120,27 @@ func (v *variables) complete(lookup func(name string) string) {
 	}
 }
 
-// readFile returns the variables in a .env file.
-func readFile(name string) (map[string]string, error) {
+// readFile returns the variables in a .env file, and the lines that are none.
+func readFile(name string) (vars map[string]string, bad []int, err error) {
 	if name == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
-	text, err := os.ReadFile(name)
+	text, err := readText(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return parseDotenv(string(text))
+	vars, bad = parseDotenv(text)
+	return vars, bad, nil
+}
+
+// readText reads a file that people write. Some of their editors begin it with a
+// mark of its encoding.
+func readText(name string) (string, error) {
+	text, err := os.ReadFile(name)
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return "", errors.New("it is UTF-16 text, want UTF-8: save it anew with that encoding")
+	}
+	return strings.TrimPrefix(string(text), "\ufeff"), err
 }
 
 // isOptional reports whether err only says that there is no .env, which nobody

@@ -49,10 +49,7 @@ func (p *parser) gateway(c *Config, v *variables) {
 		g.Cert = p.cert("GATEWAY_TLS_CERT", v.GatewayTLSCert)
 	}
 	if v.FreezeAfter != "" {
-		g.FreezeAfter = p.duration("FREEZE_AFTER", v.FreezeAfter)
-		if g.FreezeAfter > 0 && g.FreezeAfter < session.MinFreezeAfter {
-			p.wrong("FREEZE_AFTER", v.FreezeAfter, "want at least %s", session.MinFreezeAfter)
-		}
+		g.FreezeAfter = p.duration("FREEZE_AFTER", v.FreezeAfter, session.MinFreezeAfter)
 	}
 }
 

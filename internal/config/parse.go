@@ -12,7 +12,9 @@ import (
 )
 
 const (
-	maxPort = 65535
+	maxPort    = 65535
+	minTimeout = 100 * time.Millisecond
+
 	maxPids = 4 << 20 // what Linux can count on 64 bits
 
 	minMemory = 6 << 20 // the engine refuses less
@@ -31,10 +33,15 @@ func (p *parser) number(name, value string, least, most int) int {
 	return n
 }
 
-func (p *parser) duration(name, value string) time.Duration {
+// duration parses a time. Less than least is a mistake, such as a wrong unit.
+func (p *parser) duration(name, value string, least time.Duration) time.Duration {
 	d, err := time.ParseDuration(value)
-	if err != nil || d <= 0 {
+	switch {
+	case err != nil || d <= 0:
 		p.wrong(name, value, "want a time with its unit, above zero, such as 10s or 2m")
+		return 0
+	case d < least:
+		p.wrong(name, value, "want at least %s", least)
 		return 0
 	}
 	return d

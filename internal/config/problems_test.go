@@ -66,6 +66,12 @@ func TestBadValueIsOneProblem(t *testing.T) {
 		{"STOP_TIMEOUT", "-2s", `STOP_TIMEOUT="-2s": ` + unit},
 		{"ORPHAN_GRACE", "x", `ORPHAN_GRACE="x": ` + unit},
 		{"SHUTDOWN_TIMEOUT", "x", `SHUTDOWN_TIMEOUT="x": ` + unit},
+		{"CLEANUP_EVERY", "1ns", `CLEANUP_EVERY="1ns": want at least 1s`},
+		{"CONNECT_TIMEOUT", "1ns", `CONNECT_TIMEOUT="1ns": want at least 100ms`},
+		{"READY_TIMEOUT", "5us", `READY_TIMEOUT="5us": want at least 100ms`},
+		{"STOP_TIMEOUT", "2ms", `STOP_TIMEOUT="2ms": want at least 100ms`},
+		{"SHUTDOWN_TIMEOUT", "15ms", `SHUTDOWN_TIMEOUT="15ms": want at least 100ms`},
+		{"ORPHAN_GRACE", "2us", `ORPHAN_GRACE="2us": want at least 1ms`},
 		{"CLEANUP_EVERY", "0", `CLEANUP_EVERY="0": ` + unit},
 		{"CLEANUP_TIMEOUT", "10m", `CLEANUP_TIMEOUT="10m": ` + whole},
 		{"CLEANUP_TIMEOUT", "0", `CLEANUP_TIMEOUT="0": ` + whole},
@@ -115,5 +121,57 @@ func TestSubnetIsNotForOperatorsNetwork(t *testing.T) {
 	_, err := parseEnv(map[string]string{"AUTH_TOKEN": "k", "CONTAINER_NETWORK": "mine", "CONTAINER_SUBNET": "10.99.0.0/24"})
 	if err == nil || !strings.HasPrefix(err.Error(), `CONTAINER_SUBNET="10.99.0.0/24": is of the network that we make`) {
 		t.Errorf("both set: %v, want a problem", err)
+	}
+}
+
+// TestBadLinesHideNoProblem: lines that cannot be read, names that nobody reads and
+// bad values are named together, and nothing of what the lines say.
+func TestBadLinesHideNoProblem(t *testing.T) {
+	setenv(t, map[string]string{"GATEWAY_LISTENS": "s3cr3t"})
+	t.Chdir(t.TempDir())
+	writeFile(t, ".env", "\ufeffAUTH_TOKN=s3cr3t\ns3cr3t\nSTART_PORT=0\nLISTEN='s3cr3t\nLOG_FORMAT=xml")
+	_, err := Load(DefaultFile)
+	want := `.env: line 2 is not NAME=value, or its quote is not closed
+.env: line 4 is not NAME=value, or its quote is not closed
+AUTH_TOKEN: not set, want the secret that clients send, for example from: openssl rand -hex 20
+START_PORT="0": want a whole number from 1 to 65535
+LOG_FORMAT="xml": want text or json
+AUTH_TOKN: stands in .env, and nothing reads it; did you mean AUTH_TOKEN?
+GATEWAY_LISTENS: stands in the environment, and nothing reads it; did you mean GATEWAY_LISTEN?`
+	if err == nil || err.Error() != want {
+		t.Errorf("Load:\n%v\nwant:\n%s", err, want)
+	}
+
+	writeFile(t, ".env", "AUTH_TOKEN=k\n"+strings.Repeat("x\n", 30))
+	if _, err := Load(DefaultFile); err == nil || !strings.Contains(err.Error(), "line 11 is") ||
+		strings.Contains(err.Error(), "line 12 is") || !strings.Contains(err.Error(), ".env: and so are 20 more lines") {
+		t.Errorf("30 bad lines:\n%v\nwant the first ten and a sum", err)
+	}
+}
+
+// TestMisspeltNamesAreWarnedOf: those of the file that look like ours, and those of
+// the environment that also begin like ours.
+func TestMisspeltNamesAreWarnedOf(t *testing.T) {
+	for name, meant := range map[string]string{
+		"WARM_CONTAINERZ": "WARM_CONTAINERS", "WARM_CONTAINER": "WARM_CONTAINERS", "MAX_CONTAINER_RUNNING": "MAX_CONTAINERS_RUNNING",
+		"CLEANUP_EVERYY": "CLEANUP_EVERY", "auth_token": "AUTH_TOKEN", "LISTENS": "LISTEN", "DATADIR": "DATA_DIR", "AUT_TOKEN": "AUTH_TOKEN",
+		"AUTH_TOKEN_OLD": "", "MYSQL_PORT": "", "MYSQL_PASSWORD": "", "DISTRIBUTOR_PORT": "", "GATEWAY_PORT": "", "PATH": "", "SSH_TTY": "",
+		"SSH_CLIENT": "", "SSH_AGENT_PID": "", "LISTEN_FDS": "", "LISTEN_PID": "", "LOG_FILE": "", "HOSTNAME": "", "LINES": "", "LISTING\n": "",
+	} {
+		got, ok := nearest(name, knownNames())
+		if got != meant || ok != (meant != "") {
+			t.Errorf("%q is taken for %q, want %q", name, got, meant)
+		}
+	}
+	setenv(t, map[string]string{"AUTH_TOKEN": "k", "WARM_CONTAINERZ": "2", "XDATA_DIR": "of somebody else"})
+	file := writeFile(t, t.TempDir()+"/env", "STRAT_PORT=1\nMYSQL_PORT=2\n")
+	c, err := Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "STRAT_PORT: stands in " + file + ", and nothing reads it; did you mean START_PORT?\n" +
+		"WARM_CONTAINERZ: stands in the environment, and nothing reads it; did you mean WARM_CONTAINERS?"
+	if got := c.Warnings.Error(); got != want {
+		t.Errorf("warnings:\n%s\nwant:\n%s", got, want)
 	}
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"unicode"
 )
@@ -36,13 +35,13 @@ func (p *parser) secret(name, value, file string) (string, bool) {
 		p.wrong(name, file, "is set, and so is %s; want only one of them", strings.TrimSuffix(name, "_FILE"))
 		return "", false
 	}
-	content, err := os.ReadFile(file)
+	content, err := readText(file)
 	if err != nil {
 		p.wrong(name, file, "want a readable file: %v", err)
 		return "", false
 	}
 	// Editors and echo end the last line; that is not part of the secret.
-	value = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+	value = strings.TrimSuffix(strings.TrimSuffix(content, "\n"), "\r")
 	if strings.TrimSpace(value) == "" {
 		p.wrong(name, file, "the file is empty")
 		return "", false

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	goosestore "github.com/pressly/goose/v3/database"
 )
 
 // lockedMySQL runs fn on the very connection that holds the lock, and on no
@@ -37,11 +38,33 @@ func (db *DB) lockedMySQL(ctx context.Context, fn func(*sql.DB) error) error {
 		return errLocked(db.cfg.MySQL.DBName, db.lockWait)
 	}
 	// The process that migrated before may have been killed on the way.
-	if err := errors.Join(dropEmptyVersions(ctx, pool), dropLeftovers(ctx, pool)); err != nil {
+	if err := errors.Join(dropEmptyVersions(ctx, pool), dropLeftovers(ctx, pool), makeVersions(ctx, pool)); err != nil {
 		return err
 	}
 	return fn(pool)
 }
+
+// makeVersions makes the version table, if there is none, as goose does. But goose
+// tries again if that fails, finds the table there, and only says that its first row
+// is missing; the reason is lost.
+func makeVersions(ctx context.Context, pool *sql.DB) error {
+	store, err := goosestore.NewStore(goosestore.DialectMySQL, versionTable)
+	if err != nil {
+		return err
+	}
+	if _, err := store.GetLatestVersion(ctx, pool); mysqlNumber(err) != noSuchTable {
+		return err
+	}
+	if err := store.CreateVersionTable(ctx, pool); err != nil {
+		return fmt.Errorf("make table %s: %w", versionTable, err)
+	}
+	if err := store.Insert(ctx, pool, goosestore.InsertRequest{Version: 0}); err != nil {
+		return fmt.Errorf("fill table %s: %w", versionTable, err)
+	}
+	return nil
+}
+
+const noSuchTable = 1146
 
 // dropEmptyVersions removes a version table that was created but not filled
 // before its process was killed: goose refuses to work with one.
@@ -49,7 +72,7 @@ func dropEmptyVersions(ctx context.Context, pool *sql.DB) error {
 	var rows int
 	err := pool.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+versionTable).Scan(&rows)
 	switch {
-	case mysqlNumber(err) == 1146: // no such table
+	case mysqlNumber(err) == noSuchTable:
 		return nil
 	case err == nil && rows == 0:
 		_, err = pool.ExecContext(ctx, `DROP TABLE `+versionTable)

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -125,17 +126,60 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return nil, fmt.Errorf("connect to MySQL at %s: %w", c.addr, err)
 }
 
-// setUp runs the statements that begin a connection.
+// setUp runs the statements that begin a connection, and closes one that does not
+// take them.
 func setUp(ctx context.Context, conn driver.Conn) error {
-	exec, ok := conn.(driver.ExecerContext)
+	plain, ok := conn.(plainConn)
 	if !ok {
 		return errors.New("the MySQL driver cannot run a plain statement")
 	}
+	err := logRows(ctx, plain)
 	for _, statement := range sessionSettings() {
-		if _, err := exec.ExecContext(ctx, statement, nil); err != nil {
-			conn.Close()
-			return err
+		if err == nil {
+			_, err = plain.ExecContext(ctx, statement, nil)
 		}
 	}
+	if err != nil {
+		conn.Close()
+	}
+	return err
+}
+
+// A plainConn runs statements without preparing them.
+type plainConn interface {
+	driver.ExecerContext
+	driver.QueryerContext
+}
+
+// logRows makes sure that what is written at READ COMMITTED can be logged: a server
+// that logs the statements themselves refuses each of them, because repeated
+// elsewhere they might do something else.
+func logRows(ctx context.Context, conn plainConn) error {
+	refuses, err := logsStatements(ctx, conn)
+	if err != nil || !refuses {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, `SET SESSION binlog_format = 'ROW'`, nil); err != nil {
+		return fmt.Errorf("the server has binlog_format=STATEMENT, with which it refuses our writes (READ COMMITTED): "+
+			"set binlog_format=ROW or MIXED in its configuration, or let our account do that for its own sessions "+
+			"(GRANT BINLOG ADMIN ON *.* on MariaDB, SESSION_VARIABLES_ADMIN on MySQL): %w", err)
+	}
 	return nil
+}
+
+const unknownVariable = 1193
+
+func logsStatements(ctx context.Context, conn plainConn) (bool, error) {
+	rows, err := conn.QueryContext(ctx, `SELECT 1 FROM DUAL WHERE @@log_bin AND @@binlog_format = 'STATEMENT'`, nil)
+	if mysqlNumber(err) == unknownVariable {
+		return false, nil // a server that knows one format only
+	}
+	if err != nil {
+		return false, err
+	}
+	found := rows.Next(make([]driver.Value, 1))
+	if errors.Is(found, io.EOF) {
+		return false, rows.Close()
+	}
+	return found == nil, errors.Join(found, rows.Close())
 }

@@ -209,7 +209,7 @@ func (h *host) inspect(ctx context.Context, r Ref) (Container, error) {
 		return Container{}, err
 	}
 	if !f.Running {
-		return Container{}, fmt.Errorf("%w: it does not run", ErrGone)
+		return Container{}, f.gone()
 	}
 	return f, nil
 }

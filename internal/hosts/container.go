@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +84,7 @@ type Container struct {
 	Created time.Time // by the engine's clock
 	Running bool      // a paused one counts
 	Paused  bool
+	Exit    *Exit // how it ended; nil: it has not, or it was not asked
 
 	database string
 }
@@ -97,6 +99,14 @@ func newContainer(id, name string, labels map[string]string, created time.Time) 
 		Created:  created,
 		database: labels[labelDatabase],
 	}
+}
+
+// gone returns [ErrGone] with what is known of the end of a container.
+func (c Container) gone() error {
+	if c.Exit == nil {
+		return fmt.Errorf("%w: it does not run", ErrGone)
+	}
+	return fmt.Errorf("%w: it does not run, %s", ErrGone, c.Exit)
 }
 
 // ourLabel is the label that all containers of ours have.

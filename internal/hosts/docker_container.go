@@ -149,6 +149,7 @@ func (e *engine) inspect(ctx context.Context, ref string) (Container, error) {
 	}
 	f := newContainer(i.ID, i.Name, i.Config.Labels, created)
 	f.Running, f.Paused = i.State.Running || i.State.Paused, i.State.Paused
+	f.Exit = newExit(i.State)
 	return f, nil
 }
 
@@ -202,7 +203,7 @@ func (e *engine) setPaused(ctx context.Context, ref string, want bool, do func(c
 		case inspectErr != nil:
 			return inspectErr
 		case !f.Running:
-			return fmt.Errorf("%w: it does not run", ErrGone)
+			return f.gone()
 		case f.Paused == want:
 			return nil
 		}

@@ -47,7 +47,7 @@ type host struct {
 	openNetwork sync.Once // says that containers reach each other
 }
 
-func newHost(configured Host, cfg *Config, engines *engineOwners) (*host, error) {
+func newHost(configured Host, cfg *Config, keys *hostKeys, engines *engineOwners) (*host, error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = minPause, maxPause
 	h := &host{
@@ -63,7 +63,7 @@ func newHost(configured Host, cfg *Config, engines *engineOwners) (*host, error)
 	}
 	dial := dialLocal
 	if h.SSH != nil {
-		h.client = newSSHClient(configured, cfg)
+		h.client = newSSHClient(configured, cfg, keys)
 		dial = h.client.dialDocker
 	}
 	var err error
@@ -71,8 +71,8 @@ func newHost(configured Host, cfg *Config, engines *engineOwners) (*host, error)
 	return h, err
 }
 
-func newSSHClient(h Host, cfg *Config) *sshClient {
-	c := &sshClient{target: *h.SSH, keys: &hostKeys{cfg.KnownHosts}, timeout: cfg.ConnectTimeout}
+func newSSHClient(h Host, cfg *Config, keys *hostKeys) *sshClient {
+	c := &sshClient{target: *h.SSH, keys: keys, timeout: cfg.ConnectTimeout}
 	if first := cfg.GatewayStartPort; first > 0 {
 		c.required.configured = []int{first, first + h.Max - 1}
 	}

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/gofrs/flock"
 	"golang.org/x/crypto/ssh"
@@ -20,68 +22,98 @@ type KnownHosts struct {
 }
 
 // hostKeys checks host keys against known_hosts. The files are read anew for
-// each connection, so that an operator's edit counts at once.
+// each connection, so that an operator's edit counts at once. What cannot be used
+// of them is said once, and concerns nobody but the hosts whose keys are there. It
+// is safe for concurrent use.
 type hostKeys struct {
 	KnownHosts
+	log *slog.Logger
+
+	mu   sync.Mutex
+	said map[string]bool // what could not be used at the last reading
 }
 
 // hostKeyCallback is an [ssh.HostKeyCallback]. It accepts keys that are known, and
 // those of unknown hosts if that is configured.
 func (k *hostKeys) hostKeyCallback(addr string, remote net.Addr, key ssh.PublicKey) error {
-	err := k.verify(addr, remote, key)
-	unknown := isUnknownHost(err)
+	known, unreadable := k.load()
+	err := verifyHostKey(known, addr, remote, key)
+	unknown := errors.Is(err, errUnknownKey)
 	switch {
+	case unknown && unreadable != nil:
+		return fmt.Errorf("host key of %s is unknown: %w; the user that this runs as has to be able to read it", addr, unreadable)
 	case unknown && k.AcceptNew != "":
 		return k.acceptNew(addr, remote, key)
 	case unknown:
 		return fmt.Errorf("host key of %s is unknown; add it to %s (ssh-keyscan), or set SSH_HOST_KEYS=accept-new", addr, k.Files[0])
+	case errors.Is(err, errKeyRevoked):
+		return fmt.Errorf("host key of %s: %w (a line @revoked in known_hosts says so)", addr, err)
 	case err != nil:
 		return fmt.Errorf("host key of %s: %w; if the host was reinstalled, remove its old line from known_hosts (ssh-keygen -R)", addr, err)
 	}
 	return nil
 }
 
-func (k *hostKeys) verify(addr string, remote net.Addr, key ssh.PublicKey) error {
-	callback, err := k.load()
-	if err != nil {
-		return err
-	}
-	return callback(addr, remote, key)
+// algorithms returns the host key types to ask addr for.
+func (k *hostKeys) algorithms(addr string) []string {
+	known, _ := k.load()
+	return hostKeyAlgorithms(known, addr)
 }
 
-func (k *hostKeys) load() (ssh.HostKeyCallback, error) {
-	var present []string
-	for _, f := range k.Files {
-		if _, err := os.Stat(f); err == nil {
-			present = append(present, f)
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("read known hosts: %w", err)
+// load returns the lines of all files, and the errors of those that could not be
+// read.
+func (k *hostKeys) load() ([]knownKey, error) {
+	var all []knownKey
+	var bad []badLine
+	var unreadable error
+	for _, file := range k.Files {
+		text, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			unreadable = errors.Join(unreadable, err)
+			bad = append(bad, badLine{file, err})
+			continue
+		}
+		keys, badLines := parseKnownHosts(file, text)
+		all, bad = append(all, keys...), append(bad, badLines...)
+	}
+	k.report(bad)
+	return all, unreadable
+}
+
+// report says what could be used at the last reading, or was not there yet, and
+// cannot now.
+func (k *hostKeys) report(bad []badLine) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	before := k.said
+	k.said = make(map[string]bool, len(bad))
+	for _, b := range bad {
+		text := b.where + ": " + b.err.Error()
+		if k.said[text] = true; !before[text] {
+			k.log.Warn("known_hosts not usable there, skipped", "file", b.where, "err", b.err)
 		}
 	}
-	callback, err := knownhosts.New(present...)
-	if err != nil {
-		return nil, fmt.Errorf("read known hosts: %w", err)
-	}
-	return callback, nil
-}
-
-func isUnknownHost(err error) bool {
-	keyErr, ok := errors.AsType[*knownhosts.KeyError](err)
-	return ok && len(keyErr.Want) == 0
 }
 
 // acceptNew adds an unknown host's key to the file. Other processes may be doing
 // the same: the file is locked, and read again under the lock.
 func (k *hostKeys) acceptNew(addr string, remote net.Addr, key ssh.PublicKey) error {
-	if err := os.MkdirAll(filepath.Dir(k.AcceptNew), 0o700); err != nil {
+	if cert, ok := key.(*ssh.Certificate); ok {
+		key = cert.Key // nobody vouches for it
+	}
+	if err := makeFolder(filepath.Dir(k.AcceptNew)); err != nil {
 		return fmt.Errorf("accept host key: %w", err)
 	}
-	lock := flock.New(k.AcceptNew)
+	lock := flock.New(k.AcceptNew, flock.SetPermissions(acceptedMode))
 	if err := lock.Lock(); err != nil {
-		return fmt.Errorf("lock %s: %w", k.AcceptNew, err)
+		return fmt.Errorf("accept host key: lock %s: %w", k.AcceptNew, err)
 	}
 	defer lock.Close() // which also unlocks
-	if err := k.verify(addr, remote, key); !isUnknownHost(err) {
+	known, _ := k.load()
+	if err := verifyHostKey(known, addr, remote, key); !errors.Is(err, errUnknownKey) {
 		return err
 	}
 	if err := appendLine(k.AcceptNew, knownhosts.Line([]string{addr}, key)); err != nil {
@@ -89,54 +121,3 @@ func (k *hostKeys) acceptNew(addr string, remote net.Addr, key ssh.PublicKey) er
 	}
 	return nil
 }
-
-func appendLine(path, line string) error {
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(line + "\n")
-	return errors.Join(err, f.Close())
-}
-
-// algorithms returns the host key types to ask addr for: those of which a key is
-// known. Without them the server would choose, and a key of another type looks
-// just like a changed one.
-func (k *hostKeys) algorithms(addr string) ([]string, error) {
-	err := k.verify(addr, noAddr{}, noKey{})
-	keyErr, ok := errors.AsType[*knownhosts.KeyError](err)
-	if !ok {
-		return nil, err
-	}
-	var names []string
-	for _, known := range keyErr.Want {
-		if t := known.Key.Type(); t == ssh.KeyAlgoRSA {
-			names = append(names, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
-		} else {
-			names = append(names, t)
-		}
-	}
-	return names, nil
-}
-
-// noKey is a key that no host has; asking for it makes known_hosts tell which
-// ones it would have accepted.
-type noKey struct{}
-
-// Type implements [ssh.PublicKey].
-func (noKey) Type() string { return "none" }
-
-// Marshal implements [ssh.PublicKey].
-func (noKey) Marshal() []byte { return []byte("none") }
-
-// Verify implements [ssh.PublicKey].
-func (noKey) Verify([]byte, *ssh.Signature) error { return errors.New("not a key") }
-
-// noAddr is an address that no host has.
-type noAddr struct{}
-
-// Network implements [net.Addr].
-func (noAddr) Network() string { return "tcp" }
-
-// String implements [net.Addr].
-func (noAddr) String() string { return "0.0.0.0:0" }

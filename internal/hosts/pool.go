@@ -47,9 +47,10 @@ func New(cfg Config) (*Pool, error) {
 		cfg.KnownHosts.AcceptNew = filepath.Clean(cfg.KnownHosts.AcceptNew)
 	}
 	p := &Pool{}
+	keys := &hostKeys{KnownHosts: cfg.KnownHosts, log: cfg.Log}
 	engines := &engineOwners{owners: make(map[string]string)}
 	for _, configured := range cfg.Hosts {
-		h, err := newHost(configured, &cfg, engines)
+		h, err := newHost(configured, &cfg, keys, engines)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("host %s: %w", configured.Name, err), p.Close())
 		}

@@ -33,7 +33,7 @@ const warmUpPage = "/?url=http%3A%2F%2F127.0.0.1%3A8080%2Ffavicon.ico"
 // awaitReady waits until the container answers, or ends, or the time is up.
 func (h *host) awaitReady(ctx context.Context, s Spec) error {
 	if h.probe.isOff() {
-		_, err := h.inspect(ctx, s.Ref)
+		err := h.confirmRuns(ctx, s)
 		return errors.Join(err, clock.Sleep(ctx, unprobedPause))
 	}
 	deadline, cancel := context.WithTimeout(ctx, h.cfg.ReadyTimeout)
@@ -48,7 +48,7 @@ func (h *host) awaitReady(ctx context.Context, s Spec) error {
 			return err
 		}
 		if time.Now().After(nextInspect) || deadline.Err() != nil {
-			if _, err := h.inspect(ctx, s.Ref); err != nil {
+			if err := h.confirmRuns(ctx, s); err != nil {
 				return err
 			}
 			nextInspect = time.Now().Add(inspectInterval)
@@ -64,10 +64,11 @@ func (h *host) notReady(ctx context.Context, s Spec, last error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if _, err := h.inspect(ctx, s.Ref); err != nil {
+	if err := h.confirmRuns(ctx, s); err != nil {
 		return err
 	}
 	if s.TLS {
+		h.reportEnd(ctx, s, "container does not serve TLS; it is removed")
 		return fmt.Errorf("%w: %w", ErrCertificate, last)
 	}
 	h.log.Warn("container not ready in time; handed over", "container", s.Ref.String(), "port", s.Port, "took", h.cfg.ReadyTimeout, "err", last)

@@ -253,7 +253,7 @@ func TestRealHostKeys(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := hostOf(t, sshd, "h", "")
-			c := &sshClient{target: *h.SSH, keys: &hostKeys{tt.known}, timeout: 5 * time.Second}
+			c := &sshClient{target: *h.SSH, keys: &hostKeys{KnownHosts: tt.known, log: slog.New(slog.DiscardHandler)}, timeout: 5 * time.Second}
 			defer c.close()
 			_, err := c.connection(t.Context())
 			if got := fmt.Sprint(err); (err == nil) != (tt.refuse == "") || !strings.Contains(got, tt.refuse) {

@@ -106,10 +106,6 @@ func (c *sshClient) keep(conn *connection) error {
 }
 
 func (c *sshClient) login(ctx context.Context) (*connection, error) {
-	algorithms, err := c.keys.algorithms(c.target.Addr)
-	if err != nil {
-		return nil, err
-	}
 	d := net.Dialer{Control: setUserTimeout}
 	tcp, err := d.DialContext(ctx, "tcp", c.target.Addr)
 	if err != nil {
@@ -120,7 +116,7 @@ func (c *sshClient) login(ctx context.Context) (*connection, error) {
 		User:              c.target.User,
 		Auth:              []ssh.AuthMethod{ssh.PublicKeys(c.target.Signer)},
 		HostKeyCallback:   c.keys.hostKeyCallback,
-		HostKeyAlgorithms: algorithms,
+		HostKeyAlgorithms: c.keys.algorithms(c.target.Addr),
 	})
 	if err != nil {
 		raw.Close()

@@ -137,3 +137,12 @@ func (c *stdioConn) LocalAddr() net.Addr { return noAddr{} }
 
 // RemoteAddr implements [net.Conn].
 func (c *stdioConn) RemoteAddr() net.Addr { return noAddr{} }
+
+// noAddr is an address that no host has.
+type noAddr struct{}
+
+// Network implements [net.Addr].
+func (noAddr) Network() string { return "tcp" }
+
+// String implements [net.Addr].
+func (noAddr) String() string { return "0.0.0.0:0" }

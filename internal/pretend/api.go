@@ -75,6 +75,7 @@ func newAPI(engine *engine, faults *faults, tasks *tasks) http.Handler {
 		mux.HandleFunc(route.pattern, a.do(route.op, route.run))
 	}
 	mux.HandleFunc("POST /images/create", a.stream(OpPull, a.pull))
+	mux.HandleFunc("GET /containers/{ref}/logs", a.stream(OpLogs, a.logs))
 	mux.HandleFunc("GET /events", a.stream(OpEvents, engine.events.stream))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeError(w, refuse(http.StatusNotFound, "page not found"))

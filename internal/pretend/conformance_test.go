@@ -18,6 +18,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/client"
+	"github.com/docker/docker/pkg/stdcopy"
 	"github.com/docker/go-connections/nat"
 	"github.com/google/go-cmp/cmp"
 
@@ -241,6 +242,20 @@ func (p *play) badFlag(name string, remove bool, want string) {
 	id := p.create(name, hoststest.Image, 0, remove, "-no-such-flag")
 	p.note("start", p.client.ContainerStart(p.t.Context(), id, container.StartOptions{}))
 	p.await("ended", id, want)
+	p.output(id)
+}
+
+// output notes what a container wrote.
+func (p *play) output(id string) {
+	body, err := p.client.ContainerLogs(p.t.Context(), id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: "20"})
+	if err != nil {
+		p.note("logs", err)
+		return
+	}
+	defer body.Close()
+	var stdout, stderr strings.Builder
+	_, err = stdcopy.StdCopy(&stdout, &stderr, body)
+	p.note(fmt.Sprintf("logs %q %q", stdout.String(), stderr.String()), err)
 }
 
 // await waits until a container ends by itself, in the way that want says.

@@ -3,12 +3,14 @@ package pretend
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/pkg/stdcopy"
 )
 
 func (a *api) create(_ context.Context, r request) (int, any, error) {
@@ -85,4 +87,20 @@ func (a *api) list(_ context.Context, r request) (int, any, error) {
 		}
 	}
 	return http.StatusOK, list, nil
+}
+
+// logs sends what the container has written: the complaint of one that did not
+// understand its command line, which is all that WRP writes here.
+func (a *api) logs(w http.ResponseWriter, r *http.Request) error {
+	a.engine.mu.Lock()
+	defer a.engine.mu.Unlock()
+	c, err := a.engine.find(r.PathValue("ref"))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/vnd.docker.multiplexed-stream")
+	if c.badArgs != nil && !c.startedAt.IsZero() {
+		_, err = fmt.Fprintf(stdcopy.NewStdWriter(w, stdcopy.Stderr), "wrp-standin: usage: %v\n", c.badArgs)
+	}
+	return err
 }

@@ -28,6 +28,7 @@ const (
 	OpPause   = "pause"
 	OpUnpause = "unpause"
 	OpEvents  = "events"
+	OpLogs    = "logs"
 
 	OpNetwork       = "network"
 	OpCreateNetwork = "create network"

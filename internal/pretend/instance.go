@@ -25,7 +25,7 @@ type instance struct {
 	config   *container.Config
 	host     *container.HostConfig
 	options  standin.Options
-	badArgs  bool // the command line is none that WRP understands
+	badArgs  error // what WRP does not understand of the command line
 	pause    stall
 
 	state      container.ContainerState
@@ -73,9 +73,7 @@ func newInstance(name string, req container.CreateRequest, workingDir string) (*
 	if err := checkHostConfig(c.host); err != nil {
 		return nil, err
 	}
-	var err error
-	c.options, err = standin.ParseArgs(c.config.Cmd)
-	c.badArgs = err != nil
+	c.options, c.badArgs = standin.ParseArgs(c.config.Cmd)
 	return c, nil
 }
 

@@ -44,7 +44,7 @@ func (e *engine) start(ref string) error {
 	c.state, c.exitCode, c.failure = container.StateRunning, 0, ""
 	c.startedAt, c.finishedAt = time.Now(), time.Time{}
 	e.emit(c, events.ActionStart, nil)
-	if c.badArgs {
+	if c.badArgs != nil {
 		e.exit(c, 2)
 		return nil
 	}

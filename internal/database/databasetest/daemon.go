@@ -27,19 +27,21 @@ type Daemon struct {
 	dir      *tempDir
 	port     int
 	password string
+	options  []string // of the server, beside the usual ones
 
 	process *os.Process   // the last one started
 	exited  chan struct{} // closed when it has ended
 }
 
 // Server starts a server of the test's own, to be stopped, killed and paused. It
-// ends with the test.
-func Server(t testing.TB) *Daemon {
+// ends with the test. Options are added to its command line.
+func Server(t testing.TB, options ...string) *Daemon {
 	t.Helper()
 	d, err := newDaemon()
 	if err != nil {
 		unavailable(t, err)
 	}
+	d.options = options
 	t.Cleanup(func() {
 		d.Kill()
 		d.dir.remove()
@@ -93,16 +95,16 @@ func (d *Daemon) admin() *mysql.Config {
 
 // Start starts a server that does not run, and waits until it answers.
 func (d *Daemon) Start() error {
-	cmd := exec.Command(d.program.path, d.program.arguments(
-		"--datadir="+d.path("data"),
-		"--socket="+d.path("sock"),
-		"--pid-file="+d.path("pid"),
-		"--tmpdir="+d.dir.path,
-		"--init-file="+d.path("init.sql"),
-		"--log-error="+d.path("log"),
+	cmd := exec.Command(d.program.path, d.program.arguments(append([]string{
+		"--datadir=" + d.path("data"),
+		"--socket=" + d.path("sock"),
+		"--pid-file=" + d.path("pid"),
+		"--tmpdir=" + d.dir.path,
+		"--init-file=" + d.path("init.sql"),
+		"--log-error=" + d.path("log"),
 		"--bind-address=127.0.0.1",
-		"--port="+strconv.Itoa(d.port),
-	)...)
+		"--port=" + strconv.Itoa(d.port),
+	}, d.options...)...)...)
 	cmd.Env = append(os.Environ(), "TZ=UTC")
 	if err := d.spawn(cmd); err != nil {
 		return err
