@@ -90,7 +90,7 @@ func LoadPretend(envFile string) (*Config, error) {
 // Listen reads where the service listens, from the same places as [Load], and
 // judges nothing else.
 func Listen(envFile string) (string, error) {
-	v, err := read(envFile)
+	v, _, _, err := read(envFile)
 	if err != nil {
 		return "", err
 	}
