@@ -18,6 +18,7 @@ import (
 const (
 	probePause      = 10 * time.Millisecond
 	inspectInterval = 250 * time.Millisecond // of a container that does not answer
+	glanceTime      = time.Second            // of such an inspect
 	publicDialTime  = time.Second
 
 	unprobedPause = 100 * time.Millisecond // for a container that cannot be probed
@@ -46,8 +47,8 @@ func (h *host) awaitReady(ctx context.Context, s Spec) error {
 		if errors.Is(err, ErrForbidden) {
 			return err
 		}
-		if time.Now().After(nextInspect) || deadline.Err() != nil {
-			if _, err := h.inspect(ctx, s.Ref); err != nil {
+		if time.Now().After(nextInspect) {
+			if err := h.glance(deadline, s.Ref); err != nil {
 				return err
 			}
 			nextInspect = time.Now().Add(inspectInterval)
@@ -56,6 +57,17 @@ func (h *host) awaitReady(ctx context.Context, s Spec) error {
 			return h.notReady(ctx, s, err)
 		}
 	}
+}
+
+// glance returns [ErrGone] if the engine says so soon. The container may well answer
+// while its engine does not.
+func (h *host) glance(ctx context.Context, r Ref) error {
+	ctx, cancel := context.WithTimeout(ctx, glanceTime)
+	defer cancel()
+	if _, err := h.inspect(ctx, r); errors.Is(err, ErrGone) {
+		return err
+	}
+	return nil
 }
 
 // notReady decides about a container that did not answer in time; last is why.
@@ -121,11 +133,7 @@ func (h *host) dialContainer(ctx context.Context, s Spec) (net.Conn, error) {
 		return h.dialLoopback(ctx, s.Port)
 	}
 	if !h.probe.isPublic() {
-		conn, err := h.client.connection(ctx)
-		if err != nil {
-			return nil, err
-		}
-		nc, err := conn.dialPort(ctx, s.Port)
+		nc, err := h.client.dialPort(ctx, s.Port)
 		if !errors.Is(err, ErrForbidden) {
 			return nc, err
 		}
