@@ -118,7 +118,7 @@ func TestNoTimeSaysNothing(t *testing.T) {
 // TestReadyWhileEngineHangs: a container that answers is ready, whatever its engine does.
 func TestReadyWhileEngineHangs(t *testing.T) {
 	list := servicetest.StartHosts(t, 1, pretend.Config{})
-	p, _ := newPool(t, list, func(c *hosts.Config) { c.ReadyTimeout = time.Minute })
+	p, _ := newPool(t, list, func(c *hosts.Config) { c.ReadyTimeout = 8 * time.Second })
 	list[0].SetReadyAfter(time.Second)
 	s := start(t, p, spec(1, 9090))
 	list[0].SetDelay(pretend.OpAll, time.Hour)
