@@ -34,7 +34,15 @@ func TestRealEngineThatFails(t *testing.T) {
 			in := func(want hosts.State) func() bool {
 				return func() bool { return b.Pool.Status()[0].State == want }
 			}
-			s := allocate(t, b.Kit, amiga)
+			var s *session.Session
+			starts := func(c session.Client) func() bool {
+				return func() (ok bool) {
+					var err error
+					s, _, err = b.Sessions.Allocate(t.Context(), c, false)
+					return err == nil
+				}
+			}
+			eventually(t, "a session", starts(amiga)) // a busy machine may be late at first
 			wants(t, "a page", b.get(t, "/", s.Token), 200)
 			under := b.download(t, s.Token, 1<<30)
 			goesOn := func() {
@@ -69,8 +77,8 @@ func TestRealEngineThatFails(t *testing.T) {
 
 			tt.mend(engine)
 			eventually(t, "the host is up", in(hosts.Up))
-			allocate(t, b.Kit, other)
 			wants(t, "a page", b.get(t, "/", s.Token), 200)
+			eventually(t, "a session of another client", starts(other))
 		})
 	}
 }
@@ -82,7 +90,7 @@ func newRealBench(t *testing.T, sshd *hoststest.SSHD) *bench {
 	hoststest.StandIn(t)
 	signer, err := hosts.LoadKey(sshd.KeyFile, "")
 	must(t, err)
-	cfg := servicetest.Configure(t, nil, servicetest.Options{Gateway: true, StartTimeout: 5 * time.Minute, ConnectTimeout: 3 * time.Second})
+	cfg := servicetest.Configure(t, nil, servicetest.Options{Gateway: true, StartTimeout: 5 * time.Minute, ConnectTimeout: 5 * time.Second})
 	cfg.Hosts = []hosts.Host{{Name: "host0", Address: "127.0.0.1", Max: 3, SSH: &hosts.SSH{Addr: sshd.Addr, User: sshd.User, Signer: signer}}}
 	cfg.KnownHosts.Files = []string{sshd.KnownHosts}
 	cfg.Container.Image, cfg.Container.Memory, cfg.Container.Pids = hoststest.Image, 64<<20, 64
@@ -101,11 +109,12 @@ func newRealBench(t *testing.T, sshd *hoststest.SSHD) *bench {
 // does, and no new connection is used.
 func TestPagesWhileEngineIsSilent(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, databasetest.New(t), options{Options: servicetest.Options{ConnectTimeout: 2 * time.Second}})
+	b := newBench(t, databasetest.New(t), options{})
 	s := allocate(t, b.Kit, amiga)
 	under := b.download(t, s.Token, 1<<30)
-	b.Hosts[0].SetDelay(pretend.OpAll, time.Hour)
+	b.Hosts[0].LoseAnswer(pretend.OpPing, 1000)
 	b.Pool.CheckHealth(t.Context())
+	b.Hosts[0].SetDelay(pretend.OpAll, time.Hour)
 	if st := b.Pool.Status()[0]; st.State != hosts.Unreachable {
 		t.Errorf("status = %+v, want unreachable", st)
 	}
