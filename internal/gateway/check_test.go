@@ -126,7 +126,7 @@ func TestRequestToDeadContainerEnds(t *testing.T) {
 // the stop does not wait for its requests.
 func TestManagerSaysGoneBeforeItStops(t *testing.T) {
 	t.Parallel()
-	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Gateway: true})
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Gateway: true, ConnectTimeout: time.Minute})
 	var order recorder
 	k.Sessions.SetObserver(&order)
 	s := allocate(t, k, amiga)

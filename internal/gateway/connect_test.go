@@ -23,7 +23,7 @@ func TestTokenOpensNoLaterContainer(t *testing.T) {
 	t.Parallel()
 	db := databasetest.New(t)
 	list := servicetest.StartHosts(t, 1, pretend.Config{})
-	cfg := servicetest.Configure(t, list, servicetest.Options{Max: 1, Gateway: true})
+	cfg := servicetest.Configure(t, list, servicetest.Options{Max: 1, Gateway: true, ConnectTimeout: time.Minute})
 	cfg.Container.Args = nil
 	b := openBench(t, &servicetest.Kit{Service: servicetest.Open(t, db, cfg), Hosts: list, Config: cfg}, options{})
 	other := openBench(t, &servicetest.Kit{Service: servicetest.Open(t, db, cfg), Hosts: list, Config: cfg}, options{})

@@ -8,23 +8,17 @@ import (
 )
 
 // call makes a request to the host's engine that may be repeated. It returns
-// [ErrUnreachable] if no answer came.
+// [ErrUnreachable] if no answer came, and [ErrUnfinished] if the engine answers, but
+// not this.
 func (h *host) call(ctx context.Context, request func(context.Context) error) error {
-	if err := h.unresponsive(); err != nil {
+	if err := h.admit(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout+h.cfg.StopTimeout)
 	defer cancel()
-	if err := h.ensureConnected(ctx); err != nil {
-		h.markDown(ctx, err)
-		return err
-	}
-	err := request(ctx)
-	if isVersionError(err) && h.engine.ping(ctx) == nil {
-		err = request(ctx)
-	}
-	if err != nil && !isDefinite(err) && ctx.Err() == nil {
-		err = request(ctx) // over a new connection, if the old one broke unnoticed
+	err := h.ensureConnected(ctx)
+	if err == nil {
+		err = h.ask(ctx, request)
 	}
 	if err == nil || isDefinite(err) {
 		return err
@@ -52,27 +46,38 @@ func (h *host) create(ctx context.Context, s Spec) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	id, err := h.engine.create(ctx, s, h.cfg.Container, h.TLS, dir)
-	if err != nil && !isDefinite(err) && h.ensureConnected(ctx) == nil {
+	var id string
+	err = h.ask(ctx, func(ctx context.Context) (err error) {
 		id, err = h.engine.create(ctx, s, h.cfg.Container, h.TLS, dir)
-	}
+		return err
+	})
 	switch {
 	case err == nil:
 		return id, nil
 	case errors.Is(err, ErrNameTaken):
 		return h.existing(ctx, s)
+	}
+	return "", h.judge(ctx, err)
+}
+
+// judge notes what the creation or the start of a container that failed with err says of
+// its host, and returns what is to be said about it. What the engine refuses one
+// container says nothing, nor does one that it does not get done.
+func (h *host) judge(ctx context.Context, err error) error {
+	switch {
 	case errors.Is(err, ErrImageMissing):
 		h.forgetImage()
-		return "", err
 	case errors.Is(err, ErrCertificate):
 		h.setTLS(err)
-		return "", err
+	case errors.Is(err, ErrNetwork):
+		h.markDown(ctx, err)
+	case errors.Is(err, ErrUnfinished):
+		return fmt.Errorf("%w: %w", ErrUncertain, err)
+	case !isDefinite(err):
+		h.markDown(ctx, err)
+		return fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
-	h.markDown(ctx, err)
-	if !isDefinite(err) {
-		err = fmt.Errorf("%w: %w", ErrUncertain, err)
-	}
-	return "", err
+	return err
 }
 
 // prepareCreate makes sure that the host can take the container of s, and
@@ -179,27 +184,15 @@ func (h *host) start(ctx context.Context, id string) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for a place among %d parallel starts: %w", cap(h.starts), ctx.Err())
 	}
-	err := h.engine.start(ctx, id)
-	if err != nil && !isDefinite(err) && h.ensureConnected(ctx) == nil {
-		err = h.engine.start(ctx, id)
-	}
+	err := h.ask(ctx, func(ctx context.Context) error { return h.engine.start(ctx, id) })
 	if errors.Is(err, ErrNetwork) {
 		err = h.startOnNewNetwork(ctx, id)
 	}
-	switch {
-	case err == nil:
-		h.resetPauses()
-		return nil
-	case errors.Is(err, ErrPortTaken), errors.Is(err, ErrGone):
-		return err
-	case errors.Is(err, ErrCertificate):
-		h.setTLS(err)
-		return err
-	case !isDefinite(err):
-		err = fmt.Errorf("%w: %w", ErrUncertain, err)
+	if err != nil {
+		return h.judge(ctx, err)
 	}
-	h.markDown(ctx, err)
-	return err
+	h.containerStarted()
+	return nil
 }
 
 // inspect returns the container of r, or [ErrGone] if it does not run.
@@ -247,7 +240,7 @@ func (h *host) remove(ctx context.Context, r Ref, gently bool) error {
 		}
 		id = f.ID
 	}
-	return h.call(ctx, func(ctx context.Context) error { return h.orUnfinished(ctx, h.stopAndRemove(ctx, id, gently)) })
+	return h.call(ctx, func(ctx context.Context) error { return h.stopAndRemove(ctx, id, gently) })
 }
 
 func (h *host) stopAndRemove(ctx context.Context, id string, gently bool) error {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -24,6 +25,7 @@ import (
 // successor.
 type engine struct {
 	transport *http.Transport
+	answered  atomic.Int64 // when the engine last answered anything, in Unix nanoseconds
 
 	mu      sync.Mutex
 	api     *client.Client
@@ -48,7 +50,7 @@ func (e *engine) newClient() (*client.Client, error) {
 	api, err := client.NewClientWithOpts(
 		client.WithHost("http://docker.invalid"),
 		// After the host, which would have the transport ask the environment for a proxy.
-		client.WithHTTPClient(&http.Client{Transport: e.transport, CheckRedirect: client.CheckRedirect}),
+		client.WithHTTPClient(&http.Client{Transport: e, CheckRedirect: client.CheckRedirect}),
 		client.WithAPIVersionNegotiation(),
 	)
 	if err != nil {
@@ -63,7 +65,22 @@ func (e *engine) client() *client.Client {
 	return e.api
 }
 
-func (e *engine) close() error { return e.client().Close() }
+func (e *engine) close() error {
+	e.transport.CloseIdleConnections()
+	return e.client().Close()
+}
+
+// RoundTrip implements [http.RoundTripper]. It notes that the engine answers.
+func (e *engine) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := e.transport.RoundTrip(r)
+	if err == nil {
+		e.answered.Store(time.Now().UnixNano())
+	}
+	return resp, err
+}
+
+// answeredSince reports whether the engine has answered anything after t.
+func (e *engine) answeredSince(t time.Time) bool { return e.answered.Load() > t.UnixNano() }
 
 // isEngineError reports whether err is an error that the engine answered with, as
 // opposed to no answer.

@@ -22,7 +22,7 @@ var errNoSuchNetwork = errors.New("no such network")
 
 // network returns the network of that name.
 func (e *engine) network(ctx context.Context, name string) (foundNetwork, error) {
-	n, err := e.api.NetworkInspect(ctx, name, network.InspectOptions{})
+	n, err := e.client().NetworkInspect(ctx, name, network.InspectOptions{})
 	if cerrdefs.IsNotFound(err) {
 		return foundNetwork{}, errNoSuchNetwork
 	}
@@ -49,7 +49,7 @@ func (e *engine) createNetwork(ctx context.Context, n newNetwork) error {
 	if n.subnet.IsValid() {
 		options.IPAM = &network.IPAM{Config: []network.IPAMConfig{{Subnet: n.subnet.String()}}}
 	}
-	_, err := e.api.NetworkCreate(ctx, n.name, options)
+	_, err := e.client().NetworkCreate(ctx, n.name, options)
 	return err
 }
 

@@ -17,6 +17,9 @@ const (
 	outputTimeout = 2 * time.Second
 )
 
+// endedEarly is what the log says of a container that nobody was given.
+const endedEarly = "container ended before it was ready"
+
 // confirmRuns returns an error if the container does not run. If that is because it
 // ended, the log has how, and its last words: it is removed soon.
 //
@@ -25,7 +28,7 @@ const (
 func (h *host) confirmRuns(ctx context.Context, s Spec) error {
 	_, err := h.inspect(ctx, s.Ref)
 	if errors.Is(err, ErrGone) {
-		h.reportEnd(ctx, s, "container ended before it was ready")
+		h.reportEnd(ctx, s, endedEarly)
 	}
 	return err
 }

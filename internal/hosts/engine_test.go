@@ -15,16 +15,16 @@ import (
 // whole host that does not answer loses its connection.
 func TestHungEngineCutsNoGatewayTraffic(t *testing.T) {
 	list := servicetest.StartHosts(t, 1, pretend.Config{})
-	p, _ := newPool(t, list, func(c *hosts.Config) { c.ConnectTimeout = time.Second })
+	p, _ := newPool(t, list, func(c *hosts.Config) { c.ConnectTimeout = 2 * time.Second })
 	s := spec(1, 9090)
 	s.Gateway = true
 	s = start(t, p, s)
 	must(t, p.Ready(t.Context(), s))
 	logins, _ := list[0].Logins()
 	list[0].SetDelay(pretend.OpAll, time.Hour)
-	for range 2 {
-		if _, err := p.Create(t.Context(), spec(2, 9091)); !errors.Is(err, hosts.ErrUnreachable) {
-			t.Errorf("Create with a hung engine = %v, want ErrUnreachable", err)
+	for _, want := range []error{hosts.ErrUnreachable, hosts.ErrDown} {
+		if _, err := p.Create(t.Context(), spec(2, 9091)); !errors.Is(err, want) {
+			t.Errorf("Create with a hung engine = %v, want %v", err, want)
 		}
 		p.CheckHealth(t.Context())
 		if st := p.Status()[0]; st.State != hosts.Unreachable {
@@ -38,10 +38,20 @@ func TestHungEngineCutsNoGatewayTraffic(t *testing.T) {
 		t.Errorf("%d more logins, want the one connection to stay", n-logins)
 	}
 	list[0].DropConnections()
+	// Nobody checks the host meanwhile: that it is down does not matter.
 	eventually(t, "traffic over a new connection", func() bool {
-		p.CheckHealth(t.Context())
-		return p.Probe(t.Context(), s) == nil
+		err := p.Probe(t.Context(), s)
+		if errors.Is(err, hosts.ErrUnreachable) {
+			t.Fatalf("traffic after a reconnect: %v", err)
+		}
+		return err == nil
 	})
+	if n, _ := list[0].Logins(); n == logins {
+		t.Error("the connection did not end")
+	}
+	if st := p.Status()[0]; st.State != hosts.Unreachable {
+		t.Errorf("status = %+v, want unreachable", st)
+	}
 	list[0].SetDelay(pretend.OpAll, 0)
 	eventually(t, "up again", func() bool {
 		p.CheckHealth(t.Context())

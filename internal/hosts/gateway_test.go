@@ -117,7 +117,7 @@ func TestRealForbiddenForward(t *testing.T) {
 			if _, err := p.Create(t.Context(), s); err == nil {
 				t.Error("Create on a host that does not let us through succeeded")
 			}
-			if _, err := p.hosts[0].prepareCreate(t.Context(), s); !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrUnreachable) {
+			if _, err := p.hosts[0].prepareCreate(t.Context(), s); !errors.Is(err, ErrForbidden) && !errors.Is(err, ErrDown) {
 				t.Errorf("prepareCreate = %v, want ErrForbidden, or the host down", err)
 			}
 			if list, _, err := p.List(t.Context(), "host0"); err != nil || len(list) != 0 {

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"wrpdistributor/internal/clock"
 )
 
@@ -34,33 +32,37 @@ type host struct {
 
 	wentDown chan struct{} // tells run, which checks the host again after the pause
 
-	mu       sync.Mutex
-	state    State // NoImage is told by dir instead
-	reason   string
-	since    time.Time
-	retryAt  time.Time // when a host that is down may be tried again
-	pauses   *backoff.ExponentialBackOff
-	imageDir string // the image's working directory; empty: no image
-	noFiles  bool   // of the certificate
-	id       string // the engine's own
+	tasks sync.WaitGroup
+	alive context.Context // done when the tasks are to end
+	abort context.CancelFunc
+
+	mu              sync.Mutex
+	connectionFault fault
+	engineFault     fault
+	checked         bool      // it has worked once
+	since           time.Time // it is down, or else works
+	imageDir        string    // the image's working directory; empty: no image
+	noFiles         bool      // of the certificate
+	id              string    // the engine's own
+	pinging         bool      // see ping
 
 	openNetwork sync.Once // says that containers reach each other
 }
 
 func newHost(configured Host, cfg *Config, keys *hostKeys, engines *engineOwners) (*host, error) {
-	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval, pauses.MaxInterval = minPause, maxPause
 	h := &host{
 		Host:     configured,
 		cfg:      cfg,
 		starts:   make(chan struct{}, cfg.ParallelStarts),
 		log:      cfg.Log.With("host", configured.Name),
-		state:    Unknown,
 		since:    time.Now(),
-		pauses:   pauses,
 		engines:  engines,
 		wentDown: make(chan struct{}, 1),
+
+		connectionFault: newFault(),
+		engineFault:     newFault(),
 	}
+	h.alive, h.abort = context.WithCancel(context.Background())
 	dial := dialLocal
 	if h.SSH != nil {
 		h.client = newSSHClient(configured, cfg, keys)
@@ -85,6 +87,7 @@ func dialLocal(ctx context.Context) (net.Conn, error) {
 }
 
 func (h *host) close() error {
+	h.endTasks()
 	err := h.engine.close()
 	if h.client != nil {
 		h.client.close()
@@ -119,17 +122,21 @@ func (h *host) run(ctx context.Context) {
 func (h *host) untilNextCheck() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.state.IsDown() {
-		return max(time.Until(h.retryAt), minPause/10)
+	switch {
+	case h.connectionFault.err != nil:
+		return max(time.Until(h.connectionFault.retryAt), minPause/10)
+	case h.engineFault.err != nil:
+		return max(time.Until(h.engineFault.retryAt), minPause/10)
 	}
 	return checkInterval
 }
 
 // checkHealth asks the host who it is and whether it has network and image.
 func (h *host) checkHealth(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
+	h.beginTrial()
+	limited, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
-	info, dir, err := h.examine(ctx)
+	info, dir, err := h.examine(limited)
 	if err != nil {
 		h.markDown(ctx, err)
 		return
@@ -140,13 +147,7 @@ func (h *host) checkHealth(ctx context.Context) {
 // examine returns what the engine says of itself, and the image's working
 // directory; none if there is no image.
 func (h *host) examine(ctx context.Context) (engineInfo, string, error) {
-	if err := h.ensureConnected(ctx); err != nil {
-		return engineInfo{}, "", err
-	}
-	if err := h.canForward(ctx); err != nil {
-		if h.down() == nil {
-			h.client.drop() // what the key allows now shows at the next login
-		}
+	if err := h.ensureWays(ctx); err != nil {
 		return engineInfo{}, "", err
 	}
 	if err := h.engine.ping(ctx); err != nil {
@@ -185,12 +186,45 @@ func (h *host) examineTLS(ctx context.Context) error {
 	return nil
 }
 
-// ensureConnected makes sure that there is a connection. After it, an error of a
-// Docker call without an answer means that the call may have been carried out.
+// ensureConnected makes sure that there is a connection, and a way to the engine. After
+// it, an error of a Docker call without an answer means that the call may have been
+// carried out.
 func (h *host) ensureConnected(ctx context.Context) error {
 	if h.client == nil {
 		return nil
 	}
-	_, err := h.client.connection(ctx)
-	return err
+	conn, err := h.client.connection(ctx)
+	if err != nil {
+		return err
+	}
+	return conn.noWay
+}
+
+// isConnected reports whether there is a connection. To this machine there always is.
+func (h *host) isConnected() bool {
+	if h.client == nil {
+		return true
+	}
+	conn, _ := h.client.established()
+	return conn != nil
+}
+
+// ensureWays makes sure that the connection leads wherever it has to. What an older one
+// is known to lack may have come since, but shows at a login only.
+func (h *host) ensureWays(ctx context.Context) error {
+	hadOne := h.client != nil && h.isConnected()
+	err := h.checkWays(ctx)
+	if err == nil || !hadOne || !h.isConnected() || h.client.renew(ctx) != nil {
+		return err
+	}
+	return h.checkWays(ctx)
+}
+
+// checkWays returns why the connection does not lead to the engine or, if there is a
+// gateway, to containers.
+func (h *host) checkWays(ctx context.Context) error {
+	if err := h.ensureConnected(ctx); err != nil {
+		return err
+	}
+	return h.canForward(ctx)
 }

@@ -27,6 +27,9 @@ var (
 	// may still be running.
 	ErrUnreachable = errors.New("host is unreachable")
 
+	// ErrDown means that a host takes no containers at the moment, and is not asked.
+	ErrDown = errors.New("host is down")
+
 	// ErrGone means that a host was asked, and that the container is not there
 	// or does not run any more.
 	ErrGone = errors.New("container is gone")
@@ -55,7 +58,7 @@ var (
 	ErrUncertain = errors.New("outcome unknown")
 
 	// ErrUnfinished means that a host's engine answers, but does not finish with one
-	// container. It says nothing against the host.
+	// container: a removal, a pause, a look at it. It says nothing against the host.
 	ErrUnfinished = errors.New("the engine does not finish with the container (try docker rm -f there; if that hangs too, restart its Docker)")
 
 	// ErrForbidden means that the host's SSH key does not allow connections to

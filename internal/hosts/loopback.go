@@ -72,25 +72,22 @@ func (h *host) canForward(ctx context.Context) error {
 	return conn.forbidden()
 }
 
-// dialLoopback connects to a port on the host's loopback.
+// dialLoopback connects to a port on the host's loopback. Whether the host's engine
+// answers makes no difference.
 func (h *host) dialLoopback(ctx context.Context, port int) (net.Conn, error) {
 	if h.client == nil {
 		return dialOwn(ctx, loopback, port)
 	}
-	if conn, _ := h.client.established(); conn == nil {
-		// Otherwise every request would wait for a connect of its own to time out.
-		if err := h.unresponsive(); err != nil {
-			return nil, err
-		}
-	}
-	conn, err := h.client.connection(ctx)
-	if err != nil {
-		h.markDown(ctx, err)
+	// Otherwise every request would wait for a connect of its own to time out.
+	if err := h.unconnected(); err != nil {
 		return nil, err
 	}
-	nc, err := conn.dialPort(ctx, port)
-	if errors.Is(err, ErrForbidden) {
+	nc, err := h.client.dialPort(ctx, port)
+	switch {
+	case errors.Is(err, ErrForbidden):
 		h.client.required.addRefused(port)
+		h.markDown(ctx, err)
+	case errors.Is(err, ErrUnreachable):
 		h.markDown(ctx, err)
 	}
 	return nc, err

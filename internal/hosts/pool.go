@@ -154,7 +154,8 @@ func (p *Pool) onContainer(verb string, r Ref, do func(*host) error) error {
 // container that is already there under the name and with the labels of s is
 // the outcome of an earlier request whose answer was lost.
 //
-// The error is [ErrUncertain] if the container may yet come into being.
+// The error is [ErrDown] if the host takes no containers at the moment, and
+// [ErrUncertain] if the container may yet come into being.
 func (p *Pool) Create(ctx context.Context, s Spec) (id string, err error) {
 	err = p.onContainer("create", s.Ref, func(h *host) error {
 		id, err = h.create(ctx, s)

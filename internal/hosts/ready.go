@@ -19,6 +19,7 @@ import (
 const (
 	probePause      = 10 * time.Millisecond
 	inspectInterval = 250 * time.Millisecond // of a container that does not answer
+	glanceTime      = time.Second            // of such an inspect
 	publicDialTime  = time.Second
 
 	unprobedPause = 100 * time.Millisecond // for a container that cannot be probed
@@ -47,8 +48,8 @@ func (h *host) awaitReady(ctx context.Context, s Spec) error {
 		if errors.Is(err, ErrForbidden) {
 			return err
 		}
-		if time.Now().After(nextInspect) || deadline.Err() != nil {
-			if err := h.confirmRuns(ctx, s); err != nil {
+		if time.Now().After(nextInspect) {
+			if err := h.glance(ctx, s); err != nil {
 				return err
 			}
 			nextInspect = time.Now().Add(inspectInterval)
@@ -57,6 +58,19 @@ func (h *host) awaitReady(ctx context.Context, s Spec) error {
 			return h.notReady(ctx, s, err)
 		}
 	}
+}
+
+// glance returns [ErrGone] if the engine says so soon. The container may well answer
+// while its engine does not.
+func (h *host) glance(ctx context.Context, s Spec) error {
+	glancing, cancel := context.WithTimeout(ctx, glanceTime)
+	defer cancel()
+	_, err := h.inspect(glancing, s.Ref)
+	if !errors.Is(err, ErrGone) {
+		return nil
+	}
+	h.reportEnd(ctx, s, endedEarly)
+	return err
 }
 
 // notReady decides about a container that did not answer in time; last is why.
@@ -126,11 +140,7 @@ func (h *host) dialContainer(ctx context.Context, s Spec) (net.Conn, error) {
 		return h.dialPublished(ctx, s.Port)
 	}
 	if !h.probe.isPublic() {
-		conn, err := h.client.connection(ctx)
-		if err != nil {
-			return nil, err
-		}
-		nc, err := conn.dialPort(ctx, s.Port)
+		nc, err := h.client.dialPort(ctx, s.Port)
 		if !errors.Is(err, ErrForbidden) {
 			return nc, err
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -29,9 +31,10 @@ type sshClient struct {
 	dialing singleflight.Group // callers share one attempt
 	tasks   sync.WaitGroup
 
-	mu     sync.Mutex
-	open   *connection
-	closed bool
+	mu      sync.Mutex
+	open    *connection
+	retired map[*connection]struct{} // went before it, and are still used
+	closed  bool
 }
 
 // connection returns the connection, making one if need be. An attempt outlives
@@ -71,6 +74,19 @@ func (c *sshClient) connect() (*connection, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 	defer cancel()
+	conn, err := c.explore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.keep(conn); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// explore logs in, and finds out where the new connection leads.
+func (c *sshClient) explore(ctx context.Context) (*connection, error) {
 	conn, err := c.login(ctx)
 	if err != nil {
 		return nil, err
@@ -78,9 +94,6 @@ func (c *sshClient) connect() (*connection, error) {
 	err = conn.chooseTransport(ctx)
 	if err == nil {
 		err = c.required.probe(ctx, conn)
-	}
-	if err == nil {
-		err = c.keep(conn)
 	}
 	if err != nil {
 		conn.Close()
@@ -96,6 +109,7 @@ func (c *sshClient) keep(conn *connection) error {
 	if c.closed {
 		return net.ErrClosed
 	}
+	c.retire(c.open)
 	c.open = conn
 	c.tasks.Go(func() { c.awaitEnd(conn) })
 	c.tasks.Go(conn.keepAlive)
@@ -156,19 +170,9 @@ func (c *sshClient) awaitEnd(conn *connection) {
 	close(conn.ended)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.retired, conn)
 	if c.open == conn {
 		c.open = nil
-	}
-}
-
-// drop ends the connection; the next caller makes another.
-func (c *sshClient) drop() {
-	c.mu.Lock()
-	conn := c.open
-	c.open = nil
-	c.mu.Unlock()
-	if conn != nil {
-		conn.Close()
 	}
 }
 
@@ -176,9 +180,12 @@ func (c *sshClient) drop() {
 func (c *sshClient) close() {
 	c.mu.Lock()
 	c.closed = true
-	conn := c.open
+	ending := slices.Collect(maps.Keys(c.retired))
+	if c.open != nil {
+		ending = append(ending, c.open)
+	}
 	c.mu.Unlock()
-	if conn != nil {
+	for _, conn := range ending {
 		conn.Close()
 	}
 	c.tasks.Wait()

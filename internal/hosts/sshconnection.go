@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,10 @@ type connection struct {
 	raw   *netConn
 	ended chan struct{} // closed when the connection has ended
 
+	noWay         error         // why it does not lead to the Docker engine; nil: it does
 	stdio         chan struct{} // a place for each session that runs dial-stdio; nil: the socket channel works
 	forbiddenPort atomic.Int32  // a port on the host's loopback that the key forbids; 0: none is known
+	use           usage         // by connections to ports
 }
 
 // A netConn knows that it has ended before its user does. The SSH library tells
@@ -94,7 +97,8 @@ func (c *connection) disableNagle() {
 
 // chooseTransport finds out how this connection reaches the Docker engine: over
 // a channel to its socket, or else over the command made for it. A way that leads to
-// an engine which does not answer is a way: the connection is needed for more.
+// an engine which does not answer is a way. If there is none, noWay says why: the
+// connection is needed for more.
 func (c *connection) chooseTransport(ctx context.Context) error {
 	socketErr := c.ping(ctx)
 	if socketErr == nil || errors.Is(socketErr, errSilent) {
@@ -105,8 +109,12 @@ func (c *connection) chooseTransport(ctx context.Context) error {
 	if stdioErr == nil || errors.Is(stdioErr, errSilent) {
 		return nil
 	}
-	return fmt.Errorf("no way to the Docker engine (needs user in group docker, and a key that allows %s or %q): over the socket: %w; over the command: %w",
-		dockerSocket, dialStdio, socketErr, stdioErr)
+	if err := ctx.Err(); err != nil || c.raw.ended.Load() {
+		return fmt.Errorf("find a way to the Docker engine: %w", cmp.Or(err, stdioErr))
+	}
+	c.noWay = fmt.Errorf("%w: no way to the Docker engine (needs user in group docker, and a key that allows %s or %q): over the socket: %w; over the command: %w",
+		ErrUnreachable, dockerSocket, dialStdio, socketErr, stdioErr)
+	return nil
 }
 
 // errSilent means that a connection to the engine was made, and nothing came.
@@ -145,6 +153,9 @@ func (c *connection) ping(ctx context.Context) error {
 }
 
 func (c *connection) dialDocker(ctx context.Context) (net.Conn, error) {
+	if c.noWay != nil {
+		return nil, c.noWay
+	}
 	if c.stdio == nil {
 		return c.DialContext(ctx, "unix", dockerSocket)
 	}
@@ -154,7 +165,9 @@ func (c *connection) dialDocker(ctx context.Context) (net.Conn, error) {
 // dialPort opens a connection to a port on the host's own loopback. It returns
 // [ErrForbidden] if the key does not allow that.
 func (c *connection) dialPort(ctx context.Context, port int) (net.Conn, error) {
-	nc, err := c.DialContext(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+	nc, err := c.use.dial(func() (net.Conn, error) {
+		return c.DialContext(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+	})
 	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok && refused.Reason == ssh.Prohibited {
 		c.forbiddenPort.CompareAndSwap(0, int32(port))
 		return nil, fmt.Errorf("%w: %w", ErrForbidden, err)

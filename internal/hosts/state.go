@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 )
@@ -37,30 +36,43 @@ type Status struct {
 func (h *host) status() Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := Status{Host: h.Host, State: h.state, Reason: h.reason, Since: h.since}
+	s := Status{Host: h.Host, Since: h.since}
+	s.State, s.Reason = h.condition()
 	switch {
 	case h.TLS == nil:
 		s.NoTLS = "no certificate"
 	case h.noFiles:
 		s.NoTLS = "certificate files missing"
 	}
-	if h.lacksImage() {
-		s.State, s.Reason = NoImage, "image missing"
-		if p := h.puller.progress(); p != "" {
-			s.Reason = "image missing: " + p
-		}
-	}
 	return s
 }
 
-// lacksImage reports whether the host works and only needs the image. h.mu is held.
-func (h *host) lacksImage() bool { return h.state == Up && h.imageDir == "" }
-
-func (h *host) needsImage() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.lacksImage()
+// condition returns the host's state, and why it takes no containers. The host is
+// what its connection and its engine are: without the one, nothing is known of the
+// other. h.mu is held.
+func (h *host) condition() (s State, reason string) {
+	switch {
+	case h.connectionFault.err != nil:
+		return Unreachable, h.connectionFault.err.Error()
+	case h.engineFault.err != nil && isDefinite(h.engineFault.err):
+		return Unusable, h.engineFault.err.Error()
+	case h.engineFault.err != nil:
+		return Unreachable, h.engineFault.err.Error()
+	case !h.checked:
+		return Unknown, ""
+	case h.imageDir != "":
+		return Up, ""
+	}
+	if p := h.puller.progress(); p != "" {
+		return NoImage, "image missing: " + p
+	}
+	return NoImage, "image missing"
 }
+
+// isDown reports whether the host has failed. h.mu is held.
+func (h *host) isDown() bool { return h.connectionFault.err != nil || h.engineFault.err != nil }
+
+func (h *host) needsImage() bool { return h.status().State == NoImage }
 
 func (h *host) forgetImage() {
 	h.mu.Lock()
@@ -92,36 +104,41 @@ func (h *host) markUp(info engineInfo, dir string) {
 		h.log.Warn("two hosts share one engine", "other", other)
 	}
 	h.id, h.imageDir = info.ID, dir
-	if h.state == Up {
+	if h.checked && !h.isDown() {
 		if time.Since(h.since) > maxPause {
-			h.pauses.Reset()
+			h.resetPauses()
 		}
 		return
 	}
-	h.state, h.reason, h.since = Up, "", time.Now()
+	h.connectionFault.clear()
+	h.engineFault.clear()
+	h.checked, h.since = true, time.Now()
 	h.log.Info("host up", "engine", info.Version, "image", dir != "")
 }
 
-// markDown notes that the host failed with err. It is left alone for a while
-// then, longer each time.
+// markDown notes that the host failed with err: its connection, if there is none
+// now, or else its engine. That is left alone for a while then, longer each time.
+// Nothing is noted if ctx has ended: whoever asked was told to stop, or had no time to
+// wait for the answer, and the host did nothing wrong.
 func (h *host) markDown(ctx context.Context, err error) {
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return // we were told to stop, the host did nothing wrong
+	if ctx.Err() != nil {
+		return
 	}
+	connected := h.isConnected()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := time.Now()
-	if h.state.IsDown() && now.Before(h.retryAt) {
+	f := &h.connectionFault
+	if connected || isDefinite(err) {
+		h.connectionFault.clear()
+		f = &h.engineFault
+	}
+	if f.isFresh() && isDefinite(f.err) == isDefinite(err) {
 		return // one failure seen by many requests
 	}
-	if !h.state.IsDown() {
-		h.since = now
+	if !h.isDown() {
+		h.since = time.Now()
 	}
-	pause := h.pauses.NextBackOff()
-	h.state, h.reason, h.retryAt = Unreachable, err.Error(), now.Add(pause)
-	if isDefinite(err) {
-		h.state = Unusable
-	}
+	pause := f.note(err)
 	select {
 	case h.wentDown <- struct{}{}:
 	default:
@@ -129,36 +146,87 @@ func (h *host) markDown(ctx context.Context, err error) {
 	h.log.Warn("host down", "err", err, "retry_in", pause.Round(time.Millisecond))
 }
 
-// resetPauses makes the next pause a short one again. A container that started
-// shows that the host does its work.
-func (h *host) resetPauses() {
+// containerStarted makes the next pause a short one again: the host does its work.
+func (h *host) containerStarted() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.pauses.Reset()
+	h.resetPauses()
 }
 
-// down returns why the host takes no containers now, or nil.
+// resetPauses makes the next pause a short one again. h.mu is held.
+func (h *host) resetPauses() {
+	h.connectionFault.pauses.Reset()
+	h.engineFault.pauses.Reset()
+}
+
+// down returns [ErrDown] with the reason if the host takes no containers now, or nil.
 func (h *host) down() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.downIn(Unreachable, Unusable)
+	if h.connectionFault.bars() || h.engineFault.bars() {
+		return h.because(ErrDown)
+	}
+	return nil
 }
 
-// unresponsive returns why there is no point in asking the host anything now, or
-// nil. An engine that cannot start containers may well be able to remove them.
-func (h *host) unresponsive() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.downIn(Unreachable)
-}
-
-// downIn returns why the host is in one of the states, or nil if it is in none or
-// may be tried again. h.mu is held.
-func (h *host) downIn(states ...State) error {
-	if !slices.Contains(states, h.state) || !time.Now().Before(h.retryAt) {
+// unconnected returns [ErrUnreachable] with the reason if there is no connection to
+// the host, and no point in trying for one now, or nil.
+func (h *host) unconnected() error {
+	if h.isConnected() {
 		return nil
 	}
-	return fmt.Errorf("%w since %s: %s", ErrUnreachable, h.since.UTC().Format(time.RFC3339), h.reason)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.connectionFault.bars() {
+		return h.because(ErrUnreachable)
+	}
+	return nil
+}
+
+// unresponsive returns [ErrUnreachable] with the reason if there is no point in asking
+// the host's engine anything now, or nil. An engine that cannot start containers may
+// well be able to remove them.
+func (h *host) unresponsive() error {
+	if err := h.unconnected(); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.isSilent() && h.engineFault.bars() {
+		return h.because(ErrUnreachable)
+	}
+	return nil
+}
+
+// admit is [host.unresponsive] for one who asks now: of an engine that did not answer,
+// and may be asked again, the first one finds out for all others whether it answers.
+func (h *host) admit() error {
+	if err := h.unresponsive(); err != nil {
+		return err
+	}
+	h.beginTrial()
+	return nil
+}
+
+// beginTrial has nobody else ask an engine that did not answer, until that is decided.
+func (h *host) beginTrial() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.isSilent() {
+		h.engineFault.trialUntil = time.Now().Add(slowAfter + h.cfg.ConnectTimeout)
+	}
+}
+
+// isSilent reports whether the engine did not answer, and has not since. h.mu is held.
+func (h *host) isSilent() bool {
+	f := &h.engineFault
+	return f.err != nil && !isDefinite(f.err) && !h.engine.answeredSince(f.failed)
+}
+
+// because returns kind, and what is wrong with the host. h.mu is held.
+func (h *host) because(kind error) error {
+	_, reason := h.condition()
+	return fmt.Errorf("%w since %s: %s", kind, h.since.UTC().Format(time.RFC3339), reason)
 }
 
 // engineOwners remembers which engine belongs to which host. Two hosts with one

@@ -39,8 +39,8 @@ func TestDownHostIsLeftAlone(t *testing.T) {
 				if st := h.status(); st.State != tt.state || !st.State.IsDown() || st.Reason != tt.failure.Error() {
 					t.Errorf("status = %+v, want %s", st, tt.state)
 				}
-				if _, err := h.create(t.Context(), Spec{}); !errors.Is(err, ErrUnreachable) {
-					t.Errorf("create = %v, want ErrUnreachable", err)
+				if _, err := h.create(t.Context(), Spec{}); !errors.Is(err, ErrDown) || errors.Is(err, ErrUnreachable) {
+					t.Errorf("create = %v, want ErrDown", err)
 				}
 				if asked, err := isAsked(t, h); asked == tt.unresponsive || errors.Is(err, ErrUnreachable) != tt.unresponsive {
 					t.Errorf("asked %t, %v; unresponsive %t", asked, err, tt.unresponsive)
@@ -59,15 +59,75 @@ func isAsked(t *testing.T, h *host) (asked bool, err error) {
 	return asked, err
 }
 
-// TestCancelledCallMarksNoHostDown: that the caller gave up says nothing of the host.
-func TestCancelledCallMarksNoHostDown(t *testing.T) {
+// TestEndedCallMarksNoHostDown: that the caller gave up, or had no time to wait, says
+// nothing of the host.
+func TestEndedCallMarksNoHostDown(t *testing.T) {
 	h := newTestHost(t)
-	ctx, cancel := context.WithCancel(t.Context())
+	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	h.markDown(ctx, ctx.Err())
-	if st := h.status(); st.State != Unknown {
-		t.Errorf("status = %+v, want Unknown", st)
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	for _, ctx := range []context.Context{cancelled, late} {
+		h.markDown(ctx, ctx.Err())
+		if st := h.status(); st.State != Unknown {
+			t.Errorf("%v: status = %+v, want Unknown", ctx.Err(), st)
+		}
 	}
+}
+
+// TestSilentEngineKeepsOneWaiting: of those who want to know something of an engine that
+// did not answer, one finds out whether it answers now. The others are told that it does
+// not, until it does.
+func TestSilentEngineKeepsOneWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHost(t)
+		h.markDown(t.Context(), io.ErrUnexpectedEOF)
+		time.Sleep(2 * minPause)
+		err := h.call(t.Context(), func(context.Context) error {
+			for range 10 {
+				if asked, err := isAsked(t, h); asked || !errors.Is(err, ErrUnreachable) {
+					t.Errorf("while one waits: asked %t, %v; want ErrUnreachable", asked, err)
+				}
+			}
+			h.engine.answered.Store(time.Now().UnixNano())
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if asked, err := isAsked(t, h); !asked || err != nil {
+			t.Errorf("after an answer: asked %t, %v", asked, err)
+		}
+		if st := h.status(); st.State != Unreachable {
+			t.Errorf("status = %+v, want it down until it was checked", st)
+		}
+	})
+}
+
+// TestConnectionAndEngineAreTwo: what is known of the one says nothing of the other. The
+// host is down while one of them is.
+func TestConnectionAndEngineAreTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHost(t)
+		h.client = &sshClient{} // which has no connection
+		h.markDown(t.Context(), io.ErrUnexpectedEOF)
+		if err := h.unconnected(); !errors.Is(err, ErrUnreachable) {
+			t.Errorf("without a connection: unconnected = %v, want ErrUnreachable", err)
+		}
+		h.client.open = &connection{raw: &netConn{}}
+		h.markDown(t.Context(), errSilent)
+		h.client.open = nil // breaks, and may be made again at once
+		if err := h.unconnected(); err != nil {
+			t.Errorf("with a silent engine: unconnected = %v, want nil", err)
+		}
+		if err := h.unresponsive(); !errors.Is(err, ErrUnreachable) {
+			t.Errorf("with a silent engine: unresponsive = %v, want ErrUnreachable", err)
+		}
+		h.markUp(engineInfo{}, "/data")
+		if st := h.status(); st.State != Up || h.unresponsive() != nil || h.down() != nil {
+			t.Errorf("status = %+v, want up", st)
+		}
+	})
 }
 
 func TestHostWithoutImageIsNotDown(t *testing.T) {

@@ -29,10 +29,11 @@ type SSHD struct {
 	Passphrase string // of the key
 	KnownHosts string // file with the server's key
 
-	t       testing.TB
-	dir     string
-	sshd    string
-	process *proctest.Process
+	t         testing.TB
+	dir       string
+	sshd      string
+	process   *proctest.Process
+	clientKey ssh.PublicKey
 }
 
 // SSHDOptions say how an [SSHD] differs from an ordinary one.
@@ -60,8 +61,8 @@ func StartSSHD(t testing.TB, opt SSHDOptions) *SSHD {
 	s := &SSHD{t: t, dir: dir, sshd: path, User: me.Username, Addr: proctest.FreeAddr(t), Passphrase: opt.Passphrase,
 		KeyFile: filepath.Join(dir, "id"), KnownHosts: filepath.Join(dir, "known_hosts")}
 	hostKey := writeKey(t, filepath.Join(dir, "host_key"), "")
-	clientKey := writeKey(t, s.KeyFile, opt.Passphrase)
-	write(t, filepath.Join(dir, "authorized_keys"), strings.TrimSpace(opt.KeyOptions+" "+string(ssh.MarshalAuthorizedKey(clientKey))))
+	s.clientKey = writeKey(t, s.KeyFile, opt.Passphrase)
+	s.SetKeyOptions(opt.KeyOptions)
 	write(t, s.KnownHosts, knownhosts.Line([]string{s.Addr}, hostKey)+"\n")
 	_, port, _ := net.SplitHostPort(s.Addr)
 	// HOME is another folder, so that the user's shell start-up files change nothing.
@@ -79,6 +80,12 @@ SetEnv HOME=%s
 `, port, filepath.Join(dir, "host_key"), filepath.Join(dir, "authorized_keys"), dir, opt.Config))
 	s.Start()
 	return s
+}
+
+// SetKeyOptions changes what stands before the key, for logins to come.
+func (s *SSHD) SetKeyOptions(options string) {
+	s.t.Helper()
+	write(s.t, filepath.Join(s.dir, "authorized_keys"), strings.TrimSpace(options+" "+string(ssh.MarshalAuthorizedKey(s.clientKey))))
 }
 
 // Start starts the server, again after [SSHD.Kill].
