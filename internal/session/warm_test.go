@@ -26,6 +26,15 @@ func mustStartWarm(t *testing.T, k *servicetest.Kit, tls bool, enough int) {
 	}
 }
 
+// startWarmOn starts the one container that waits on a host.
+func startWarmOn(t *testing.T, k *servicetest.Kit, host string) {
+	t.Helper()
+	k.Pool.AwaitFirstCheck(t.Context())
+	if started, err := k.Sessions.StartWarm(t.Context(), host, false, 1); err != nil || !started {
+		t.Fatalf("StartWarm on %s = %t, %v; want a container", host, started, err)
+	}
+}
+
 // warmingUp begins to start a container that waits, and returns the error it ends
 // with.
 func warmingUp(ctx context.Context, k *servicetest.Kit) <-chan error {
