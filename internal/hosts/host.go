@@ -74,7 +74,7 @@ func newHost(configured Host, cfg *Config, engines *engineOwners) (*host, error)
 func newSSHClient(h Host, cfg *Config) *sshClient {
 	c := &sshClient{target: *h.SSH, keys: &hostKeys{cfg.KnownHosts}, timeout: cfg.ConnectTimeout}
 	if first := cfg.GatewayStartPort; first > 0 {
-		c.required.configured = []int{first, first + h.Max - 1}
+		c.required.configured = []int{first, first + h.Max + cfg.SparePorts - 1}
 	}
 	return c
 }

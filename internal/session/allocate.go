@@ -77,7 +77,7 @@ func (r *request) startCold(ctx context.Context) (*Session, error) {
 func (m *Manager) newClaim(tls bool, loads []hosts.Load) claim {
 	return claim{
 		tls: tls, gateway: m.cfg.Gateway, token: randomHex(20), nonce: randomHex(16),
-		hosts: loads, strategy: m.cfg.Strategy, startPort: m.cfg.StartPort, isForeign: m.foreign.on,
+		hosts: loads, strategy: m.cfg.Strategy, ports: portRange{m.cfg.StartPort, m.cfg.SparePorts}, isForeign: m.foreign.on,
 	}
 }
 

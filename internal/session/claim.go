@@ -22,7 +22,7 @@ type claim struct {
 	nonce     string
 	hosts     []hosts.Load // those that may be chosen; [claim.candidates] fills in Used
 	strategy  hosts.Strategy
-	startPort int
+	ports     portRange
 	isForeign func(host string) func(port int) bool
 }
 

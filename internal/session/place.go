@@ -8,19 +8,17 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-const (
-	// SparePorts is how many ports above a host's range may be used while foreign
-	// processes hold ports in it.
-	SparePorts = 16
-
-	avoidFor = 10 * time.Minute // a port on which a foreign process was found
-)
+const avoidFor = 10 * time.Minute // a port on which a foreign process was found
 
 // A place is where a container goes: a slot of a host, and the port for it.
 type place struct {
 	Host       string
 	Slot, Port int
 }
+
+// A portRange says which ports containers get: one for each slot from start on, and
+// above those some to use while foreign processes hold them.
+type portRange struct{ start, spare int }
 
 // occupancy is what rows occupy on one host.
 type occupancy struct {
@@ -39,7 +37,7 @@ func (c *claim) choose(taken map[string]*occupancy, drained map[string]Drained) 
 			return place{}, full
 		}
 		h := loads[i]
-		if slot, port, ok := taken[h.Host].free(h.Max, c.startPort, c.isForeign(h.Host)); ok {
+		if slot, port, ok := taken[h.Host].free(h.Max, c.ports, c.isForeign(h.Host)); ok {
 			return place{h.Host, slot, port}, nil
 		}
 		full.Reasons = append(full.Reasons, Reason{h.Host, "foreign processes hold all its ports"})
@@ -80,16 +78,16 @@ func occupied(h hosts.Load, drained map[string]Drained) string {
 
 // free returns the slot and port of a host's next container. The slot is the
 // lowest free one whose own port is free; if foreign processes hold the ports of
-// all free slots, the lowest free slot gets a port above the range.
-func (o *occupancy) free(limit, startPort int, isForeign func(port int) bool) (slot, port int, ok bool) {
+// all free slots, the lowest free slot gets a spare port.
+func (o *occupancy) free(limit int, ports portRange, isForeign func(port int) bool) (slot, port int, ok bool) {
 	isFree := func(port int) bool { return !o.ports[port] && !isForeign(port) }
 	lowest := -1
 	for slot := range limit {
 		if o.slots[slot] {
 			continue
 		}
-		if isFree(startPort + slot) {
-			return slot, startPort + slot, true
+		if isFree(ports.start + slot) {
+			return slot, ports.start + slot, true
 		}
 		if lowest < 0 {
 			lowest = slot
@@ -98,7 +96,8 @@ func (o *occupancy) free(limit, startPort int, isForeign func(port int) bool) (s
 	if lowest < 0 {
 		return 0, 0, false
 	}
-	for port := startPort + limit; port < startPort+limit+SparePorts; port++ {
+	above := ports.start + limit
+	for port := above; port < above+ports.spare; port++ {
 		if isFree(port) {
 			return lowest, port, true
 		}

@@ -85,6 +85,7 @@ func Configure(t testing.TB, list []*pretend.Host, opt Options) *config.Config {
 		DataDir:         dir,
 		Strategy:        opt.Strategy,
 		StartPort:       9090,
+		SparePorts:      16,
 		KnownHosts:      hosts.KnownHosts{Files: []string{known}},
 		Container:       hosts.ContainerConfig{Image: pretend.DefaultImage, Args: []string{"-token", "{token}"}},
 		ConnectTimeout:  cmp.Or(opt.ConnectTimeout, 2*time.Second),
