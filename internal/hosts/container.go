@@ -84,6 +84,7 @@ type Container struct {
 	Paused  bool
 
 	database string
+	image    string // the image's id, which a listing does not say
 }
 
 func newContainer(id, name string, labels map[string]string, created time.Time) Container {

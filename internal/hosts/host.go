@@ -34,15 +34,15 @@ type host struct {
 
 	wentDown chan struct{} // tells run, which checks the host again after the pause
 
-	mu       sync.Mutex
-	state    State // NoImage is told by dir instead
-	reason   string
-	since    time.Time
-	retryAt  time.Time // when a host that is down may be tried again
-	pauses   *backoff.ExponentialBackOff
-	imageDir string // the image's working directory; empty: no image
-	noFiles  bool   // of the certificate
-	id       string // the engine's own
+	mu      sync.Mutex
+	state   State // NoImage is told by dir instead
+	reason  string
+	since   time.Time
+	retryAt time.Time // when a host that is down may be tried again
+	pauses  *backoff.ExponentialBackOff
+	image   imageInfo // as the last check found it
+	noFiles bool      // of the certificate
+	id      string    // the engine's own
 
 	openNetwork sync.Once // says that containers reach each other
 }
@@ -129,44 +129,43 @@ func (h *host) untilNextCheck() time.Duration {
 func (h *host) checkHealth(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
-	info, dir, err := h.examine(ctx)
+	info, image, err := h.examine(ctx)
 	if err != nil {
 		h.markDown(ctx, err)
 		return
 	}
-	h.markUp(info, dir)
+	h.markUp(info, image)
 }
 
-// examine returns what the engine says of itself, and the image's working
-// directory; none if there is no image.
-func (h *host) examine(ctx context.Context) (engineInfo, string, error) {
+// examine returns what the engine says of itself and of the image, if there is one.
+func (h *host) examine(ctx context.Context) (engineInfo, imageInfo, error) {
 	if err := h.ensureConnected(ctx); err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
 	if err := h.canForward(ctx); err != nil {
 		if h.down() == nil {
 			h.client.drop() // what the key allows now shows at the next login
 		}
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
 	if err := h.engine.ping(ctx); err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
 	info, err := h.engine.info(ctx)
 	if err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
 	if err := h.ensureNetwork(ctx); err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
-	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)
+	image, err := h.engine.image(ctx, h.cfg.Container.Image)
 	if errors.Is(err, ErrImageMissing) {
 		err = nil
 	}
 	if err == nil {
 		err = h.examineTLS(ctx)
 	}
-	return info, dir, err
+	return info, image, err
 }
 
 // examineTLS finds out whether the host has its certificate files.

@@ -54,7 +54,7 @@ func (h *host) status() Status {
 }
 
 // lacksImage reports whether the host works and only needs the image. h.mu is held.
-func (h *host) lacksImage() bool { return h.state == Up && h.imageDir == "" }
+func (h *host) lacksImage() bool { return h.state == Up && h.image == imageInfo{} }
 
 func (h *host) needsImage() bool {
 	h.mu.Lock()
@@ -65,7 +65,15 @@ func (h *host) needsImage() bool {
 func (h *host) forgetImage() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.imageDir = ""
+	h.image = imageInfo{}
+}
+
+// setImage notes which image has the configured name. h.mu is held.
+func (h *host) setImage(image imageInfo) {
+	if h.image.id != "" && image.id != "" && h.image.id != image.id {
+		h.log.Info("image changed; new containers get it", "image", h.cfg.Container.Image)
+	}
+	h.image = image
 }
 
 // setTLS notes whether the certificate files are there: not, if err is
@@ -83,15 +91,15 @@ func (h *host) setTLS(err error) {
 	h.noFiles = missing
 }
 
-// markUp notes what a host that works says of itself. An empty dir means that it
-// has no image.
-func (h *host) markUp(info engineInfo, dir string) {
+// markUp notes what a host that works says of itself and of its image, if it has one.
+func (h *host) markUp(info engineInfo, image imageInfo) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if other, shared := h.engines.register(info.ID, h.Name); shared && h.id == "" {
 		h.log.Warn("two hosts share one engine", "other", other)
 	}
-	h.id, h.imageDir = info.ID, dir
+	h.id = info.ID
+	h.setImage(image)
 	if h.state == Up {
 		if time.Since(h.since) > maxPause {
 			h.pauses.Reset()
@@ -99,7 +107,7 @@ func (h *host) markUp(info engineInfo, dir string) {
 		return
 	}
 	h.state, h.reason, h.since = Up, "", time.Now()
-	h.log.Info("host up", "engine", info.Version, "image", dir != "")
+	h.log.Info("host up", "engine", info.Version, "image", image.id != "")
 }
 
 // markDown notes that the host failed with err. It is left alone for a while

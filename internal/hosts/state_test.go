@@ -72,7 +72,7 @@ func TestCancelledCallMarksNoHostDown(t *testing.T) {
 
 func TestHostWithoutImageIsNotDown(t *testing.T) {
 	h := newTestHost(t)
-	h.markUp(engineInfo{}, "/data")
+	h.markUp(engineInfo{}, imageInfo{id: "sha256:1", dir: "/data"})
 	if st := h.status(); st.State != Up {
 		t.Errorf("status = %+v, want Up", st)
 	}
