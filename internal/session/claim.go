@@ -16,6 +16,7 @@ import (
 type claim struct {
 	client    *Client // nil: a client still to come
 	enough    int     // without a client: how many containers of this kind may wait on the host
+	settings  string  // without a client: those that a new container gets there
 	tls       bool
 	gateway   bool
 	token     string
@@ -136,9 +137,9 @@ func (st *Store) insert(ctx context.Context, tx *sqlx.Tx, c *claim, at place) (i
 		identity, ip, agent, state = c.client.identity(), c.client.IP, c.client.readable(), Claimed
 	}
 	res, err := tx.ExecContext(ctx, `
-		INSERT INTO sessions (clientIp, clientUserAgent, identity, containerHost, slot, port, token, nonce, tls, gateway, state, started, lastUsed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+st.db.Now()+`, NULL)`,
-		ip, agent, identity, at.Host, at.Slot, at.Port, c.token, c.nonce, c.tls, c.gateway, state)
+		INSERT INTO sessions (clientIp, clientUserAgent, identity, containerHost, slot, port, token, nonce, settings, tls, gateway, state, started, lastUsed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+st.db.Now()+`, NULL)`,
+		ip, agent, identity, at.Host, at.Slot, at.Port, c.token, c.nonce, c.settings, c.tls, c.gateway, state)
 	if database.IsDuplicate(err) {
 		return 0, errTaken
 	}

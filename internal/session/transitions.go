@@ -47,10 +47,13 @@ func (st *Store) Confirm(ctx context.Context, id int64) (bool, error) {
 		WHERE id = ? AND state = 'starting'`, id)
 }
 
-// ConfirmWarm makes a warming session wait for a client. It reports whether the
-// session was neither taken nor stopped meanwhile.
-func (st *Store) ConfirmWarm(ctx context.Context, id int64) (bool, error) {
-	return st.change(ctx, `UPDATE sessions SET state = 'warm', started = `+st.db.Now()+` WHERE id = ? AND state = 'warming'`, id)
+// ConfirmWarm makes a warming session, whose container was made with those settings,
+// wait for a client. It reports whether the session was neither taken nor stopped
+// meanwhile.
+func (st *Store) ConfirmWarm(ctx context.Context, id int64, settings string) (bool, error) {
+	return st.change(ctx, `
+		UPDATE sessions SET state = 'warm', settings = ?, started = `+st.db.Now()+`
+		WHERE id = ? AND state = 'warming'`, settings, id)
 }
 
 // Take gives a session that waits, or is being warmed up, to a client. [Store.Confirm]

@@ -241,8 +241,9 @@ func TestWarmUpIsJoined(t *testing.T) {
 func TestJoinedWarmUpMayNeverCreate(t *testing.T) {
 	k := newKit(t, databasetest.New(t), servicetest.Options{})
 	k.Sessions.SetCreationLimit(0)
-	exec(t, k, `INSERT INTO sessions (clientIp, clientUserAgent, containerHost, slot, port, token, nonce, state, started)
-		VALUES ('', '', 'host0', 0, 9090, 't', 'n', 'warming', `+k.DB.Now()+`)`)
+	k.Pool.AwaitFirstCheck(t.Context())
+	exec(t, k, `INSERT INTO sessions (clientIp, clientUserAgent, containerHost, slot, port, token, nonce, settings, state, started)
+		VALUES ('', '', 'host0', 0, 9090, 't', 'n', ?, 'warming', `+k.DB.Now()+`)`, k.Pool.Settings(hosts.Spec{Ref: hosts.Ref{Host: "host0"}}))
 	wantServing(t, k, mustAllocate(t, k, amiga, true))
 	wantRows(t, k, "running:1 stopping:1")
 	wantContainers(t, k, 1)

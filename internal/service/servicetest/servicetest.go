@@ -58,6 +58,15 @@ func New(t testing.TB, db *database.DB, opt Options) *Kit {
 	return &Kit{Service: svc, Hosts: hosts, Config: cfg}
 }
 
+// Watched connects a service to db and to cfg's hosts, whatever they are, and runs its
+// pool, as the distributor does. All of it ends with the test.
+func Watched(t testing.TB, db *database.DB, cfg *config.Config) *Kit {
+	t.Helper()
+	svc := Open(t, db, cfg)
+	watch(t, svc)
+	return &Kit{Service: svc, Config: cfg}
+}
+
 // StartHosts starts pretend hosts on loopback addresses that no other test has.
 func StartHosts(t testing.TB, n int, cfg pretend.Config) []*pretend.Host {
 	t.Helper()
