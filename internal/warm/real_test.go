@@ -37,7 +37,9 @@ func TestRealImageIsFollowed(t *testing.T) {
 	t.Cleanup(func() { hoststest.RemoveContainers(t, id) })
 	run(t, newWarmer(t, k.Service))
 	eventually(t, "two wait", func() bool { return count(t, k, "local", session.Warm) == 2 })
-	imageOf := func(s *session.Session) string { return hoststest.Docker(t, "inspect", "-f", "{{.Image}}", s.ContainerID) }
+	imageOf := func(s *session.Session) string {
+		return hoststest.Docker(t, "inspect", "-f", "{{.Image}}", s.ContainerID)
+	}
 	allocate := func(c session.Client) *session.Session {
 		s, _, err := k.Sessions.Allocate(t.Context(), c, false)
 		if err != nil {
