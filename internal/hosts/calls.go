@@ -154,7 +154,10 @@ func (h *host) ensureImage(ctx context.Context) (imageInfo, error) {
 // one that an earlier create of s made.
 func (h *host) existing(ctx context.Context, s Spec) (string, error) {
 	f, err := h.engine.inspect(ctx, s.Name)
-	if err != nil {
+	switch {
+	case err != nil && !isDefinite(err):
+		return "", fmt.Errorf("%w: %s: %w", ErrUncertain, s.Name, err) // it may be the one
+	case err != nil:
 		return "", fmt.Errorf("%w, and cannot be inspected: %w", ErrNameTaken, err)
 	}
 	if !h.isOurs(f, s.Ref) {

@@ -82,6 +82,7 @@ type Container struct {
 	Created time.Time // by the engine's clock
 	Running bool      // a paused one counts
 	Paused  bool
+	Port    int // of the host; 0: none is open, or it was not listed but inspected
 
 	database string
 	image    string // the image's id, which a listing does not say

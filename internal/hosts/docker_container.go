@@ -183,6 +183,9 @@ func (e *engine) list(ctx context.Context, label string) ([]Container, error) {
 		f := newContainer(c.ID, name, c.Labels, time.Unix(c.Created, 0))
 		f.Paused = c.State == "paused"
 		f.Running = f.Paused || c.State == "running"
+		for _, p := range c.Ports {
+			f.Port = max(f.Port, int(p.PublicPort))
+		}
 		list = append(list, f)
 	}
 	return list, nil

@@ -107,7 +107,7 @@ func lifecycle(t *testing.T, p *Pool, databaseID, host string) {
 		t.Errorf("Inspect with another nonce = %v, want ErrGone", err)
 	}
 	list, now, err := p.List(ctx, host)
-	if err != nil || len(list) != 1 || list[0].ID != id || now.Sub(list[0].Created).Abs() > time.Minute {
+	if err != nil || len(list) != 1 || list[0].ID != id || list[0].Port != s.Port || now.Sub(list[0].Created).Abs() > time.Minute {
 		t.Errorf("List = %+v at %v, %v", list, now, err)
 	}
 	taken := s

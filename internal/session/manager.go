@@ -60,6 +60,7 @@ type Manager struct {
 	log      *slog.Logger
 	limits   limits
 	foreign  foreignPorts
+	skipped  highest  // id of a container from before the database was restored
 	observer Observer // nil: there is none
 
 	starts sync.WaitGroup

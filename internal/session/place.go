@@ -8,7 +8,10 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-const avoidFor = 10 * time.Minute // a port on which a foreign process was found
+const (
+	avoidFor        = 10 * time.Minute // a port on which a foreign process was found
+	avoidUnknownFor = 2 * time.Minute  // one of a container that cleanup is about to remove
+)
 
 // A place is where a container goes: a slot of a host, and the port for it.
 type place struct {
@@ -105,8 +108,8 @@ func (o *occupancy) free(limit int, ports portRange, isForeign func(port int) bo
 	return 0, 0, false
 }
 
-// foreignPorts remembers the ports that foreign processes were found on. It is
-// safe for concurrent use.
+// foreignPorts remembers the ports on which something was found that no row knows. It
+// is safe for concurrent use.
 type foreignPorts struct {
 	mu    sync.Mutex // guards until
 	until map[hostPort]time.Time
@@ -117,13 +120,13 @@ type hostPort struct {
 	port int
 }
 
-func (f *foreignPorts) add(host string, port int) {
+func (f *foreignPorts) add(host string, port int, d time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.until == nil {
 		f.until = make(map[hostPort]time.Time)
 	}
-	f.until[hostPort{host, port}] = time.Now().Add(avoidFor)
+	f.until[hostPort{host, port}] = time.Now().Add(d)
 }
 
 // on returns a test for the ports of one host.

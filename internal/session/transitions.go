@@ -56,6 +56,13 @@ func (st *Store) ConfirmWarm(ctx context.Context, id int64, settings string) (bo
 		WHERE id = ? AND state = 'warming'`, settings, id)
 }
 
+// Distrust makes what waits, with ids below one, look as if it were not known what it
+// was made with: it is not handed over, but replaced.
+func (st *Store) Distrust(ctx context.Context, below int64) error {
+	_, err := st.change(ctx, `UPDATE sessions SET settings = '' WHERE state = 'warm' AND id < ?`, below)
+	return err
+}
+
 // Take gives a session that waits, or is being warmed up, to a client. [Store.Confirm]
 // makes it one that was not used yet. It reports whether the session was still in the expected state. The
 // error is errTaken if the client has a session.

@@ -194,7 +194,7 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 	if err != nil {
 		return false, err
 	}
-	for {
+	for taken := 0; ; {
 		c := m.newClaim(tls, []hosts.Load{{Host: h.Name, Max: h.Max}})
 		c.enough = enough
 		c.settings = m.pool.Settings(hosts.Spec{Ref: hosts.Ref{Host: h.Name}, TLS: tls && !m.cfg.Gateway, Gateway: m.cfg.Gateway})
@@ -208,10 +208,17 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 		if err = m.warmUp(ctx, s); err != nil {
 			err = m.rollBackWarmUp(ctx, s, err)
 		}
-		if !errors.Is(err, hosts.ErrPortTaken) || ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
+			return err == nil, err
+		case errors.Is(err, hosts.ErrPortTaken):
+			m.handleTakenPort(ctx, s)
+		case errors.Is(err, hosts.ErrNameTaken) && taken < maxTakenNames:
+			taken++
+			m.handleTakenName(ctx, s)
+		default:
 			return err == nil, err
 		}
-		m.foreign.add(s.Host, s.Port)
 	}
 }
 

@@ -83,7 +83,7 @@ func (w *Warmer) stopOutdated(ctx context.Context, waiting []*session.Session) (
 		return false, nil
 	}
 	s := waiting[i]
-	w.Log.InfoContext(ctx, "replacing warm container: image or settings are others now", "session", s.ID, "host", s.Host)
+	w.Log.InfoContext(ctx, "replacing warm container", "session", s.ID, "host", s.Host, "reason", "a new one would be made otherwise")
 	return true, w.stop(ctx, s)
 }
 
