@@ -57,7 +57,7 @@ func (m *Manager) handleTakenName(ctx context.Context, s *Session) {
 func (m *Manager) handleTakenPort(ctx context.Context, s *Session) {
 	unknown, err := m.avoidUnknown(ctx, s.Host)
 	if err != nil || !slices.ContainsFunc(unknown, func(c hosts.Container) bool { return c.Port == s.Port }) {
-		m.foreign.add(s.Host, s.Port, avoidFor)
+		m.foreign.add(s.Host, s.Port)
 	}
 }
 
@@ -80,7 +80,7 @@ func (m *Manager) avoidUnknown(ctx context.Context, host string) (unknown []host
 	for _, c := range list {
 		if !claims[c.Nonce] {
 			unknown = append(unknown, c)
-			m.foreign.add(host, c.Port, avoidUnknownFor)
+			m.foreign.addUnknown(host, c)
 		}
 	}
 	return unknown, nil

@@ -8,9 +8,11 @@ import (
 	"sync"
 	"testing"
 
+	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/service/servicetest"
 	"wrpdistributor/internal/session"
 )
@@ -123,6 +125,36 @@ func TestRestoredDatabaseWarmsUp(t *testing.T) {
 		if s := mustAllocate(t, k, atari, true); s.ContainerID == waited.ContainerID {
 			t.Error("the next client got what has waited since before the backup")
 		}
+	})
+}
+
+// TestRestoredDatabaseWithoutSparePorts: clients get the slots whose ports containers
+// from after the backup hold as soon as cleanup has removed these, and the one of what
+// waits at once.
+func TestRestoredDatabaseWithoutSparePorts(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		k := watching(t, db)
+		now := updated(t, k, func(c *config.Config) { c.SparePorts, c.Hosts[0].Max = 0, 2 })
+		ran := make(chan error)
+		go func() { ran <- now.Pool.Run(t.Context(), now.Sessions) }()
+		t.Cleanup(func() { must(t, <-ran) })
+		mustAllocate(t, k, st, true)
+		restoreEmpty(t, k)
+		exec(t, k, `INSERT INTO sessions (clientIp, clientUserAgent, containerHost, slot, port, token, nonce, wrpContainerId, state, started)
+			VALUES ('', '', 'host0', 1, 9091, 't', 'n', 'c', 'warm', `+k.DB.Now()+`)`)
+		if s := mustAllocate(t, now, amiga, true); s.Port != 9091 {
+			t.Errorf("the first client has port %d, want the one of what waited, 9091", s.Port)
+		}
+		if _, _, err := now.Sessions.Allocate(t.Context(), atari, false); !isFull(err, "hold all its ports") {
+			t.Errorf("Allocate = %v, want no port", err)
+		}
+		k.Reaper.Grace = 0
+		_, err := k.Reaper.Reconcile(t.Context(), reaper.Options{})
+		must(t, err)
+		eventually(t, "the port is free again", func() bool {
+			_, _, err := now.Sessions.Allocate(t.Context(), atari, false)
+			return err == nil
+		})
 	})
 }
 

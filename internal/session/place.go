@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -43,6 +44,7 @@ func (c *claim) choose(taken map[string]*occupancy, drained map[string]Drained) 
 		if slot, port, ok := taken[h.Host].free(h.Max, c.ports, c.isForeign(h.Host)); ok {
 			return place{h.Host, slot, port}, nil
 		}
+		full.evictable = full.evictable || taken[h.Host].evictable
 		full.Reasons = append(full.Reasons, Reason{h.Host, "foreign processes hold all its ports"})
 		loads[i].Max = 0
 	}
@@ -111,8 +113,14 @@ func (o *occupancy) free(limit int, ports portRange, isForeign func(port int) bo
 // foreignPorts remembers the ports on which something was found that no row knows. It
 // is safe for concurrent use.
 type foreignPorts struct {
-	mu    sync.Mutex // guards until
-	until map[hostPort]time.Time
+	mu    sync.Mutex // guards found
+	found map[hostPort]finding
+}
+
+// A finding is what holds a port, and for how long it is taken to.
+type finding struct {
+	container string // of ours; empty: something foreign
+	until     time.Time
 }
 
 type hostPort struct {
@@ -120,13 +128,29 @@ type hostPort struct {
 	port int
 }
 
-func (f *foreignPorts) add(host string, port int, d time.Duration) {
+func (f *foreignPorts) add(host string, port int) {
+	f.put(hostPort{host, port}, finding{until: time.Now().Add(avoidFor)})
+}
+
+// addUnknown adds the port of a container that no session knows.
+func (f *foreignPorts) addUnknown(host string, c hosts.Container) {
+	f.put(hostPort{host, c.Port}, finding{c.ID, time.Now().Add(avoidUnknownFor)})
+}
+
+func (f *foreignPorts) put(at hostPort, what finding) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.until == nil {
-		f.until = make(map[hostPort]time.Time)
+	if f.found == nil {
+		f.found = make(map[hostPort]finding)
 	}
-	f.until[hostPort{host, port}] = time.Now().Add(d)
+	f.found[at] = what
+}
+
+// release forgets the port of a container that has ended.
+func (f *foreignPorts) release(container string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.DeleteFunc(f.found, func(_ hostPort, what finding) bool { return what.container == container })
 }
 
 // on returns a test for the ports of one host.
@@ -134,9 +158,9 @@ func (f *foreignPorts) on(host string) func(port int) bool {
 	return func(port int) bool {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		until, ok := f.until[hostPort{host, port}]
-		if ok && time.Now().After(until) {
-			delete(f.until, hostPort{host, port})
+		what, ok := f.found[hostPort{host, port}]
+		if ok && time.Now().After(what.until) {
+			delete(f.found, hostPort{host, port})
 			return false
 		}
 		return ok
