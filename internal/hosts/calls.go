@@ -42,13 +42,13 @@ func isDefinite(err error) bool {
 // the first did.
 func (h *host) create(ctx context.Context, s Spec) (string, error) {
 	s.databaseID, s.publishOn = h.cfg.DatabaseID, h.publishOn(s)
-	dir, err := h.prepareCreate(ctx, s)
+	image, err := h.prepareCreate(ctx, s)
 	if err != nil {
 		return "", err
 	}
 	var id string
 	err = h.ask(ctx, func(ctx context.Context) (err error) {
-		id, err = h.engine.create(ctx, s, h.cfg.Container, h.TLS, dir)
+		id, err = h.engine.create(ctx, s, h.cfg.Container, h.TLS, image.dir)
 		return err
 	})
 	switch {
@@ -81,13 +81,13 @@ func (h *host) judge(ctx context.Context, err error) error {
 }
 
 // prepareCreate makes sure that the host can take the container of s, and
-// returns the image's working directory.
-func (h *host) prepareCreate(ctx context.Context, s Spec) (string, error) {
+// returns the image.
+func (h *host) prepareCreate(ctx context.Context, s Spec) (imageInfo, error) {
 	if err := h.down(); err != nil {
-		return "", err
+		return imageInfo{}, err
 	}
 	if s.TLS && h.TLS == nil {
-		return "", fmt.Errorf("%w: none configured", ErrCertificate)
+		return imageInfo{}, fmt.Errorf("%w: none configured", ErrCertificate)
 	}
 	err := h.confirmResponsive(ctx)
 	if err == nil && s.Gateway {
@@ -95,9 +95,9 @@ func (h *host) prepareCreate(ctx context.Context, s Spec) (string, error) {
 	}
 	if err != nil {
 		h.markDown(ctx, err)
-		return "", err
+		return imageInfo{}, err
 	}
-	return h.ensureImageDir(ctx)
+	return h.ensureImage(ctx)
 }
 
 // confirmResponsive makes sure that the host answers now. A connection may be
@@ -143,26 +143,26 @@ func (h *host) listen() (dropIfSilent func()) {
 	}
 }
 
-// ensureImageDir returns the image's working directory, as the last check found it.
-func (h *host) ensureImageDir(ctx context.Context) (string, error) {
-	h.mu.Lock()
-	dir := h.imageDir
-	h.mu.Unlock()
-	if dir != "" {
-		return dir, nil
+// ensureImage returns the image, as the last check found it.
+func (h *host) ensureImage(ctx context.Context) (imageInfo, error) {
+	if image := h.lastImage(); image != (imageInfo{}) {
+		return image, nil
 	}
-	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)
+	image, err := h.engine.image(ctx, h.cfg.Container.Image)
 	if err != nil && !isDefinite(err) {
 		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	return dir, err
+	return image, err
 }
 
 // existing returns the id of the container that holds the name of s, if it is the
 // one that an earlier create of s made.
 func (h *host) existing(ctx context.Context, s Spec) (string, error) {
 	f, err := h.engine.inspect(ctx, s.Name)
-	if err != nil {
+	switch {
+	case err != nil && !isDefinite(err):
+		return "", fmt.Errorf("%w: %s: %w", ErrUncertain, s.Name, err) // it may be the one
+	case err != nil:
 		return "", fmt.Errorf("%w, and cannot be inspected: %w", ErrNameTaken, err)
 	}
 	if !h.isOurs(f, s.Ref) {

@@ -41,7 +41,7 @@ type host struct {
 	engineFault     fault
 	checked         bool      // it has worked once
 	since           time.Time // it is down, or else works
-	imageDir        string    // the image's working directory; empty: no image
+	image           imageInfo // as the last check found it
 	noFiles         bool      // of the certificate
 	id              string    // the engine's own
 	pinging         bool      // see ping
@@ -76,7 +76,7 @@ func newHost(configured Host, cfg *Config, keys *hostKeys, engines *engineOwners
 func newSSHClient(h Host, cfg *Config, keys *hostKeys) *sshClient {
 	c := &sshClient{target: *h.SSH, keys: keys, timeout: cfg.ConnectTimeout}
 	if first := cfg.GatewayStartPort; first > 0 {
-		c.required.configured = []int{first, first + h.Max - 1}
+		c.required.configured = []int{first, first + h.Max + cfg.SparePorts - 1}
 	}
 	return c
 }
@@ -136,41 +136,40 @@ func (h *host) checkHealth(ctx context.Context) {
 	h.beginTrial()
 	limited, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
-	info, dir, err := h.examine(limited)
+	info, image, err := h.examine(limited)
 	if err != nil {
 		h.markDown(ctx, err)
 		return
 	}
-	h.markUp(info, dir)
+	h.markUp(info, image)
 }
 
-// examine returns what the engine says of itself, and the image's working
-// directory; none if there is no image.
-func (h *host) examine(ctx context.Context) (engineInfo, string, error) {
+// examine returns what the engine says of itself and of the image, if there is one.
+func (h *host) examine(ctx context.Context) (engineInfo, imageInfo, error) {
 	if err := h.ensureWays(ctx); err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
 	if err := h.engine.ping(ctx); err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
 	info, err := h.engine.info(ctx)
 	if err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
 	if err := h.ensureNetwork(ctx); err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
 	if err := h.canPublish(); err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
-	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)
+	image, err := h.engine.image(ctx, h.cfg.Container.Image)
 	if errors.Is(err, ErrImageMissing) {
 		err = nil
 	}
 	if err == nil {
 		err = h.examineTLS(ctx)
 	}
-	return info, dir, err
+	return info, image, err
 }
 
 // examineTLS finds out whether the host has its certificate files.

@@ -22,13 +22,17 @@ import (
 // the test.
 func realPool(t *testing.T, servers ...*hoststest.SSHD) (*Pool, string) {
 	t.Helper()
+	p := realPoolOf(t, Config{Container: ContainerConfig{Image: hoststest.Image, Args: []string{"-token", "{token}"}, Memory: 64 << 20, Pids: 64}}, servers...)
+	return p, p.hosts[0].cfg.DatabaseID
+}
+
+// realPoolOf is [realPool] with settings of its own, but for the hosts, the database
+// id and the log.
+func realPoolOf(t *testing.T, cfg Config, servers ...*hoststest.SSHD) *Pool {
+	t.Helper()
 	hoststest.StandIn(t)
 	id := strings.ToLower(rand.Text())
-	cfg := Config{
-		DatabaseID: id,
-		Container:  ContainerConfig{Image: hoststest.Image, Args: []string{"-token", "{token}"}, Memory: 64 << 20, Pids: 64},
-		Log:        slog.New(slog.NewTextHandler(t.Output(), nil)),
-	}
+	cfg.DatabaseID, cfg.Log = id, slog.New(slog.NewTextHandler(t.Output(), nil))
 	for i, s := range servers {
 		cfg.Hosts = append(cfg.Hosts, hostOf(t, s, fmt.Sprintf("host%d", i), ""))
 		cfg.KnownHosts.Files = append(cfg.KnownHosts.Files, s.KnownHosts)
@@ -46,7 +50,7 @@ func realPool(t *testing.T, servers ...*hoststest.SSHD) (*Pool, string) {
 			t.Error(err)
 		}
 	})
-	return p, id
+	return p
 }
 
 func hostOf(t *testing.T, s *hoststest.SSHD, name, passphrase string) Host {
@@ -103,7 +107,7 @@ func lifecycle(t *testing.T, p *Pool, databaseID, host string) {
 		t.Errorf("Inspect with another nonce = %v, want ErrGone", err)
 	}
 	list, now, err := p.List(ctx, host)
-	if err != nil || len(list) != 1 || list[0].ID != id || now.Sub(list[0].Created).Abs() > time.Minute {
+	if err != nil || len(list) != 1 || list[0].ID != id || list[0].Port != s.Port || now.Sub(list[0].Created).Abs() > time.Minute {
 		t.Errorf("List = %+v at %v, %v", list, now, err)
 	}
 	taken := s

@@ -123,7 +123,7 @@ func TestConnectionAndEngineAreTwo(t *testing.T) {
 		if err := h.unresponsive(); !errors.Is(err, ErrUnreachable) {
 			t.Errorf("with a silent engine: unresponsive = %v, want ErrUnreachable", err)
 		}
-		h.markUp(engineInfo{}, "/data")
+		h.markUp(engineInfo{}, imageInfo{id: "sha256:1", dir: "/data"})
 		if st := h.status(); st.State != Up || h.unresponsive() != nil || h.down() != nil {
 			t.Errorf("status = %+v, want up", st)
 		}
@@ -132,7 +132,7 @@ func TestConnectionAndEngineAreTwo(t *testing.T) {
 
 func TestHostWithoutImageIsNotDown(t *testing.T) {
 	h := newTestHost(t)
-	h.markUp(engineInfo{}, "/data")
+	h.markUp(engineInfo{}, imageInfo{id: "sha256:1", dir: "/data"})
 	if st := h.status(); st.State != Up {
 		t.Errorf("status = %+v, want Up", st)
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"sync"
 	"testing"
+	"time"
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
@@ -59,7 +60,7 @@ func (b *bench) put(t *testing.T, n int, agent func(i int) string) (statuses map
 // try again.
 func TestParallelClientsFillEverySlotOnce(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		b := newBench(t, db, servicetest.Options{Hosts: 2, Max: 16, Strategy: hosts.Equal})
+		b := newBench(t, db, servicetest.Options{Hosts: 2, Max: 16, Strategy: hosts.Equal, ConnectTimeout: time.Minute, StartTimeout: time.Hour})
 		statuses, addresses, retries := b.put(t, 64, func(i int) string { return fmt.Sprintf("client %d", i) })
 		if statuses[202] != 32 || statuses[503] != 32 || retries != 32 || len(addresses) != 32 || b.Running() != 32 {
 			t.Errorf("64 clients, 32 slots: statuses %v, %d with Retry-After, %d addresses, %d containers; want 32 of each", statuses, retries, len(addresses), b.Running())
@@ -71,7 +72,7 @@ func TestParallelClientsFillEverySlotOnce(t *testing.T) {
 // told of it.
 func TestParallelRequestsOfOneClientGetOneSession(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		b := newBench(t, db, servicetest.Options{Hosts: 2, Max: 16, Strategy: hosts.Equal})
+		b := newBench(t, db, servicetest.Options{Hosts: 2, Max: 16, Strategy: hosts.Equal, ConnectTimeout: time.Minute, StartTimeout: time.Hour})
 		statuses, _, _ := b.put(t, 32, func(int) string { return "one client" })
 		if statuses[202] != 1 || statuses[204] != 31 || b.Running() != 1 {
 			t.Errorf("32 requests of one client: statuses %v, %d containers; want one 202, the rest 204, one container", statuses, b.Running())
