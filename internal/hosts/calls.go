@@ -13,7 +13,7 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 	if err := h.unresponsive(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout+h.cfg.StopTimeout)
+	ctx, cancel := h.patience(ctx, callTimeout+h.cfg.StopTimeout)
 	defer cancel()
 	if err := h.ensureConnected(ctx); err != nil {
 		h.markDown(ctx, err)
@@ -47,6 +47,8 @@ func isDefinite(err error) bool {
 // name is a lock, so that the second either makes the container or shows that
 // the first did.
 func (h *host) create(ctx context.Context, s Spec) (string, error) {
+	ctx, cancel := h.patience(ctx, 0)
+	defer cancel()
 	s.databaseID = h.cfg.DatabaseID
 	dir, err := h.prepareCreate(ctx, s)
 	if err != nil {
@@ -102,7 +104,7 @@ func (h *host) confirmResponsive(ctx context.Context) error {
 	if err := h.ensureConnected(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
+	ctx, cancel := h.patience(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
 	dropIfSilent := h.listen()
 	err := h.engine.ping(ctx)
@@ -129,10 +131,10 @@ func (h *host) listen() (dropIfSilent func()) {
 	if conn == nil {
 		return func() {}
 	}
-	before := conn.raw.received.Load()
-	go func() { _ = conn.ask() }() // ends with the connection, at the latest
+	before := conn.raw.progress()
+	conn.answered()
 	return func() {
-		if conn.raw.received.Load() == before {
+		if !conn.raw.progress().since(before) {
 			conn.Close()
 		}
 	}
@@ -179,6 +181,8 @@ func (h *host) start(ctx context.Context, id string) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for a place among %d parallel starts: %w", cap(h.starts), ctx.Err())
 	}
+	ctx, cancel := h.patience(ctx, 0)
+	defer cancel()
 	err := h.engine.start(ctx, id)
 	if err != nil && !isDefinite(err) && h.ensureConnected(ctx) == nil {
 		err = h.engine.start(ctx, id)

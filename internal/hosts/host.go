@@ -127,7 +127,7 @@ func (h *host) untilNextCheck() time.Duration {
 
 // checkHealth asks the host who it is and whether it has network and image.
 func (h *host) checkHealth(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
+	ctx, cancel := h.patience(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
 	info, dir, err := h.examine(ctx)
 	if err != nil {

@@ -108,6 +108,9 @@ func (h *host) markDown(ctx context.Context, err error) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return // we were told to stop, the host did nothing wrong
 	}
+	if isBehind(ctx, err) {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
