@@ -43,6 +43,19 @@ func isDefinite(err error) bool {
 	return isEngineError(err)
 }
 
+// isCertain reports whether a request that failed with err leaves no doubt about
+// what was done: the engine answered, or it was never sent.
+func isCertain(err error) bool { return isDefinite(err) || errors.Is(err, errBusy) }
+
+// judge returns what is known of a request that was sent twice: if it was not even
+// sent the second time, no more than before.
+func judge(first, second error) error {
+	if errors.Is(second, errBusy) {
+		return first
+	}
+	return second
+}
+
 // create sends the request again under the same name if its answer was lost: the
 // name is a lock, so that the second either makes the container or shows that
 // the first did.
@@ -55,8 +68,10 @@ func (h *host) create(ctx context.Context, s Spec) (string, error) {
 		return "", err
 	}
 	id, err := h.engine.create(ctx, s, h.cfg.Container, h.TLS, dir)
-	if err != nil && !isDefinite(err) && h.ensureConnected(ctx) == nil {
-		id, err = h.engine.create(ctx, s, h.cfg.Container, h.TLS, dir)
+	if err != nil && !isCertain(err) && h.ensureConnected(ctx) == nil {
+		var again error
+		id, again = h.engine.create(ctx, s, h.cfg.Container, h.TLS, dir)
+		err = judge(err, again)
 	}
 	switch {
 	case err == nil:
@@ -71,7 +86,7 @@ func (h *host) create(ctx context.Context, s Spec) (string, error) {
 		return "", err
 	}
 	h.markDown(ctx, err)
-	if !isDefinite(err) {
+	if !isCertain(err) {
 		err = fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
 	return "", err
@@ -184,8 +199,8 @@ func (h *host) start(ctx context.Context, id string) error {
 	ctx, cancel := h.patience(ctx, 0)
 	defer cancel()
 	err := h.engine.start(ctx, id)
-	if err != nil && !isDefinite(err) && h.ensureConnected(ctx) == nil {
-		err = h.engine.start(ctx, id)
+	if err != nil && !isCertain(err) && h.ensureConnected(ctx) == nil {
+		err = judge(err, h.engine.start(ctx, id))
 	}
 	if errors.Is(err, ErrNetwork) {
 		err = h.startOnNewNetwork(ctx, id)
@@ -199,7 +214,7 @@ func (h *host) start(ctx context.Context, id string) error {
 	case errors.Is(err, ErrCertificate):
 		h.setTLS(err)
 		return err
-	case !isDefinite(err):
+	case !isCertain(err):
 		err = fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
 	h.markDown(ctx, err)

@@ -48,7 +48,7 @@ func (e *engine) newClient() (*client.Client, error) {
 	api, err := client.NewClientWithOpts(
 		client.WithHost("http://docker.invalid"),
 		// After the host, which would have the transport ask the environment for a proxy.
-		client.WithHTTPClient(&http.Client{Transport: e.transport, CheckRedirect: client.CheckRedirect}),
+		client.WithHTTPClient(&http.Client{Transport: queue{e.transport}, CheckRedirect: client.CheckRedirect}),
 		client.WithAPIVersionNegotiation(),
 	)
 	if err != nil {
@@ -63,7 +63,7 @@ func (e *engine) client() *client.Client {
 	return e.api
 }
 
-func (e *engine) close() error { return e.client().Close() }
+func (e *engine) close() { e.transport.CloseIdleConnections() }
 
 // isEngineError reports whether err is an error that the engine answered with, as
 // opposed to no answer.

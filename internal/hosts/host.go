@@ -63,7 +63,7 @@ func newHost(configured Host, cfg *Config, engines *engineOwners) (*host, error)
 	}
 	dial := dialLocal
 	if h.SSH != nil {
-		h.client = newSSHClient(configured, cfg)
+		h.client = newSSHClient(configured, cfg, h.log)
 		dial = h.client.dialDocker
 	}
 	var err error
@@ -71,8 +71,8 @@ func newHost(configured Host, cfg *Config, engines *engineOwners) (*host, error)
 	return h, err
 }
 
-func newSSHClient(h Host, cfg *Config) *sshClient {
-	c := &sshClient{target: *h.SSH, keys: &hostKeys{cfg.KnownHosts}, timeout: cfg.ConnectTimeout}
+func newSSHClient(h Host, cfg *Config, log *slog.Logger) *sshClient {
+	c := &sshClient{target: *h.SSH, keys: &hostKeys{cfg.KnownHosts}, log: log, timeout: cfg.ConnectTimeout}
 	if first := cfg.GatewayStartPort; first > 0 {
 		c.required.configured = []int{first, first + h.Max - 1}
 	}
@@ -84,12 +84,11 @@ func dialLocal(ctx context.Context) (net.Conn, error) {
 	return d.DialContext(ctx, "unix", dockerSocket)
 }
 
-func (h *host) close() error {
-	err := h.engine.close()
+func (h *host) close() {
+	h.engine.close()
 	if h.client != nil {
 		h.client.close()
 	}
-	return err
 }
 
 // run keeps looking at the host. A host that is down is tried after growing

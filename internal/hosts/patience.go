@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type patience struct {
 
 	link  func() *connection // now; nil: there is none
 	watch linkWatch
+	busy  atomic.Bool // the time was spent waiting for a session
 	done  chan struct{}
 	once  sync.Once
 	err   error // once done

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 type sshClient struct {
 	target   SSH
 	keys     *hostKeys
+	log      *slog.Logger
 	timeout  time.Duration // for everything from TCP to the end of the login
 	silence  silence       // of an established connection; zero: askAfter and endAfter
 	required requiredPorts
@@ -70,7 +72,7 @@ func (c *sshClient) connect() (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = conn.chooseTransport(ctx)
+	err = conn.chooseTransport(ctx, c.log)
 	if err == nil {
 		err = c.required.probe(ctx, conn)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -28,8 +29,8 @@ type connection struct {
 	ended     chan struct{} // closed when the connection has ended
 	questions questioner
 
-	stdio         chan struct{} // a place for each session that runs dial-stdio; nil: the socket channel works
-	forbiddenPort atomic.Int32  // a port on the host's loopback that the key forbids; 0: none is known
+	stdio         *sessions    // that run dial-stdio; nil: the socket channel works
+	forbiddenPort atomic.Int32 // a port on the host's loopback that the key forbids; 0: none is known
 }
 
 // disableNagle runs a command that does nothing. On a connection that never ran
@@ -46,12 +47,12 @@ func (c *connection) disableNagle() {
 // chooseTransport finds out how this connection reaches the Docker engine: over
 // a channel to its socket, or else over the command made for it. A way that leads to
 // an engine which does not answer is a way: the connection is needed for more.
-func (c *connection) chooseTransport(ctx context.Context) error {
+func (c *connection) chooseTransport(ctx context.Context, log *slog.Logger) error {
 	socketErr := c.ping(ctx)
 	if socketErr == nil || errors.Is(socketErr, errSilent) {
 		return nil
 	}
-	c.stdio = make(chan struct{}, maxStdio)
+	c.stdio = newSessions(log)
 	stdioErr := c.ping(ctx)
 	if stdioErr == nil || errors.Is(stdioErr, errSilent) {
 		return nil

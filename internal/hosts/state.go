@@ -108,7 +108,7 @@ func (h *host) markDown(ctx context.Context, err error) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return // we were told to stop, the host did nothing wrong
 	}
-	if isBehind(ctx, err) {
+	if isBehind(ctx, err) || errors.Is(err, errBusy) {
 		return
 	}
 	h.mu.Lock()
