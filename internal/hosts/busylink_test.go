@@ -26,7 +26,9 @@ func slowPool(t *testing.T, rate int, limit silence) (*Pool, *hoststest.Throttle
 	c := p.hosts[0].client
 	c.target.Addr, c.silence = line.Addr, limit
 	c.keys = &hostKeys{KnownHosts{AcceptNew: filepath.Join(t.TempDir(), "known_hosts")}}
-	p.hosts[0].cfg.ConnectTimeout = time.Second
+	if limit != (silence{}) {
+		p.hosts[0].cfg.ConnectTimeout = time.Second
+	}
 	if p.CheckHealth(t.Context()); p.Status()[0].State != Up {
 		t.Fatalf("status = %+v, want up", p.Status()[0])
 	}

@@ -8,7 +8,10 @@ import (
 	"time"
 )
 
-const patienceSlice = 500 * time.Millisecond
+const (
+	patienceSlice = 500 * time.Millisecond
+	leastSlices   = 8 // a call is a channel, a question and an answer, and sshd may put its own answers first
+)
 
 // A patience is a context that ends as one with a deadline does, but for which only
 // that time counts in which the link was not behind: an answer that stands behind
@@ -69,7 +72,7 @@ func (p *patience) end(err error) {
 func (p *patience) run(d time.Duration) {
 	slice := patienceSlice
 	if d > 0 {
-		slice = min(slice, d/2)
+		slice = min(slice, d/leastSlices)
 	}
 	tick := time.NewTicker(slice)
 	defer tick.Stop()
