@@ -43,19 +43,6 @@ func isDefinite(err error) bool {
 	return isEngineError(err)
 }
 
-// isCertain reports whether a request that failed with err leaves no doubt about
-// what was done: the engine answered, or it was never sent.
-func isCertain(err error) bool { return isDefinite(err) || errors.Is(err, errBusy) }
-
-// judge returns what is known of a request that was sent twice: if it was not even
-// sent the second time, no more than before.
-func judge(first, second error) error {
-	if errors.Is(second, errBusy) {
-		return first
-	}
-	return second
-}
-
 // create sends the request again under the same name if its answer was lost: the
 // name is a lock, so that the second either makes the container or shows that
 // the first did.

@@ -197,3 +197,16 @@ func (q queue) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return resp, err
 }
+
+// isCertain reports whether a request that failed with err leaves no doubt about
+// what was done: the engine answered, or it was never sent.
+func isCertain(err error) bool { return isDefinite(err) || errors.Is(err, errBusy) }
+
+// judge returns what is known of a request that was sent twice: if it was not even
+// sent the second time, no more than before.
+func judge(first, second error) error {
+	if errors.Is(second, errBusy) {
+		return first
+	}
+	return second
+}
