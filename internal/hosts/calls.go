@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // call makes a request to the host's engine that may be repeated. It returns
@@ -263,22 +262,4 @@ func (h *host) stopAndRemove(ctx context.Context, id string, gently bool) error 
 		}
 	}
 	return h.engine.remove(ctx, id)
-}
-
-// list returns all containers of ours, and the engine's time.
-func (h *host) list(ctx context.Context) (list []Container, now time.Time, err error) {
-	// The clock is read first: what is created meanwhile looks too young.
-	err = h.call(ctx, func(ctx context.Context) error {
-		info, err := h.engine.info(ctx)
-		now = info.Now
-		return err
-	})
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	err = h.call(ctx, func(ctx context.Context) error {
-		list, err = h.engine.list(ctx, h.ourLabel())
-		return err
-	})
-	return list, now, err
 }

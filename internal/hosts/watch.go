@@ -125,3 +125,21 @@ func (h *host) watchWhileUp(ctx context.Context, w Watcher) {
 		_ = clock.Sleep(ctx, minPause) // the loop looks at ctx itself
 	}
 }
+
+// list returns all containers of ours, and the engine's time.
+func (h *host) list(ctx context.Context) (list []Container, now time.Time, err error) {
+	// The clock is read first: what is created meanwhile looks too young.
+	err = h.call(ctx, func(ctx context.Context) error {
+		info, err := h.engine.info(ctx)
+		now = info.Now
+		return err
+	})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	err = h.call(ctx, func(ctx context.Context) error {
+		list, err = h.engine.list(ctx, h.ourLabel())
+		return err
+	})
+	return list, now, err
+}
