@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // call makes a request to the host's engine that may be repeated. It returns
@@ -14,7 +13,7 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 	if err := h.admit(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout+h.cfg.StopTimeout)
+	ctx, cancel := h.patience(ctx, callTimeout+h.cfg.StopTimeout)
 	defer cancel()
 	err := h.ensureConnected(ctx)
 	if err == nil {
@@ -41,6 +40,8 @@ func isDefinite(err error) bool {
 // name is a lock, so that the second either makes the container or shows that
 // the first did.
 func (h *host) create(ctx context.Context, s Spec) (string, error) {
+	ctx, cancel := h.patience(ctx, 0)
+	defer cancel()
 	s.databaseID, s.publishOn = h.cfg.DatabaseID, h.publishOn(s)
 	image, err := h.prepareCreate(ctx, s)
 	if err != nil {
@@ -73,7 +74,7 @@ func (h *host) judge(ctx context.Context, err error) error {
 		h.markDown(ctx, err)
 	case errors.Is(err, ErrUnfinished):
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
-	case !isDefinite(err):
+	case !isCertain(err):
 		h.markDown(ctx, err)
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
@@ -107,7 +108,7 @@ func (h *host) confirmResponsive(ctx context.Context) error {
 	if err := h.ensureConnected(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
+	ctx, cancel := h.patience(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
 	dropIfSilent := h.listen()
 	err := h.engine.ping(ctx)
@@ -134,10 +135,10 @@ func (h *host) listen() (dropIfSilent func()) {
 	if conn == nil {
 		return func() {}
 	}
-	before := conn.raw.received.Load()
-	go func() { _ = conn.ask() }() // ends with the connection, at the latest
+	before := conn.raw.progress()
+	conn.answered()
 	return func() {
-		if conn.raw.received.Load() == before {
+		if !conn.raw.progress().since(before) {
 			conn.Close()
 		}
 	}
@@ -184,6 +185,8 @@ func (h *host) start(ctx context.Context, id string) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for a place among %d parallel starts: %w", cap(h.starts), ctx.Err())
 	}
+	ctx, cancel := h.patience(ctx, 0)
+	defer cancel()
 	err := h.ask(ctx, func(ctx context.Context) error { return h.engine.start(ctx, id) })
 	if errors.Is(err, ErrNetwork) {
 		err = h.startOnNewNetwork(ctx, id)
@@ -250,22 +253,4 @@ func (h *host) stopAndRemove(ctx context.Context, id string, gently bool) error 
 		}
 	}
 	return h.engine.remove(ctx, id)
-}
-
-// list returns all containers of ours, and the engine's time.
-func (h *host) list(ctx context.Context) (list []Container, now time.Time, err error) {
-	// The clock is read first: what is created meanwhile looks too young.
-	err = h.call(ctx, func(ctx context.Context) error {
-		info, err := h.engine.info(ctx)
-		now = info.Now
-		return err
-	})
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	err = h.call(ctx, func(ctx context.Context) error {
-		list, err = h.engine.list(ctx, h.ourLabel())
-		return err
-	})
-	return list, now, err
 }

@@ -65,14 +65,11 @@ func (e *engine) client() *client.Client {
 	return e.api
 }
 
-func (e *engine) close() error {
-	e.transport.CloseIdleConnections()
-	return e.client().Close()
-}
+func (e *engine) close() { e.transport.CloseIdleConnections() }
 
 // RoundTrip implements [http.RoundTripper]. It notes that the engine answers.
 func (e *engine) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := e.transport.RoundTrip(r)
+	resp, err := queue{e.transport}.RoundTrip(r)
 	if err == nil {
 		e.answered.Store(time.Now().UnixNano())
 	}

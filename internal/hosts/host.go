@@ -65,7 +65,7 @@ func newHost(configured Host, cfg *Config, keys *hostKeys, engines *engineOwners
 	h.alive, h.abort = context.WithCancel(context.Background())
 	dial := dialLocal
 	if h.SSH != nil {
-		h.client = newSSHClient(configured, cfg, keys)
+		h.client = newSSHClient(configured, cfg, keys, h.log)
 		dial = h.client.dialDocker
 	}
 	var err error
@@ -73,8 +73,8 @@ func newHost(configured Host, cfg *Config, keys *hostKeys, engines *engineOwners
 	return h, err
 }
 
-func newSSHClient(h Host, cfg *Config, keys *hostKeys) *sshClient {
-	c := &sshClient{target: *h.SSH, keys: keys, timeout: cfg.ConnectTimeout}
+func newSSHClient(h Host, cfg *Config, keys *hostKeys, log *slog.Logger) *sshClient {
+	c := &sshClient{target: *h.SSH, keys: keys, log: log, timeout: cfg.ConnectTimeout}
 	if first := cfg.GatewayStartPort; first > 0 {
 		c.required.configured = []int{first, first + h.Max + cfg.SparePorts - 1}
 	}
@@ -86,13 +86,12 @@ func dialLocal(ctx context.Context) (net.Conn, error) {
 	return d.DialContext(ctx, "unix", dockerSocket)
 }
 
-func (h *host) close() error {
+func (h *host) close() {
 	h.endTasks()
-	err := h.engine.close()
+	h.engine.close()
 	if h.client != nil {
 		h.client.close()
 	}
-	return err
 }
 
 // run keeps looking at the host. A host that is down is tried after growing
@@ -134,14 +133,15 @@ func (h *host) untilNextCheck() time.Duration {
 // checkHealth asks the host who it is and whether it has network and image.
 func (h *host) checkHealth(ctx context.Context) {
 	h.beginTrial()
-	limited, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
+	limited, cancel := h.patience(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
 	info, image, err := h.examine(limited)
-	if err != nil {
+	switch {
+	case err == nil:
+		h.markUp(info, image)
+	case !isBehind(limited, err):
 		h.markDown(ctx, err)
-		return
 	}
-	h.markUp(info, image)
 }
 
 // examine returns what the engine says of itself and of the image, if there is one.

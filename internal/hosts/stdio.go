@@ -14,45 +14,26 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-const (
-	dialStdio = "docker system dial-stdio"
+const dialStdio = "docker system dial-stdio"
 
-	// maxStdio keeps us below sshd's default MaxSessions of 10.
-	maxStdio = 8
-)
-
-// dialStdio connects to the Docker engine by a command, when one of the
-// connection's few sessions is free.
+// dialStdio connects to the Docker engine by a command.
 func (c *connection) dialStdio(ctx context.Context) (net.Conn, error) {
-	select {
-	case c.stdio <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a free SSH session: %w", ctx.Err())
-	}
-	nc, err := c.startStdio(func() { <-c.stdio })
-	if err != nil {
-		<-c.stdio
-		return nil, err
-	}
-	return nc, nil
-}
-
-func (c *connection) startStdio(release func()) (*stdioConn, error) {
-	s, err := c.NewSession()
+	ch, requests, err := c.openSession(ctx)
 	if err != nil {
 		return nil, err
 	}
-	nc := &stdioConn{session: s, release: release}
-	s.Stderr = &nc.stderr
-	var inErr, outErr error
-	nc.in, inErr = s.StdinPipe()
-	nc.Reader, outErr = s.StdoutPipe()
-	if err := errors.Join(inErr, outErr); err != nil {
-		s.Close()
-		return nil, err
+	nc := &stdioConn{Channel: ch}
+	go func() { // ends with the connection, at the latest
+		ssh.DiscardRequests(requests)
+		c.stdio.ended()
+	}()
+	go func() { _, _ = io.Copy(&nc.stderr, ch.Stderr()) }() // so does this
+	accepted, err := ch.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{dialStdio}))
+	if err == nil && !accepted {
+		err = errors.New("sshd does not run " + dialStdio)
 	}
-	if err := s.Start(dialStdio); err != nil {
-		s.Close()
+	if err != nil {
+		nc.Close()
 		return nil, err
 	}
 	return nc, nil
@@ -84,18 +65,14 @@ func (p *stderrPrefix) String() string {
 
 // A stdioConn makes a connection of a command's standard input and output.
 type stdioConn struct {
-	io.Reader
-	in      io.WriteCloser
-	session *ssh.Session
-	stderr  stderrPrefix
-	release func()
-	closing sync.Once
+	ssh.Channel
+	stderr stderrPrefix
 }
 
 // Read returns what the command wrote to its standard error instead of EOF, if
 // it wrote something: "docker: command not found" explains more.
 func (c *stdioConn) Read(b []byte) (int, error) {
-	n, err := c.Reader.Read(b)
+	n, err := c.Channel.Read(b)
 	if errors.Is(err, io.EOF) {
 		if text := c.stderr.String(); text != "" {
 			err = fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, text)
@@ -104,19 +81,9 @@ func (c *stdioConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write implements [net.Conn].
-func (c *stdioConn) Write(b []byte) (int, error) { return c.in.Write(b) }
-
-// CloseWrite tells the command that nothing more comes.
-func (c *stdioConn) CloseWrite() error { return c.in.Close() }
-
 // Close ends the command. It may be called more than once.
 func (c *stdioConn) Close() error {
-	var err error
-	c.closing.Do(func() {
-		err = c.session.Close()
-		c.release()
-	})
+	err := c.Channel.Close()
 	if errors.Is(err, io.EOF) {
 		return nil // the command had ended by itself
 	}

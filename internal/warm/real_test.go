@@ -2,7 +2,6 @@ package warm_test
 
 import (
 	"crypto/rand"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,12 +14,10 @@ import (
 	"wrpdistributor/internal/session"
 )
 
-// TestRealImageIsFollowed: an image that an operator pulls, or tags, is what clients
+// TestE2EImageIsFollowed: an image that an operator pulls, or tags, is what clients
 // get from the next check on, and what waits is replaced by it. Sessions keep theirs.
-func TestRealImageIsFollowed(t *testing.T) {
-	if os.Getenv("E2E") == "" {
-		t.Skip("takes as long as checks of hosts are apart; E2E=1 runs it")
-	}
+func TestE2EImageIsFollowed(t *testing.T) {
+	proctest.E2E(t)
 	hoststest.StandIn(t)
 	name := "wrp-followed:" + strings.ToLower(rand.Text())
 	hoststest.Docker(t, "tag", hoststest.Image, name)
