@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -45,8 +46,10 @@ func (c *connection) startStdio(release func()) (*stdioConn, error) {
 	nc := &stdioConn{session: s, release: release}
 	s.Stderr = &nc.stderr
 	var inErr, outErr error
+	var out io.Reader
 	nc.in, inErr = s.StdinPipe()
-	nc.Reader, outErr = s.StdoutPipe()
+	out, outErr = s.StdoutPipe()
+	nc.out = bufio.NewReader(out)
 	if err := errors.Join(inErr, outErr); err != nil {
 		s.Close()
 		return nil, err
@@ -65,7 +68,10 @@ type stderrPrefix struct {
 	text []byte
 }
 
-const maxStderr = 256
+const (
+	maxStderr   = 256
+	maxGreeting = 64
+)
 
 // Write implements [io.Writer].
 func (p *stderrPrefix) Write(b []byte) (int, error) {
@@ -84,24 +90,53 @@ func (p *stderrPrefix) String() string {
 
 // A stdioConn makes a connection of a command's standard input and output.
 type stdioConn struct {
-	io.Reader
 	in      io.WriteCloser
+	out     *bufio.Reader
+	begun   bool // the first answer has begun
 	session *ssh.Session
 	stderr  stderrPrefix
 	release func()
 	closing sync.Once
 }
 
+// A talkingShellError means that something else than Docker answered first, as
+// shells do whose start-up files print a greeting.
+type talkingShellError struct{ text string }
+
+// Error quotes what was said.
+func (e talkingShellError) Error() string {
+	return fmt.Sprintf("the host prints %q before Docker answers: what its shell reads at the start (.bashrc), "+
+		"or the key's command=, must print nothing", e.text)
+}
+
 // Read returns what the command wrote to its standard error instead of EOF, if
-// it wrote something: "docker: command not found" explains more.
+// it wrote something: "docker: command not found" explains more. It returns
+// [talkingShellError] if what comes first is no answer of an engine.
 func (c *stdioConn) Read(b []byte) (int, error) {
-	n, err := c.Reader.Read(b)
+	if !c.begun {
+		if err := c.begin(); err != nil {
+			return 0, err
+		}
+		c.begun = true
+	}
+	n, err := c.out.Read(b)
 	if errors.Is(err, io.EOF) {
 		if text := c.stderr.String(); text != "" {
 			err = fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, text)
 		}
 	}
 	return n, err
+}
+
+// begin waits for the first bytes, and looks at them.
+func (c *stdioConn) begin() error {
+	const answer = "HTTP/"
+	head, _ := c.out.Peek(len(answer)) // an error comes again
+	if strings.HasPrefix(answer, string(head)) {
+		return nil
+	}
+	text, _ := c.out.Peek(min(c.out.Buffered(), maxGreeting))
+	return talkingShellError{strings.TrimSpace(string(text))}
 }
 
 // Write implements [net.Conn].
