@@ -201,6 +201,44 @@ func TestRealLockedKeyIsForDockerOnly(t *testing.T) {
 	}
 }
 
+// TestRealRefusalsNameTheirCause: what an operator is told of a key that sshd
+// refuses, and of a shell that greets.
+func TestRealRefusalsNameTheirCause(t *testing.T) {
+	other := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
+	for _, tt := range []struct {
+		name, options, keyFile string
+		want                   []string
+	}{
+		{"another key", "", other.KeyFile, []string{"unable to authenticate", "authorized_keys", "account is locked"}},
+		{"a greeting", `restrict,command="echo Welcome to a; exec docker system dial-stdio"`, "", []string{`prints "Welcome to a" before`, ".bashrc"}},
+		{"a short greeting, and no more", `restrict,command="echo hi"`, "", []string{`prints "hi" before`}},
+		{"a complaint", `restrict,command="echo no docker here >&2"`, "", []string{"over the command: ", "no docker here"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: tt.options})
+			if tt.keyFile != "" {
+				sshd.KeyFile = tt.keyFile
+			}
+			p, err := New(Config{Hosts: []Host{hostOf(t, sshd, "h", "")}, KnownHosts: KnownHosts{Files: []string{sshd.KnownHosts}},
+				Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			p.CheckHealth(t.Context())
+			st := p.Status()[0]
+			for _, want := range tt.want {
+				if !strings.Contains(st.Reason, want) {
+					t.Errorf("the host is %s: %s; want %q", st.State, st.Reason, want)
+				}
+			}
+			if strings.Contains(st.Reason, "malformed") || strings.Contains(st.Reason, "net/http") {
+				t.Errorf("net/http speaks: %s", st.Reason)
+			}
+		})
+	}
+}
+
 func TestRealPassphrase(t *testing.T) {
 	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{Passphrase: "open sesame"})
 	for _, tt := range []struct{ passphrase, want string }{

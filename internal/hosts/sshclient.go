@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -131,9 +132,19 @@ func (c *sshClient) login(ctx context.Context) (*connection, error) {
 	})
 	if err != nil {
 		raw.Close()
-		return nil, fmt.Errorf("log in as %s: %w", c.target.User, err)
+		return nil, fmt.Errorf("log in as %s: %w", c.target.User, explainLogin(err))
 	}
 	return conn, nil
+}
+
+// explainLogin says what it may be that sshd refuses a key for. sshd itself says
+// that only in its own log.
+func explainLogin(err error) error {
+	if !strings.Contains(err.Error(), "unable to authenticate") {
+		return err
+	}
+	return fmt.Errorf("%w (another user's key, not in authorized_keys or with a mistake in its options, "+
+		"or the account is locked, which sshd without PAM does not let in: usermod -p '*' USER)", err)
 }
 
 // handshake makes an SSH connection of raw. ClientConfig.Timeout would cover the

@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ func (c *connection) dialStdio(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	nc := &stdioConn{Channel: ch}
+	nc := &stdioConn{Channel: ch, out: bufio.NewReader(ch)}
 	go func() { // ends with the connection, at the latest
 		ssh.DiscardRequests(requests)
 		c.stdio.ended()
@@ -46,7 +47,10 @@ type stderrPrefix struct {
 	text []byte
 }
 
-const maxStderr = 256
+const (
+	maxStderr   = 256
+	maxGreeting = 64
+)
 
 // Write implements [io.Writer].
 func (p *stderrPrefix) Write(b []byte) (int, error) {
@@ -66,19 +70,49 @@ func (p *stderrPrefix) String() string {
 // A stdioConn makes a connection of a command's standard input and output.
 type stdioConn struct {
 	ssh.Channel
+	out    *bufio.Reader
+	begun  bool // the first answer has begun
 	stderr stderrPrefix
 }
 
+// A talkingShellError means that something else than Docker answered first, as
+// shells do whose start-up files print a greeting.
+type talkingShellError struct{ text string }
+
+// Error quotes what was said.
+func (e talkingShellError) Error() string {
+	return fmt.Sprintf("the host prints %q before Docker answers: what its shell reads at the start (.bashrc), "+
+		"or the key's command=, must print nothing", e.text)
+}
+
 // Read returns what the command wrote to its standard error instead of EOF, if
-// it wrote something: "docker: command not found" explains more.
+// it wrote something: "docker: command not found" explains more. It returns
+// [talkingShellError] if what comes first is no answer of an engine.
 func (c *stdioConn) Read(b []byte) (int, error) {
-	n, err := c.Channel.Read(b)
+	if !c.begun {
+		if err := c.begin(); err != nil {
+			return 0, err
+		}
+		c.begun = true
+	}
+	n, err := c.out.Read(b)
 	if errors.Is(err, io.EOF) {
 		if text := c.stderr.String(); text != "" {
 			err = fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, text)
 		}
 	}
 	return n, err
+}
+
+// begin waits for the first bytes, and looks at them.
+func (c *stdioConn) begin() error {
+	const answer = "HTTP/"
+	head, _ := c.out.Peek(len(answer)) // an error comes again
+	if strings.HasPrefix(answer, string(head)) {
+		return nil
+	}
+	text, _ := c.out.Peek(min(c.out.Buffered(), maxGreeting))
+	return talkingShellError{strings.TrimSpace(string(text))}
 }
 
 // Close ends the command. It may be called more than once.
