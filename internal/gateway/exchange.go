@@ -67,7 +67,6 @@ func (r *response) WriteHeader(code int) {
 // Write implements [http.ResponseWriter].
 func (r *response) Write(b []byte) (int, error) {
 	r.guard.moved()
-	r.guard.extendWrite()
 	n, err := r.ResponseWriter.Write(b)
 	r.bytes += int64(n)
 	if err != nil {
@@ -79,7 +78,6 @@ func (r *response) Write(b []byte) (int, error) {
 // FlushError sends what was written. The proxy calls it before anything was, too,
 // and never at the same time as Write.
 func (r *response) FlushError() error {
-	r.guard.extendWrite()
 	err := r.guard.client.Flush()
 	if err != nil {
 		r.writeErr = err
