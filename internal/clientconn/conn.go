@@ -39,13 +39,17 @@ func (c *Conn) awaitEnd(at time.Time) error {
 		if err != nil {
 			return err
 		}
-		timeout := time.NewTimer(time.Until(c.link.idleSince(at).Add(HalfClosedTimeout)))
+		if last := c.link.lastMove(); last.After(at) {
+			at = last
+		}
+		left := time.Until(at.Add(HalfClosedTimeout))
+		if left <= 0 {
+			return io.EOF
+		}
+		timeout := time.NewTimer(left)
 		select {
 		case <-changed:
 		case <-timeout.C:
-			if !time.Now().Before(c.link.idleSince(at).Add(HalfClosedTimeout)) {
-				return io.EOF
-			}
 		}
 		timeout.Stop()
 	}
@@ -69,17 +73,6 @@ func (c *Conn) end() (error, <-chan struct{}) {
 		c.changed = make(chan struct{})
 	}
 	return nil, c.changed
-}
-
-// idleSince returns when the client took something last, or the given time if that is
-// later.
-func (l *link) idleSince(at time.Time) time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.lastWrite.After(at) {
-		return l.lastWrite
-	}
-	return at
 }
 
 // wake makes who waits in a read look again.
@@ -124,6 +117,16 @@ func (c *Conn) HalfClosed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.halfClosed
+}
+
+// Stalled returns for how long the client has taken nothing of what is being written
+// to it, as far as it was looked at.
+func (c *Conn) Stalled() time.Duration { return c.link.stalled() }
+
+// Cut ends the connection as one that takes nothing for too long.
+func (c *Conn) Cut() {
+	c.link.reset()
+	_ = c.link.Conn.Close() // the server closes it too
 }
 
 type contextKey struct{}

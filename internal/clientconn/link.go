@@ -19,16 +19,19 @@ type link struct {
 	mu         sync.Mutex
 	readUntil  time.Time // as the server has it; zero: no limit
 	writeUntil time.Time // the same
-	lastWrite  time.Time // at which the client took something; zero: never
 	acked      uint64    // bytes of which the client said that it has them
-	since      time.Time // when that number was first seen; zero: never asked
+	asked      bool      // for that number
+	writing    int       // writes under way
+	moved      time.Time // when the client was last seen to take something, or a write began; zero: never
 }
 
 // Write implements [net.Conn]. It may take several times the listener's patience, each
 // with some progress.
 func (l *link) Write(b []byte) (n int, err error) {
+	defer l.beginWrite()()
 	for {
-		if err := l.limitWrite(); err != nil {
+		began := time.Now()
+		if err := l.limitWrite(began); err != nil {
 			return n, err
 		}
 		m, err := l.Conn.Write(b[n:])
@@ -37,7 +40,7 @@ func (l *link) Write(b []byte) (n int, err error) {
 		switch {
 		case !errors.Is(err, os.ErrDeadlineExceeded), l.writeIsOver():
 			return n, err
-		case !l.hasMoved(m):
+		case !l.lastMove().After(began):
 			l.reset()
 			return n, err
 		}
@@ -45,11 +48,11 @@ func (l *link) Write(b []byte) (n int, err error) {
 }
 
 // limitWrite gives the client time to take something.
-func (l *link) limitWrite() error {
+func (l *link) limitWrite(now time.Time) error {
 	patience := l.listener.patience()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.Conn.SetWriteDeadline(earlier(time.Now().Add(patience), l.writeUntil))
+	return l.Conn.SetWriteDeadline(earlier(now.Add(patience), l.writeUntil))
 }
 
 func (l *link) writeIsOver() bool {
@@ -64,19 +67,45 @@ func (l *link) wrote(n int) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lastWrite = time.Now()
+	l.moved = time.Now()
 }
 
-// hasMoved reports whether the client took something since it was asked last. That n
-// bytes went into the kernel's buffer says so, but that none did does not say the
-// contrary: there is room again only when a good part of the buffer is free.
-func (l *link) hasMoved(n int) bool {
-	acked, ok := l.countAcked()
+func (l *link) beginWrite() (end func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	moved := n > 0 || ok && (l.since.IsZero() || acked != l.acked)
-	l.acked, l.since = acked, time.Now()
-	return moved
+	l.writing++
+	l.moved = time.Now()
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.writing--
+	}
+}
+
+// lastMove returns when the client was last seen to take something, or when the write
+// began. That bytes go into the kernel's buffer says so, but that none do does not say
+// the contrary: there is room again only when a good part of the buffer is free. So the
+// kernel is asked.
+func (l *link) lastMove() time.Time {
+	acked, known := l.countAcked()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if known && (!l.asked || acked != l.acked) {
+		l.moved = time.Now()
+	}
+	l.acked, l.asked = acked, true
+	return l.moved
+}
+
+// stalled returns for how long a write has waited for the client to take something.
+func (l *link) stalled() time.Duration {
+	last := l.lastMove()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.writing == 0 {
+		return 0
+	}
+	return time.Since(last)
 }
 
 // countAcked returns how many bytes the client's machine has received, if that can be

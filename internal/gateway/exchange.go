@@ -48,7 +48,8 @@ func (x *exchange) outcome() (status int, err error) {
 type response struct {
 	http.ResponseWriter
 	guard    *stallGuard
-	status   int // 0: nothing is written yet
+	begins   func() // is called before the answer is written; nil: nobody wants to know
+	status   int    // 0: nothing is written yet
 	bytes    int64
 	writeErr error
 }
@@ -60,6 +61,9 @@ func (r *response) begun() bool { return r.status != 0 }
 func (r *response) WriteHeader(code int) {
 	if r.status == 0 && code >= http.StatusOK {
 		r.status = code
+		if r.begins != nil {
+			r.begins()
+		}
 	}
 	r.ResponseWriter.WriteHeader(code)
 }
