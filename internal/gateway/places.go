@@ -16,7 +16,7 @@ const (
 	// maxAnswers bounds the requests of one session that are answered at once, or will
 	// be in a moment. What a container sends and a client does not take is held in
 	// memory, up to 2 MiB for each SSH channel, which no setting makes less.
-	maxAnswers = 16
+	maxAnswers = 8
 
 	thinkTime  = time.Second      // after which a request that is not answered may wait for longer
 	lookPause  = time.Second      // between two looks for clients that take nothing, while others wait
