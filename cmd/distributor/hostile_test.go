@@ -74,7 +74,7 @@ func (m *mob) join(i int) {
 	const big = 1 << 30
 	m.connect(m.gateway, m.download(big), 0)                                      // takes nothing
 	m.connect(m.secure, m.download(big), 0)                                       // the same
-	m.connect(m.gateway, m.download(10), 12)                                      // stays, idle
+	m.connect(m.gateway, "GET /shutdown/ HTTP/1.1\r\nHost: x\r\n\r\n", 12)        // stays, idle, and not in line for a place
 	m.connect(m.api, "GET / HTTP/1.1\r\n"+auth+"\r\n", 12)                        // the same
 	m.connect(m.api, "", 0)                                                       // says nothing
 	m.connect(m.gateway, "", 0)                                                   // the same
