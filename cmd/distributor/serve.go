@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"strings"
 
 	"wrpdistributor/internal/cli"
@@ -19,6 +21,7 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 		return cli.Usage(err)
 	}
 	log := newLogger(cfg, stderr)
+	limitGarbage()
 	if opt.pretend > 0 {
 		pretending, err := service.Pretend(cfg, opt.pretend, log)
 		if err != nil {
@@ -32,6 +35,14 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 	}
 	d.pretends = opt.pretend > 0
 	return d.run(ctx)
+}
+
+// limitGarbage keeps what clients make us hold from being held twice: by default the
+// collector lets memory double. GOGC is for who wants it otherwise.
+func limitGarbage() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 }
 
 func load(opt *options) (*config.Config, error) {

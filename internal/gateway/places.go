@@ -15,10 +15,11 @@ const (
 
 	// maxAnswers bounds the requests of one session that are answered at once, or will
 	// be in a moment. What a container sends and a client does not take is held in
-	// memory, up to 2 MiB for each SSH channel, which no setting makes less.
-	maxAnswers = 8
+	// memory, up to 2 MiB for each SSH channel, which no setting makes less. Most
+	// answers go into the kernel's buffer as a whole, and are over.
+	maxAnswers = 6
 
-	thinkTime  = time.Second      // after which a request that is not answered may wait for longer
+	thinkTime  = time.Second / 4  // after which a request that is not answered may wait for longer
 	lookPause  = time.Second      // between two looks for clients that take nothing, while others wait
 	wantedTime = 15 * time.Second // after which a client that takes nothing gives its place to one that waits
 )

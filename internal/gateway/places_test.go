@@ -17,7 +17,7 @@ import (
 
 const (
 	atOnce  = 64  // requests of one session
-	answers = 8   // of them that are answered
+	answers = 6   // of them that are answered
 	inLine  = 256 // behind them
 )
 
