@@ -184,10 +184,10 @@ func ignoreUnfinished(err error) error {
 	return err
 }
 
-// Touch records that the client's session is used. It returns [ErrNotFound] if the
-// client has none that runs.
+// Touch records that the client's session is used, also if ctx ends: a client that
+// hung up has used it. It returns [ErrNotFound] if the client has none that runs.
 func (m *Manager) Touch(ctx context.Context, c Client) error {
-	ok, err := m.store.Touch(m.withBudget(ctx), c.identity())
+	ok, err := m.store.Touch(m.withBudget(context.WithoutCancel(ctx)), c.identity())
 	if err == nil && !ok {
 		err = ErrNotFound
 	}
