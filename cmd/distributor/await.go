@@ -53,7 +53,10 @@ func (d *distributor) open(ctx context.Context) (*service.Service, error) {
 		err = forgetRows(ctx, svc)
 	}
 	if err == nil {
-		err = comparePool(ctx, d.cfg, svc, d.log)
+		err = svc.DB.Register(ctx, svc.Process)
+	}
+	if err == nil {
+		err = comparePool(ctx, svc, d.log)
 	}
 	if err != nil {
 		closeAll(svc, d.log)

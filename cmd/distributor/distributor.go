@@ -63,7 +63,7 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 // connect puts the service behind the listeners.
 func (d *distributor) connect(svc *service.Service) {
 	d.svc = svc
-	d.heartbeat = database.NewHeartbeat(svc.DB, d.log)
+	d.heartbeat = database.NewHeartbeat(svc.DB, svc.Process, d.log)
 	d.api = newAPI(d.cfg, svc, d.heartbeat, d.guard, d.log)
 	if d.gatewayServer != nil {
 		d.gateway = newGateway(d.cfg, svc, d.guard, d.log)
@@ -141,18 +141,30 @@ func (d *distributor) runService(ctx context.Context) error {
 	case err == nil:
 		defer closeAll(svc, d.log)
 		d.connect(svc)
-		err = d.runParts(ctx)
+		err = d.runAlive(ctx)
 	case ctx.Err() != nil:
 		err = nil // stopped while it waited
 	}
 	return errors.Join(err, d.disconnect(context.WithoutCancel(ctx)))
 }
 
+// runAlive runs the parts, and a heartbeat for as long as any of them runs: others
+// take this process for stopped only when it does nothing any more.
+func (d *distributor) runAlive(ctx context.Context) error {
+	beating, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.heartbeat.Run(beating) })
+	g.Go(func() error {
+		defer stop()
+		return d.runParts(ctx)
+	})
+	return g.Wait()
+}
+
 // runParts runs all that is behind the listeners until ctx is done.
 func (d *distributor) runParts(ctx context.Context) error {
 	warmerDone := make(chan struct{})
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return d.heartbeat.Run(ctx) })
 	g.Go(func() error { return d.svc.Pool.Run(ctx, d.svc.Sessions) })
 	if every := d.cfg.CleanupEvery; every > 0 {
 		g.Go(func() error { return d.svc.Reaper.Run(ctx, every, reaper.Options{Idle: d.cfg.CleanupTimeout}) })

@@ -25,7 +25,8 @@ program left, with all running sessions and statistics. The service does the
 same when it starts; several at once are safe.
 
 With --down the tables get back the shape that the PHP program knows. Sessions
-which that shape cannot hold are stopped first. Stop the service before.`,
+which that shape cannot hold are stopped first. While a process of the service
+works with the database, nothing is done.`,
 		Example: `  distributor migrate
   distributor migrate --down`,
 		Args: cobra.NoArgs,
@@ -67,6 +68,9 @@ func migrateDown(cmd *cobra.Command, cfg *config.Config, log *slog.Logger) error
 	defer closeAll(svc, log)
 	if err := db.Migrate(ctx); err != nil {
 		return err // an older schema of ours may lack columns that Unfit and Down read
+	}
+	if err := db.RefuseLiving(ctx); err != nil {
+		return fmt.Errorf("%w (nothing was changed)", err)
 	}
 	unfit, err := database.Unfit(ctx, db)
 	if err != nil {

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
@@ -52,23 +50,19 @@ func forgetRows(ctx context.Context, svc *service.Service) error {
 	return nil
 }
 
-// comparePool warns if the process before this one worked on the same database
-// with another pool. Both go on: while hosts are being changed that is normal.
-func comparePool(ctx context.Context, cfg *config.Config, svc *service.Service, log *slog.Logger) error {
-	pool := describePool(cfg)
-	before, err := svc.Store.SwapPool(ctx, pool)
-	if err == nil && before != "" && before != pool {
-		log.WarnContext(ctx, "pool differs from the last process", "before", before, "now", pool)
+// comparePool warns of other processes on the same database that work with another
+// pool. All go on: while hosts are being changed that is normal.
+func comparePool(ctx context.Context, svc *service.Service, log *slog.Logger) error {
+	all, err := svc.DB.Living(ctx)
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-func describePool(cfg *config.Config) string {
-	names := make([]string, len(cfg.Hosts))
-	for i, h := range cfg.Hosts {
-		names[i] = fmt.Sprintf("%s=%d", h.Name, h.Max)
+	for _, p := range all {
+		if p.Pool != svc.Process.Pool {
+			log.WarnContext(ctx, "pool differs from another process", "process", p, "theirs", p.Pool, "ours", svc.Process.Pool)
+		}
 	}
-	return fmt.Sprintf("hosts %s from port %d", strings.Join(names, ","), cfg.StartPort)
+	return nil
 }
 
 func closeAll(c io.Closer, log *slog.Logger) {

@@ -138,3 +138,31 @@ func TestDatabaseThatDoesNotTakeUsEndsTheProcess(t *testing.T) {
 		}
 	}
 }
+
+// TestTablesThatAreGoneEndTheProcess: with the reason, where an outage would be waited for.
+func TestTablesThatAreGoneEndTheProcess(t *testing.T) {
+	if os.Getenv("E2E") == "" {
+		t.Skip("takes a heartbeat's ten seconds; set E2E=1")
+	}
+	s, _ := newPretendStack(t)
+	s.start()
+	s.sql("RENAME TABLE processes TO elsewhere")
+	<-s.proc.Done()
+	if out := s.proc.Output(); s.proc.ExitCode() != 1 || !strings.Contains(out, "tables of this service are gone") {
+		t.Errorf("exit %d, want 1 with the reason:\n%s", s.proc.ExitCode(), out)
+	}
+}
+
+// TestAnotherPoolIsNamed: two distributors on one database with different limits.
+func TestAnotherPoolIsNamed(t *testing.T) {
+	s, _ := newPretendStack(t)
+	s.set("INSTANCE", "one")
+	s.start()
+	two := *s
+	two.Env = append(append([]string(nil), s.Env...), "MAX_CONTAINERS_RUNNING=3", "INSTANCE=two", "LISTEN="+proctest.FreeAddr(t))
+	two.launch()
+	two.awaitOutput("pool differs from another process")
+	if out := two.proc.Output(); !strings.Contains(out, `distributor \"one\"`) {
+		t.Errorf("the log does not name the other process:\n%s", out)
+	}
+}

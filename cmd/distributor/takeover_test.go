@@ -44,7 +44,11 @@ func TestTakeOverFromPHPProgramAndBack(t *testing.T) {
 		t.Errorf("its WRP = %d, want 200", code)
 	}
 	s.put("new")
-	s.proc.Kill()
+	if out := s.run(1, "distributor", "migrate", "--down"); !strings.Contains(out, "distributor on") || strings.Contains(out, "Stopping") {
+		t.Errorf("migrate --down beside a distributor says %q, want that it lives", out)
+	}
+	s.do("PUT", "new", 204)
+	s.terminate()
 
 	out := s.run(0, "distributor", "migrate", "--down")
 	if !strings.Contains(out, "the PHP program's again") {

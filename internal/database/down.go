@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/jmoiron/sqlx"
 )
 
 var (
@@ -18,8 +20,8 @@ var (
 
 // Down gives the database back to the original: its tables, with all running
 // sessions and statistics. It returns [ErrUnfit], and everything stays as it is,
-// if any session would be lost; stop those first. No other process of ours may
-// run meanwhile. Killed on the way, it has either happened or not.
+// if any session would be lost; stop those first. While another process of ours lives
+// it returns a [LivingError]. Killed on the way, it has either happened or not.
 func Down(ctx context.Context, db *DB) error {
 	if !db.isMySQL() {
 		return errNoWayBack
@@ -43,6 +45,10 @@ func (db *DB) down(ctx context.Context, pool *sql.DB) error {
 	}
 	// The tables of an older version would lack columns that are asked for below.
 	if err := db.up(ctx, pool); err != nil {
+		return err
+	}
+	// A process that starts now waits for the migration lock, and finds no tables.
+	if err := db.refuseLiving(ctx, sqlx.NewDb(pool, db.DriverName())); err != nil {
 		return err
 	}
 	if err := createTables(ctx, pool, "mysql/original", newPrefix); err != nil {

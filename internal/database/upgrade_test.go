@@ -17,7 +17,7 @@ import (
 // tables of a fresh one, and keeps what is in it.
 func TestUpgrade(t *testing.T) {
 	for _, dialect := range []string{"sqlite", "mysql"} {
-		for version := 1; version <= 3; version++ {
+		for version := 1; version <= 4; version++ {
 			t.Run(fmt.Sprintf("%s from version %d", dialect, version), func(t *testing.T) {
 				cfg := databasetest.Config(t, dialect)
 				loadVersion(t, cfg, version)
@@ -30,7 +30,7 @@ func TestUpgrade(t *testing.T) {
 // TestUpgradeUnrecorded checks that a step goes on from where MySQL was left by a
 // process that had changed the tables and died before it could say so.
 func TestUpgradeUnrecorded(t *testing.T) {
-	for version := 2; version <= 3; version++ {
+	for version := 2; version <= 4; version++ {
 		cfg := databasetest.Config(t, "mysql")
 		loadVersion(t, cfg, version)
 		mustExec(t, raw(t, cfg), `DELETE FROM distributor_migrations WHERE version_id = ?`, version)

@@ -39,7 +39,7 @@ func newBench(t *testing.T, db *database.DB, opt servicetest.Options) *bench {
 	api := httpapi.New(httpapi.Config{
 		Sessions:  k.Sessions,
 		Pool:      k.Pool,
-		Writable:  func() error { return k.DB.Beat(context.Background()) },
+		Writable:  func() error { return k.DB.Beat(context.Background(), k.Process) },
 		Guard:     auth.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, log),
 		AuthToken: token, AdminToken: adminToken,
 		Log: log,

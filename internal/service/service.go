@@ -22,6 +22,7 @@ type Service struct {
 	Store    *session.Store
 	Sessions *session.Manager
 	Reaper   *reaper.Reaper
+	Process  database.Process // this one, for those that register
 }
 
 // Database returns where the configured database is. A SQLite file is only ever
@@ -41,6 +42,7 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	process := newProcess(cfg, id)
 	store := session.NewStore(db, cfg.StartTimeout)
 	sessions := newManager(cfg, id, store, pool, log)
 	return &Service{
@@ -49,6 +51,7 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 		Store:    store,
 		Sessions: sessions,
 		Reaper:   &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log},
+		Process:  process,
 	}, nil
 }
 

@@ -2,11 +2,8 @@ package session
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"wrpdistributor/internal/database"
 )
@@ -144,24 +141,4 @@ func (st *Store) Lease(ctx context.Context, job, holder string, term time.Durati
 // EndLease is [database.DB.EndLease].
 func (st *Store) EndLease(ctx context.Context, job, holder string) error {
 	return st.db.EndLease(ctx, job, holder)
-}
-
-// SwapPool records which pool this process works with, and returns what the
-// process before it recorded; empty if none did.
-func (st *Store) SwapPool(ctx context.Context, description string) (string, error) {
-	var before sql.NullString
-	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
-		if err := database.LockPool(ctx, tx); err != nil {
-			return err
-		}
-		if err := tx.GetContext(ctx, &before, `SELECT description FROM pool WHERE id = 1`); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `UPDATE pool SET description = ? WHERE id = 1`, description)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("compare the pool's configuration: %w", err)
-	}
-	return before.String, nil
 }
