@@ -157,6 +157,9 @@ func TestContract(t *testing.T) {
 			{method: "GET", path: "/other", header: "Bearer:", code: 404, answer: page},
 			{method: "PUT", path: "/index.php/more", header: "Bearer:", code: 404, answer: page},
 			{method: "GET", path: "/healthz", header: "Bearer:", code: 200, answer: "ok\n"},
+			{method: "HEAD", path: "/healthz", header: "Bearer:", code: 200, headers: `Content-Length: 3\r\n`},
+			{method: "OPTIONS", path: "/healthz", header: "Bearer:", code: 200, answer: "ok\n"},
+			{method: "PUT", path: "/healthz", header: "Bearer:", code: 405, answer: page, headers: `Allow: GET, HEAD, OPTIONS\r\n`},
 			// nothing there
 			{method: "GET", code: 200, answer: statusPage(0, 0, 0, 3), headers: `Content-Type: text/html`},
 			{method: "HEAD", code: 204},
@@ -283,9 +286,43 @@ func TestReadyNeedsADatabaseThatTakesWrites(t *testing.T) {
 	}
 	b.do(t, call{method: "GET", code: 200, answer: "<h1>wrp-distributor status</h1>.*"})
 	b.do(t, call{method: "PUT", code: 503, answer: page, headers: "Retry-After: "})
-	if got := status(t, b.url+"/readyz"); got != 503 {
-		t.Errorf("/readyz = %d, want 503", got)
+	b.do(t, call{method: "GET", path: "/readyz", header: "Bearer:", code: 503, answer: ".*<p>The database takes no writes.</p>.*", headers: "Retry-After: "})
+}
+
+// TestReadyIfAHostTakesSessions: full or not; and it says what is wrong, without names.
+func TestReadyIfAHostTakesSessions(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{Hosts: 3, Max: 1, Watch: true})
+	is := func(code int, answer string) {
+		t.Helper()
+		eventually(t, fmt.Sprint(code, " ", answer), func() bool { return status(t, b.url+"/readyz") == code })
+		b.do(t, call{method: "GET", path: "/readyz", header: "Bearer:", code: code, answer: answer})
+		b.do(t, call{method: "OPTIONS", path: "/readyz", header: "Bearer:", code: code, answer: answer})
+		b.do(t, call{method: "HEAD", path: "/readyz", header: "Bearer:", code: code})
 	}
+	is(200, "ready\n")
+	for _, agent := range []string{"one", "two", "three"} {
+		b.do(t, call{method: "PUT", header: "User-Agent: " + agent, code: 202, answer: started})
+	}
+	is(200, "ready\n")
+
+	drain := func(host string) {
+		t.Helper()
+		if err := b.Store.Drain(t.Context(), host, "a secret reason"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	drain("host0")
+	if err := b.Hosts[1].SetDown(true); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "host1 down", func() bool { return b.Pool.Status()[1].State.IsDown() })
+	is(200, "ready\n")
+	drain("host2")
+	is(503, "<h1>Service Unavailable</h1><p>No container host takes sessions: 1 down, 2 drained.</p><p>Request .*</p>")
+	if _, err := b.Store.Undrain(t.Context(), "host0"); err != nil {
+		t.Fatal(err)
+	}
+	is(200, "ready\n")
 }
 
 // TestDrainFinishesStartsAndRefusesNew: when the process is about to end.

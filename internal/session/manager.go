@@ -59,6 +59,7 @@ type Manager struct {
 	log      *slog.Logger
 	limits   limits
 	foreign  foreignPorts
+	drained  drainedHostsSeen
 	observer Observer // nil: there is none
 
 	starts sync.WaitGroup
