@@ -89,6 +89,8 @@ func unavailable(err error, method string) answer {
 		return answer{sentence: "Could not find an available containerHost, try again later or adjust distributor configuration.", retry: retryLater}
 	case errors.Is(err, session.ErrNoTLS):
 		return answer{sentence: "No containerHost has a TLS certificate, ask again without ssl."}
+	case errors.Is(err, session.ErrNoGateway):
+		return answer{sentence: "The way to its session is not known at the moment, try again later.", retry: retryLater}
 	case errors.Is(err, session.ErrStopped):
 		return answer{sentence: "It was stopped while it started.", retry: retrySoon}
 	case errors.Is(err, errClosing):

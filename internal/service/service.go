@@ -44,7 +44,7 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	}
 	process := newProcess(cfg, id)
 	store := session.NewStore(db, cfg.StartTimeout)
-	sessions := newManager(cfg, id, store, pool, log)
+	sessions := newManager(cfg, process, store, pool, log)
 	return &Service{
 		DB:       db,
 		Pool:     pool,
@@ -73,11 +73,12 @@ func newPool(cfg *config.Config, id string, log *slog.Logger) (*hosts.Pool, erro
 	})
 }
 
-func newManager(cfg *config.Config, id string, store *session.Store, pool *hosts.Pool, log *slog.Logger) *session.Manager {
+func newManager(cfg *config.Config, process database.Process, store *session.Store, pool *hosts.Pool, log *slog.Logger) *session.Manager {
 	return session.NewManager(session.Config{
 		Store:      store,
 		Pool:       pool,
-		DatabaseID: id,
+		DatabaseID: process.DatabaseID,
+		Process:    process.ID,
 		Strategy:   cfg.Strategy,
 		StartPort:  cfg.StartPort,
 		Log:        log,

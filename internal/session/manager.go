@@ -49,6 +49,8 @@ type Config struct {
 	// Gateway makes new sessions gateway sessions: clients reach them through gateways
 	// only, which serve TLS if GatewayTLS is set.
 	Gateway, GatewayTLS bool
+
+	Process string // the id of this process among those that work with the database
 }
 
 // A Manager allocates sessions. It is safe for concurrent use.
@@ -146,6 +148,8 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 // more.
 func (m *Manager) resume(ctx context.Context, c Client, s *Session) (bool, error) {
 	switch {
+	case s.State == Running && s.Gateway && !m.hasGateway(s.TLS):
+		return m.resumeElsewhere(ctx, c, s)
 	case s.State == Running:
 		return m.touchAndInspect(ctx, c, s)
 	case s.startUnderWay() && s.Overdue:

@@ -133,6 +133,15 @@ func (st *Store) Aged(ctx context.Context, host string, waited time.Duration) ([
 	return st.find(ctx, `state = 'warm' AND containerHost = ? AND started <= `+st.db.SecondsAgo(), host, seconds(waited))
 }
 
+// lastGateway is [database.DB.LastGateway].
+func (st *Store) lastGateway(ctx context.Context, process string, tls bool) (g database.LastGateway, err error) {
+	err = ask(ctx, func(ctx context.Context) error {
+		g, err = st.db.LastGateway(ctx, process, tls)
+		return err
+	})
+	return g, err
+}
+
 // Lease is [database.DB.Lease].
 func (st *Store) Lease(ctx context.Context, job, holder string, term time.Duration) (bool, error) {
 	return st.db.Lease(ctx, job, holder, term)
