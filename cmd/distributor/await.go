@@ -49,12 +49,7 @@ func (d *distributor) open(ctx context.Context) (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.pretends {
-		err = forgetRows(ctx, svc)
-	}
-	if err == nil {
-		err = svc.DB.Register(ctx, svc.Process)
-	}
+	err = svc.DB.Register(ctx, svc.Process)
 	if err == nil {
 		err = comparePool(ctx, svc, d.log)
 	}

@@ -27,7 +27,6 @@ const closeTimeout = 3 * time.Second
 // what needs the database is there once that is.
 type distributor struct {
 	cfg       *config.Config
-	pretends  bool // the hosts are pretended, and new each time
 	listeners *listeners
 	guard     *auth.Guard
 	log       *slog.Logger

@@ -32,7 +32,7 @@ service works with the database, nothing is done.`,
   distributor migrate --down`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(opt.envFile)
+			cfg, err := service.LoadRunning(opt.envFile)
 			if err != nil {
 				return cli.Usage(err)
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 
@@ -17,18 +18,23 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 		return cli.Usage(err)
 	}
 	log := newLogger(cfg, stderr)
+	hold := service.HoldDataDir
 	if opt.pretend > 0 {
-		pretending, err := service.Pretend(cfg, opt.pretend, log)
-		if err != nil {
-			return err
-		}
-		defer closeAll(pretending, log)
+		hold = func(cfg *config.Config) (io.Closer, error) { return service.Pretend(cfg, opt.pretend, log) }
+	}
+	held, err := hold(cfg)
+	switch {
+	case err == nil:
+		defer closeAll(held, log)
+	case opt.pretend == 0 && !errors.Is(err, service.ErrInUse):
+		log.Warn("data folder not locked; do not pretend on it meanwhile", "err", err)
+	default:
+		return err
 	}
 	d, err := newDistributor(cfg, log)
 	if err != nil {
 		return err
 	}
-	d.pretends = opt.pretend > 0
 	return d.run(ctx)
 }
 
@@ -37,17 +43,6 @@ func load(opt *options) (*config.Config, error) {
 		return config.LoadPretend(opt.envFile)
 	}
 	return config.Load(opt.envFile)
-}
-
-// forgetRows deletes all sessions on our hosts. The containers of pretend hosts
-// have ended with the process that pretended before this one.
-func forgetRows(ctx context.Context, svc *service.Service) error {
-	for _, h := range svc.Pool.Hosts() {
-		if _, err := svc.Store.Forget(ctx, h.Name); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // comparePool warns of other processes on the same database that work with another

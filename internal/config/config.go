@@ -77,10 +77,20 @@ func Load(envFile string) (*Config, error) {
 	return load(envFile, false)
 }
 
-// LoadPretend is Load for pretend hosts: it looks at no list of hosts and keys
-// and sets Pretend instead of Hosts.
+// LoadPretend is Load for pretend hosts: it looks at no list of hosts and keys, nor
+// at a database, since a pretending service has its own, and sets Pretend instead of
+// Hosts.
 func LoadPretend(envFile string) (*Config, error) {
 	return load(envFile, true)
+}
+
+// DataDir is what Load would put into DataDir, whatever is wrong with the other settings.
+func DataDir(envFile string) (string, error) {
+	v, err := read(envFile)
+	if err != nil {
+		return "", err
+	}
+	return v.DataDir, nil
 }
 
 func load(envFile string, pretend bool) (*Config, error) {
@@ -116,7 +126,10 @@ func parse(v *variables, pretend bool) (*Config, error) {
 		p.pool(c, v)
 	}
 	p.access(c, v)
-	c.Database = p.database(v)
+	c.Database = pretendDatabase(v)
+	if !pretend {
+		c.Database = p.database(v)
+	}
 	p.server(c, v)
 	p.gateway(c, v)
 	p.container(c, v)
