@@ -73,7 +73,6 @@ elif say "Looking whether $real can be pulled, at most $patience seconds." && ca
 else
 	build_standin
 	export WRP_IMAGE="$standin"
-	image_hint=yes
 	say "Container host: this machine's Docker engine, with a stand-in for WRP that shows made-up pages: $real cannot be pulled."
 fi
 
@@ -83,5 +82,4 @@ case $address in
 esac
 say "Once it serves, get a session from another terminal with:"
 say_curl "$address"
-[ -z "${image_hint:-}" ] || say "Other commands beside it need the image too: WRP_IMAGE=$standin bin/distributor hosts list"
 exec bin/distributor ${pretend:+--pretend $pretend}

@@ -16,6 +16,7 @@ import (
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/gateway"
 	"wrpdistributor/internal/httpapi"
+	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/service"
 	"wrpdistributor/internal/warm"
@@ -41,6 +42,7 @@ type distributor struct {
 	gateway   *gateway.Gateway // nil with gatewayServer
 	warmer    *warm.Warmer
 	heartbeat *database.Heartbeat
+	control   *operator.Socket // nil: it cannot be made here
 }
 
 // newDistributor listens, and answers that there is no service yet.
@@ -70,6 +72,7 @@ func (d *distributor) connect(svc *service.Service) {
 		d.gatewayFront.set(d.gateway)
 	}
 	d.warmer = newWarmer(d.cfg, svc, d.log)
+	d.control = openControl(d.cfg, svc, d.log)
 	d.apiFront.set(d.api)
 	d.log.Info("serving", "address", d.listeners.api.Addr().String(), "config", d.cfg)
 }
@@ -116,6 +119,16 @@ func newWarmer(cfg *config.Config, svc *service.Service, log *slog.Logger) *warm
 		Release:  cfg.WarmRelease,
 		Log:      log,
 	}
+}
+
+// openControl makes the control socket. Without it commands ask elsewhere.
+func openControl(cfg *config.Config, svc *service.Service, log *slog.Logger) *operator.Socket {
+	s, err := operator.Listen(cfg.RuntimeDir, svc.Process.ID)
+	if err != nil {
+		log.Warn("no control socket; commands cannot ask this process", "err", err)
+		return nil
+	}
+	return s
 }
 
 // run serves until ctx is done, and returns when all parts have stopped.
@@ -165,6 +178,9 @@ func (d *distributor) runParts(ctx context.Context) error {
 	warmerDone := make(chan struct{})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.svc.Pool.Run(ctx, d.svc.Sessions) })
+	if d.control != nil {
+		g.Go(func() error { return d.control.Run(ctx, operator.Handler(d.svc.Sessions, d.log)) })
+	}
 	if every := d.cfg.CleanupEvery; every > 0 {
 		g.Go(func() error { return d.svc.Reaper.Run(ctx, every, reaper.Options{Idle: d.cfg.CleanupTimeout}) })
 	}

@@ -9,6 +9,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -44,6 +45,8 @@ type Config struct {
 
 	Database Database // SESSION_DATABASE_...; SQLite in DataDir if none is named
 	DataDir  string   // where we may write
+
+	RuntimeDir string // of the control socket; RUNTIME_DIR, or else DataDir
 
 	Listen         string         // host:port
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts; empty: nobody's
@@ -84,13 +87,14 @@ func LoadPretend(envFile string) (*Config, error) {
 	return load(envFile, true)
 }
 
-// DataDir is what Load would put into DataDir, whatever is wrong with the other settings.
-func DataDir(envFile string) (string, error) {
+// Folders returns what Load would put into DataDir and RuntimeDir, whatever is wrong
+// with the other settings.
+func Folders(envFile string) (data, runtime string, err error) {
 	v, err := read(envFile)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return v.DataDir, nil
+	return v.DataDir, cmp.Or(v.RuntimeDir, v.DataDir), nil
 }
 
 func load(envFile string, pretend bool) (*Config, error) {
@@ -157,7 +161,10 @@ func (p *parser) access(c *Config, v *variables) {
 }
 
 func (p *parser) server(c *Config, v *variables) {
-	c.DataDir = v.DataDir
+	c.DataDir, c.RuntimeDir = v.DataDir, v.DataDir
+	if v.RuntimeDir != "" {
+		c.RuntimeDir = p.runtimeDir("RUNTIME_DIR", v.RuntimeDir)
+	}
 	c.Listen = p.listen("LISTEN", v.Listen)
 	c.TrustedProxies = p.prefixes("TRUSTED_PROXIES", v.TrustedProxies)
 	c.AdminToken = p.token("ADMIN_TOKEN", v.AdminToken, v.AdminTokenFile)

@@ -123,6 +123,7 @@ const (
 	given   = `(?s)X-Wrp-Token: [0-9a-f]{40}\r\n.*X-Wrp-Url: 127\.[0-9.]+:909[0-9]\r\n`
 	full    = `<h1>Docker container for this session could not be started!</h1><p>Could not find an available containerHost, try again later or adjust distributor configuration\.</p><p>Request \w+</p>`
 	empty   = `Content-Length: 0\r\n`
+	problem = `{"type":"urn:wrp-distributor:problem:[a-z-]+",.*}\n`
 )
 
 // TestContract has a line for every row of the contract with old clients. The
@@ -157,6 +158,10 @@ func TestContract(t *testing.T) {
 			{method: "GET", path: "/other", header: "Bearer:", code: 404, answer: page},
 			{method: "PUT", path: "/index.php/more", header: "Bearer:", code: 404, answer: page},
 			{method: "GET", path: "/healthz", header: "Bearer:", code: 200, answer: "ok\n"},
+			{method: "GET", path: "/v1/admin/hosts", header: "Bearer:", code: 401, answer: problem, headers: `Www-Authenticate: Bearer`},
+			{method: "GET", path: "/v1/admin/hosts", code: 403, answer: problem},
+			{method: "GET", path: "/v1/admin/hosts", header: "Bearer:|Authorization: Bearer " + adminToken, code: 200, answer: `{"hosts":\[{"host":"host0",.*"max":3,.*}\]}\n`},
+			{method: "GET", path: "/v1/admin/", header: "Bearer:|Authorization: Bearer " + adminToken, code: 404, answer: page},
 			{method: "HEAD", path: "/healthz", header: "Bearer:", code: 200, headers: `Content-Length: 3\r\n`},
 			{method: "OPTIONS", path: "/healthz", header: "Bearer:", code: 200, answer: "ok\n"},
 			{method: "PUT", path: "/healthz", header: "Bearer:", code: 405, answer: page, headers: `Allow: GET, HEAD, OPTIONS\r\n`},
@@ -398,8 +403,11 @@ func TestGuessesOfOperatorsTokenAreLimited(t *testing.T) {
 	b.do(t, call{method: "GET", header: "Bearer:|X-Forwarded-For: 2001:db8::1", code: 429})
 	b.do(t, call{method: "GET", path: "/?format=json", header: "X-Forwarded-For: 2001:db8::1", code: 200, answer: alias})
 	b.do(t, call{method: "GET", path: "/?format=json", header: "X-Admin-Token: " + adminToken + "|X-Forwarded-For: 2001:db8::1", code: 200, answer: name})
-	if got := b.log.count("operator authentication failed"); got != 61 {
-		t.Errorf("%d log lines, want 61", got)
+	b.do(t, call{method: "GET", path: "/v1/admin/hosts", header: "Bearer:|Authorization: Bearer guess|X-Forwarded-For: 2001:db8::1", code: 429, answer: problem, headers: `Retry-After: [0-9]+\r\n`})
+	b.do(t, call{method: "GET", path: "/v1/admin/hosts", header: "Bearer:|X-Forwarded-For: 2001:db8::1", code: 401, answer: problem})
+	b.do(t, call{method: "GET", path: "/v1/admin/hosts", header: "Bearer:|Authorization: Bearer " + adminToken + "|X-Forwarded-For: 2001:db8::1", code: 200, answer: name + `\n`})
+	if got := b.log.count("operator authentication failed"); got != 62 {
+		t.Errorf("%d log lines, want 62", got)
 	}
 	if b.log.count("guess") > 0 {
 		t.Error("the log has a token")

@@ -18,6 +18,7 @@ import (
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/inflight"
+	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/session"
 	"wrpdistributor/internal/target"
 )
@@ -30,7 +31,7 @@ type Config struct {
 	Writable   func() error // why the database takes no writes, without asking it; nil: it does
 	Guard      *auth.Guard
 	AuthToken  string
-	AdminToken string // shows host names on the status page; empty: nobody sees them
+	AdminToken string // shows operators what clients do not see; empty: nobody sees it
 	Log        *slog.Logger
 
 	// What clients of gateway sessions are told, host:port; without a host it is
@@ -78,6 +79,9 @@ func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler
 	r.Handle("/index.php", main)
 	r.Handle("/healthz", s.check(s.healthy))
 	r.Handle("/readyz", s.check(ready))
+	if s.AdminToken != "" && s.Sessions != nil {
+		r.Handle(operator.HostsPath, s.requireOperator(operator.Handler(s.Sessions, s.Log)))
+	}
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNoSuchPage }))
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
 	return r

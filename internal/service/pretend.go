@@ -66,7 +66,7 @@ func removeDatabase(path string) error {
 // LoadRunning reads the settings of a distributor that may be running: while one
 // pretends, its hosts and its database take the place of the configured ones.
 func LoadRunning(envFile string) (*config.Config, error) {
-	dir, err := config.DataDir(envFile)
+	dir, _, err := config.Folders(envFile)
 	if err != nil {
 		return config.Load(envFile) // which says all that is wrong
 	}
