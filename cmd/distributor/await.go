@@ -49,11 +49,9 @@ func (d *distributor) open(ctx context.Context) (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.pretends {
-		err = forgetRows(ctx, svc)
-	}
+	err = svc.DB.Register(ctx, svc.Process)
 	if err == nil {
-		err = comparePool(ctx, d.cfg, svc, d.log)
+		err = comparePool(ctx, svc, d.log)
 	}
 	if err != nil {
 		closeAll(svc, d.log)

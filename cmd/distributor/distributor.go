@@ -16,6 +16,7 @@ import (
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/gateway"
 	"wrpdistributor/internal/httpapi"
+	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/service"
 	"wrpdistributor/internal/warm"
@@ -28,7 +29,6 @@ const closeTimeout = time.Second
 // what needs the database is there once that is.
 type distributor struct {
 	cfg       *config.Config
-	pretends  bool // the hosts are pretended, and new each time
 	listeners *listeners
 	guard     *auth.Guard
 	log       *slog.Logger
@@ -43,6 +43,7 @@ type distributor struct {
 	gateway   *gateway.Gateway // nil with gatewayServer
 	warmer    *warm.Warmer
 	heartbeat *database.Heartbeat
+	control   *operator.Socket // nil: it cannot be made here
 }
 
 // newDistributor listens, and answers that there is no service yet.
@@ -64,7 +65,7 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 // connect puts the service behind the listeners.
 func (d *distributor) connect(svc *service.Service) {
 	d.svc = svc
-	d.heartbeat = database.NewHeartbeat(svc.DB, d.log)
+	d.heartbeat = database.NewHeartbeat(svc.DB, svc.Process, d.log)
 	d.api = newAPI(d.cfg, svc, d.heartbeat, d.guard, d.log)
 	if d.gatewayServer != nil {
 		d.gateway = newGateway(d.cfg, svc, d.guard, d.log)
@@ -72,6 +73,7 @@ func (d *distributor) connect(svc *service.Service) {
 		d.gatewayFront.set(d.gateway)
 	}
 	d.warmer = newWarmer(d.cfg, svc, d.log)
+	d.control = openControl(d.cfg, svc, d.log)
 	d.apiFront.set(d.api)
 	d.log.Info("serving", "address", d.listeners.api.Addr().String(), "config", d.cfg)
 }
@@ -120,6 +122,16 @@ func newWarmer(cfg *config.Config, svc *service.Service, log *slog.Logger) *warm
 	}
 }
 
+// openControl makes the control socket. Without it commands ask elsewhere.
+func openControl(cfg *config.Config, svc *service.Service, log *slog.Logger) *operator.Socket {
+	s, err := operator.Listen(cfg.RuntimeDir, svc.Process.ID)
+	if err != nil {
+		log.Warn("no control socket; commands cannot ask this process", "err", err)
+		return nil
+	}
+	return s
+}
+
 // run serves until ctx is done, and returns when all parts have stopped.
 func (d *distributor) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -142,19 +154,34 @@ func (d *distributor) runService(ctx context.Context) error {
 	case err == nil:
 		defer closeAll(svc, d.log)
 		d.connect(svc)
-		err = d.runParts(ctx)
+		err = d.runAlive(ctx)
 	case ctx.Err() != nil:
 		err = nil // stopped while it waited
 	}
 	return errors.Join(err, d.disconnect(context.WithoutCancel(ctx)))
 }
 
+// runAlive runs the parts, and a heartbeat for as long as any of them runs: others
+// take this process for stopped only when it does nothing any more.
+func (d *distributor) runAlive(ctx context.Context) error {
+	beating, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.heartbeat.Run(beating) })
+	g.Go(func() error {
+		defer stop()
+		return d.runParts(ctx)
+	})
+	return g.Wait()
+}
+
 // runParts runs all that is behind the listeners until ctx is done.
 func (d *distributor) runParts(ctx context.Context) error {
 	warmerDone := make(chan struct{})
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return d.heartbeat.Run(ctx) })
 	g.Go(func() error { return d.svc.Pool.Run(ctx, d.svc.Sessions) })
+	if d.control != nil {
+		g.Go(func() error { return d.control.Run(ctx, operator.Handler(d.svc.Sessions, d.log)) })
+	}
 	if every := d.cfg.CleanupEvery; every > 0 {
 		g.Go(func() error { return d.svc.Reaper.Run(ctx, every, reaper.Options{Idle: d.cfg.CleanupTimeout}) })
 	}

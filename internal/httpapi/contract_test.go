@@ -39,7 +39,7 @@ func newBench(t *testing.T, db *database.DB, opt servicetest.Options) *bench {
 	api := httpapi.New(httpapi.Config{
 		Sessions:  k.Sessions,
 		Pool:      k.Pool,
-		Writable:  func() error { return k.DB.Beat(context.Background()) },
+		Writable:  func() error { return k.DB.Beat(context.Background(), k.Process) },
 		Guard:     auth.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, log),
 		AuthToken: token, AdminToken: adminToken,
 		Log: log,
@@ -123,6 +123,7 @@ const (
 	given   = `(?s)X-Wrp-Token: [0-9a-f]{40}\r\n.*X-Wrp-Url: 127\.[0-9.]+:909[0-9]\r\n`
 	full    = `<h1>Docker container for this session could not be started!</h1><p>Could not find an available containerHost, try again later or adjust distributor configuration\.</p><p>Request \w+</p>`
 	empty   = `Content-Length: 0\r\n`
+	problem = `{"type":"urn:wrp-distributor:problem:[a-z-]+",.*}\n`
 )
 
 // TestContract has a line for every row of the contract with old clients. The
@@ -157,6 +158,13 @@ func TestContract(t *testing.T) {
 			{method: "GET", path: "/other", header: "Bearer:", code: 404, answer: page},
 			{method: "PUT", path: "/index.php/more", header: "Bearer:", code: 404, answer: page},
 			{method: "GET", path: "/healthz", header: "Bearer:", code: 200, answer: "ok\n"},
+			{method: "GET", path: "/v1/admin/hosts", header: "Bearer:", code: 401, answer: problem, headers: `Www-Authenticate: Bearer`},
+			{method: "GET", path: "/v1/admin/hosts", code: 403, answer: problem},
+			{method: "GET", path: "/v1/admin/hosts", header: "Bearer:|Authorization: Bearer " + adminToken, code: 200, answer: `{"hosts":\[{"host":"host0",.*"max":3,.*}\]}\n`},
+			{method: "GET", path: "/v1/admin/", header: "Bearer:|Authorization: Bearer " + adminToken, code: 404, answer: page},
+			{method: "HEAD", path: "/healthz", header: "Bearer:", code: 200, headers: `Content-Length: 3\r\n`},
+			{method: "OPTIONS", path: "/healthz", header: "Bearer:", code: 200, answer: "ok\n"},
+			{method: "PUT", path: "/healthz", header: "Bearer:", code: 405, answer: page, headers: `Allow: GET, HEAD, OPTIONS\r\n`},
 			// nothing there
 			{method: "GET", code: 200, answer: statusPage(0, 0, 0, 3), headers: `Content-Type: text/html`},
 			{method: "HEAD", code: 204},
@@ -283,9 +291,43 @@ func TestReadyNeedsADatabaseThatTakesWrites(t *testing.T) {
 	}
 	b.do(t, call{method: "GET", code: 200, answer: "<h1>wrp-distributor status</h1>.*"})
 	b.do(t, call{method: "PUT", code: 503, answer: page, headers: "Retry-After: "})
-	if got := status(t, b.url+"/readyz"); got != 503 {
-		t.Errorf("/readyz = %d, want 503", got)
+	b.do(t, call{method: "GET", path: "/readyz", header: "Bearer:", code: 503, answer: ".*<p>The database takes no writes.</p>.*", headers: "Retry-After: "})
+}
+
+// TestReadyIfAHostTakesSessions: full or not; and it says what is wrong, without names.
+func TestReadyIfAHostTakesSessions(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{Hosts: 3, Max: 1, Watch: true})
+	is := func(code int, answer string) {
+		t.Helper()
+		eventually(t, fmt.Sprint(code, " ", answer), func() bool { return status(t, b.url+"/readyz") == code })
+		b.do(t, call{method: "GET", path: "/readyz", header: "Bearer:", code: code, answer: answer})
+		b.do(t, call{method: "OPTIONS", path: "/readyz", header: "Bearer:", code: code, answer: answer})
+		b.do(t, call{method: "HEAD", path: "/readyz", header: "Bearer:", code: code})
 	}
+	is(200, "ready\n")
+	for _, agent := range []string{"one", "two", "three"} {
+		b.do(t, call{method: "PUT", header: "User-Agent: " + agent, code: 202, answer: started})
+	}
+	is(200, "ready\n")
+
+	drain := func(host string) {
+		t.Helper()
+		if err := b.Store.Drain(t.Context(), host, "a secret reason"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	drain("host0")
+	if err := b.Hosts[1].SetDown(true); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "host1 down", func() bool { return b.Pool.Status()[1].State.IsDown() })
+	is(200, "ready\n")
+	drain("host2")
+	is(503, "<h1>Service Unavailable</h1><p>No container host takes sessions: 1 down, 2 drained.</p><p>Request .*</p>")
+	if _, err := b.Store.Undrain(t.Context(), "host0"); err != nil {
+		t.Fatal(err)
+	}
+	is(200, "ready\n")
 }
 
 // TestDrainFinishesStartsAndRefusesNew: when the process is about to end.
@@ -361,8 +403,11 @@ func TestGuessesOfOperatorsTokenAreLimited(t *testing.T) {
 	b.do(t, call{method: "GET", header: "Bearer:|X-Forwarded-For: 2001:db8::1", code: 429})
 	b.do(t, call{method: "GET", path: "/?format=json", header: "X-Forwarded-For: 2001:db8::1", code: 200, answer: alias})
 	b.do(t, call{method: "GET", path: "/?format=json", header: "X-Admin-Token: " + adminToken + "|X-Forwarded-For: 2001:db8::1", code: 200, answer: name})
-	if got := b.log.count("operator authentication failed"); got != 61 {
-		t.Errorf("%d log lines, want 61", got)
+	b.do(t, call{method: "GET", path: "/v1/admin/hosts", header: "Bearer:|Authorization: Bearer guess|X-Forwarded-For: 2001:db8::1", code: 429, answer: problem, headers: `Retry-After: [0-9]+\r\n`})
+	b.do(t, call{method: "GET", path: "/v1/admin/hosts", header: "Bearer:|X-Forwarded-For: 2001:db8::1", code: 401, answer: problem})
+	b.do(t, call{method: "GET", path: "/v1/admin/hosts", header: "Bearer:|Authorization: Bearer " + adminToken + "|X-Forwarded-For: 2001:db8::1", code: 200, answer: name + `\n`})
+	if got := b.log.count("operator authentication failed"); got != 62 {
+		t.Errorf("%d log lines, want 62", got)
 	}
 	if b.log.count("guess") > 0 {
 		t.Error("the log has a token")

@@ -9,6 +9,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -17,6 +18,7 @@ import (
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/inflight"
+	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/session"
 	"wrpdistributor/internal/target"
 )
@@ -29,7 +31,7 @@ type Config struct {
 	Writable   func() error // why the database takes no writes, without asking it; nil: it does
 	Guard      *auth.Guard
 	AuthToken  string
-	AdminToken string // shows host names on the status page; empty: nobody sees them
+	AdminToken string // shows operators what clients do not see; empty: nobody sees it
 	Log        *slog.Logger
 
 	// What clients of gateway sessions are told, host:port; without a host it is
@@ -75,8 +77,11 @@ func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler
 	r := chi.NewRouter()
 	r.Handle("/", main)
 	r.Handle("/index.php", main)
-	r.Get("/healthz", s.healthy)
-	r.Get("/readyz", s.handle(ready))
+	r.Handle("/healthz", s.check(s.healthy))
+	r.Handle("/readyz", s.check(ready))
+	if s.AdminToken != "" && s.Sessions != nil {
+		r.Handle(operator.HostsPath, s.requireOperator(operator.Handler(s.Sessions, s.Log)))
+	}
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNoSuchPage }))
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
 	return r
@@ -141,21 +146,33 @@ func (s *Server) wait(w http.ResponseWriter, r *http.Request) error {
 	return errNoDatabase
 }
 
-func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
-	writeText(w, http.StatusOK, "ok\n")
+// check answers whoever wants to know how the service is. Load balancers ask by GET,
+// HEAD or OPTIONS, each as it likes.
+func (s *Server) check(h handler) http.Handler {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		switch r.Method {
+		case http.MethodGet, http.MethodHead, http.MethodOptions:
+			return h(w, r)
+		}
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+		return errMethod
+	})
 }
 
-// ready tells whether a client could get a session, as far as is known. It waits for
-// nothing.
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) error {
+	writeText(w, http.StatusOK, "ok\n")
+	return nil
+}
+
+// ready tells whether a client could get a session, as far as is known, and if not
+// why.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Writable(); err != nil {
+		return fmt.Errorf("%w: %w", errNoWrites, err)
+	}
+	if err := s.Sessions.Ready(r.Context()); err != nil {
 		return err
 	}
-	for _, st := range s.Pool.Status() {
-		if st.State == hosts.Up {
-			writeText(w, http.StatusOK, "ready\n")
-			return nil
-		}
-	}
-	return errNoHost
+	writeText(w, http.StatusOK, "ready\n")
+	return nil
 }

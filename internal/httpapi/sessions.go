@@ -44,9 +44,7 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 // repeat tells a client of the session that it has. Old clients read no more than
 // the status.
 func (s *Server) repeat(w http.ResponseWriter, r *http.Request, sess *session.Session) {
-	if address := s.address(sess, r); address != "" {
-		w.Header().Set("X-Wrp-Url", address)
-	}
+	w.Header().Set("X-Wrp-Url", s.address(sess, r))
 	if sess.Token != "" {
 		w.Header().Set("X-Wrp-Token", sess.Token)
 	}
@@ -149,11 +147,10 @@ func isTrue(value string) bool {
 	return true
 }
 
-// address returns where the client finds its WRP. It is empty if only the gateway
-// of another process knows.
+// address returns where the client finds its WRP.
 func (s *Server) address(sess *session.Session, r *http.Request) string {
 	if sess.Gateway {
-		return s.gatewayAddress(sess.TLS, r)
+		return s.gatewayAddress(sess, r)
 	}
 	host := sess.Host
 	if h, err := s.Pool.Host(sess.Host); err == nil {
@@ -167,9 +164,12 @@ func (s *Server) address(sess *session.Session, r *http.Request) string {
 	return net.JoinHostPort(host, fmt.Sprint(sess.Port))
 }
 
-func (s *Server) gatewayAddress(tls bool, r *http.Request) string {
+func (s *Server) gatewayAddress(sess *session.Session, r *http.Request) string {
 	address := s.GatewayAddress
-	if tls {
+	switch {
+	case sess.Elsewhere != "":
+		address = sess.Elsewhere
+	case sess.TLS:
 		address = s.GatewayTLSAddress
 	}
 	if host, port, _ := net.SplitHostPort(address); host == "" && port != "" {

@@ -46,6 +46,10 @@ var (
 	// request for its container may still be under way.
 	ErrPending = errors.New("container may still be starting")
 
+	// ErrNoGateway means that the client's session is behind a gateway, and that none
+	// is known here, yet.
+	ErrNoGateway = errors.New("no gateway is known that the session could be reached through")
+
 	// errTaken means that the client got a session by another request.
 	errTaken = errors.New("client has a session already")
 
@@ -127,6 +131,10 @@ type Session struct {
 	Started     time.Time    `db:"started"`
 	LastUsed    sql.NullTime `db:"lastUsed"`
 	Overdue     bool         `db:"overdue"` // started longer ago than a start may take
+
+	// Elsewhere is the address of another process's gateway, which clients reach the
+	// session through; empty: this process has one, or the session is direct.
+	Elsewhere string `db:"-"`
 }
 
 // spec says how the session's container is started.
