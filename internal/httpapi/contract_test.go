@@ -145,7 +145,12 @@ func TestContract(t *testing.T) {
 			{method: "GET", header: "Bearer:|Authorization: Basic " + token, code: 401},
 			{method: "GET", header: "Bearer:|Bearer: wrong|Bearer:   " + token + " ", code: 200, answer: ".*"},
 			{method: "GET", path: "/index.php", header: "Bearer:", code: 401},
+			{method: "BREW", header: "Bearer:", code: 401, headers: empty},
+			{method: "get", path: "/index.php", header: "Bearer:", code: 401, headers: empty},
+			{method: "PROPFIND", header: "Bearer:|Bearer: wrong", code: 401, headers: empty},
 			// methods, then identity
+			{method: "BREW", header: "User-Agent:", code: 405, answer: page, headers: `Allow: GET, HEAD, PUT, DELETE\r\n`},
+			{method: "PROPFIND", path: "/index.php", code: 405, answer: page, headers: `Allow: GET, HEAD, PUT, DELETE\r\n`},
 			{method: "POST", header: "User-Agent:", code: 405, answer: page, headers: `Allow: GET, HEAD, PUT, DELETE\r\n`},
 			{method: "OPTIONS", path: "/index.php", code: 405, answer: page},
 			{method: "GET", header: "User-Agent:", code: 400, answer: page},
@@ -156,6 +161,7 @@ func TestContract(t *testing.T) {
 			// other paths
 			{method: "GET", path: "/other", header: "Bearer:", code: 404, answer: page},
 			{method: "PUT", path: "/index.php/more", header: "Bearer:", code: 404, answer: page},
+			{method: "BREW", path: "/other", header: "Bearer:", code: 404, answer: page},
 			{method: "GET", path: "/healthz", header: "Bearer:", code: 200, answer: "ok\n"},
 			// nothing there
 			{method: "GET", code: 200, answer: statusPage(0, 0, 0, 3), headers: `Content-Type: text/html`},
