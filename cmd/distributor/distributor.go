@@ -55,7 +55,7 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 	d.apiFront.set(httpapi.NewWaiting(httpapi.Config{Guard: d.guard, AuthToken: string(cfg.AuthToken), Log: log}))
 	d.apiServer = newServer(&d.apiFront, readTimeout, log)
 	if listeners.gateway != nil {
-		d.gatewayFront.set(http.HandlerFunc(noGateway))
+		d.gatewayFront.set(http.HandlerFunc(gateway.Waiting))
 		d.gatewayServer = newServer(&d.gatewayFront, 0, log) // the gateway sets the deadlines of requests itself
 	}
 	return d, nil

@@ -43,7 +43,7 @@ func (g *Gateway) admit(x *exchange, token string) {
 	x.Header().Set("Set-Cookie", cookie.String())
 	to := g.home(x.in)
 	x.Header().Set("Location", to)
-	x.page(http.StatusFound, fmt.Sprintf(`<a href="%s">WRP</a>`, html.EscapeString(to)))
+	x.page(http.StatusFound, "Your session", fmt.Sprintf(`<P><A HREF="%s">Go on to your session</A></P>`, html.EscapeString(to)))
 }
 
 // home returns the address of /, in full for HTTP/1.0, under the name that the

@@ -49,7 +49,7 @@ func TestOtherSessionIsEnteredByItsUserOnly(t *testing.T) {
 	}
 	page := refused("a link from elsewhere", "GET", first.Token, "", 200)
 	want := `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
-<HTML><HEAD><TITLE>Another session</TITLE></HEAD><BODY>
+<HTML><HEAD><TITLE>This is another session</TITLE></HEAD><BODY>
 <H1>This is another session</H1>
 <P>Your browser is in a session already. The address that you opened leads into
 another one. If you did not ask for that, stay where you are.</P>
