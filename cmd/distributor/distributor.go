@@ -100,6 +100,7 @@ func newGateway(cfg *config.Config, svc *service.Service, guard *auth.Guard, log
 		Store:        svc.Store,
 		Pool:         svc.Pool,
 		Guard:        guard,
+		DatabaseID:   svc.DatabaseID,
 		Address:      address,
 		TLSAddress:   cfg.Gateway.TLSAddress,
 		FreezeAfter:  cfg.Gateway.FreezeAfter,

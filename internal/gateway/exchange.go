@@ -14,6 +14,8 @@ type exchange struct {
 	body    *requestBody // nil: none, or not passed on
 	route   *route       // nil: not known
 
+	oldCookie bool // the token is in it
+
 	err error  // why the client was refused, or its answer cut
 	id  string // the request id that a refused client was told
 }

@@ -21,6 +21,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log"
 	"log/slog"
 	"net"
@@ -46,6 +47,8 @@ type Config struct {
 	Pool     *hosts.Pool
 	Guard    *auth.Guard
 	Log      *slog.Logger
+
+	DatabaseID string // names the cookie: gateways of two databases may be on one host
 
 	// What clients find the gateway at, host:port; empty: not known. Address stands
 	// in for the host that a client does not name.
@@ -81,6 +84,7 @@ type Store interface {
 type Gateway struct {
 	Config
 	handle   handler
+	cookie   string // the name of the one that holds the token of a plain browser
 	dial     func(ctx context.Context, host string, port int) (net.Conn, error)
 	buffers  bufferPool
 	proxyLog *log.Logger
@@ -105,7 +109,7 @@ func New(cfg Config) *Gateway {
 		// written down just now, and would not unfreeze it.
 		cfg.FreezeAfter = max(cfg.FreezeAfter, 2*cfg.Interval)
 	}
-	g := &Gateway{Config: cfg, dial: cfg.Pool.Dial, proxyLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug)}
+	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial, proxyLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug)}
 	g.alive, g.abort = context.WithCancel(context.Background())
 	g.routes.init()
 	g.handle = g.steps()

@@ -34,6 +34,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+const (
+	databaseID = "0123456789abcdef0123456789abcdef"
+	cookieName = "wrp_session_01234567"
+)
+
 var amiga = session.Client{IP: "192.0.2.1", UserAgent: "AmiFox"}
 
 // A bench is a gateway over a service whose sessions are behind it.
@@ -69,6 +74,7 @@ func openBench(t *testing.T, k *servicetest.Kit, opt options) *bench {
 	b := &bench{Kit: k, log: &logged{t: t}}
 	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	opt.Sessions, opt.Store, opt.Pool, opt.Log, opt.Guard = k.Sessions, k.Store, k.Pool, log, auth.New(nil, log)
+	opt.DatabaseID = cmp.Or(opt.DatabaseID, databaseID)
 	b.gw = gateway.New(opt.Config)
 	k.Sessions.SetObserver(b.gw)
 	srv := httptest.NewUnstartedServer(b.gw)

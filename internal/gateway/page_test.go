@@ -54,7 +54,7 @@ func TestPagesAreForOldBrowsers(t *testing.T) {
 		{"CONNECT / HTTP/1.0\r\nBearer: " + s.Token, 405},
 		{"GET / HTTP/1.0\r\nBearer: " + gone.Token, 410},
 		{"GET /s/" + s.Token + "/ HTTP/1.0\r\nHost: x'y&z", 302},
-		{"GET /s/" + other.Token + "/ HTTP/1.0\r\nCookie: wrp_session=" + s.Token, 200},
+		{"GET /s/" + other.Token + "/ HTTP/1.0\r\nCookie: " + cookieName + "=" + s.Token, 200},
 	} {
 		nc, r := b.raw(t, tt.request+"\r\n\r\n")
 		resp, err := http.ReadResponse(r, nil)

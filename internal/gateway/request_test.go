@@ -25,7 +25,7 @@ const unknown = "0123456789012345678901234567890123456789"
 // TestOneTokenOfRequestCounts: which one of several, and what WRP gets of the
 // request.
 func TestOneTokenOfRequestCounts(t *testing.T) {
-	const bearer, basic, cookie = "Bearer: TOKEN|", "Authorization: Basic abc|", "Cookie: a=1; wrp_session=TOKEN; b=\"2\"|"
+	const bearer, basic, cookie = "Bearer: TOKEN|", "Authorization: Basic abc|", "Cookie: a=1; " + cookieName + "=TOKEN; b=\"2\"|"
 	for _, tt := range []struct {
 		headers string
 		code    int
@@ -46,9 +46,9 @@ func TestOneTokenOfRequestCounts(t *testing.T) {
 		{basic + cookie, 200, "Authorization: Basic abc", "wrp_session"},
 		{bearer + "Authorization: Bearer other|", 200, "Authorization: Bearer other", ""},
 		{cookie, 200, "(?s)Bearer: TOKEN\r.*Cookie: a=1; b=\"2\"\r", "wrp_session"},
-		{"Cookie: wrp_session=TOKEN|", 200, "Bearer: TOKEN", "Cookie"},
+		{"Cookie: " + cookieName + "=TOKEN|", 200, "Bearer: TOKEN", "Cookie"},
 		{"Cookie: x=y|" + cookie, 200, "(?s)Cookie: x=y\r\nCookie: a=1; b=\"2\"\r", "wrp_session"},
-		{"Cookie: wrp_session=" + unknown + "|", 401, "", ""},
+		{"Cookie: " + cookieName + "=" + unknown + "|", 401, "", ""},
 		{"", 401, "", ""},
 		{bearer + "X-Forwarded-For: 1.2.3.4|X-Forwarded-Proto: https|X-Forwarded-Port: 1|Forwarded: for=x|", 200, "", "(?i)forwarded"},
 		{bearer + "Connection: Upgrade, X-Hop|Upgrade: websocket|X-Hop: 1|Keep-Alive: 9|X-End: 1|", 200, "X-End: 1", "(?i)upgrade|x-hop|keep-alive|connection"},
@@ -177,14 +177,14 @@ func TestEntranceGivesCookie(t *testing.T) {
 			}
 			continue
 		}
-		if got, want := resp.Header.Get("Set-Cookie"), "wrp_session="+s.Token+"; Path=/; HttpOnly; SameSite=Lax"; got != want {
+		if got, want := resp.Header.Get("Set-Cookie"), cookieName+"="+s.Token+"; Path=/; HttpOnly; SameSite=Lax"; got != want {
 			t.Errorf("%s: cookie %q, want %q", tt.request, got, want)
 		}
 		if resp.Header.Get("Referrer-Policy") != "no-referrer" || resp.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: headers %v", tt.request, resp.Header)
 		}
 	}
-	wants(t, "with the cookie", ask(t, "GET", b.url+"/", "Cookie: wrp_session="+s.Token).StatusCode, 200)
+	wants(t, "with the cookie", ask(t, "GET", b.url+"/", "Cookie: "+cookieName+"="+s.Token).StatusCode, 200)
 	if b.log.count(s.Token) > 0 || b.log.count(unknown) > 0 || b.log.count("/s/") > 0 {
 		t.Error("the log has a token or its path")
 	}

@@ -38,8 +38,8 @@ func nonce(from, to string) string {
 
 // confirmed reports whether a request is the form with which the browser's user
 // leaves the session that its cookie names.
-func confirmed(x *exchange, to string) bool {
-	from := cookieToken(x.in)
+func (g *Gateway) confirmed(x *exchange, to string) bool {
+	from, _ := g.cookieToken(x.in)
 	if x.in.Method != http.MethodPost || from == "" {
 		return false
 	}
@@ -55,7 +55,7 @@ func confirmed(x *exchange, to string) bool {
 // inOtherSession returns the token of the session that the browser is in, if it is
 // another than that one, and has not ended.
 func (g *Gateway) inOtherSession(x *exchange, to *route) (token string, err error) {
-	token = cookieToken(x.in)
+	token, _ = g.cookieToken(x.in)
 	r, err := g.find(x.in.Context(), token)
 	switch {
 	case err == errUnauthorized, err == errSessionEnded, err == nil && r == to:

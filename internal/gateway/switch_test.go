@@ -29,7 +29,7 @@ func TestOtherSessionIsEnteredByItsUserOnly(t *testing.T) {
 		must(t, err)
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		if cookie != "" {
-			req.Header.Set("Cookie", "wrp_session="+cookie)
+			req.Header.Set("Cookie", cookieName+"="+cookie)
 		}
 		resp, err := http.DefaultTransport.RoundTrip(req)
 		must(t, err)
@@ -84,7 +84,7 @@ another one. If you did not ask for that, stay where you are.</P>
 		t.Helper()
 		a, set := send(method, entrance, cookie, body)
 		wants(t, what, a.StatusCode, 302)
-		if !strings.HasPrefix(set, "wrp_session="+second.Token+";") {
+		if !strings.HasPrefix(set, cookieName+"="+second.Token+";") {
 			t.Errorf("%s: cookie %q", what, set)
 		}
 	}
@@ -105,7 +105,7 @@ another one. If you did not ask for that, stay where you are.</P>
 func TestEntranceKeepsSessionThatCannotBeLookedUp(t *testing.T) {
 	simulate(t, gateway.Config{}, echo, func(t *testing.T, s *simulation) {
 		s.sessions.setDown(true)
-		_, r := s.raw(t, "GET /s/"+s.token+"/ HTTP/1.1\r\nHost: x\r\nCookie: wrp_session="+unknown+"\r\n\r\n")
+		_, r := s.raw(t, "GET /s/"+s.token+"/ HTTP/1.1\r\nHost: x\r\nCookie: "+cookieName+"="+unknown+"\r\n\r\n")
 		resp, err := http.ReadResponse(r, nil)
 		must(t, err)
 		if resp.StatusCode != 503 || resp.Header.Get("Set-Cookie") != "" {
