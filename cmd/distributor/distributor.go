@@ -91,22 +91,27 @@ func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartb
 }
 
 func newGateway(cfg *config.Config, svc *service.Service, guard *auth.Guard, log *slog.Logger) *gateway.Gateway {
-	address := cfg.Gateway.Address
-	if host, _, _ := net.SplitHostPort(address); host == "" {
-		address = "" // clients reach it by an address that only they know
-	}
 	return gateway.New(gateway.Config{
 		Sessions:     svc.Sessions,
 		Store:        svc.Store,
 		Pool:         svc.Pool,
 		Guard:        guard,
 		DatabaseID:   svc.DatabaseID,
-		Address:      address,
-		TLSAddress:   cfg.Gateway.TLSAddress,
+		Address:      withHost(cfg.Gateway.Address),
+		TLSAddress:   withHost(cfg.Gateway.TLSAddress),
 		FreezeAfter:  cfg.Gateway.FreezeAfter,
 		DrainTimeout: cfg.StopTimeout,
 		Log:          log,
 	})
+}
+
+// withHost returns an address that has a host. Else clients reach it by one that only
+// they know.
+func withHost(address string) string {
+	if host, _, _ := net.SplitHostPort(address); host == "" {
+		return ""
+	}
+	return address
 }
 
 func newWarmer(cfg *config.Config, svc *service.Service, log *slog.Logger) *warm.Warmer {

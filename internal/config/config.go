@@ -46,7 +46,7 @@ type Config struct {
 	DataDir  string   // where we may write
 
 	Listen         string         // host:port
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts; empty: nobody's
+	TrustedProxies []netip.Prefix // what they forward counts; empty: nobody's
 	LocalAddress   string         // what clients of the host "local" connect to; empty: the address they reached us by
 	AdminToken     Secret         // what operators have to send; empty: there are none
 	Instance       string         // a name for people; may be empty

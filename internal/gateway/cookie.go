@@ -1,11 +1,14 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"net/http"
 	"strings"
 	"time"
+
+	"wrpdistributor/internal/auth"
 )
 
 // oldCookie is what the cookie was called when all gateways on a host name had the same:
@@ -47,26 +50,34 @@ func (g *Gateway) admit(x *exchange, token string) {
 	x.page(http.StatusFound, "Your session", fmt.Sprintf(`<P><A HREF="%s">Go on to your session</A></P>`, html.EscapeString(to)))
 }
 
-// home returns the address of /, in full for HTTP/1.0, under the name that the
-// client used.
+// home returns the address of /, in full for HTTP/1.0, as the client knows it.
 func (g *Gateway) home(r *http.Request) string {
-	scheme, host := "http", r.Host
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	if host == "" {
-		host = g.Address
-	}
+	scheme, host := g.origin(r)
 	if host == "" {
 		return "/"
 	}
 	return scheme + "://" + host + "/"
 }
 
+// origin returns scheme and host of the address that the client used. For the host of one
+// that names none stands the configured one, or the address that it found us at.
+func (g *Gateway) origin(r *http.Request) (scheme, host string) {
+	scheme, host = g.Guard.Origin(r)
+	if host == "" && scheme == "https" {
+		host = g.TLSAddress
+	}
+	host = cmp.Or(host, g.Address)
+	if on := auth.CameInOn(r); host == "" && on.IsValid() {
+		host = on.String()
+	}
+	return scheme, host
+}
+
 // setCookie gives a browser the cookie, and takes the old one if it was one of ours. It
 // may be another gateway's else.
 func (g *Gateway) setCookie(r *http.Request, h http.Header, token string) {
-	c := http.Cookie{Name: g.cookie, Value: token, Path: "/", HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode}
+	scheme, _ := g.origin(r)
+	c := http.Cookie{Name: g.cookie, Value: token, Path: "/", HttpOnly: true, Secure: scheme == "https", SameSite: http.SameSiteLaxMode}
 	h.Add("Set-Cookie", c.String())
 	old := cookieValue(r, oldCookie)
 	if old == "" {

@@ -50,8 +50,8 @@ type Config struct {
 
 	DatabaseID string // names the cookie: gateways of two databases may be on one host
 
-	// What clients find the gateway at, host:port; empty: not known. Address stands
-	// in for the host that a client does not name.
+	// What clients find the gateway at, host:port; empty: not known. They stand in for
+	// the host that a client does not name.
 	Address, TLSAddress string
 
 	// FreezeAfter is how long a session is not used before its container is

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -55,8 +56,9 @@ type bench struct {
 type options struct {
 	servicetest.Options
 	gateway.Config
-	idle bool // nobody runs the gateway
-	tls  bool
+	idle    bool // nobody runs the gateway
+	tls     bool
+	trusted []netip.Prefix // proxies
 
 	listener func(net.Listener) net.Listener // nil: that of the test's WRP is as it is
 }
@@ -73,7 +75,7 @@ func openBench(t *testing.T, k *servicetest.Kit, opt options) *bench {
 	t.Helper()
 	b := &bench{Kit: k, log: &logged{t: t}}
 	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	opt.Sessions, opt.Store, opt.Pool, opt.Log, opt.Guard = k.Sessions, k.Store, k.Pool, log, auth.New(nil, log)
+	opt.Sessions, opt.Store, opt.Pool, opt.Log, opt.Guard = k.Sessions, k.Store, k.Pool, log, auth.New(opt.trusted, log)
 	opt.DatabaseID = cmp.Or(opt.DatabaseID, databaseID)
 	b.gw = gateway.New(opt.Config)
 	k.Sessions.SetObserver(b.gw)

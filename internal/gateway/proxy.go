@@ -120,9 +120,7 @@ func (g *Gateway) rewrite(p *httputil.ProxyRequest, r *route) {
 		RawQuery:   in.RawQuery, // odd ones are WRP's to judge
 		ForceQuery: in.ForceQuery,
 	}
-	if p.Out.Host == "" {
-		p.Out.Host = g.Address
-	}
+	_, p.Out.Host = g.origin(p.In)
 	h := p.Out.Header
 	for name := range h {
 		if strings.HasPrefix(name, "X-Forwarded-") {

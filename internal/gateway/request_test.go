@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -202,6 +203,49 @@ func TestEntranceOverTLSIsSecure(t *testing.T) {
 	resp.Body.Close()
 	if got := resp.Header.Get("Set-Cookie"); !strings.Contains(got, "; Secure") || resp.Header.Get("Location") != b.url+"/" {
 		t.Errorf("cookie %q, location %q", got, resp.Header.Get("Location"))
+	}
+}
+
+// TestEntranceKeepsAddressOfClient: behind a proxy that speaks TLS, and for clients of
+// HTTP/1.0 that name no host.
+func TestEntranceKeepsAddressOfClient(t *testing.T) {
+	t.Parallel()
+	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	named := gateway.Config{Address: "gateway.example:8080", TLSAddress: "gateway.example:8443"}
+	for _, tt := range []struct {
+		opt      options
+		headers  string // separated by |
+		location string // ADDRESS stands for that of the gateway
+		secure   bool
+	}{
+		{options{}, "", "http://ADDRESS/", false},
+		{options{Config: named}, "", "http://gateway.example:8080/", false},
+		{options{trusted: loopback}, "X-Forwarded-Proto: https", "https://ADDRESS/", true},
+		{options{trusted: loopback}, "Host: wrp.example|X-Forwarded-Proto: https", "https://wrp.example/", true},
+		{options{trusted: loopback}, "Host: inside:81|X-Forwarded-Proto: https|X-Forwarded-Host: wrp.example|X-Forwarded-Port: 444", "https://wrp.example:444/", true},
+		{options{trusted: loopback}, "Host: inside:81|Forwarded: for=192.0.2.1;proto=https;host=wrp.example", "https://wrp.example/", true},
+		{options{trusted: loopback, Config: named}, "X-Forwarded-Proto: https", "https://gateway.example:8443/", true},
+		{options{}, "Host: inside:81|X-Forwarded-Proto: https|X-Forwarded-Host: wrp.example|Forwarded: proto=https", "http://inside:81/", false},
+	} {
+		b, s := newUpstream(t, tt.opt, describe)
+		address := strings.TrimPrefix(b.url, "http://")
+		headers := strings.ReplaceAll(tt.headers, "|", "\r\n") + "\r\n"
+		_, r := b.raw(t, "GET /s/"+s.Token+"/ HTTP/1.0\r\n"+headers+"\r\n")
+		resp, err := http.ReadResponse(r, nil)
+		must(t, err)
+		cookie, location := resp.Header.Get("Set-Cookie"), strings.ReplaceAll(tt.location, "ADDRESS", address)
+		if resp.Header.Get("Location") != location || strings.Contains(cookie, "; Secure") != tt.secure {
+			t.Errorf("%q: led to %q with the cookie %q, want %q", tt.headers, resp.Header.Get("Location"), cookie, location)
+		}
+		_, r = b.raw(t, "GET / HTTP/1.0\r\nBearer: "+s.Token+"\r\n"+headers+"\r\n")
+		resp, err = http.ReadResponse(r, nil)
+		must(t, err)
+		got, err := io.ReadAll(resp.Body)
+		must(t, err)
+		_, host, _ := strings.Cut(strings.TrimSuffix(location, "/"), "://")
+		if !strings.HasPrefix(string(got), "GET / "+host+"\n") || strings.Contains(string(got), "Forwarded") {
+			t.Errorf("%q: WRP gets %q, want the host %s", tt.headers, got, host)
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -162,7 +161,7 @@ func (s *Server) address(sess *session.Session, r *http.Request) string {
 		host = name // of a host that is not configured any more
 	}
 	if host == "" {
-		host = reachedAt(r)
+		host = s.reachedAt(r)
 	}
 	return net.JoinHostPort(host, fmt.Sprint(sess.Port))
 }
@@ -173,43 +172,20 @@ func (s *Server) gatewayAddress(tls bool, r *http.Request) string {
 		address = s.GatewayTLSAddress
 	}
 	if host, port, _ := net.SplitHostPort(address); host == "" && port != "" {
-		return net.JoinHostPort(reachedAt(r), port)
+		return net.JoinHostPort(s.reachedAt(r), port)
 	}
 	return address
 }
 
 // reachedAt returns the name by which the client reached this service; a
 // container on the same machine is found by it too.
-func reachedAt(r *http.Request) string {
-	name := r.Host
-	if host, _, err := net.SplitHostPort(name); err == nil {
-		name = host
-	}
-	name = strings.Trim(name, "[]")
-	if isAddress(name) || isHostName(name) {
+func (s *Server) reachedAt(r *http.Request) string {
+	_, host := s.Guard.Origin(r)
+	if name := auth.HostOf(host); name != "" {
 		return name
 	}
-	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if local == nil {
-		return "127.0.0.1"
+	if on := auth.CameInOn(r); on.IsValid() {
+		return on.Addr().String()
 	}
-	ap, _ := netip.ParseAddrPort(local.String()) // net/http wrote it
-	return auth.Canonical(ap.Addr()).String()
-}
-
-func isAddress(text string) bool {
-	_, err := netip.ParseAddr(text)
-	return err == nil
-}
-
-func isHostName(text string) bool {
-	if text == "" || len(text) > 253 {
-		return false
-	}
-	for _, c := range text {
-		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_", c) {
-			return false
-		}
-	}
-	return true
+	return "127.0.0.1"
 }
