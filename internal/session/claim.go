@@ -133,7 +133,7 @@ func (st *Store) insert(ctx context.Context, tx *sqlx.Tx, c *claim, at place) (i
 	var identity []byte
 	ip, agent, state := "", "", Warming
 	if c.client != nil {
-		identity, ip, agent, state = c.client.identity(), c.client.IP, c.client.readable(), Claimed
+		identity, ip, agent, state = c.client.identity(), c.client.IP, c.client.agent(), Claimed
 	}
 	res, err := tx.ExecContext(ctx, `
 		INSERT INTO sessions (clientIp, clientUserAgent, identity, containerHost, slot, port, token, nonce, tls, gateway, state, started, lastUsed)
