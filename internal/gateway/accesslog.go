@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"wrpdistributor/internal/target"
 )
 
 // logged writes the access line of an exchange, however it ends.
@@ -27,7 +29,7 @@ func (g *Gateway) log(x *exchange) {
 	if !g.Log.Enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{slog.String("method", x.in.Method), slog.Int("status", status), slog.Int64("bytes", x.bytes), slog.Duration("took", time.Since(x.started))}
+	attrs := []slog.Attr{slog.String("method", target.Method(x.in)), slog.Int("status", status), slog.Int64("bytes", x.bytes), slog.Duration("took", time.Since(x.started))}
 	if x.route != nil {
 		attrs = append(attrs, slog.Int64("session", x.route.session.ID))
 	} else {

@@ -105,7 +105,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if a.code >= http.StatusInternalServerError {
 		level = s.Log.WarnContext
 	}
-	level(r.Context(), "request refused", "request", requestID(r), "method", r.Method, "route", route(r), "status", a.code, "err", err)
+	level(r.Context(), "request refused", "request", requestID(r), "method", target.Method(r), "route", route(r), "status", a.code, "err", err)
 	if a.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(a.retry))
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"wrpdistributor/internal/auth"
@@ -105,7 +106,7 @@ func wantsTLS(w http.ResponseWriter, r *http.Request) (bool, error) {
 		return false, errTooLarge
 	}
 	if err != nil {
-		return false, fmt.Errorf("%w: %w", errBody, err)
+		return false, unread(err)
 	}
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/json" {
 		return tlsFromJSON(body)
@@ -119,6 +120,17 @@ func wantsTLS(w http.ResponseWriter, r *http.Request) (bool, error) {
 		return false, nil
 	}
 	return isTrue(values[len(values)-1]), nil
+}
+
+// unread says why a body could not be read, without err itself: it may have a piece of
+// the body.
+func unread(err error) error {
+	for _, known := range []error{io.ErrUnexpectedEOF, os.ErrDeadlineExceeded} {
+		if errors.Is(err, known) {
+			return fmt.Errorf("%w: %w", errBody, known)
+		}
+	}
+	return errBody
 }
 
 func tlsFromJSON(body []byte) (bool, error) {

@@ -6,6 +6,7 @@ import (
 
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/session"
+	"wrpdistributor/internal/target"
 )
 
 // requireToken refuses requests without the shared token, before anything else
@@ -17,7 +18,7 @@ func (s *Server) requireToken(next http.Handler) http.Handler {
 			return
 		}
 		code := s.Guard.Failed(w, r)
-		s.Log.InfoContext(r.Context(), "authentication failed", "request", requestID(r), "method", r.Method, "peer", r.RemoteAddr, "status", code)
+		s.Log.InfoContext(r.Context(), "authentication failed", "request", requestID(r), "method", target.Method(r), "peer", r.RemoteAddr, "status", code)
 		w.Header().Set("Content-Length", "0")
 		w.WriteHeader(code)
 	})
@@ -38,7 +39,7 @@ func (s *Server) operator(w http.ResponseWriter, r *http.Request) (operator, lim
 	if !limited {
 		code = http.StatusOK
 	}
-	s.Log.InfoContext(r.Context(), "operator authentication failed", "request", requestID(r), "method", r.Method, "peer", r.RemoteAddr, "status", code)
+	s.Log.InfoContext(r.Context(), "operator authentication failed", "request", requestID(r), "method", target.Method(r), "peer", r.RemoteAddr, "status", code)
 	return false, limited
 }
 

@@ -54,3 +54,10 @@ func canonical(host string) string {
 	}
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
+
+// maxMethod is longer than any method that there is.
+const maxMethod = 20
+
+// Method returns the method of a request as the log has it: a client may send a word of
+// any length.
+func Method(r *http.Request) string { return r.Method[:min(len(r.Method), maxMethod)] }
