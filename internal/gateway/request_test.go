@@ -87,6 +87,28 @@ func TestHTTP10WithoutHostGetsOne(t *testing.T) {
 	}
 }
 
+// TestLineEndsAfterBodiesDoNoHarm: browsers of Netscape's age send them after a form, and
+// go on with the same connection.
+func TestLineEndsAfterBodiesDoNoHarm(t *testing.T) {
+	t.Parallel()
+	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	request := "Host: x\r\nBearer: " + s.Token + "\r\nContent-Length: 4\r\n\r\na=b\r"
+	nc, r := b.raw(t, "")
+	for _, method := range []string{"POST", "PUT", "GET", "PUT"} {
+		_, err := io.WriteString(nc, method+" / HTTP/1.1\r\n"+request)
+		must(t, err)
+		resp, err := http.ReadResponse(r, nil)
+		must(t, err)
+		body, err := io.ReadAll(resp.Body)
+		must(t, err)
+		if resp.StatusCode != 200 || string(body) != "a=b\r" {
+			t.Errorf("%s is answered %d %q", method, resp.StatusCode, body)
+		}
+		_, err = io.WriteString(nc, "\r\n")
+		must(t, err)
+	}
+}
+
 // TestShutdownNeverPasses has every spelling of the one path that ends a
 // container, and some that only look like it.
 func TestShutdownNeverPasses(t *testing.T) {
