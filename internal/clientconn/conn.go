@@ -41,7 +41,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 // awaitEnd returns why a read ends whose client ended its side at a time.
 func (c *Conn) awaitEnd(at time.Time) error {
 	for {
-		err, changed := c.end()
+		changed, err := c.end()
 		if err != nil {
 			return err
 		}
@@ -61,24 +61,24 @@ func (c *Conn) awaitEnd(at time.Time) error {
 	}
 }
 
-// end returns why a read ends at the end of the client's side, or nil and what to wait
-// for before that is asked again.
-func (c *Conn) end() (error, <-chan struct{}) {
+// end returns why a read ends at the end of the client's side, or what to wait for before
+// that is asked again.
+func (c *Conn) end() (<-chan struct{}, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.halfClosed = true
 	switch {
 	case c.closed:
-		return net.ErrClosed, nil
+		return nil, net.ErrClosed
 	case !c.readUntil.IsZero() && !time.Now().Before(c.readUntil):
-		return os.ErrDeadlineExceeded, nil
+		return nil, os.ErrDeadlineExceeded
 	case !c.readUntil.IsZero():
-		return io.EOF, nil
+		return nil, io.EOF
 	}
 	if c.changed == nil {
 		c.changed = make(chan struct{})
 	}
-	return nil, c.changed
+	return c.changed, nil
 }
 
 // wake makes who waits in a read look again.
