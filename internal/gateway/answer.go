@@ -98,14 +98,14 @@ func (g *Gateway) refuse(x *exchange) {
 	}
 	x.id = rand.Text()[:10]
 	x.Header().Set("X-Request-Id", x.id)
-	x.page(a.code, http.StatusText(a.code), fmt.Sprintf("<P>%s</P>\n<P>Request %s</P>", a.sentence, x.id))
+	x.page(a.code, http.StatusText(a.code), fmt.Sprintf("<p>%s</p><p>Request %s</p>", a.sentence, x.id))
 }
 
 // Waiting answers for a gateway that cannot tell yet whose token it is.
 func Waiting(w http.ResponseWriter, _ *http.Request) {
 	a := answerTo(errUnavailable)
 	w.Header().Set("Retry-After", strconv.Itoa(retryLater))
-	writePage(w, a.code, http.StatusText(a.code), "<P>"+a.sentence+"</P>")
+	writePage(w, a.code, http.StatusText(a.code), "<p>"+a.sentence+"</p>")
 }
 
 // page answers with a page of ours, and does not wait for what is left of the request.
@@ -118,10 +118,9 @@ func (x *exchange) page(code int, title, body string) {
 
 // pageFormat is what all pages of ours look like. It is HTML 2.0, and must be ASCII.
 const pageFormat = `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
-<HTML><HEAD><TITLE>%[1]s</TITLE></HEAD><BODY>
-<H1>%[1]s</H1>
-%[2]s
-</BODY></HTML>
+<html><head><title>%[1]s</title></head><body>
+<h1>%[1]s</h1>%[2]s
+</body></html>
 `
 
 // writePage answers with a page of known length, which HTTP/1.0 clients need. The

@@ -47,7 +47,7 @@ func (g *Gateway) admit(x *exchange, token string) {
 	g.setCookie(x.in, x.Header(), token)
 	to := g.home(x.in)
 	x.Header().Set("Location", to)
-	x.page(http.StatusFound, "Your session", fmt.Sprintf(`<P><A HREF="%s">Go on to your session</A></P>`, html.EscapeString(to)))
+	x.page(http.StatusFound, "Your session", fmt.Sprintf(`<p><a href="%s">Go on to your session</a></p>`, html.EscapeString(to)))
 }
 
 // home returns the address of /, in full for HTTP/1.0, as the client knows it.

@@ -18,10 +18,9 @@ import (
 // html2 is a page that the browsers of 1994 know what to do with: ASCII, and a few
 // elements of HTML 2.0.
 var html2 = regexp.MustCompile(`^<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2\.0//EN">
-<HTML><HEAD><TITLE>[\x20-\x3b\x3d-\x7e]+</TITLE></HEAD><BODY>
-<H1>[\x20-\x3b\x3d-\x7e]+</H1>
-(?:[\n\x20-\x3b\x3d-\x7e]|</?(?:P|A|FORM|INPUT)(?: [A-Z]+="[\x20\x21\x23-\x3b\x3d\x3f-\x7e]+")*>)+
-</BODY></HTML>
+<html><head><title>[\x20-\x3b\x3d-\x7e]+</title></head><body>
+<h1>[\x20-\x3b\x3d-\x7e]+</h1>(?:[\n\x20-\x3b\x3d-\x7e]|</?(?:p|a|form|input)(?: [a-z]+="[\x20\x21\x23-\x3b\x3d\x3f-\x7e]+")*>)+
+</body></html>
 $`)
 
 // TestPagesAreForOldBrowsers: those of the gateway itself. Mosaic takes a type with a

@@ -278,7 +278,7 @@ func TestAnswersSayLittle(t *testing.T) {
 	b := newBench(t, databasetest.New(t), options{})
 	s := allocate(t, b.Kit, amiga)
 	must(t, b.Sessions.Stop(t.Context(), amiga))
-	page := regexp.MustCompile(`<H1>[^<]+</H1>\n<P>[^<]+\.</P>\n<P>Request ([A-Z2-7]{10})</P>\n</BODY></HTML>\n$`)
+	page := regexp.MustCompile(`<h1>[^<]+</h1><p>[^<]+\.</p><p>Request ([A-Z2-7]{10})</p>\n</body></html>\n$`)
 	for _, tt := range []struct {
 		path, token string
 		code        int

@@ -19,13 +19,13 @@ const (
 
 // switchPage is what a browser gets that is in one session and comes to the entrance
 // of another: any page of the web can lead it there.
-const switchPage = `<P>Your browser is in a session already. The address that you opened leads into
-another one. If you did not ask for that, stay where you are.</P>
-<P><A HREF="/">Stay in your session</A></P>
-<FORM METHOD="POST" ACTION="/s/%s/">
-<INPUT TYPE="hidden" NAME="` + nonceField + `" VALUE="%s">
-<INPUT TYPE="submit" VALUE="Go to the other session">
-</FORM>`
+const switchPage = `<p>Your browser is in a session already. The address that you opened leads into
+another one. If you did not ask for that, stay where you are.</p>
+<p><a href="/">Stay in your session</a></p>
+<form method="POST" action="/s/%s/">
+<input type="hidden" name="` + nonceField + `" value="%s">
+<input type="submit" value="Go to the other session">
+</form>`
 
 // nonce is what the form holds that takes a browser from one session to another. Only
 // who knows both tokens knows it, so no other page can send the form; and every

@@ -49,18 +49,17 @@ func TestOtherSessionIsEnteredByItsUserOnly(t *testing.T) {
 	}
 	page := refused("a link from elsewhere", "GET", first.Token, "", 200)
 	want := `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
-<HTML><HEAD><TITLE>This is another session</TITLE></HEAD><BODY>
-<H1>This is another session</H1>
-<P>Your browser is in a session already. The address that you opened leads into
-another one. If you did not ask for that, stay where you are.</P>
-<P><A HREF="/">Stay in your session</A></P>
-<FORM METHOD="POST" ACTION="/s/TOKEN/">
-<INPUT TYPE="hidden" NAME="nonce" VALUE="NONCE">
-<INPUT TYPE="submit" VALUE="Go to the other session">
-</FORM>
-</BODY></HTML>
+<html><head><title>This is another session</title></head><body>
+<h1>This is another session</h1><p>Your browser is in a session already. The address that you opened leads into
+another one. If you did not ask for that, stay where you are.</p>
+<p><a href="/">Stay in your session</a></p>
+<form method="POST" action="/s/TOKEN/">
+<input type="hidden" name="nonce" value="NONCE">
+<input type="submit" value="Go to the other session">
+</form>
+</body></html>
 `
-	m := regexp.MustCompile(`VALUE="([0-9a-f]{64})"`).FindStringSubmatch(page.body)
+	m := regexp.MustCompile(`value="([0-9a-f]{64})"`).FindStringSubmatch(page.body)
 	if m == nil || strings.NewReplacer(m[1], "NONCE", second.Token, "TOKEN").Replace(page.body) != want {
 		t.Fatalf("the page is %q", page.body)
 	}
