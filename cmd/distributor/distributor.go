@@ -56,7 +56,7 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 	d.apiFront.set(httpapi.NewWaiting(httpapi.Config{Guard: d.guard, AuthToken: string(cfg.AuthToken), Log: log}))
 	d.apiServer = newServer(&d.apiFront, readTimeout, log)
 	if listeners.gateway != nil {
-		d.gatewayFront.set(http.HandlerFunc(noGateway))
+		d.gatewayFront.set(http.HandlerFunc(gateway.Waiting))
 		d.gatewayServer = newServer(&d.gatewayFront, 0, log) // the gateway sets the deadlines of requests itself
 	}
 	return d, nil
@@ -93,21 +93,27 @@ func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartb
 }
 
 func newGateway(cfg *config.Config, svc *service.Service, guard *auth.Guard, log *slog.Logger) *gateway.Gateway {
-	address := cfg.Gateway.Address
-	if host, _, _ := net.SplitHostPort(address); host == "" {
-		address = "" // clients reach it by an address that only they know
-	}
 	return gateway.New(gateway.Config{
 		Sessions:     svc.Sessions,
 		Store:        svc.Store,
 		Pool:         svc.Pool,
 		Guard:        guard,
-		Address:      address,
-		TLSAddress:   cfg.Gateway.TLSAddress,
+		DatabaseID:   svc.DatabaseID,
+		Address:      withHost(cfg.Gateway.Address),
+		TLSAddress:   withHost(cfg.Gateway.TLSAddress),
 		FreezeAfter:  cfg.Gateway.FreezeAfter,
 		DrainTimeout: cfg.StopTimeout,
 		Log:          log,
 	})
+}
+
+// withHost returns an address that has a host. Else clients reach it by one that only
+// they know.
+func withHost(address string) string {
+	if host, _, _ := net.SplitHostPort(address); host == "" {
+		return ""
+	}
+	return address
 }
 
 func newWarmer(cfg *config.Config, svc *service.Service, log *slog.Logger) *warm.Warmer {

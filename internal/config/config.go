@@ -51,7 +51,7 @@ type Config struct {
 	RuntimeDir string // of the control socket; RUNTIME_DIR, or else DataDir
 
 	Listen         string         // host:port
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts; empty: nobody's
+	TrustedProxies []netip.Prefix // what they forward counts; empty: nobody's
 	LocalAddress   string         // what clients of the host "local" connect to; empty: the address they reached us by
 	PublishAddress string         // the IP address on which the host "local" publishes containers; empty: all
 	AdminToken     Secret         // what operators have to send; empty: there are none

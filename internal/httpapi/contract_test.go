@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/clientconn"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/httpapi"
@@ -46,6 +48,8 @@ func newBench(t *testing.T, db *database.DB, opt servicetest.Options) *bench {
 	})
 	srv := httptest.NewUnstartedServer(api)
 	srv.Config.DisableGeneralOptionsHandler = true // as that of the distributor
+	srv.Config.ReadHeaderTimeout, srv.Config.IdleTimeout = time.Minute, time.Minute
+	srv.Listener = &clientconn.Listener{Listener: srv.Listener, Stall: time.Minute}
 	srv.Start()
 	t.Cleanup(srv.Close)
 	return &bench{k, api, srv.URL, lines}
@@ -146,7 +150,12 @@ func TestContract(t *testing.T) {
 			{method: "GET", header: "Bearer:|Authorization: Basic " + token, code: 401},
 			{method: "GET", header: "Bearer:|Bearer: wrong|Bearer:   " + token + " ", code: 200, answer: ".*"},
 			{method: "GET", path: "/index.php", header: "Bearer:", code: 401},
+			{method: "BREW", header: "Bearer:", code: 401, headers: empty},
+			{method: "get", path: "/index.php", header: "Bearer:", code: 401, headers: empty},
+			{method: "PROPFIND", header: "Bearer:|Bearer: wrong", code: 401, headers: empty},
 			// methods, then identity
+			{method: "BREW", header: "User-Agent:", code: 405, answer: page, headers: `Allow: GET, HEAD, PUT, DELETE\r\n`},
+			{method: "PROPFIND", path: "/index.php", code: 405, answer: page, headers: `Allow: GET, HEAD, PUT, DELETE\r\n`},
 			{method: "POST", header: "User-Agent:", code: 405, answer: page, headers: `Allow: GET, HEAD, PUT, DELETE\r\n`},
 			{method: "OPTIONS", path: "/index.php", code: 405, answer: page},
 			{method: "GET", header: "User-Agent:", code: 400, answer: page},
@@ -157,6 +166,7 @@ func TestContract(t *testing.T) {
 			// other paths
 			{method: "GET", path: "/other", header: "Bearer:", code: 404, answer: page},
 			{method: "PUT", path: "/index.php/more", header: "Bearer:", code: 404, answer: page},
+			{method: "BREW", path: "/other", header: "Bearer:", code: 404, answer: page},
 			{method: "GET", path: "/healthz", header: "Bearer:", code: 200, answer: "ok\n"},
 			{method: "GET", path: "/v1/admin/hosts", header: "Bearer:", code: 401, answer: problem, headers: `Www-Authenticate: Bearer`},
 			{method: "GET", path: "/v1/admin/hosts", code: 403, answer: problem},
@@ -375,6 +385,43 @@ func TestHTTP10ClientsGetALength(t *testing.T) {
 		head, body, _ := strings.Cut(string(answer), "\r\n\r\n")
 		if !strings.Contains(head, fmt.Sprintf("Content-Length: %d", len(body))) || strings.Contains(head, "chunked") {
 			t.Errorf("HTTP/1.0 %s is answered %q", method, answer)
+		}
+	}
+}
+
+// TestLineEndsAfterBodiesDoNoHarm: browsers of Netscape's age send them, and go on with
+// the same connection.
+func TestLineEndsAfterBodiesDoNoHarm(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{})
+	nc, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	r := bufio.NewReader(nc)
+	for _, tt := range []struct {
+		method, body string // sent as two pieces
+		after        string
+		code         int
+	}{
+		{"PUT", "ssl=0", "\r\n", 202},
+		{"PUT", "ssl=0", "\n", 204},
+		{"HEAD", "", "", 204},
+		{"DELETE", "x=y", "\r\n\r\n", 202},
+		{"PUT", "ssl=%zz", "\r\n", 400},
+		{"BREW", "x", "\r\n", 405},
+		{"GET", "", "\r\n", 200},
+		{"DELETE", "", "", 204},
+	} {
+		fmt.Fprintf(nc, "%s / HTTP/1.1\r\nHost: x\r\nBearer: %s\r\nUser-Agent: Mozilla/1.0N (Windows)\r\nContent-Length: %d\r\n\r\n%s", tt.method, token, len(tt.body), tt.body)
+		fmt.Fprint(nc, tt.after)
+		resp, err := http.ReadResponse(r, &http.Request{Method: tt.method})
+		if err != nil {
+			t.Fatalf("%s %q: %v", tt.method, tt.body, err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		if resp.StatusCode != tt.code || resp.Close {
+			t.Errorf("%s %q: status = %d, want %d; closed = %t", tt.method, tt.body, resp.StatusCode, tt.code, resp.Close)
 		}
 	}
 }

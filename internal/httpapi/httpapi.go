@@ -75,6 +75,7 @@ func NewWaiting(cfg Config) *Server {
 func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler {
 	main := s.requireToken(s.methods(byMethod))
 	r := chi.NewRouter()
+	r.Use(anyMethod)
 	r.Handle("/", main)
 	r.Handle("/index.php", main)
 	r.Handle("/healthz", s.check(s.healthy))
@@ -85,6 +86,21 @@ func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNoSuchPage }))
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
 	return r
+}
+
+// anyMethod has the router look at the path of a request whose method it does not know,
+// as it does for those that it knows. It would refuse the method before anybody asks
+// for the token.
+func anyMethod(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+			http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		default:
+			chi.RouteContext(r.Context()).RouteMethod = http.MethodTrace // nothing else has that one
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Drain makes every further request be answered 503, so that the process can

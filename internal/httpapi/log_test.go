@@ -52,8 +52,18 @@ func TestLogHasNothingOfRequests(t *testing.T) {
 			}
 		}
 	}
+	// A body in pieces that ends in what is no header.
+	for _, end := range []string{"x" + secret + "\r\n", "1;x=" + secret + "\r\nx\r\n0\r\n" + secret + "\r\n\r\n", "0\r\nX-" + secret + "\r\n\r\n", "0\r\n" + secret + " : x\r\n\r\n"} {
+		targettest.Send(t, address, "PUT", "/", "Bearer: "+token+"\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"+end)
+	}
 	if b.log.count(secret) > 0 {
 		t.Error("the log has something of a request")
+	}
+	method := strings.Repeat("BREW", 1000)
+	targettest.Send(t, address, method, "/", "Bearer: "+token+"\r\n")
+	targettest.Send(t, address, method, "/", "")
+	if b.log.count("method=BREWBREW") != 2 || b.log.count(strings.Repeat("BREW", 10)) > 0 {
+		t.Error("a method is not in the log, or is there in full")
 	}
 	if b.log.count("request refused") == 0 || b.log.count("route=/ ") == 0 {
 		t.Error("the log has no refusals with their routes")

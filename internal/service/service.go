@@ -17,12 +17,13 @@ import (
 
 // A Service is those parts, connected. They are there until [Service.Close].
 type Service struct {
-	DB       *database.DB
-	Pool     *hosts.Pool
-	Store    *session.Store
-	Sessions *session.Manager
-	Reaper   *reaper.Reaper
-	Process  database.Process // this one, for those that register
+	DB         *database.DB
+	DatabaseID string // see [database.DB.DatabaseID]
+	Pool       *hosts.Pool
+	Store      *session.Store
+	Sessions   *session.Manager
+	Reaper     *reaper.Reaper
+	Process    database.Process // this one, for those that register
 }
 
 // Database returns where the configured database is. A SQLite file is only ever
@@ -46,12 +47,13 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	store := session.NewStore(db, cfg.StartTimeout)
 	sessions := newManager(cfg, process, store, pool, log)
 	return &Service{
-		DB:       db,
-		Pool:     pool,
-		Store:    store,
-		Sessions: sessions,
-		Reaper:   &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log},
-		Process:  process,
+		DB:         db,
+		DatabaseID: id,
+		Pool:       pool,
+		Store:      store,
+		Sessions:   sessions,
+		Reaper:     &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log},
+		Process:    process,
 	}, nil
 }
 

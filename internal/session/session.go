@@ -108,8 +108,8 @@ type Client struct {
 
 func (c Client) identity() []byte { return database.Identity(c.IP, c.UserAgent) }
 
-// readable is the user agent as it is stored for people.
-func (c Client) readable() string { return strings.ToValidUTF8(c.UserAgent, "\uFFFD") }
+// agent is the user agent as it is stored for people. Nobody is recognised by it.
+func (c Client) agent() string { return readable(c.UserAgent, maxAgent) }
 
 // A Session is one row: a claimed slot of a host.
 type Session struct {
@@ -126,7 +126,7 @@ type Session struct {
 	Nonce       string       `db:"nonce"`    // random, of the claim; empty: adopted from the PHP program
 	Settings    string       `db:"settings"` // what a container that waits was made with: [hosts.Pool.Settings]
 	ClientIP    string       `db:"clientIp"`
-	UserAgent   string       `db:"clientUserAgent"` // readable: valid UTF-8
+	UserAgent   string       `db:"clientUserAgent"` // for people: the beginning, cleaned
 	Identity    []byte       `db:"identity"`        // nil: no client
 	Started     time.Time    `db:"started"`
 	LastUsed    sql.NullTime `db:"lastUsed"`
