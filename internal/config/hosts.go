@@ -112,6 +112,9 @@ func (p *parser) ports(pool []hosts.Host, c *Config, v *variables) {
 	for _, h := range pool {
 		most = max(most, h.Max)
 	}
+	if most == 0 {
+		return // the limits are the mistake, and are named
+	}
 	if highest := maxPort + 1 - most - c.SparePorts; c.StartPort > highest {
 		p.wrong("START_PORT", v.StartPort, "with %d containers on a host, and %d spare ports above them (SPARE_PORTS), want at most %d",
 			most, c.SparePorts, highest)

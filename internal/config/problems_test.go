@@ -94,6 +94,17 @@ func TestBadValueIsOneProblem(t *testing.T) {
 	}
 }
 
+// TestWrongLimitIsNoProblemOfThePorts: what would have to fit above START_PORT is not
+// known then.
+func TestWrongLimitIsNoProblemOfThePorts(t *testing.T) {
+	for _, limit := range []string{"0", "ten", "1,2"} {
+		_, err := parseEnv(map[string]string{"AUTH_TOKEN": "k", "START_PORT": "65530", "MAX_CONTAINERS_RUNNING": limit})
+		if err == nil || strings.Contains(err.Error(), "START_PORT") {
+			t.Errorf("MAX_CONTAINERS_RUNNING=%s, START_PORT=65530: %v, want no word of START_PORT", limit, err)
+		}
+	}
+}
+
 func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 	setenv(t, map[string]string{
 		"CONTAINER_HOSTS": "a,b,a", "MAX_CONTAINERS_RUNNING": "1,x,0", "CONTAINER_HOSTS_KEYS": "u~k",
