@@ -11,12 +11,15 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-// keyFolder has a key without passphrase, one with, and something else.
+const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMHZp8TjPO36y5cLNT4u71XkcgrveNi6Iwg/cdtLzjKo wrp@a\n"
+
+// keyFolder has a key without passphrase, one with, a public one, and something else.
 func keyFolder(t testing.TB) string {
 	dir := t.TempDir()
 	writeKey(t, filepath.Join(dir, "plain"), "")
 	writeKey(t, filepath.Join(dir, "locked"), "hunter2,~ x")
 	writeFile(t, filepath.Join(dir, "junk"), "junk")
+	writeFile(t, filepath.Join(dir, "plain.pub"), publicKey)
 	return dir
 }
 
@@ -139,6 +142,7 @@ func TestHostProblemShowsNoPassphrase(t *testing.T) {
 		{"CONTAINER_HOSTS_KEYS", "u~plain,u~locked", keys + "host b: key " + dir + "/locked has a passphrase"},
 		{"CONTAINER_HOSTS_KEYS", "u~plain,u~locked~hunter2~", keys + "host b: key " + dir + "/locked does not open"},
 		{"CONTAINER_HOSTS_KEYS", "u~plain,u~junk~hunter2", keys + "host b: key " + dir + "/junk"},
+		{"CONTAINER_HOSTS_KEYS", "u~plain,u~plain.pub", keys + "host b: key " + dir + "/plain.pub is a public key, want the private one"},
 		{"CONTAINER_HOSTS_KEYS_FILE", "/none", `CONTAINER_HOSTS_KEYS_FILE="/none": is set, and so is CONTAINER_HOSTS_KEYS`},
 		{"CONTAINER_HOSTS_TLS_CERTS", "/c~/k", `CONTAINER_HOSTS_TLS_CERTS="/c~/k": number of entries: 1, want 2`},
 		{"CONTAINER_HOSTS_TLS_CERTS", "/c~/k,c~/k", `CONTAINER_HOSTS_TLS_CERTS="/c~/k,c~/k": entry "c~/k": want cert~key`},

@@ -112,6 +112,9 @@ func LoadKey(path, passphrase string) (ssh.Signer, error) {
 		}
 	}
 	if err != nil {
+		if _, _, _, _, notPublic := ssh.ParseAuthorizedKey(pem); notPublic == nil {
+			return nil, fmt.Errorf("key %s is a public key, want the private one that belongs to it", path)
+		}
 		return nil, fmt.Errorf("key %s: %w (an encrypted PKCS#8 or a PuTTY key must be converted: ssh-keygen -p -f %s)", path, err, path)
 	}
 	return signer, nil
