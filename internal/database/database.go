@@ -66,6 +66,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	if err := db.PingContext(ctx); err != nil {
 		db.Close()
+		if cfg.Path != "" {
+			err = fmt.Errorf("%s: %w", cfg.Path, err) // the driver's words name no file
+		}
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return &DB{DB: db, cfg: cfg, lockWait: time.Minute}, nil
