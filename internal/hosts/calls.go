@@ -23,6 +23,15 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 		return err
 	}
 	h.markDown(ctx, err)
+	return unreachable(err)
+}
+
+// unreachable returns [ErrUnreachable] with err as the reason, once: a connection that
+// cannot be made says so itself.
+func unreachable(err error) error {
+	if errors.Is(err, ErrUnreachable) {
+		return err
+	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
@@ -119,7 +128,7 @@ func (h *host) confirmResponsive(ctx context.Context) error {
 		dropIfSilent()
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return unreachable(err)
 	}
 	return nil
 }
@@ -151,7 +160,7 @@ func (h *host) ensureImage(ctx context.Context) (imageInfo, error) {
 	}
 	image, err := h.engine.image(ctx, h.cfg.Container.Image)
 	if err != nil && !isDefinite(err) {
-		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
+		err = unreachable(err)
 	}
 	return image, err
 }

@@ -182,6 +182,20 @@ func TestHostGoesDownAndComesBack(t *testing.T) {
 	}
 }
 
+// TestErrorSaysOnceThatHostIsUnreachable: whether the connection or the engine is why.
+func TestErrorSaysOnceThatHostIsUnreachable(t *testing.T) {
+	list := servicetest.StartHosts(t, 1, pretend.Config{})
+	must(t, list[0].SetDown(true))
+	p, _ := newPool(t, list, nil)
+	for _, why := range []string{"refused", "refused"} { // asked, and remembered
+		_, _, err := p.List(t.Context(), "host0")
+		if !errors.Is(err, hosts.ErrUnreachable) || !strings.Contains(err.Error(), why) ||
+			strings.Count(err.Error(), hosts.ErrUnreachable.Error()) != 1 {
+			t.Errorf("List of a host that is down = %v, want one %q, and %q", err, hosts.ErrUnreachable, why)
+		}
+	}
+}
+
 // TestMissingImageIsPulledOnce: until then the host takes no containers.
 func TestMissingImageIsPulledOnce(t *testing.T) {
 	list := servicetest.StartHosts(t, 1, pretend.Config{})

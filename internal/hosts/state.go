@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -234,6 +235,7 @@ func (h *host) isSilent() bool {
 // because returns kind, and what is wrong with the host. h.mu is held.
 func (h *host) because(kind error) error {
 	_, reason := h.condition()
+	reason = strings.TrimPrefix(reason, kind.Error()+": ") // once is enough
 	return fmt.Errorf("%w since %s: %s", kind, h.since.UTC().Format(time.RFC3339), reason)
 }
 
