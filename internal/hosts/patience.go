@@ -36,6 +36,9 @@ type patienceKey struct{}
 // only knows whether the link is behind.
 func newPatience(ctx context.Context, d time.Duration, link func() *connection) (*patience, context.CancelFunc) {
 	p := &patience{Context: ctx, link: link, done: make(chan struct{})}
+	if err := ctx.Err(); err != nil {
+		p.end(err) // now, lest what has no time begins
+	}
 	go p.run(d)
 	return p, func() { p.end(context.Canceled) }
 }
