@@ -29,6 +29,7 @@ import (
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/inflight"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
 )
 
@@ -83,6 +84,8 @@ type Gateway struct {
 	buffers  bufferPool
 	routes   table
 	reloader reloader
+
+	flushTrouble reminder.Trouble
 
 	work  inflight.Counter // requests
 	tasks inflight.Counter // goroutines that outlive the request which started them

@@ -113,6 +113,7 @@ func (h *host) markUp(info engineInfo, dir string) {
 	h.connectionFault.clear()
 	h.engineFault.clear()
 	h.checked, h.since = true, time.Now()
+	h.trouble.Over()
 	h.log.Info("host up", "engine", info.Version, "image", dir != "")
 }
 
@@ -143,7 +144,9 @@ func (h *host) markDown(ctx context.Context, err error) {
 	case h.wentDown <- struct{}{}:
 	default:
 	}
-	h.log.Warn("host down", "err", err, "retry_in", pause.Round(time.Millisecond))
+	if h.trouble.Due(err) {
+		h.log.Warn("host down", "err", err, "retry_in", pause.Round(time.Millisecond))
+	}
 }
 
 // containerStarted makes the next pause a short one again: the host does its work.

@@ -17,6 +17,7 @@ import (
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/inflight"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
 	"wrpdistributor/internal/target"
 )
@@ -40,8 +41,9 @@ type Config struct {
 // A Server is the HTTP interface. It is safe for concurrent use.
 type Server struct {
 	Config
-	routes http.Handler
-	work   inflight.Counter
+	routes  http.Handler
+	work    inflight.Counter
+	unready reminder.Trouble
 }
 
 // New returns the server.
@@ -76,7 +78,7 @@ func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler
 	r.Handle("/", main)
 	r.Handle("/index.php", main)
 	r.Get("/healthz", s.healthy)
-	r.Get("/readyz", s.handle(ready))
+	r.Get("/readyz", s.readiness(ready))
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNoSuchPage }))
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
 	return r
@@ -110,6 +112,23 @@ func (s *Server) handle(h handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
 			s.fail(w, r, err)
+		}
+	}
+}
+
+// readiness answers a check of readiness. Those come every few seconds, so that the log
+// has what changes only, and a reminder.
+func (s *Server) readiness(ready handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := ready(w, r)
+		if err != nil {
+			s.refuse(w, r, err)
+		}
+		switch {
+		case err == nil && s.unready.Over():
+			s.Log.InfoContext(r.Context(), "ready again")
+		case err != nil && s.unready.Due(err):
+			s.Log.WarnContext(r.Context(), "not ready", "err", err)
 		}
 	}
 }

@@ -59,3 +59,31 @@ func TestLogHasNothingOfRequests(t *testing.T) {
 		t.Error("the log has no refusals with their routes")
 	}
 }
+
+// TestChangesOfReadinessAreLogged: and not every answer to a health check.
+func TestChangesOfReadinessAreLogged(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{Watch: true})
+	eventually(t, "ready", func() bool { return status(t, b.url+"/readyz") == 200 })
+	warned, wasUp := b.log.count("level=WARN"), b.log.count(`msg="ready again"`)
+	for range 2 {
+		if _, err := b.DB.Exec(`PRAGMA query_only = 1`); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			if got := status(t, b.url+"/readyz"); got != 503 {
+				t.Fatalf("/readyz = %d, want 503", got)
+			}
+		}
+		if _, err := b.DB.Exec(`PRAGMA query_only = 0`); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			if got := status(t, b.url+"/readyz"); got != 200 {
+				t.Fatalf("/readyz = %d, want 200", got)
+			}
+		}
+	}
+	if down, up := b.log.count("level=WARN")-warned, b.log.count(`msg="ready again"`)-wasUp; down != 2 || up != 2 {
+		t.Errorf("%d warnings, %d times ready again; want each change, which are 2 and 2", down, up)
+	}
+}
