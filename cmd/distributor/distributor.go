@@ -21,7 +21,8 @@ import (
 	"wrpdistributor/internal/warm"
 )
 
-const closeTimeout = 3 * time.Second
+// closeTimeout is for connections on which nothing goes on that is waited for.
+const closeTimeout = time.Second
 
 // A distributor is all parts of the service, connected. It listens from the start;
 // what needs the database is there once that is.
@@ -173,8 +174,11 @@ func (d *distributor) runParts(ctx context.Context) error {
 }
 
 // drain refuses further requests, and waits for those under way for as long as
-// is configured.
+// is configured; but not for clients that take or send nothing.
 func (d *distributor) drain(ctx context.Context) {
+	for _, l := range d.listeners.all() {
+		l.Hurry()
+	}
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.ShutdownTimeout)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -189,9 +193,9 @@ func (d *distributor) drain(ctx context.Context) {
 func (d *distributor) disconnect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	err := errors.Join(d.apiServer.Shutdown(ctx), d.apiServer.Close())
+	err := shutDown(ctx, d.apiServer)
 	if d.gatewayServer != nil {
-		err = errors.Join(err, d.gatewayServer.Shutdown(ctx), d.gatewayServer.Close())
+		err = errors.Join(err, shutDown(ctx, d.gatewayServer))
 	}
 	if d.gateway != nil {
 		d.gateway.Close()

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"crypto/tls"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"wrpdistributor/internal/clientconn"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/gateway"
 )
@@ -19,6 +20,11 @@ const (
 	readTimeout   = 30 * time.Second // of a whole request, over a slow modem too
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 32 << 10
+
+	// How long a client may take nothing of an answer. Those of the distributor are
+	// short; what comes through the gateway may wait for somebody to choose a folder.
+	apiStall     = time.Minute
+	gatewayStall = 5 * time.Minute
 )
 
 // listeners is where clients connect; nil: not configured.
@@ -29,7 +35,7 @@ type listeners struct {
 }
 
 type listener struct {
-	net.Listener
+	clientconn.Listener
 	variable string // the setting that says where, for errors
 }
 
@@ -44,48 +50,51 @@ func openListeners(cfg *config.Config, log *slog.Logger) (*listeners, error) {
 }
 
 func (l *listeners) open(cfg *config.Config, log *slog.Logger) (err error) {
-	if l.api, err = listen("LISTEN", cfg.Listen); err != nil {
+	if l.api, err = listen("LISTEN", cfg.Listen, apiStall); err != nil {
 		return err
 	}
 	if cfg.Gateway.Listen == "" {
 		return nil
 	}
-	if l.gateway, err = listen("GATEWAY_LISTEN", cfg.Gateway.Listen); err != nil {
+	if l.gateway, err = listen("GATEWAY_LISTEN", cfg.Gateway.Listen, gatewayStall); err != nil {
 		return err
 	}
 	if cfg.Gateway.TLSListen == "" {
 		return nil
 	}
-	if l.gatewayTLS, err = listen("GATEWAY_TLS_LISTEN", cfg.Gateway.TLSListen); err != nil {
+	if l.gatewayTLS, err = listen("GATEWAY_TLS_LISTEN", cfg.Gateway.TLSListen, gatewayStall); err != nil {
 		return err
 	}
 	cert, err := certificate(cfg, log)
 	if err != nil {
 		return err
 	}
-	l.gatewayTLS.Listener = tls.NewListener(l.gatewayTLS.Listener, cert.Config())
+	l.gatewayTLS.TLS = cert.Config()
 	return nil
 }
 
+// all returns the listeners that are open.
+func (l *listeners) all() []*listener {
+	return slices.DeleteFunc([]*listener{l.api, l.gateway, l.gatewayTLS}, func(o *listener) bool { return o == nil })
+}
+
 func (l *listeners) close() {
-	for _, o := range []*listener{l.api, l.gateway, l.gatewayTLS} {
-		if o != nil {
-			o.Close()
-		}
+	for _, o := range l.all() {
+		o.Close()
 	}
 }
 
-func listen(variable, address string) (*listener, error) {
+func listen(variable, address string, stall time.Duration) (*listener, error) {
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s=%s: %w", variable, address, err)
 	}
-	return &listener{ln, variable}, nil
+	return &listener{clientconn.Listener{Listener: ln, Stall: stall}, variable}, nil
 }
 
 // serve has srv answer on the listener until srv is shut down.
 func (l *listener) serve(srv *http.Server) error {
-	if err := srv.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(&l.Listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve on %s: %w", l.variable, err)
 	}
 	return nil
@@ -107,8 +116,17 @@ func certificate(cfg *config.Config, log *slog.Logger) (*gateway.Certificate, er
 	return gateway.SelfSigned(cfg.DataDir, names, log)
 }
 
+// shutDown ends a server and its connections. Those that are in use for longer than ctx
+// lasts are cut, which is no failure.
+func shutDown(ctx context.Context, srv *http.Server) error {
+	if err := srv.Shutdown(ctx); err != nil && !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return srv.Close()
+}
+
 // newServer returns an HTTP server that reads a request for at most readTimeout;
-// 0: without a limit.
+// 0: without a limit. Its listeners say when a client has left.
 func newServer(handler http.Handler, readTimeout time.Duration, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -116,6 +134,7 @@ func newServer(handler http.Handler, readTimeout time.Duration, log *slog.Logger
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		ConnContext:       clientconn.NewContext,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 
 		// OPTIONS * is answered as all that names no page is.

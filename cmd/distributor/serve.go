@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"strings"
 
 	"wrpdistributor/internal/cli"
@@ -22,6 +24,7 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 	for _, w := range cfg.Warnings {
 		log.WarnContext(ctx, "setting not read", "name", w.Variable, "err", w.Want)
 	}
+	limitGarbage()
 	if opt.pretend > 0 {
 		pretending, err := service.Pretend(cfg, opt.pretend, log)
 		if err != nil {
@@ -35,6 +38,14 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 	}
 	d.pretends = opt.pretend > 0
 	return d.run(ctx)
+}
+
+// limitGarbage keeps what clients make us hold from being held twice: by default the
+// collector lets memory double. GOGC is for who wants it otherwise.
+func limitGarbage() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 }
 
 func load(opt *options) (*config.Config, error) {

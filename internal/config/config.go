@@ -41,6 +41,7 @@ type Config struct {
 	Distribution string           // CONTAINER_DISTRIBUTION_METHOD: equal or fillhost
 	Strategy     hosts.Strategy   // the same as a function
 	StartPort    int              // slot 0 of every host; slots and spare ports above end at 65535
+	SparePorts   int              // above those of all slots, used while foreign processes hold one; 0: never
 	KnownHosts   hosts.KnownHosts // SSH_DIR, SSH_HOST_KEYS
 
 	Database Database // SESSION_DATABASE_...; SQLite in DataDir if none is named
@@ -134,6 +135,7 @@ func parse(v *variables, pretend bool) (*Config, error) {
 	c.LocalAddress = p.host("LOCAL_ADDRESS", v.LocalAddress)
 	c.PublishAddress = p.ip("PUBLISH_ADDRESS", v.PublishAddress)
 	c.StartPort = p.number("START_PORT", v.StartPort, 1, maxPort)
+	c.SparePorts = p.number("SPARE_PORTS", v.SparePorts, 0, maxPort)
 	if pretend {
 		p.pretend(c, v)
 	} else {

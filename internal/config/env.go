@@ -27,6 +27,7 @@ type variables struct {
 	ContainerHostsTLSCerts      string `envconfig:"CONTAINER_HOSTS_TLS_CERTS"`
 	ContainerDistributionMethod string `envconfig:"CONTAINER_DISTRIBUTION_METHOD" default:"equal"`
 	StartPort                   string `envconfig:"START_PORT" default:"9090"`
+	SparePorts                  string `envconfig:"SPARE_PORTS" default:"16"`
 	SSHDir                      string `envconfig:"SSH_DIR" default:"ssh"`
 	SSHHostKeys                 string `envconfig:"SSH_HOST_KEYS" default:"strict"`
 

@@ -8,21 +8,20 @@ import (
 	"strings"
 
 	"wrpdistributor/internal/hosts"
-	"wrpdistributor/internal/session"
 )
 
 const (
 	local    = "local" // the entry that means this machine's own engine
 	sshPort  = "22"
 	noFile   = "/dev/null"
-	maxLimit = maxPort - session.SparePorts - 1 // with START_PORT=1
+	maxLimit = maxPort // with START_PORT=1 and SPARE_PORTS=0
 )
 
 // pool parses the lists that have one entry for each host.
 func (p *parser) pool(c *Config, v *variables) {
 	c.Hosts = p.hosts(v.ContainerHosts, c.LocalAddress, c.PublishAddress)
 	p.limits(c.Hosts, v.MaxContainersRunning)
-	p.ports(c.Hosts, v.StartPort, c.StartPort)
+	p.ports(c.Hosts, c, v)
 	p.logins(c.Hosts, v)
 	p.certs(c.Hosts, v.ContainerHostsTLSCerts)
 	p.warm(c.Hosts, v)
@@ -36,7 +35,7 @@ func (p *parser) pretend(c *Config, v *variables) {
 		p.wrong("MAX_CONTAINERS_RUNNING", v.MaxContainersRunning, "want one number for all pretend hosts")
 	} else {
 		p.limits(pool, v.MaxContainersRunning)
-		p.ports(pool, v.StartPort, c.StartPort)
+		p.ports(pool, c, v)
 	}
 	if strings.Contains(v.ContainerHostsTLSCerts, ",") {
 		p.wrong("CONTAINER_HOSTS_TLS_CERTS", v.ContainerHostsTLSCerts, "want one cert~key for all pretend hosts, or none")
@@ -108,14 +107,14 @@ func (p *parser) perHost(name, list string, least, hosts int) []int {
 }
 
 // ports checks that the port of every slot, and the spare ones, exist.
-func (p *parser) ports(pool []hosts.Host, value string, start int) {
+func (p *parser) ports(pool []hosts.Host, c *Config, v *variables) {
 	most := 0
 	for _, h := range pool {
 		most = max(most, h.Max)
 	}
-	if start+most+session.SparePorts > maxPort {
-		p.wrong("START_PORT", value, "with %d containers on a host, and %d spare ports above them, want at most %d",
-			most, session.SparePorts, maxPort-session.SparePorts-most)
+	if highest := maxPort + 1 - most - c.SparePorts; c.StartPort > highest {
+		p.wrong("START_PORT", v.StartPort, "with %d containers on a host, and %d spare ports above them (SPARE_PORTS), want at most %d",
+			most, c.SparePorts, highest)
 	}
 }
 

@@ -125,7 +125,7 @@ func TestHostProblemShowsNoPassphrase(t *testing.T) {
 		{"CONTAINER_HOSTS", "a,b,c", keys + "number of entries: 2, want 3 as in CONTAINER_HOSTS"},
 		{"MAX_CONTAINERS_RUNNING", "1,2,3", `MAX_CONTAINERS_RUNNING="1,2,3": number of entries: 3, want 2 as in CONTAINER_HOSTS`},
 		{"MAX_CONTAINERS_RUNNING", "1,-5", `MAX_CONTAINERS_RUNNING="1,-5": entry "-5": want a whole number`},
-		{"MAX_CONTAINERS_RUNNING", "1,60000", `START_PORT="9090": with 60000 containers on a host, and 16 spare ports above them, want at most 5519`},
+		{"MAX_CONTAINERS_RUNNING", "1,60000", `START_PORT="9090": with 60000 containers on a host, and 16 spare ports above them (SPARE_PORTS), want at most 5520`},
 		{"MAX_CONTAINERS_RUNNING", "60000,1", `START_PORT="9090": with 60000 containers on a host`},
 		{"CONTAINER_HOSTS_KEYS", "", keys + "not set, want user~keyfile"},
 		{"CONTAINER_HOSTS_KEYS", "u~plain", keys + "number of entries: 1, want 2"},

@@ -16,10 +16,12 @@ func TestBadValueIsOneProblem(t *testing.T) {
 		{"START_PORT", "abc", `START_PORT="abc": ` + whole + " from 1 to 65535"},
 		{"START_PORT", "0", `START_PORT="0": ` + whole},
 		{"START_PORT", "65536", `START_PORT="65536": ` + whole},
-		{"START_PORT", "65510", `START_PORT="65510": with 10 containers on a host, and 16 spare ports above them, want at most 65509`},
-		{"MAX_CONTAINERS_RUNNING", "65519", `MAX_CONTAINERS_RUNNING="65519": entry "65519": ` + whole},
+		{"START_PORT", "65511", `START_PORT="65511": with 10 containers on a host, and 16 spare ports above them (SPARE_PORTS), want at most 65510`},
+		{"SPARE_PORTS", "56437", `START_PORT="9090": with 10 containers on a host, and 56437 spare ports above them (SPARE_PORTS), want at most 9089`},
+		{"SPARE_PORTS", "-1", `SPARE_PORTS="-1": ` + whole + " from 0 to 65535"},
+		{"MAX_CONTAINERS_RUNNING", "65536", `MAX_CONTAINERS_RUNNING="65536": entry "65536": ` + whole},
 		{"MAX_CONTAINERS_RUNNING", "99999999999999999999", `MAX_CONTAINERS_RUNNING="99999999999999999999": entry`},
-		{"MAX_CONTAINERS_RUNNING", "56430", `START_PORT="9090": with 56430 containers on a host`},
+		{"MAX_CONTAINERS_RUNNING", "56431", `START_PORT="9090": with 56431 containers on a host`},
 		{"MAX_CONTAINERS_RUNNING", "0", `MAX_CONTAINERS_RUNNING="0": entry "0": ` + whole + " from 1"},
 		{"MAX_CONTAINERS_RUNNING", "ten", `MAX_CONTAINERS_RUNNING="ten": entry "ten": ` + whole},
 		{"MAX_CONTAINERS_RUNNING", "1,2", `MAX_CONTAINERS_RUNNING="1,2": number of entries: 2, want 1 as in CONTAINER_HOSTS`},
@@ -100,8 +102,8 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 	_, err := Load("")
 	want := `AUTH_TOKEN: not set, want the secret that clients send, for example from: openssl rand -hex 20
 CONTAINER_HOSTS="a,b,a": entry "a": want each host once
-MAX_CONTAINERS_RUNNING="1,x,0": entry "x": want a whole number from 1 to 65518
-MAX_CONTAINERS_RUNNING="1,x,0": entry "0": want a whole number from 1 to 65518
+MAX_CONTAINERS_RUNNING="1,x,0": entry "x": want a whole number from 1 to 65535
+MAX_CONTAINERS_RUNNING="1,x,0": entry "0": want a whole number from 1 to 65535
 CONTAINER_HOSTS_KEYS: number of entries: 1, want 3 as in CONTAINER_HOSTS
 CONTAINER_HOSTS_TLS_CERTS="c~k": number of entries: 1, want 3 as in CONTAINER_HOSTS
 SESSION_DATABASE_DSN: no such database here, want MySQL, MariaDB or SQLite

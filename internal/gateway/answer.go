@@ -19,6 +19,7 @@ var (
 	errClosing        = errors.New("shutting down")
 	errUnavailable    = errors.New("token cannot be looked up")
 	errUnconfirmed    = errors.New("container cannot be confirmed to run")
+	errTooMany        = errors.New("too many requests of the session at once")
 	errEndedMeanwhile = errors.New("session stopped meanwhile")
 	errHostDown       = errors.New("host of the container is unreachable")
 	errNoAnswer       = errors.New("container did not answer")
@@ -53,6 +54,7 @@ func answerTo(err error) answer {
 		{errClosing, http.StatusServiceUnavailable, "The service is shutting down, try again.", retrySoon},
 		{errUnavailable, http.StatusServiceUnavailable, "Your session cannot be looked up at the moment, try again.", retrySoon},
 		{errUnconfirmed, http.StatusServiceUnavailable, "Your session cannot be looked up at the moment, try again.", retrySoon},
+		{errTooMany, http.StatusServiceUnavailable, "Your session has too many requests at once, try again.", retrySoon},
 		{errEndedMeanwhile, http.StatusBadGateway, "Your session has just ended, ask for a new one.", 0},
 		{errHostDown, http.StatusBadGateway, "Your session cannot be reached at the moment, try again later.", retryLater},
 		{errStalled, http.StatusGatewayTimeout, "Your session does not answer, try again or ask for a new one.", retrySoon},

@@ -48,7 +48,8 @@ func (x *exchange) outcome() (status int, err error) {
 type response struct {
 	http.ResponseWriter
 	guard    *stallGuard
-	status   int // 0: nothing is written yet
+	begins   func() // is called before the answer is written; nil: nobody wants to know
+	status   int    // 0: nothing is written yet
 	bytes    int64
 	writeErr error
 }
@@ -60,6 +61,9 @@ func (r *response) begun() bool { return r.status != 0 }
 func (r *response) WriteHeader(code int) {
 	if r.status == 0 && code >= http.StatusOK {
 		r.status = code
+		if r.begins != nil {
+			r.begins()
+		}
 	}
 	r.ResponseWriter.WriteHeader(code)
 }
@@ -67,7 +71,6 @@ func (r *response) WriteHeader(code int) {
 // Write implements [http.ResponseWriter].
 func (r *response) Write(b []byte) (int, error) {
 	r.guard.moved()
-	r.guard.extendWrite()
 	n, err := r.ResponseWriter.Write(b)
 	r.bytes += int64(n)
 	if err != nil {
@@ -79,7 +82,6 @@ func (r *response) Write(b []byte) (int, error) {
 // FlushError sends what was written. The proxy calls it before anything was, too,
 // and never at the same time as Write.
 func (r *response) FlushError() error {
-	r.guard.extendWrite()
 	err := r.guard.client.Flush()
 	if err != nil {
 		r.writeErr = err

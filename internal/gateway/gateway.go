@@ -14,7 +14,8 @@
 // loses at most one interval of use.
 //
 // The server in front must not limit the time of a whole request or answer: the
-// gateway sets the deadlines of connections itself.
+// gateway sets the deadlines for reading bodies itself. Its listener must be one of
+// package clientconn, which ends what clients do not take.
 package gateway
 
 import (

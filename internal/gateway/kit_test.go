@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/clientconn"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/gateway"
@@ -73,9 +74,11 @@ func openBench(t *testing.T, k *servicetest.Kit, opt options) *bench {
 	srv := httptest.NewUnstartedServer(b.gw)
 	srv.Config.DisableGeneralOptionsHandler = true // as that of the distributor
 	srv.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	asDistributor(srv.Config)
 	if opt.tls {
 		srv.StartTLS()
 	} else {
+		srv.Listener = &clientconn.Listener{Listener: srv.Listener, Stall: time.Minute}
 		srv.Start()
 	}
 	b.url, b.client = srv.URL, srv.Client()
@@ -88,6 +91,11 @@ func openBench(t *testing.T, k *servicetest.Kit, opt options) *bench {
 		run(t, b.gw)
 	}
 	return b
+}
+
+// asDistributor makes a server tell a client that waits from one that has left.
+func asDistributor(srv *http.Server) {
+	srv.ReadHeaderTimeout, srv.IdleTimeout, srv.ConnContext = time.Minute, 10*time.Minute, clientconn.NewContext
 }
 
 // run runs a gateway until the test ends.

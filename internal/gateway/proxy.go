@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/clientconn"
 	"wrpdistributor/internal/redact"
 )
 
@@ -35,6 +36,14 @@ func (g *Gateway) proxied(x *exchange) error {
 	defer x.guard.watch(func() { cancel(errStalled) })()
 	defer context.AfterFunc(x.route.ended, func() { cancel(context.Cause(x.route.ended)) })()
 
+	place, err := x.route.places.take(ctx, clientconn.FromContext(ctx))
+	if err != nil {
+		return x.notTaken(err)
+	}
+	defer place.leave()
+	x.begins = place.begin
+	x.guard.moved()
+
 	out := x.in.WithContext(ctx)
 	if out.ContentLength != 0 {
 		x.body = &requestBody{ReadCloser: x.in.Body, guard: x.guard}
@@ -47,6 +56,14 @@ func (g *Gateway) proxied(x *exchange) error {
 		return x.blame(context.Cause(ctx), err)
 	}
 	return nil
+}
+
+// notTaken says why a request did not get a place.
+func (x *exchange) notTaken(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return errClientLeft
+	}
+	return err
 }
 
 // forward returns why the container did not answer, in which case nothing is

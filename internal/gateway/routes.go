@@ -34,6 +34,7 @@ type route struct {
 	since     uint64 // the reload that was the latest to begin when the route was made
 	transport *http.Transport
 	work      inflight.Counter // requests for it
+	places    places           // of those requests
 	activity  *activity
 
 	// cut ends the requests under way. ended is done from then on: the container is

@@ -48,11 +48,13 @@ func (g *Gateway) routed(next handler) handler {
 		if token, ok := entrance(x.in.URL.Path); ok {
 			return g.enter(x, token)
 		}
+		// It is use of the session also if the client has left by now.
+		ctx := context.WithoutCancel(x.in.Context())
 		var err error
-		if x.route, err = g.find(x.in.Context(), tokenOf(x.in)); err != nil {
+		if x.route, err = g.find(ctx, tokenOf(x.in)); err != nil {
 			return err
 		}
-		if err := g.touch(x.in.Context(), x.route); err != nil {
+		if err := g.touch(ctx, x.route); err != nil {
 			return err
 		}
 		return next(x)

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/clientconn"
 	"wrpdistributor/internal/gateway"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
@@ -61,7 +63,10 @@ func newSimulation(t *testing.T, cfg gateway.Config, m *memory) *simulation {
 	cfg.Sessions, cfg.Store, cfg.Pool, cfg.Log, cfg.Guard = m, m, pool, log, auth.New(nil, log)
 	s.gw = gateway.New(cfg)
 	s.gw.SetDial(func(ctx context.Context, _ string, _ int) (net.Conn, error) { return m.container.pipes.dial(ctx) })
-	stop := s.clients.serve(s.gw)
+	stop := s.clients.serve(s.gw, func(srv *http.Server) net.Listener {
+		asDistributor(srv)
+		return &clientconn.Listener{Listener: s.clients, Stall: cmp.Or(cfg.StallTimeout, 5*time.Minute)}
+	})
 	s.client = &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return s.clients.dial(ctx) },
 	}}
@@ -129,7 +134,7 @@ func newContainer(t *testing.T, wrp http.HandlerFunc) *container {
 			wrp(w, r)
 		case <-r.Context().Done():
 		}
-	})))
+	}), func(*http.Server) net.Listener { return c.pipes }))
 	return c
 }
 
@@ -234,11 +239,13 @@ func (m *memory) questions() int {
 }
 
 // TouchByID implements [gateway.Sessions].
-func (m *memory) TouchByID(_ context.Context, id int64) (*session.Session, error) {
+func (m *memory) TouchByID(ctx context.Context, id int64) (*session.Session, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, ok := m.rows[id]
 	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	case m.down:
 		return nil, errDown
 	case !ok:
@@ -342,7 +349,7 @@ func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(
 
 // serve serves HTTP behind the pipes until stop is called, which waits for what is
 // under way.
-func (p *pipes) serve(h http.Handler) (stop func()) {
+func (p *pipes) serve(h http.Handler, listen func(*http.Server) net.Listener) (stop func()) {
 	var work sync.WaitGroup
 	counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		work.Add(1)
@@ -350,8 +357,8 @@ func (p *pipes) serve(h http.Handler) (stop func()) {
 		h.ServeHTTP(w, r)
 	})
 	srv := &http.Server{Handler: counted, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
-	done := make(chan error)
-	go func() { done <- srv.Serve(p) }()
+	done, ln := make(chan error), listen(srv)
+	go func() { done <- srv.Serve(ln) }()
 	return func() {
 		srv.Close()
 		<-done

@@ -18,7 +18,6 @@ const restOfBody = time.Second
 // after the answer; after that the connection ends.
 func guarded(next handler) handler {
 	return func(x *exchange) error {
-		x.guard.begin()
 		defer func() {
 			if x.body != nil {
 				x.body.end()
@@ -28,27 +27,23 @@ func guarded(next handler) handler {
 	}
 }
 
-// A stallGuard keeps the deadlines of a client's connection ahead of an exchange
-// whose bytes move, and cancels the request to the container when they do not.
+// A stallGuard keeps the read deadline of a client's connection ahead of an exchange
+// whose bytes move, and cancels the request to the container when they do not. That
+// writes to the client move is for the connection to see.
 type stallGuard struct {
 	timeout time.Duration
 	client  *http.ResponseController // the connection
 	started time.Time
 
-	// These are in nanoseconds after started. What is called for each piece of a body
-	// does nothing most of the time.
-	lastMove, lastExtension atomic.Int64
+	// In nanoseconds after started. What is called for each piece of a body does
+	// nothing most of the time.
+	lastMove atomic.Int64
 
 	timer *time.Timer // cancels the request to the container; nil: it is asked nothing
 }
 
 func newStallGuard(w http.ResponseWriter, timeout time.Duration) *stallGuard {
-	return &stallGuard{timeout: timeout, client: http.NewResponseController(w)}
-}
-
-func (s *stallGuard) begin() {
-	s.started = time.Now()
-	s.setWriteDeadline()
+	return &stallGuard{timeout: timeout, client: http.NewResponseController(w), started: time.Now()}
 }
 
 // watch calls cancel when nothing moves for too long, until stop is called.
@@ -59,31 +54,15 @@ func (s *stallGuard) watch(cancel func()) (stop func() bool) {
 
 // moved says that bytes move, in whichever direction.
 func (s *stallGuard) moved() {
-	if s.timer != nil && s.isDue(&s.lastMove) {
-		s.timer.Reset(s.timeout)
-	}
-}
-
-// extendWrite gives the client more time to take what is about to be written.
-func (s *stallGuard) extendWrite() {
-	if s.isDue(&s.lastExtension) {
-		s.setWriteDeadline()
-	}
-}
-
-// isDue reports whether the last time is long enough ago, and makes now the last.
-func (s *stallGuard) isDue(last *atomic.Int64) bool {
 	now := int64(time.Since(s.started))
-	if now-last.Load() < int64(s.timeout/60) {
-		return false
+	if s.timer == nil || now-s.lastMove.Load() < int64(s.timeout/60) {
+		return
 	}
-	last.Store(now)
-	return true
+	s.lastMove.Store(now)
+	s.timer.Reset(s.timeout)
 }
 
-// Errors are ignored: only a ResponseWriter without a connection cannot set deadlines.
-
-func (s *stallGuard) setWriteDeadline()           { _ = s.client.SetWriteDeadline(time.Now().Add(s.timeout)) }
+// Its error is ignored: only a ResponseWriter without a connection cannot set deadlines.
 func (s *stallGuard) setReadDeadline(t time.Time) { _ = s.client.SetReadDeadline(t) }
 
 // limitRest gives the client a moment for what is left of its body: the server

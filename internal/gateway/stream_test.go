@@ -2,16 +2,19 @@ package gateway_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/gateway"
 	"wrpdistributor/internal/session"
 )
 
@@ -169,6 +172,7 @@ func TestRequestEndsWithItsClient(t *testing.T) {
 	for i, request := range []string{"GET /page HTTP/1.1\r\n", "GET /half HTTP/1.1\r\n", "POST /upload HTTP/1.1\r\nContent-Length: 5\r\n"} {
 		nc, _ := b.raw(t, request+"Host: x\r\nBearer: "+s.Token+"\r\n\r\n")
 		<-begun
+		must(t, nc.(*net.TCPConn).SetLinger(0)) // a reset: it may wait for its answer else
 		nc.Close()
 		<-ended
 		eventually(t, request+"logged", func() bool { return b.log.count("status=499") == i+1 })
@@ -250,14 +254,55 @@ func TestSessionsDoNotMix(t *testing.T) {
 	eventually(t, "no more channels than are kept", func() bool { return b.Hosts[0].OpenChannels() <= 2*64+8 })
 }
 
-// TestHalfClosedConnectionEnds: a client that says that it will say no more has
-// left, as far as can be known. It gets no answer.
-func TestHalfClosedConnectionEnds(t *testing.T) {
+// TestHalfClosedClientIsAnswered: one that says that it will say no more may wait for
+// its answer. (That it does for as long as it takes is for package clientconn to show.)
+func TestHalfClosedClientIsAnswered(t *testing.T) {
 	t.Parallel()
-	b, s := newUpstream(t, options{}, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	nc, r := b.raw(t, "GET / HTTP/1.0\r\nBearer: "+s.Token+"\r\n\r\n")
-	must(t, nc.(*net.TCPConn).CloseWrite())
-	if text, err := io.ReadAll(r); len(text) > 0 || err != nil && !errors.Is(err, io.EOF) {
-		t.Errorf("got %q, %v", text, err)
+	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %s %v", r.Method, body, err)
+	})
+	for i, tt := range []struct{ request, body string }{
+		{"GET / HTTP/1.0\r\n", ""},
+		{"GET / HTTP/1.1\r\nHost: x\r\n", ""},
+		{"HEAD / HTTP/1.0\r\n", ""},
+		{"POST / HTTP/1.0\r\nContent-Length: 3\r\n", "a=b"},
+	} {
+		method, _, _ := strings.Cut(tt.request, " ")
+		nc, r := b.raw(t, tt.request+"Bearer: "+s.Token+"\r\n\r\n"+tt.body)
+		must(t, nc.(*net.TCPConn).CloseWrite())
+		resp, err := http.ReadResponse(r, &http.Request{Method: method})
+		must(t, err)
+		text, err := io.ReadAll(resp.Body)
+		want := fmt.Sprintf("%s %s <nil>", method, tt.body)
+		if method == "HEAD" {
+			want = ""
+		}
+		if resp.StatusCode != 200 || string(text) != want || err != nil {
+			t.Errorf("%q and the end is answered %d %q, %v; want %q", tt.request, resp.StatusCode, text, err, want)
+		}
+		eventually(t, "logged", func() bool { return b.log.count("status=200") == i+1 })
 	}
+}
+
+// TestRequestOfWhoLeftIsUse: a request that was read counts, though its client left at
+// once; of a session that this gateway does not know yet too.
+func TestRequestOfWhoLeftIsUse(t *testing.T) {
+	simulate(t, gateway.Config{}, echo, func(t *testing.T, s *simulation) {
+		const other = "1234567890123456789012345678901234567890"
+		s.sessions.put(session.Session{ID: 2, State: session.Running, Host: "host0", Port: 9091, Gateway: true, Token: other})
+		for i, token := range []string{s.token, other} {
+			left, leave := context.WithCancel(t.Context())
+			leave()
+			req := httptest.NewRequestWithContext(left, http.MethodHead, "/", http.NoBody)
+			req.Header.Set("Bearer", token)
+			func() {
+				defer func() { _ = recover() }() // that the answer is not written
+				s.gw.ServeHTTP(httptest.NewRecorder(), req)
+			}()
+			if got := len(s.sessions.written()); got != i+1 {
+				t.Errorf("after the request with token %.3s… %d uses are written down, want %d", token, got, i+1)
+			}
+		}
+	})
 }

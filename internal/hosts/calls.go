@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // call makes a request to the host's engine that may be repeated. It returns
@@ -14,7 +13,7 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 	if err := h.admit(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout+h.cfg.StopTimeout)
+	ctx, cancel := h.patience(ctx, callTimeout+h.cfg.StopTimeout)
 	defer cancel()
 	err := h.ensureConnected(ctx)
 	if err == nil {
@@ -41,14 +40,16 @@ func isDefinite(err error) bool {
 // name is a lock, so that the second either makes the container or shows that
 // the first did.
 func (h *host) create(ctx context.Context, s Spec) (string, error) {
+	ctx, cancel := h.patience(ctx, 0)
+	defer cancel()
 	s.databaseID, s.publishOn = h.cfg.DatabaseID, h.publishOn(s)
-	dir, err := h.prepareCreate(ctx, s)
+	image, err := h.prepareCreate(ctx, s)
 	if err != nil {
 		return "", err
 	}
 	var id string
 	err = h.ask(ctx, func(ctx context.Context) (err error) {
-		id, err = h.engine.create(ctx, s, h.cfg.Container, h.TLS, dir)
+		id, err = h.engine.create(ctx, s, h.cfg.Container, h.TLS, image.dir)
 		return err
 	})
 	switch {
@@ -73,7 +74,7 @@ func (h *host) judge(ctx context.Context, err error) error {
 		h.markDown(ctx, err)
 	case errors.Is(err, ErrUnfinished):
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
-	case !isDefinite(err):
+	case !isCertain(err):
 		h.markDown(ctx, err)
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
@@ -81,13 +82,13 @@ func (h *host) judge(ctx context.Context, err error) error {
 }
 
 // prepareCreate makes sure that the host can take the container of s, and
-// returns the image's working directory.
-func (h *host) prepareCreate(ctx context.Context, s Spec) (string, error) {
+// returns the image.
+func (h *host) prepareCreate(ctx context.Context, s Spec) (imageInfo, error) {
 	if err := h.down(); err != nil {
-		return "", err
+		return imageInfo{}, err
 	}
 	if s.TLS && h.TLS == nil {
-		return "", fmt.Errorf("%w: none configured", ErrCertificate)
+		return imageInfo{}, fmt.Errorf("%w: none configured", ErrCertificate)
 	}
 	err := h.confirmResponsive(ctx)
 	if err == nil && s.Gateway {
@@ -95,9 +96,9 @@ func (h *host) prepareCreate(ctx context.Context, s Spec) (string, error) {
 	}
 	if err != nil {
 		h.markDown(ctx, err)
-		return "", err
+		return imageInfo{}, err
 	}
-	return h.ensureImageDir(ctx)
+	return h.ensureImage(ctx)
 }
 
 // confirmResponsive makes sure that the host answers now. A connection may be
@@ -107,7 +108,7 @@ func (h *host) confirmResponsive(ctx context.Context) error {
 	if err := h.ensureConnected(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
+	ctx, cancel := h.patience(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
 	dropIfSilent := h.listen()
 	err := h.engine.ping(ctx)
@@ -134,35 +135,35 @@ func (h *host) listen() (dropIfSilent func()) {
 	if conn == nil {
 		return func() {}
 	}
-	before := conn.raw.received.Load()
-	go func() { _ = conn.ask() }() // ends with the connection, at the latest
+	before := conn.raw.progress()
+	conn.answered()
 	return func() {
-		if conn.raw.received.Load() == before {
+		if !conn.raw.progress().since(before) {
 			conn.Close()
 		}
 	}
 }
 
-// ensureImageDir returns the image's working directory, as the last check found it.
-func (h *host) ensureImageDir(ctx context.Context) (string, error) {
-	h.mu.Lock()
-	dir := h.imageDir
-	h.mu.Unlock()
-	if dir != "" {
-		return dir, nil
+// ensureImage returns the image, as the last check found it.
+func (h *host) ensureImage(ctx context.Context) (imageInfo, error) {
+	if image := h.lastImage(); image != (imageInfo{}) {
+		return image, nil
 	}
-	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)
+	image, err := h.engine.image(ctx, h.cfg.Container.Image)
 	if err != nil && !isDefinite(err) {
 		err = fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	return dir, err
+	return image, err
 }
 
 // existing returns the id of the container that holds the name of s, if it is the
 // one that an earlier create of s made.
 func (h *host) existing(ctx context.Context, s Spec) (string, error) {
 	f, err := h.engine.inspect(ctx, s.Name)
-	if err != nil {
+	switch {
+	case err != nil && !isDefinite(err):
+		return "", fmt.Errorf("%w: %s: %w", ErrUncertain, s.Name, err) // it may be the one
+	case err != nil:
 		return "", fmt.Errorf("%w, and cannot be inspected: %w", ErrNameTaken, err)
 	}
 	if !h.isOurs(f, s.Ref) {
@@ -184,6 +185,8 @@ func (h *host) start(ctx context.Context, id string) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for a place among %d parallel starts: %w", cap(h.starts), ctx.Err())
 	}
+	ctx, cancel := h.patience(ctx, 0)
+	defer cancel()
 	err := h.ask(ctx, func(ctx context.Context) error { return h.engine.start(ctx, id) })
 	if errors.Is(err, ErrNetwork) {
 		err = h.startOnNewNetwork(ctx, id)
@@ -250,22 +253,4 @@ func (h *host) stopAndRemove(ctx context.Context, id string, gently bool) error 
 		}
 	}
 	return h.engine.remove(ctx, id)
-}
-
-// list returns all containers of ours, and the engine's time.
-func (h *host) list(ctx context.Context) (list []Container, now time.Time, err error) {
-	// The clock is read first: what is created meanwhile looks too young.
-	err = h.call(ctx, func(ctx context.Context) error {
-		info, err := h.engine.info(ctx)
-		now = info.Now
-		return err
-	})
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	err = h.call(ctx, func(ctx context.Context) error {
-		list, err = h.engine.list(ctx, h.ourLabel())
-		return err
-	})
-	return list, now, err
 }

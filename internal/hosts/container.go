@@ -85,8 +85,10 @@ type Container struct {
 	Running bool      // a paused one counts
 	Paused  bool
 	Exit    *Exit // how it ended; nil: it has not, or it was not asked
+	Port    int   // of the host; 0: none is open, or it was not listed but inspected
 
 	database string
+	image    string // the image's id, which a listing does not say
 }
 
 func newContainer(id, name string, labels map[string]string, created time.Time) Container {

@@ -65,14 +65,11 @@ func (e *engine) client() *client.Client {
 	return e.api
 }
 
-func (e *engine) close() error {
-	e.transport.CloseIdleConnections()
-	return e.client().Close()
-}
+func (e *engine) close() { e.transport.CloseIdleConnections() }
 
 // RoundTrip implements [http.RoundTripper]. It notes that the engine answers.
 func (e *engine) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := e.transport.RoundTrip(r)
+	resp, err := queue{e.transport}.RoundTrip(r)
 	if err == nil {
 		e.answered.Store(time.Now().UnixNano())
 	}
@@ -142,18 +139,26 @@ func isVersionError(err error) bool {
 	return cerrdefs.IsInvalidArgument(err) && strings.Contains(err.Error(), "client version")
 }
 
-// imageDir returns the image's working directory.
-func (e *engine) imageDir(ctx context.Context, name string) (string, error) {
+// An imageInfo is what an engine says of an image. The zero value is no image.
+type imageInfo struct {
+	id  string
+	dir string // in which its containers work
+}
+
+// image returns the image that has the name now.
+func (e *engine) image(ctx context.Context, name string) (imageInfo, error) {
 	img, err := e.client().ImageInspect(ctx, name)
 	switch {
 	case cerrdefs.IsNotFound(err):
-		return "", fmt.Errorf("%w: %s", ErrImageMissing, name)
+		return imageInfo{}, fmt.Errorf("%w: %s", ErrImageMissing, name)
 	case err != nil:
-		return "", err
-	case img.Config == nil || img.Config.WorkingDir == "":
-		return "/", nil
+		return imageInfo{}, err
 	}
-	return img.Config.WorkingDir, nil
+	info := imageInfo{id: img.ID, dir: "/"}
+	if img.Config != nil && img.Config.WorkingDir != "" {
+		info.dir = img.Config.WorkingDir
+	}
+	return info, nil
 }
 
 // pull fetches the image, calling progress with bytes done and in total.

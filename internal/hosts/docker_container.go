@@ -18,9 +18,9 @@ import (
 	"wrpdistributor/internal/clock"
 )
 
-// create makes a container and returns its id. TLS needs the certificate files,
+// containerOf says how the container of s is made. TLS needs the certificate files,
 // and the image's working directory, where WRP looks for them.
-func (e *engine) create(ctx context.Context, s Spec, c ContainerConfig, tls *TLSFiles, workDir string) (string, error) {
+func containerOf(s Spec, c ContainerConfig, tls *TLSFiles, workDir string) (*container.Config, *container.HostConfig) {
 	inside := nat.Port("8080/tcp") // WRP serves HTTP there, and TLS on 8081
 	if s.TLS {
 		inside = "8081/tcp"
@@ -36,6 +36,12 @@ func (e *engine) create(ctx context.Context, s Spec, c ContainerConfig, tls *TLS
 	if s.TLS {
 		mountCertificate(host, tls, workDir)
 	}
+	return config, host
+}
+
+// create makes a container and returns its id.
+func (e *engine) create(ctx context.Context, s Spec, c ContainerConfig, tls *TLSFiles, workDir string) (string, error) {
+	config, host := containerOf(s, c, tls, workDir)
 	resp, err := e.client().ContainerCreate(ctx, config, host, nil, nil, s.Name)
 	switch {
 	case cerrdefs.IsConflict(err):
@@ -150,6 +156,7 @@ func (e *engine) inspect(ctx context.Context, ref string) (Container, error) {
 	f := newContainer(i.ID, i.Name, i.Config.Labels, created)
 	f.Running, f.Paused = i.State.Running || i.State.Paused, i.State.Paused
 	f.Exit = newExit(i.State)
+	f.image = i.Image
 	return f, nil
 }
 
@@ -168,6 +175,9 @@ func (e *engine) list(ctx context.Context, label string) ([]Container, error) {
 		f := newContainer(c.ID, name, c.Labels, time.Unix(c.Created, 0))
 		f.Paused = c.State == "paused"
 		f.Running = f.Paused || c.State == "running"
+		for _, p := range c.Ports {
+			f.Port = max(f.Port, int(p.PublicPort))
+		}
 		list = append(list, f)
 	}
 	return list, nil

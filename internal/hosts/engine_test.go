@@ -2,10 +2,14 @@ package hosts_test
 
 import (
 	"errors"
+	"io"
+	"net"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/hosts/hoststest"
 	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/service/servicetest"
 )
@@ -57,4 +61,52 @@ func TestHungEngineCutsNoGatewayTraffic(t *testing.T) {
 		p.CheckHealth(t.Context())
 		return p.Status()[0].State == hosts.Up
 	})
+}
+
+// TestHungEngineBehindBusyLink: that bytes of others come does not excuse an engine
+// that hangs. It is down, and they go on coming.
+func TestHungEngineBehindBusyLink(t *testing.T) {
+	list := servicetest.StartHosts(t, 1, pretend.Config{})
+	p, _ := newPool(t, list, func(c *hosts.Config) {
+		h := &c.Hosts[0]
+		ssh := *h.SSH
+		ssh.Addr = hoststest.StartThrottle(t, ssh.Addr, 512<<10).Addr
+		h.SSH = &ssh
+		c.ConnectTimeout, c.KnownHosts = time.Second, hosts.KnownHosts{AcceptNew: filepath.Join(t.TempDir(), "known_hosts")}
+	})
+	p.CheckHealth(t.Context())
+	if st := p.Status()[0]; st.State != hosts.Up {
+		t.Fatalf("status = %+v, want up", st)
+	}
+	ln, err := net.Listen("tcp", net.JoinHostPort(p.Hosts()[0].Address, "0"))
+	must(t, err)
+	defer ln.Close()
+	go func() { // a picture without end
+		nc, err := ln.Accept()
+		for err == nil {
+			_, err = nc.Write(make([]byte, 1<<10))
+		}
+	}()
+	picture, err := p.Dial(t.Context(), "host0", ln.Addr().(*net.TCPAddr).Port)
+	must(t, err)
+	_, err = io.ReadFull(picture, make([]byte, 1<<10))
+	must(t, err)
+	list[0].SetDelay(pretend.OpAll, time.Hour)
+	defer list[0].SetDelay(pretend.OpAll, 0)
+	reading := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, picture)
+		reading <- err
+	}()
+	p.CheckHealth(t.Context())
+	if st := p.Status()[0]; st.State != hosts.Unreachable {
+		t.Errorf("status = %+v, want unreachable", st)
+	}
+	select {
+	case err := <-reading:
+		t.Errorf("the picture ended: %v", err)
+	default:
+	}
+	picture.Close()
+	<-reading
 }

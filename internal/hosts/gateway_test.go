@@ -96,6 +96,28 @@ func TestRealGatewayKeyLines(t *testing.T) {
 	}
 }
 
+// TestRealForwardOfSparePorts: a key that names the ports of all slots is enough if
+// those are all that containers may get.
+func TestRealForwardOfSparePorts(t *testing.T) {
+	slots := `restrict,port-forwarding,permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:9090",permitopen="127.0.0.1:9093"`
+	for _, tt := range []struct {
+		spare int
+		key   string
+		want  State
+	}{
+		{0, slots, Up},
+		{2, slots, Unusable},
+		{2, slots + `,permitopen="127.0.0.1:9095"`, Up},
+	} {
+		sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: tt.key})
+		p := realPoolOf(t, Config{Container: ContainerConfig{Image: hoststest.Image}, GatewayStartPort: 9090, SparePorts: tt.spare}, sshd)
+		p.CheckHealth(t.Context())
+		if st := p.Status()[0]; st.State != tt.want {
+			t.Errorf("%d spare ports, key %s: %+v, want %s", tt.spare, tt.key, st, tt.want)
+		}
+	}
+}
+
 // TestRealForbiddenForward: whatever keeps us from the containers on a host's
 // loopback, the host takes none, says why, and can still be asked.
 func TestRealForbiddenForward(t *testing.T) {

@@ -42,7 +42,7 @@ type host struct {
 	engineFault     fault
 	checked         bool      // it has worked once
 	since           time.Time // it is down, or else works
-	imageDir        string    // the image's working directory; empty: no image
+	image           imageInfo // as the last check found it
 	noFiles         bool      // of the certificate
 	id              string    // the engine's own
 	pinging         bool      // see ping
@@ -67,7 +67,7 @@ func newHost(configured Host, cfg *Config, keys *hostKeys, engines *engineOwners
 	h.alive, h.abort = context.WithCancel(context.Background())
 	dial := dialLocal
 	if h.SSH != nil {
-		h.client = newSSHClient(configured, cfg, keys)
+		h.client = newSSHClient(configured, cfg, keys, h.log)
 		dial = h.client.dialDocker
 	}
 	var err error
@@ -75,10 +75,10 @@ func newHost(configured Host, cfg *Config, keys *hostKeys, engines *engineOwners
 	return h, err
 }
 
-func newSSHClient(h Host, cfg *Config, keys *hostKeys) *sshClient {
-	c := &sshClient{target: *h.SSH, keys: keys, timeout: cfg.ConnectTimeout}
+func newSSHClient(h Host, cfg *Config, keys *hostKeys, log *slog.Logger) *sshClient {
+	c := &sshClient{target: *h.SSH, keys: keys, log: log, timeout: cfg.ConnectTimeout}
 	if first := cfg.GatewayStartPort; first > 0 {
-		c.required.configured = []int{first, first + h.Max - 1}
+		c.required.configured = []int{first, first + h.Max + cfg.SparePorts - 1}
 	}
 	return c
 }
@@ -88,13 +88,12 @@ func dialLocal(ctx context.Context) (net.Conn, error) {
 	return d.DialContext(ctx, "unix", dockerSocket)
 }
 
-func (h *host) close() error {
+func (h *host) close() {
 	h.endTasks()
-	err := h.engine.close()
+	h.engine.close()
 	if h.client != nil {
 		h.client.close()
 	}
-	return err
 }
 
 // run keeps looking at the host. A host that is down is tried after growing
@@ -136,43 +135,43 @@ func (h *host) untilNextCheck() time.Duration {
 // checkHealth asks the host who it is and whether it has network and image.
 func (h *host) checkHealth(ctx context.Context) {
 	h.beginTrial()
-	limited, cancel := context.WithTimeout(ctx, h.cfg.ConnectTimeout)
+	limited, cancel := h.patience(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
-	info, dir, err := h.examine(limited)
-	if err != nil {
+	info, image, err := h.examine(limited)
+	switch {
+	case err == nil:
+		h.markUp(info, image)
+	case !isBehind(limited, err):
 		h.markDown(ctx, err)
-		return
 	}
-	h.markUp(info, dir)
 }
 
-// examine returns what the engine says of itself, and the image's working
-// directory; none if there is no image.
-func (h *host) examine(ctx context.Context) (engineInfo, string, error) {
+// examine returns what the engine says of itself and of the image, if there is one.
+func (h *host) examine(ctx context.Context) (engineInfo, imageInfo, error) {
 	if err := h.ensureWays(ctx); err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
 	if err := h.engine.ping(ctx); err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
 	info, err := h.engine.info(ctx)
 	if err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
 	if err := h.ensureNetwork(ctx); err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
 	if err := h.canPublish(); err != nil {
-		return engineInfo{}, "", err
+		return engineInfo{}, imageInfo{}, err
 	}
-	dir, err := h.engine.imageDir(ctx, h.cfg.Container.Image)
+	image, err := h.engine.image(ctx, h.cfg.Container.Image)
 	if errors.Is(err, ErrImageMissing) {
 		err = nil
 	}
 	if err == nil {
 		err = h.examineTLS(ctx)
 	}
-	return info, dir, err
+	return info, image, err
 }
 
 // examineTLS finds out whether the host has its certificate files.

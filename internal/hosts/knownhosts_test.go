@@ -22,6 +22,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/proctest"
 )
 
 // proxyTo names a variable that makes this binary the ProxyCommand of OpenSSH's
@@ -46,15 +47,22 @@ func TestMain(m *testing.M) {
 }
 
 // TestHostKeysAreJudgedAsOpenSSHDoes shows the keys of a real server, under many
-// names and with many files, to our client, and with E2E=1 to OpenSSH's as well.
-func TestHostKeysAreJudgedAsOpenSSHDoes(t *testing.T) {
-	client := ""
-	if os.Getenv("E2E") == "1" {
-		var err error
-		if client, err = exec.LookPath("ssh"); err != nil {
-			hoststest.Missing(t, "ssh (Debian package openssh-client)")
-		}
+// names and with many files, to our client.
+func TestHostKeysAreJudgedAsOpenSSHDoes(t *testing.T) { judgeHostKeys(t, "") }
+
+// TestE2EHostKeysAreJudgedByOpenSSH shows them to OpenSSH's client as well.
+func TestE2EHostKeysAreJudgedByOpenSSH(t *testing.T) {
+	proctest.E2E(t)
+	client, err := exec.LookPath("ssh")
+	if err != nil {
+		hoststest.Missing(t, "ssh (Debian package openssh-client)")
 	}
+	judgeHostKeys(t, client)
+}
+
+// judgeHostKeys shows the keys to our client, and to another one if that is not empty.
+func judgeHostKeys(t *testing.T, client string) {
+	t.Helper()
 	private, ec := newECDSAKey(t)
 	authority := newSigner(t)
 	plain, certified := startServer(t, private, ec, authority, false), startServer(t, private, ec, authority, true)

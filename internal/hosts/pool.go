@@ -21,8 +21,10 @@ type Config struct {
 
 	// GatewayStartPort is the port of a host's first slot if clients come through
 	// the gateway: a host whose SSH key does not let us through to that port and
-	// the last slot's takes no containers. 0: there is no gateway.
+	// the last one, of a slot or a spare one, takes no containers. 0: there is no
+	// gateway.
 	GatewayStartPort int
+	SparePorts       int // above those of all slots
 
 	ConnectTimeout time.Duration // TCP and SSH login together; 0: 5 s
 	ReadyTimeout   time.Duration // a started container may take this long to answer; 0: 5 s
@@ -73,11 +75,10 @@ func (p *Pool) Run(ctx context.Context, w Watcher) error {
 
 // Close ends all connections. Containers keep running.
 func (p *Pool) Close() error {
-	var errs []error
 	for _, h := range p.hosts {
-		errs = append(errs, h.close())
+		h.close()
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // CheckHealth asks every host once, in parallel, whether it can take containers.

@@ -37,7 +37,7 @@ func (h *host) awaitReady(ctx context.Context, s Spec) error {
 		err := h.confirmRuns(ctx, s)
 		return errors.Join(err, clock.Sleep(ctx, unprobedPause))
 	}
-	deadline, cancel := context.WithTimeout(ctx, h.cfg.ReadyTimeout)
+	deadline, cancel := h.patience(ctx, h.cfg.ReadyTimeout)
 	defer cancel()
 	for nextInspect := time.Now().Add(inspectInterval); ; {
 		err := h.getPage(deadline, s, "/")

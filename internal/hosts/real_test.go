@@ -22,13 +22,17 @@ import (
 // the test.
 func realPool(t *testing.T, servers ...*hoststest.SSHD) (*Pool, string) {
 	t.Helper()
+	p := realPoolOf(t, Config{Container: ContainerConfig{Image: hoststest.Image, Args: []string{"-token", "{token}"}, Memory: 64 << 20, Pids: 64}}, servers...)
+	return p, p.hosts[0].cfg.DatabaseID
+}
+
+// realPoolOf is [realPool] with settings of its own, but for the hosts, the database
+// id and the log.
+func realPoolOf(t *testing.T, cfg Config, servers ...*hoststest.SSHD) *Pool {
+	t.Helper()
 	hoststest.StandIn(t)
 	id := strings.ToLower(rand.Text())
-	cfg := Config{
-		DatabaseID: id,
-		Container:  ContainerConfig{Image: hoststest.Image, Args: []string{"-token", "{token}"}, Memory: 64 << 20, Pids: 64},
-		Log:        slog.New(slog.NewTextHandler(t.Output(), nil)),
-	}
+	cfg.DatabaseID, cfg.Log = id, slog.New(slog.NewTextHandler(t.Output(), nil))
 	for i, s := range servers {
 		cfg.Hosts = append(cfg.Hosts, hostOf(t, s, fmt.Sprintf("host%d", i), ""))
 		cfg.KnownHosts.Files = append(cfg.KnownHosts.Files, s.KnownHosts)
@@ -46,7 +50,7 @@ func realPool(t *testing.T, servers ...*hoststest.SSHD) (*Pool, string) {
 			t.Error(err)
 		}
 	})
-	return p, id
+	return p
 }
 
 func hostOf(t *testing.T, s *hoststest.SSHD, name, passphrase string) Host {
@@ -103,7 +107,7 @@ func lifecycle(t *testing.T, p *Pool, databaseID, host string) {
 		t.Errorf("Inspect with another nonce = %v, want ErrGone", err)
 	}
 	list, now, err := p.List(ctx, host)
-	if err != nil || len(list) != 1 || list[0].ID != id || now.Sub(list[0].Created).Abs() > time.Minute {
+	if err != nil || len(list) != 1 || list[0].ID != id || list[0].Port != s.Port || now.Sub(list[0].Created).Abs() > time.Minute {
 		t.Errorf("List = %+v at %v, %v", list, now, err)
 	}
 	taken := s
@@ -194,6 +198,44 @@ func TestRealLockedKeyIsForDockerOnly(t *testing.T) {
 			ln.Close()
 			t.Errorf("%s: the key listens on %s", name, ln.Addr())
 		}
+	}
+}
+
+// TestRealRefusalsNameTheirCause: what an operator is told of a key that sshd
+// refuses, and of a shell that greets.
+func TestRealRefusalsNameTheirCause(t *testing.T) {
+	other := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
+	for _, tt := range []struct {
+		name, options, keyFile string
+		want                   []string
+	}{
+		{"another key", "", other.KeyFile, []string{"unable to authenticate", "authorized_keys", "account is locked"}},
+		{"a greeting", `restrict,command="echo Welcome to a; exec docker system dial-stdio"`, "", []string{`prints "Welcome to a" before`, ".bashrc"}},
+		{"a short greeting, and no more", `restrict,command="echo hi"`, "", []string{`prints "hi" before`}},
+		{"a complaint", `restrict,command="echo no docker here >&2"`, "", []string{"over the command: ", "no docker here"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: tt.options})
+			if tt.keyFile != "" {
+				sshd.KeyFile = tt.keyFile
+			}
+			p, err := New(Config{Hosts: []Host{hostOf(t, sshd, "h", "")}, KnownHosts: KnownHosts{Files: []string{sshd.KnownHosts}},
+				Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			p.CheckHealth(t.Context())
+			st := p.Status()[0]
+			for _, want := range tt.want {
+				if !strings.Contains(st.Reason, want) {
+					t.Errorf("the host is %s: %s; want %q", st.State, st.Reason, want)
+				}
+			}
+			if strings.Contains(st.Reason, "malformed") || strings.Contains(st.Reason, "net/http") {
+				t.Errorf("net/http speaks: %s", st.Reason)
+			}
+		})
 	}
 }
 

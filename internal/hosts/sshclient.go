@@ -1,31 +1,29 @@
 package hosts
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sync/singleflight"
-	"golang.org/x/sys/unix"
 )
-
-// userTimeout ends a connection whose bytes nobody acknowledges. The
-// keep-alive finds an sshd that hangs, this finds a dead network sooner.
-const userTimeout = 6 * time.Second
 
 // An sshClient keeps the one SSH connection to a host. It connects on first use,
 // and again when the connection broke. It is safe for concurrent use.
 type sshClient struct {
 	target   SSH
 	keys     *hostKeys
+	log      *slog.Logger
 	timeout  time.Duration // for everything from TCP to the end of the login
+	silence  silence       // of an established connection; zero: askAfter and endAfter
 	required requiredPorts
 
 	dialing singleflight.Group // callers share one attempt
@@ -91,7 +89,7 @@ func (c *sshClient) explore(ctx context.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = conn.chooseTransport(ctx)
+	err = conn.chooseTransport(ctx, c.log)
 	if err == nil {
 		err = c.required.probe(ctx, conn)
 	}
@@ -112,7 +110,7 @@ func (c *sshClient) keep(conn *connection) error {
 	c.retire(c.open)
 	c.open = conn
 	c.tasks.Go(func() { c.awaitEnd(conn) })
-	c.tasks.Go(conn.keepAlive)
+	c.tasks.Go(func() { conn.keepAlive(cmp.Or(c.silence, silence{ask: askAfter, end: endAfter})) })
 	if conn.stdio == nil {
 		c.tasks.Go(conn.disableNagle)
 	}
@@ -120,7 +118,7 @@ func (c *sshClient) keep(conn *connection) error {
 }
 
 func (c *sshClient) login(ctx context.Context) (*connection, error) {
-	d := net.Dialer{Control: setUserTimeout}
+	var d net.Dialer
 	tcp, err := d.DialContext(ctx, "tcp", c.target.Addr)
 	if err != nil {
 		return nil, err
@@ -134,9 +132,19 @@ func (c *sshClient) login(ctx context.Context) (*connection, error) {
 	})
 	if err != nil {
 		raw.Close()
-		return nil, fmt.Errorf("log in as %s: %w", c.target.User, err)
+		return nil, fmt.Errorf("log in as %s: %w", c.target.User, explainLogin(err))
 	}
 	return conn, nil
+}
+
+// explainLogin says what it may be that sshd refuses a key for. sshd itself says
+// that only in its own log.
+func explainLogin(err error) error {
+	if !strings.Contains(err.Error(), "unable to authenticate") {
+		return err
+	}
+	return fmt.Errorf("%w (another user's key, not in authorized_keys or with a mistake in its options, "+
+		"or the account is locked, which sshd without PAM does not let in: usermod -p '*' USER)", err)
 }
 
 // handshake makes an SSH connection of raw. ClientConfig.Timeout would cover the
@@ -154,14 +162,6 @@ func handshake(ctx context.Context, raw *netConn, addr string, config *ssh.Clien
 		return nil, err
 	}
 	return &connection{Client: ssh.NewClient(sc, chans, reqs), ended: make(chan struct{}), raw: raw}, nil
-}
-
-func setUserTimeout(_, _ string, raw syscall.RawConn) error {
-	var inner error
-	err := raw.Control(func(fd uintptr) {
-		inner = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()))
-	})
-	return errors.Join(err, inner)
 }
 
 // awaitEnd waits for the end of conn, and forgets it.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -15,9 +16,6 @@ import (
 )
 
 const (
-	keepAliveInterval = 5 * time.Second
-	keepAliveTimeout  = 5 * time.Second
-
 	dockerSocket = "/var/run/docker.sock"
 
 	// loopback is exactly this: a key restricted to permitopen="127.0.0.1:*" does
@@ -28,60 +26,14 @@ const (
 // A connection is one established SSH connection, and what it turned out to allow.
 type connection struct {
 	*ssh.Client
-	raw   *netConn
-	ended chan struct{} // closed when the connection has ended
+	raw       *netConn
+	ended     chan struct{} // closed when the connection has ended
+	questions questioner
 
-	noWay         error         // why it does not lead to the Docker engine; nil: it does
-	stdio         chan struct{} // a place for each session that runs dial-stdio; nil: the socket channel works
-	forbiddenPort atomic.Int32  // a port on the host's loopback that the key forbids; 0: none is known
-	use           usage         // by connections to ports
-}
-
-// A netConn knows that it has ended before its user does. The SSH library tells
-// its channels of the end while the connection still looks usable, and whoever
-// opens a channel then waits for ever.
-type netConn struct {
-	net.Conn
-	ended    atomic.Bool
-	received atomic.Int64 // bytes, which prove that the other side lives
-}
-
-// Read implements [net.Conn].
-func (c *netConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	c.received.Add(int64(n))
-	if err != nil {
-		c.ended.Store(true)
-	}
-	return n, err
-}
-
-// ask asks the other side for a sign of life. The reply's content does not matter,
-// sshd refuses the request politely.
-func (c *connection) ask() error {
-	_, _, err := c.SendRequest("keepalive@openssh.com", true, nil)
-	return err
-}
-
-// keepAlive closes the connection when the other side does not answer in time.
-func (c *connection) keepAlive() {
-	tick := time.NewTicker(keepAliveInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-c.ended:
-			return
-		case <-tick.C:
-		}
-		// SendRequest cannot be cancelled; closing the connection ends it.
-		late := time.AfterFunc(keepAliveTimeout, func() { c.Close() })
-		err := c.ask()
-		late.Stop()
-		if err != nil {
-			c.Close()
-			return
-		}
-	}
+	noWay         error        // why it does not lead to the Docker engine; nil: it does
+	stdio         *sessions    // that run dial-stdio; nil: the socket channel works
+	forbiddenPort atomic.Int32 // a port on the host's loopback that the key forbids; 0: none is known
+	use           usage        // by connections to ports
 }
 
 // disableNagle runs a command that does nothing. On a connection that never ran
@@ -99,12 +51,12 @@ func (c *connection) disableNagle() {
 // a channel to its socket, or else over the command made for it. A way that leads to
 // an engine which does not answer is a way. If there is none, noWay says why: the
 // connection is needed for more.
-func (c *connection) chooseTransport(ctx context.Context) error {
+func (c *connection) chooseTransport(ctx context.Context, log *slog.Logger) error {
 	socketErr := c.ping(ctx)
 	if socketErr == nil || errors.Is(socketErr, errSilent) {
 		return nil
 	}
-	c.stdio = make(chan struct{}, maxStdio)
+	c.stdio = newSessions(log)
 	stdioErr := c.ping(ctx)
 	if stdioErr == nil || errors.Is(stdioErr, errSilent) {
 		return nil

@@ -60,7 +60,7 @@ func (h *host) condition() (s State, reason string) {
 		return Unreachable, h.engineFault.err.Error()
 	case !h.checked:
 		return Unknown, ""
-	case h.imageDir != "":
+	case h.image != imageInfo{}:
 		return Up, ""
 	}
 	if p := h.puller.progress(); p != "" {
@@ -77,7 +77,15 @@ func (h *host) needsImage() bool { return h.status().State == NoImage }
 func (h *host) forgetImage() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.imageDir = ""
+	h.image = imageInfo{}
+}
+
+// setImage notes which image has the configured name. h.mu is held.
+func (h *host) setImage(image imageInfo) {
+	if h.image.id != "" && image.id != "" && h.image.id != image.id {
+		h.log.Info("image changed; new containers get it", "image", h.cfg.Container.Image)
+	}
+	h.image = image
 }
 
 // setTLS notes whether the certificate files are there: not, if err is
@@ -95,15 +103,15 @@ func (h *host) setTLS(err error) {
 	h.noFiles = missing
 }
 
-// markUp notes what a host that works says of itself. An empty dir means that it
-// has no image.
-func (h *host) markUp(info engineInfo, dir string) {
+// markUp notes what a host that works says of itself and of its image, if it has one.
+func (h *host) markUp(info engineInfo, image imageInfo) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if other, shared := h.engines.register(info.ID, h.Name); shared && h.id == "" {
 		h.log.Warn("two hosts share one engine", "other", other)
 	}
-	h.id, h.imageDir = info.ID, dir
+	h.id = info.ID
+	h.setImage(image)
 	if h.checked && !h.isDown() {
 		if time.Since(h.since) > maxPause {
 			h.resetPauses()
@@ -114,7 +122,7 @@ func (h *host) markUp(info engineInfo, dir string) {
 	h.engineFault.clear()
 	h.checked, h.since = true, time.Now()
 	h.trouble.Over()
-	h.log.Info("host up", "engine", info.Version, "image", dir != "")
+	h.log.Info("host up", "engine", info.Version, "image", image.id != "")
 }
 
 // markDown notes that the host failed with err: its connection, if there is none
@@ -122,7 +130,7 @@ func (h *host) markUp(info engineInfo, dir string) {
 // Nothing is noted if ctx has ended: whoever asked was told to stop, or had no time to
 // wait for the answer, and the host did nothing wrong.
 func (h *host) markDown(ctx context.Context, err error) {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || isBehind(ctx, err) || errors.Is(err, errBusy) {
 		return
 	}
 	connected := h.isConnected()

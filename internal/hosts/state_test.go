@@ -125,7 +125,7 @@ func TestConnectionAndEngineAreTwo(t *testing.T) {
 		if err := h.unresponsive(); !errors.Is(err, ErrUnreachable) {
 			t.Errorf("with a silent engine: unresponsive = %v, want ErrUnreachable", err)
 		}
-		h.markUp(engineInfo{}, "/data")
+		h.markUp(engineInfo{}, imageInfo{id: "sha256:1", dir: "/data"})
 		if st := h.status(); st.State != Up || h.unresponsive() != nil || h.down() != nil {
 			t.Errorf("status = %+v, want up", st)
 		}
@@ -134,7 +134,7 @@ func TestConnectionAndEngineAreTwo(t *testing.T) {
 
 func TestHostWithoutImageIsNotDown(t *testing.T) {
 	h := newTestHost(t)
-	h.markUp(engineInfo{}, "/data")
+	h.markUp(engineInfo{}, imageInfo{id: "sha256:1", dir: "/data"})
 	if st := h.status(); st.State != Up {
 		t.Errorf("status = %+v, want Up", st)
 	}
@@ -175,7 +175,7 @@ func TestDownHostIsSaidOnce(t *testing.T) {
 		if n := down(10 * time.Minute); n != 0 {
 			t.Errorf("the first reason is said again %d times, want not before an hour has passed", n)
 		}
-		h.markUp(engineInfo{}, "/data")
+		h.markUp(engineInfo{}, imageInfo{id: "sha256:1", dir: "/data"})
 		if n := down(time.Minute); n != 1 {
 			t.Errorf("said %d times after the host was up, want once", n)
 		}

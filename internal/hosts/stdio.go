@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -14,45 +15,26 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-const (
-	dialStdio = "docker system dial-stdio"
+const dialStdio = "docker system dial-stdio"
 
-	// maxStdio keeps us below sshd's default MaxSessions of 10.
-	maxStdio = 8
-)
-
-// dialStdio connects to the Docker engine by a command, when one of the
-// connection's few sessions is free.
+// dialStdio connects to the Docker engine by a command.
 func (c *connection) dialStdio(ctx context.Context) (net.Conn, error) {
-	select {
-	case c.stdio <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a free SSH session: %w", ctx.Err())
-	}
-	nc, err := c.startStdio(func() { <-c.stdio })
-	if err != nil {
-		<-c.stdio
-		return nil, err
-	}
-	return nc, nil
-}
-
-func (c *connection) startStdio(release func()) (*stdioConn, error) {
-	s, err := c.NewSession()
+	ch, requests, err := c.openSession(ctx)
 	if err != nil {
 		return nil, err
 	}
-	nc := &stdioConn{session: s, release: release}
-	s.Stderr = &nc.stderr
-	var inErr, outErr error
-	nc.in, inErr = s.StdinPipe()
-	nc.Reader, outErr = s.StdoutPipe()
-	if err := errors.Join(inErr, outErr); err != nil {
-		s.Close()
-		return nil, err
+	nc := &stdioConn{Channel: ch, out: bufio.NewReader(ch)}
+	go func() { // ends with the connection, at the latest
+		ssh.DiscardRequests(requests)
+		c.stdio.ended()
+	}()
+	go func() { _, _ = io.Copy(&nc.stderr, ch.Stderr()) }() // so does this
+	accepted, err := ch.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{dialStdio}))
+	if err == nil && !accepted {
+		err = errors.New("sshd does not run " + dialStdio)
 	}
-	if err := s.Start(dialStdio); err != nil {
-		s.Close()
+	if err != nil {
+		nc.Close()
 		return nil, err
 	}
 	return nc, nil
@@ -65,7 +47,10 @@ type stderrPrefix struct {
 	text []byte
 }
 
-const maxStderr = 256
+const (
+	maxStderr   = 256
+	maxGreeting = 64
+)
 
 // Write implements [io.Writer].
 func (p *stderrPrefix) Write(b []byte) (int, error) {
@@ -84,18 +69,33 @@ func (p *stderrPrefix) String() string {
 
 // A stdioConn makes a connection of a command's standard input and output.
 type stdioConn struct {
-	io.Reader
-	in      io.WriteCloser
-	session *ssh.Session
-	stderr  stderrPrefix
-	release func()
-	closing sync.Once
+	ssh.Channel
+	out    *bufio.Reader
+	begun  bool // the first answer has begun
+	stderr stderrPrefix
+}
+
+// A talkingShellError means that something else than Docker answered first, as
+// shells do whose start-up files print a greeting.
+type talkingShellError struct{ text string }
+
+// Error quotes what was said.
+func (e talkingShellError) Error() string {
+	return fmt.Sprintf("the host prints %q before Docker answers: what its shell reads at the start (.bashrc), "+
+		"or the key's command=, must print nothing", e.text)
 }
 
 // Read returns what the command wrote to its standard error instead of EOF, if
-// it wrote something: "docker: command not found" explains more.
+// it wrote something: "docker: command not found" explains more. It returns
+// [talkingShellError] if what comes first is no answer of an engine.
 func (c *stdioConn) Read(b []byte) (int, error) {
-	n, err := c.Reader.Read(b)
+	if !c.begun {
+		if err := c.begin(); err != nil {
+			return 0, err
+		}
+		c.begun = true
+	}
+	n, err := c.out.Read(b)
 	if errors.Is(err, io.EOF) {
 		if text := c.stderr.String(); text != "" {
 			err = fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, text)
@@ -104,19 +104,20 @@ func (c *stdioConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write implements [net.Conn].
-func (c *stdioConn) Write(b []byte) (int, error) { return c.in.Write(b) }
-
-// CloseWrite tells the command that nothing more comes.
-func (c *stdioConn) CloseWrite() error { return c.in.Close() }
+// begin waits for the first bytes, and looks at them.
+func (c *stdioConn) begin() error {
+	const answer = "HTTP/"
+	head, _ := c.out.Peek(len(answer)) // an error comes again
+	if strings.HasPrefix(answer, string(head)) {
+		return nil
+	}
+	text, _ := c.out.Peek(min(c.out.Buffered(), maxGreeting))
+	return talkingShellError{strings.TrimSpace(string(text))}
+}
 
 // Close ends the command. It may be called more than once.
 func (c *stdioConn) Close() error {
-	var err error
-	c.closing.Do(func() {
-		err = c.session.Close()
-		c.release()
-	})
+	err := c.Channel.Close()
 	if errors.Is(err, io.EOF) {
 		return nil // the command had ended by itself
 	}

@@ -23,10 +23,10 @@ func (h *host) ask(ctx context.Context, request func(context.Context) error) err
 	if isVersionError(err) && h.engine.ping(ctx) == nil {
 		err = request(ctx)
 	}
-	if err != nil && !isDefinite(err) && ctx.Err() == nil {
-		err = request(ctx) // over a new connection, if the old one broke unnoticed
+	if err != nil && !isCertain(err) && ctx.Err() == nil {
+		err = outcome(err, request(ctx)) // over a new connection, if the old one broke unnoticed
 	}
-	if err == nil || isDefinite(err) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if err == nil || isCertain(err) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return err
 	}
 	if !h.engine.answeredSince(begun.Add(time.Since(begun) / 2)) {
@@ -61,10 +61,10 @@ func (h *host) ping() {
 	h.pinging = true
 	h.tasks.Go(func() {
 		begun := time.Now()
-		ctx, cancel := context.WithTimeout(h.alive, h.cfg.ConnectTimeout)
+		ctx, cancel := h.patience(h.alive, h.cfg.ConnectTimeout)
 		defer cancel()
 		err := h.engine.ping(ctx)
-		if err != nil && !h.engine.answeredSince(begun) {
+		if err != nil && !h.engine.answeredSince(begun) && !isBehind(ctx, err) {
 			h.markDown(h.alive, err)
 		}
 		h.mu.Lock()

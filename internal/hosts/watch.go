@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,17 +39,30 @@ type Watcher interface {
 	HandleListing(ctx context.Context, host string, containers []Container)
 }
 
-const parallelEvents = 4 // of one host, handled at once
+const (
+	parallelEvents = 4 // of one host, handled at once
+	pollInterval   = 5 * time.Second
+)
 
 // watch passes the host's events on until the stream breaks. The stream begins
 // before the listing, so that no event is in neither.
 func (h *host) watch(ctx context.Context, w Watcher) error {
+	if isClosed(h.singleSession()) {
+		return h.poll(ctx, w)
+	}
 	info, err := h.engine.info(ctx)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	go func() {
+		select {
+		case <-h.singleSession(): // somebody waits for the one that the stream has
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	events, broken := h.engine.events(ctx, info.Now, h.ourLabel())
 	list, err := h.engine.list(ctx, h.ourLabel())
 	if err != nil {
@@ -69,6 +83,36 @@ func (h *host) watch(ctx context.Context, w Watcher) error {
 	}
 }
 
+// singleSession returns what is closed when the host's sshd turns out to let us have
+// one session only, and the engine is reached by it; nil if that cannot be.
+func (h *host) singleSession() <-chan struct{} {
+	if h.client == nil {
+		return nil
+	}
+	conn, _ := h.client.established()
+	if conn == nil || conn.stdio == nil {
+		return nil
+	}
+	return conn.stdio.single
+}
+
+// poll tells w again and again which containers the host has. A stream of events
+// would keep everything else from the only session.
+func (h *host) poll(ctx context.Context, w Watcher) error {
+	h.log.Info("containers are listed instead of events followed, sshd allows one session", "interval", pollInterval)
+	for isClosed(h.singleSession()) {
+		list, _, err := h.list(ctx)
+		if err != nil {
+			return err
+		}
+		w.HandleListing(ctx, h.Name, list)
+		if err := clock.Sleep(ctx, pollInterval); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // watchWhileUp watches the host whenever it answers. A stream that breaks is often
 // the first sign of a host that went down, so the host is checked then.
 func (h *host) watchWhileUp(ctx context.Context, w Watcher) {
@@ -80,4 +124,22 @@ func (h *host) watchWhileUp(ctx context.Context, w Watcher) {
 		}
 		_ = clock.Sleep(ctx, minPause) // the loop looks at ctx itself
 	}
+}
+
+// list returns all containers of ours, and the engine's time.
+func (h *host) list(ctx context.Context) (list []Container, now time.Time, err error) {
+	// The clock is read first: what is created meanwhile looks too young.
+	err = h.call(ctx, func(ctx context.Context) error {
+		info, err := h.engine.info(ctx)
+		now = info.Now
+		return err
+	})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	err = h.call(ctx, func(ctx context.Context) error {
+		list, err = h.engine.list(ctx, h.ourLabel())
+		return err
+	})
+	return list, now, err
 }

@@ -1,12 +1,15 @@
 package httpapi_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"sync"
 	"testing"
+	"time"
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
@@ -59,7 +62,7 @@ func (b *bench) put(t *testing.T, n int, agent func(i int) string) (statuses map
 // try again.
 func TestParallelClientsFillEverySlotOnce(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		b := newBench(t, db, servicetest.Options{Hosts: 2, Max: 16, Strategy: hosts.Equal})
+		b := newBench(t, db, servicetest.Options{Hosts: 2, Max: 16, Strategy: hosts.Equal, ConnectTimeout: time.Minute, StartTimeout: time.Hour})
 		statuses, addresses, retries := b.put(t, 64, func(i int) string { return fmt.Sprintf("client %d", i) })
 		if statuses[202] != 32 || statuses[503] != 32 || retries != 32 || len(addresses) != 32 || b.Running() != 32 {
 			t.Errorf("64 clients, 32 slots: statuses %v, %d with Retry-After, %d addresses, %d containers; want 32 of each", statuses, retries, len(addresses), b.Running())
@@ -71,10 +74,34 @@ func TestParallelClientsFillEverySlotOnce(t *testing.T) {
 // told of it.
 func TestParallelRequestsOfOneClientGetOneSession(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		b := newBench(t, db, servicetest.Options{Hosts: 2, Max: 16, Strategy: hosts.Equal})
+		b := newBench(t, db, servicetest.Options{Hosts: 2, Max: 16, Strategy: hosts.Equal, ConnectTimeout: time.Minute, StartTimeout: time.Hour})
 		statuses, _, _ := b.put(t, 32, func(int) string { return "one client" })
 		if statuses[202] != 1 || statuses[204] != 31 || b.Running() != 1 {
 			t.Errorf("32 requests of one client: statuses %v, %d containers; want one 202, the rest 204, one container", statuses, b.Running())
+		}
+	})
+}
+
+// TestRequestOfWhoLeftIsCarriedOut: a request that was read counts, though its client
+// reset the connection meanwhile.
+func TestRequestOfWhoLeftIsCarriedOut(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		b := newBench(t, db, servicetest.Options{})
+		b.do(t, call{method: "PUT", code: 202, answer: started})
+		left, leave := context.WithCancel(t.Context())
+		leave()
+		for _, method := range []string{"PUT", "HEAD"} {
+			if _, err := db.ExecContext(t.Context(), `UPDATE sessions SET lastUsed = NULL`); err != nil {
+				t.Fatal(err)
+			}
+			req := httptest.NewRequestWithContext(left, method, "/", http.NoBody)
+			req.RemoteAddr = "127.0.0.1:4711"
+			req.Header = http.Header{"Bearer": {token}, "User-Agent": {"AmiFox"}}
+			b.api.ServeHTTP(httptest.NewRecorder(), req)
+			var used int
+			if err := db.GetContext(t.Context(), &used, `SELECT COUNT(lastUsed) FROM sessions`); err != nil || used != 1 {
+				t.Errorf("%s: %d sessions are used, %v; want 1", method, used, err)
+			}
 		}
 	})
 }

@@ -144,6 +144,20 @@ func (p *play) state(ref string) string {
 		s.Status, s.Running, s.Paused, s.ExitCode, len(info.NetworkSettings.Ports["8080/tcp"]), len(info.ID))
 }
 
+// image notes whether a container tells the id of the image that its name stands for.
+func (p *play) image(ref string) {
+	p.t.Helper()
+	made, err := p.client.ContainerInspect(p.t.Context(), ref)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	image, err := p.client.ImageInspect(p.t.Context(), hoststest.Image)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.record = append(p.record, fmt.Sprintf("image: the named one %t, %d characters", made.Image == image.ID, len(image.ID)))
+}
+
 func (p *play) get(port int, path, token string) {
 	p.t.Helper()
 	var code int
@@ -167,6 +181,7 @@ func (p *play) perform() []string {
 	id := p.create("one", hoststest.Image, port, false, "-token", "T", "-log", "/dev/null")
 	p.create("one", hoststest.Image, 0, false)
 	p.look(id)
+	p.image(id)
 	p.note("start", p.client.ContainerStart(ctx, id, container.StartOptions{}))
 	p.note("start again", p.client.ContainerStart(ctx, p.name("one"), container.StartOptions{}))
 	p.look(p.name("one"))

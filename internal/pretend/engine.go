@@ -38,12 +38,13 @@ type engine struct {
 
 	mu            sync.Mutex // guards what follows, and the containers' changing fields
 	closed        bool
-	images        map[string]bool      // by full name
+	images        map[string]string    // ids by full name
 	containers    map[string]*instance // by id
 	names         map[string]*instance // by name
 	ports         map[int]*instance    // who has published a port
 	bridges       []*bridge            // the networks of containers
 	created       int                  // containers so far
+	replaced      int                  // images so far
 	pullError     string               // what pulls end with; empty: the image
 	readyAfter    time.Duration        // how long a new container takes to answer
 	ignoreSignals bool                 // containers do not end at SIGTERM
@@ -52,12 +53,12 @@ type engine struct {
 }
 
 func newEngine(config Config, network *network, tasks *tasks) *engine {
-	return &engine{
+	e := &engine{
 		config:     config,
 		network:    network,
 		tasks:      tasks,
 		events:     newEventLog(),
-		images:     map[string]bool{fullName(config.Image): config.HasImage},
+		images:     make(map[string]string),
 		containers: make(map[string]*instance),
 		names:      make(map[string]*instance),
 		ports:      make(map[int]*instance),
@@ -65,6 +66,8 @@ func newEngine(config Config, network *network, tasks *tasks) *engine {
 		oldestAPI:  minAPIVersion,
 		newestAPI:  config.APIVersion,
 	}
+	e.setImage(config.Image, config.HasImage)
+	return e
 }
 
 // close closes the ports of all containers, without events.
@@ -87,13 +90,29 @@ func (e *engine) apiVersions() (oldest, newest string) {
 func (e *engine) setImage(name string, present bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.images[fullName(name)] = present
+	name = fullName(name)
+	switch {
+	case !present:
+		delete(e.images, name)
+	case e.images[name] == "":
+		e.images[name] = newImageID(name, 0)
+	}
 }
 
-func (e *engine) hasImage(name string) bool {
+// replaceImage gives a name to an image that had it never before.
+func (e *engine) replaceImage(name string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.images[fullName(name)]
+	e.replaced++
+	e.images[fullName(name)] = newImageID(fullName(name), e.replaced)
+}
+
+// imageID returns the id of the image that has a name, and whether there is one.
+func (e *engine) imageID(name string) (id string, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	id, ok = e.images[fullName(name)]
+	return id, ok
 }
 
 // fullName returns the one name that all ways to name an image stand for.
@@ -120,14 +139,15 @@ func (e *engine) create(name string, req container.CreateRequest) (*instance, er
 			return nil, err
 		}
 	}
-	if !e.hasImage(req.Config.Image) {
+	id, ok := e.imageID(req.Config.Image)
+	if !ok {
 		return nil, refuse(http.StatusNotFound, "No such image: %s", req.Config.Image)
 	}
-	return e.add(name, req)
+	return e.add(name, id, req)
 }
 
-// add makes a container, whatever its image.
-func (e *engine) add(name string, req container.CreateRequest) (*instance, error) {
+// add makes a container of an image, which need not be there.
+func (e *engine) add(name, image string, req container.CreateRequest) (*instance, error) {
 	name = strings.TrimPrefix(name, "/")
 	if ok, _ := regexp.MatchString(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`, name); !ok && name != "" {
 		return nil, refuse(http.StatusBadRequest, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name)
@@ -136,6 +156,7 @@ func (e *engine) add(name string, req container.CreateRequest) (*instance, error
 	if err != nil {
 		return nil, err
 	}
+	c.image = image
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if other := e.names[c.name]; other != nil {

@@ -140,6 +140,10 @@ func (h *Host) LoseAnswer(op string, n int) {
 // SetImage makes the image of the Config be there, or not.
 func (h *Host) SetImage(present bool) { h.engine.setImage(h.config.Image, present) }
 
+// ReplaceImage gives the name of the Config's image to another one, as pulling a newer
+// one does. Containers keep theirs.
+func (h *Host) ReplaceImage() { h.engine.replaceImage(h.config.Image) }
+
 // SetAPIVersions makes the Docker API speak these versions from now on, as after
 // an upgrade of the engine in place.
 func (h *Host) SetAPIVersions(oldest, newest string) {

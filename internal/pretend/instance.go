@@ -20,7 +20,8 @@ import (
 // by the engine's mutex.
 type instance struct {
 	id, name string
-	number   int // containers are numbered as they are created
+	image    string // its id
+	number   int    // containers are numbered as they are created
 	created  time.Time
 	config   *container.Config
 	host     *container.HostConfig

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -49,11 +50,7 @@ func (a *api) info(context.Context, request) (int, any, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, present := range e.images {
-		if present {
-			info.Images++
-		}
-	}
+	info.Images = len(e.images)
 	for _, c := range e.containers {
 		info.Containers++
 		switch c.state {
@@ -74,7 +71,8 @@ func (a *api) inspectImage(_ context.Context, r request) (int, any, error) {
 	if !ok {
 		return 0, nil, refuse(http.StatusNotFound, "page not found")
 	}
-	if !a.engine.hasImage(name) {
+	id, ok := a.engine.imageID(name)
+	if !ok {
 		return 0, nil, refuse(http.StatusNotFound, "No such image: %s", name)
 	}
 	// The answer has an empty Config of another type; only this part matters.
@@ -87,7 +85,7 @@ func (a *api) inspectImage(_ context.Context, r request) (int, any, error) {
 		Config config
 	}{
 		InspectResponse: image.InspectResponse{
-			ID:           "sha256:" + digest(fullName(name)),
+			ID:           id,
 			RepoTags:     []string{fullName(name)},
 			Architecture: runtime.GOARCH,
 			Os:           "linux",
@@ -99,6 +97,11 @@ func (a *api) inspectImage(_ context.Context, r request) (int, any, error) {
 func digest(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return hex.EncodeToString(sum[:])
+}
+
+// newImageID returns the id of the version of an image with that number.
+func newImageID(fullName string, version int) string {
+	return "sha256:" + digest(fmt.Sprint(fullName, " ", version))
 }
 
 // A pullStep is one line of the answer to a pull.

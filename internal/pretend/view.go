@@ -50,7 +50,7 @@ func (h *Host) ForeignContainer(name string, labels map[string]string, port int)
 	if port != 0 {
 		req.HostConfig.PortBindings = nat.PortMap{"8080/tcp": {{HostPort: strconv.Itoa(port)}}}
 	}
-	c, err := h.engine.add(name, req)
+	c, err := h.engine.add(name, newImageID(req.Config.Image, 0), req)
 	if err != nil {
 		return ContainerInfo{}, fmt.Errorf("create foreign container: %w", err)
 	}
@@ -112,7 +112,7 @@ func (c *instance) inspection() container.InspectResponse {
 			Path:       "/wrp",
 			Args:       c.config.Cmd,
 			State:      state,
-			Image:      "sha256:" + digest(fullName(c.config.Image)),
+			Image:      c.image,
 			HostConfig: c.host,
 			Platform:   "linux",
 		},
@@ -131,7 +131,7 @@ func (c *instance) summary() container.Summary {
 		ID:      c.id,
 		Names:   []string{"/" + c.name},
 		Image:   c.config.Image,
-		ImageID: "sha256:" + digest(fullName(c.config.Image)),
+		ImageID: c.image,
 		Command: strings.TrimSpace("/wrp " + strings.Join(c.config.Cmd, " ")),
 		Created: c.created.Unix(),
 		Ports:   []container.Port{},

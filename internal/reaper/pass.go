@@ -185,17 +185,24 @@ func (p *pass) carryOut(ctx context.Context, s *session.Session, a action) (bool
 	return p.Sessions.Repair(ctx, s)
 }
 
+// A claim is what a row and its container have in common.
+type claim struct {
+	session int64
+	nonce   string
+}
+
 // orphans removes our containers that no row knows.
 func (p *pass) orphans(ctx context.Context, rows []row) {
-	known := make(map[int64]bool)
+	// By claim, not by id: in a database restored from a backup ids come again.
+	known := make(map[claim]bool)
 	for _, r := range rows {
-		known[r.ID] = true
+		known[claim{r.ID, r.Nonce}] = true
 	}
 	var wg sync.WaitGroup
 	for host, l := range p.listings {
 		wg.Go(func() {
 			for _, c := range l.containers {
-				if !known[c.Session] && l.now.Sub(c.Created) > p.Grace {
+				if !known[claim{c.Session, c.Nonce}] && l.now.Sub(c.Created) > p.Grace {
 					p.orphan(ctx, host, c)
 				}
 			}

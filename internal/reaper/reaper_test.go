@@ -200,6 +200,25 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// TestIDThatComesAgainKeepsNoOrphan: a database that was restored gives an id a second
+// time. A container of its first time is an orphan all the same.
+func TestIDThatComesAgainKeepsNoOrphan(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		k := servicetest.New(t, db, servicetest.Options{Hosts: 2})
+		k.Reaper.Grace = 0
+		s := allocate(t, k, 1)[0]
+		earlier := hosts.Spec{Ref: hosts.Ref{Host: "host1", Name: "wrp_earlier", Session: s.ID, Nonce: "earlier"}, Port: 9090}
+		id, err := k.Pool.Create(t.Context(), earlier)
+		must(t, err)
+		earlier.ID = id
+		must(t, k.Pool.Start(t.Context(), earlier.Ref))
+		want(t, k, pass(t, k, reaper.Options{}), 0, 0, 1, 1, 1)
+		if list := k.Hosts[0].Containers(); len(list) != 1 || list[0].ID != s.ContainerID {
+			t.Errorf("containers on the session's host: %+v, want its own", list)
+		}
+	})
+}
+
 // TestOrphansAreRemovedButNothingForeign: containers of ours that no session knows
 // go after the grace. Those of other databases, and those without labels, stay.
 func TestOrphansAreRemovedButNothingForeign(t *testing.T) {

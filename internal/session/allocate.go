@@ -20,6 +20,7 @@ type request struct {
 	tls        bool             // the client connects over TLS
 	failed     map[string]error // by host: why a start for this client failed there
 	evictUntil time.Time        // when the client stops waiting for a slot that others give up
+	taken      int              // how many names were taken
 }
 
 // startNew gives the client a warm container, else claims slots until a container
@@ -76,8 +77,8 @@ func (r *request) startCold(ctx context.Context) (*Session, error) {
 // newClaim returns a claim for a slot on one of some hosts.
 func (m *Manager) newClaim(tls bool, loads []hosts.Load) claim {
 	return claim{
-		tls: tls, gateway: m.cfg.Gateway, token: randomHex(20), nonce: randomHex(16),
-		hosts: loads, strategy: m.cfg.Strategy, startPort: m.cfg.StartPort, isForeign: m.foreign.on,
+		tls: tls, gateway: m.cfg.Gateway, token: randomHex(20), nonce: randomHex(16), above: m.skipped.n.Load(),
+		hosts: loads, strategy: m.cfg.Strategy, ports: portRange{m.cfg.StartPort, m.cfg.SparePorts}, isForeign: m.foreign.on,
 	}
 }
 
@@ -97,18 +98,23 @@ func (r *request) prepareRetry(ctx context.Context, err error) error {
 	if !ok || errors.Is(err, ErrStopped) || ctx.Err() != nil {
 		return err
 	}
-	r.avoid(failed)
 	s := failed.session
+	if errors.Is(failed, hosts.ErrNameTaken) && r.taken < maxTakenNames {
+		r.taken++
+		r.handleTakenName(ctx, s)
+		return nil
+	}
+	r.avoid(ctx, failed)
 	r.log.WarnContext(ctx, "start failed; trying elsewhere", "session", s.ID, "host", s.Host, "port", s.Port, "err", failed.cause)
 	return nil
 }
 
 // avoid remembers the port or the host that a start failed on. A warm container
 // that does not answer says nothing against either.
-func (r *request) avoid(failed *startError) {
+func (r *request) avoid(ctx context.Context, failed *startError) {
 	switch {
 	case errors.Is(failed, hosts.ErrPortTaken):
-		r.foreign.add(failed.session.Host, failed.session.Port)
+		r.handleTakenPort(ctx, failed.session)
 	case !errors.Is(failed, errUnfitWarm):
 		r.failed[failed.session.Host] = failed.cause
 	}

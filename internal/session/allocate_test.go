@@ -271,6 +271,10 @@ func TestFailover(t *testing.T) {
 		{"port taken", func(t *testing.T, k *servicetest.Kit) { takePorts(t, k, 9090) }, "host0", 9091, "running:1"},
 		{"ports taken", func(t *testing.T, k *servicetest.Kit) { takePorts(t, k, 9090, 9091) }, "host0", 9092, "running:1"},
 		{"create answer lost", func(_ *testing.T, k *servicetest.Kit) { k.Hosts[0].LoseAnswer("create", 1) }, "host0", 9090, "running:1"},
+		{"create answer lost, and what has the name then", func(_ *testing.T, k *servicetest.Kit) {
+			k.Hosts[0].LoseAnswer("create", 1)
+			k.Hosts[0].LoseAnswer("inspect", 9)
+		}, "host1", 9090, "running:1 stopping:1"},
 		{"start answer lost", func(_ *testing.T, k *servicetest.Kit) { k.Hosts[0].LoseAnswer("start", 1) }, "host0", 9090, "running:1"},
 		{"create answers always lost", func(_ *testing.T, k *servicetest.Kit) { k.Hosts[0].LoseAnswer("create", 9) }, "host1", 9090, "running:1 stopping:1"},
 	} {

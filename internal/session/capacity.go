@@ -16,13 +16,18 @@ import (
 type Counts struct {
 	Sessions   int            // rows with a client
 	Containers int            // running, for a client or waiting for one
-	Remaining  int            // sessions that could still be started
+	Remaining  int            // sessions that could still be had, on hosts that take any
 	PerHost    map[string]int // sessions of each host that has any
 }
 
 // Counts returns the pool's state.
 func (m *Manager) Counts(ctx context.Context) (Counts, error) {
-	rows, err := m.store.usage(m.withBudget(ctx))
+	ctx = m.withBudget(ctx)
+	rows, err := m.store.usage(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	drained, err := m.store.Drained(ctx)
 	if err != nil {
 		return Counts{}, err
 	}
@@ -30,15 +35,24 @@ func (m *Manager) Counts(ctx context.Context) (Counts, error) {
 	for host, u := range rows {
 		c.Sessions += u.Clients
 		c.Containers += u.Running + u.Warm
-		c.Remaining += u.Warm
 		if u.Clients > 0 {
 			c.PerHost[host] = u.Clients
 		}
 	}
-	for _, h := range m.pool.Hosts() {
-		c.Remaining += max(0, h.Max-rows[h.Name].Total)
+	for _, st := range m.pool.Status() {
+		if _, isDrained := drained[st.Host.Name]; isDrained || refuses(st) {
+			continue
+		}
+		u := rows[st.Host.Name]
+		c.Remaining += max(0, st.Host.Max-u.Total) + u.Warm
 	}
 	return c, nil
+}
+
+// refuses reports whether a host is known to take no sessions, full or not. One that
+// nobody has asked yet is asked by the first who needs it.
+func refuses(st hosts.Status) bool {
+	return st.State != hosts.Unknown && refusal(st, false, nil) != ""
 }
 
 // usage is how many rows a host has.

@@ -26,6 +26,33 @@ func TestCountsByState(t *testing.T) {
 	})
 }
 
+// TestRemainingIsOfHostsThatTakeSessions: what is free, or waits, on a host that is
+// down, drained, without image, or not configured here can be had by nobody.
+func TestRemainingIsOfHostsThatTakeSessions(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		k := newKit(t, db, servicetest.Options{Hosts: 4, Max: 3})
+		wantRemaining := func(when string, want int) {
+			t.Helper()
+			if got, err := k.Sessions.Counts(t.Context()); err != nil || got.Remaining != want {
+				t.Errorf("%s: %d remaining, %v; want %d", when, got.Remaining, err, want)
+			}
+		}
+		wantRemaining("not asked yet", 12)
+		for _, host := range []string{"host0", "host1", "host2", "host3"} {
+			startWarmOn(t, k, host)
+		}
+		wantRemaining("all up", 12)
+		must(t, k.Store.Drain(t.Context(), "host1", ""))
+		wantRemaining("one drained", 9)
+		must(t, k.Hosts[2].SetDown(true))
+		k.Hosts[3].SetImage(false)
+		k.Pool.CheckHealth(t.Context())
+		wantRemaining("one drained, one down, one without image", 3)
+		exec(t, k, `UPDATE sessions SET containerHost = 'host9' WHERE containerHost = 'host0'`)
+		wantRemaining("what waited on the last one is on a host that is not configured", 3)
+	})
+}
+
 // TestDrainedHostKeepsItsSessions: and takes no new ones.
 func TestDrainedHostKeepsItsSessions(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {

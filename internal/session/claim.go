@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 
@@ -16,13 +17,15 @@ import (
 type claim struct {
 	client    *Client // nil: a client still to come
 	enough    int     // without a client: how many containers of this kind may wait on the host
+	settings  string  // without a client: those that a new container gets there
 	tls       bool
 	gateway   bool
 	token     string
 	nonce     string
+	above     int64        // the id is to be higher than this
 	hosts     []hosts.Load // those that may be chosen; [claim.candidates] fills in Used
 	strategy  hosts.Strategy
-	startPort int
+	ports     portRange
 	isForeign func(host string) func(port int) bool
 }
 
@@ -130,15 +133,30 @@ func (c *claim) occupancies(rows []takenSlot) map[string]*occupancy {
 }
 
 func (st *Store) insert(ctx context.Context, tx *sqlx.Tx, c *claim, at place) (int64, error) {
+	id, err := st.insertAs(ctx, tx, sql.NullInt64{}, c, at)
+	if err != nil || id > c.above {
+		return id, err
+	}
+	// Once an id was given, no lower one is again: this moves the database's counter.
+	if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id = ?`, id); err != nil {
+		return 0, err
+	}
+	id = c.above + 1
+	_, err = st.insertAs(ctx, tx, sql.NullInt64{Int64: id, Valid: true}, c, at)
+	return id, err
+}
+
+// insertAs inserts the row under an id, or else under the next one, which it returns.
+func (st *Store) insertAs(ctx context.Context, tx *sqlx.Tx, id sql.NullInt64, c *claim, at place) (int64, error) {
 	var identity []byte
 	ip, agent, state := "", "", Warming
 	if c.client != nil {
 		identity, ip, agent, state = c.client.identity(), c.client.IP, c.client.readable(), Claimed
 	}
 	res, err := tx.ExecContext(ctx, `
-		INSERT INTO sessions (clientIp, clientUserAgent, identity, containerHost, slot, port, token, nonce, tls, gateway, state, started, lastUsed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+st.db.Now()+`, NULL)`,
-		ip, agent, identity, at.Host, at.Slot, at.Port, c.token, c.nonce, c.tls, c.gateway, state)
+		INSERT INTO sessions (id, clientIp, clientUserAgent, identity, containerHost, slot, port, token, nonce, settings, tls, gateway, state, started, lastUsed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+st.db.Now()+`, NULL)`,
+		id, ip, agent, identity, at.Host, at.Slot, at.Port, c.token, c.nonce, c.settings, c.tls, c.gateway, state)
 	if database.IsDuplicate(err) {
 		return 0, errTaken
 	}

@@ -10,8 +10,11 @@ import (
 // HandleEvent implements [hosts.Watcher]: what a pass of the reaper would correct
 // later is corrected at once. Starts under way are left to their starters.
 func (m *Manager) HandleEvent(ctx context.Context, e hosts.Event) {
-	if m.observer != nil && (e.Action == hosts.Died || e.Action == hosts.Destroyed) {
-		m.observer.Died(e.Container.Session, e.Container.ID)
+	if e.Action == hosts.Died || e.Action == hosts.Destroyed {
+		m.foreign.release(e.Container.ID)
+		if m.observer != nil {
+			m.observer.Died(e.Container.Session, e.Container.ID)
+		}
 	}
 	s, err := m.store.ByID(ctx, e.Container.Session)
 	switch {

@@ -1,6 +1,9 @@
 package session
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // SetPatient makes a manager wait for ever, or as in production, for what may not
 // come.
@@ -26,3 +29,6 @@ var (
 	WithBudget = withBudget
 	Ask        = ask
 )
+
+// SetLog replaces where a manager logs to.
+func (m *Manager) SetLog(l *slog.Logger) { m.log = l }

@@ -36,14 +36,15 @@ func defaultLimits() limits {
 	}
 }
 
-// A Config holds what a [Manager] needs. All fields are required, but Gateway and
-// GatewayTLS.
+// A Config holds what a [Manager] needs. All fields are required, but SparePorts,
+// Gateway and GatewayTLS.
 type Config struct {
 	Store      *Store
 	Pool       *hosts.Pool
 	DatabaseID string // part of the containers' names
 	Strategy   hosts.Strategy
 	StartPort  int // of the first slot of every host
+	SparePorts int // above those of all slots, used while foreign processes hold one
 	Log        *slog.Logger
 
 	// Gateway makes new sessions gateway sessions: clients reach them through gateways
@@ -59,6 +60,7 @@ type Manager struct {
 	log      *slog.Logger
 	limits   limits
 	foreign  foreignPorts
+	skipped  highest  // id of a container from before the database was restored
 	observer Observer // nil: there is none
 
 	starts sync.WaitGroup
@@ -182,10 +184,10 @@ func ignoreUnfinished(err error) error {
 	return err
 }
 
-// Touch records that the client's session is used. It returns [ErrNotFound] if the
-// client has none that runs.
+// Touch records that the client's session is used, also if ctx ends: a client that
+// hung up has used it. It returns [ErrNotFound] if the client has none that runs.
 func (m *Manager) Touch(ctx context.Context, c Client) error {
-	ok, err := m.store.Touch(m.withBudget(ctx), c.identity())
+	ok, err := m.store.Touch(m.withBudget(context.WithoutCancel(ctx)), c.identity())
 	if err == nil && !ok {
 		err = ErrNotFound
 	}

@@ -203,7 +203,7 @@ func clientOf(i int) Client { return Client{IP: fmt.Sprintf("192.0.2.%d", i), Us
 
 func claimOf(i int) claim {
 	return claim{
-		client: new(clientOf(i)), token: randomHex(20), nonce: randomHex(16), startPort: 100, strategy: hosts.FillHost,
+		client: new(clientOf(i)), token: randomHex(20), nonce: randomHex(16), ports: portRange{start: 100}, strategy: hosts.FillHost,
 		hosts:     []hosts.Load{{Host: "a", Max: modelSlots}, {Host: "b", Max: modelSlots}},
 		isForeign: func(string) func(int) bool { return func(int) bool { return false } },
 	}

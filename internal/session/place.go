@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -9,11 +10,8 @@ import (
 )
 
 const (
-	// SparePorts is how many ports above a host's range may be used while foreign
-	// processes hold ports in it.
-	SparePorts = 16
-
-	avoidFor = 10 * time.Minute // a port on which a foreign process was found
+	avoidFor        = 10 * time.Minute // a port on which a foreign process was found
+	avoidUnknownFor = 2 * time.Minute  // one of a container that cleanup is about to remove
 )
 
 // A place is where a container goes: a slot of a host, and the port for it.
@@ -21,6 +19,10 @@ type place struct {
 	Host       string
 	Slot, Port int
 }
+
+// A portRange says which ports containers get: one for each slot from start on, and
+// above those some to use while foreign processes hold them.
+type portRange struct{ start, spare int }
 
 // occupancy is what rows occupy on one host.
 type occupancy struct {
@@ -39,9 +41,10 @@ func (c *claim) choose(taken map[string]*occupancy, drained map[string]Drained) 
 			return place{}, full
 		}
 		h := loads[i]
-		if slot, port, ok := taken[h.Host].free(h.Max, c.startPort, c.isForeign(h.Host)); ok {
+		if slot, port, ok := taken[h.Host].free(h.Max, c.ports, c.isForeign(h.Host)); ok {
 			return place{h.Host, slot, port}, nil
 		}
+		full.evictable = full.evictable || taken[h.Host].evictable
 		full.Reasons = append(full.Reasons, Reason{h.Host, "foreign processes hold all its ports"})
 		loads[i].Max = 0
 	}
@@ -80,16 +83,16 @@ func occupied(h hosts.Load, drained map[string]Drained) string {
 
 // free returns the slot and port of a host's next container. The slot is the
 // lowest free one whose own port is free; if foreign processes hold the ports of
-// all free slots, the lowest free slot gets a port above the range.
-func (o *occupancy) free(limit, startPort int, isForeign func(port int) bool) (slot, port int, ok bool) {
+// all free slots, the lowest free slot gets a spare port.
+func (o *occupancy) free(limit int, ports portRange, isForeign func(port int) bool) (slot, port int, ok bool) {
 	isFree := func(port int) bool { return !o.ports[port] && !isForeign(port) }
 	lowest := -1
 	for slot := range limit {
 		if o.slots[slot] {
 			continue
 		}
-		if isFree(startPort + slot) {
-			return slot, startPort + slot, true
+		if isFree(ports.start + slot) {
+			return slot, ports.start + slot, true
 		}
 		if lowest < 0 {
 			lowest = slot
@@ -98,7 +101,8 @@ func (o *occupancy) free(limit, startPort int, isForeign func(port int) bool) (s
 	if lowest < 0 {
 		return 0, 0, false
 	}
-	for port := startPort + limit; port < startPort+limit+SparePorts; port++ {
+	above := ports.start + limit
+	for port := above; port < above+ports.spare; port++ {
 		if isFree(port) {
 			return lowest, port, true
 		}
@@ -106,11 +110,17 @@ func (o *occupancy) free(limit, startPort int, isForeign func(port int) bool) (s
 	return 0, 0, false
 }
 
-// foreignPorts remembers the ports that foreign processes were found on. It is
-// safe for concurrent use.
+// foreignPorts remembers the ports on which something was found that no row knows. It
+// is safe for concurrent use.
 type foreignPorts struct {
-	mu    sync.Mutex // guards until
-	until map[hostPort]time.Time
+	mu    sync.Mutex // guards found
+	found map[hostPort]finding
+}
+
+// A finding is what holds a port, and for how long it is taken to.
+type finding struct {
+	container string // of ours; empty: something foreign
+	until     time.Time
 }
 
 type hostPort struct {
@@ -119,12 +129,28 @@ type hostPort struct {
 }
 
 func (f *foreignPorts) add(host string, port int) {
+	f.put(hostPort{host, port}, finding{until: time.Now().Add(avoidFor)})
+}
+
+// addUnknown adds the port of a container that no session knows.
+func (f *foreignPorts) addUnknown(host string, c hosts.Container) {
+	f.put(hostPort{host, c.Port}, finding{c.ID, time.Now().Add(avoidUnknownFor)})
+}
+
+func (f *foreignPorts) put(at hostPort, what finding) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.until == nil {
-		f.until = make(map[hostPort]time.Time)
+	if f.found == nil {
+		f.found = make(map[hostPort]finding)
 	}
-	f.until[hostPort{host, port}] = time.Now().Add(avoidFor)
+	f.found[at] = what
+}
+
+// release forgets the port of a container that has ended.
+func (f *foreignPorts) release(container string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.DeleteFunc(f.found, func(_ hostPort, what finding) bool { return what.container == container })
 }
 
 // on returns a test for the ports of one host.
@@ -132,9 +158,9 @@ func (f *foreignPorts) on(host string) func(port int) bool {
 	return func(port int) bool {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		until, ok := f.until[hostPort{host, port}]
-		if ok && time.Now().After(until) {
-			delete(f.until, hostPort{host, port})
+		what, ok := f.found[hostPort{host, port}]
+		if ok && time.Now().After(what.until) {
+			delete(f.found, hostPort{host, port})
 			return false
 		}
 		return ok

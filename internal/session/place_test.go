@@ -2,6 +2,17 @@ package session
 
 import "testing"
 
+// TestNoSparePorts: with none, a container never gets a port above the slots'.
+func TestNoSparePorts(t *testing.T) {
+	on := &occupancy{slots: map[int]bool{0: true}, ports: map[int]bool{100: true}}
+	if slot, port, ok := on.free(3, portRange{100, 0}, func(port int) bool { return port < 102 }); slot != 2 || port != 102 || !ok {
+		t.Errorf("slot %d, port %d, %t; want slot 2, port 102", slot, port, ok)
+	}
+	if slot, port, ok := on.free(3, portRange{100, 0}, func(port int) bool { return port < 103 }); ok {
+		t.Errorf("slot %d, port %d though foreign processes hold all ports, want none", slot, port)
+	}
+}
+
 // TestPlaceAvoidsForeignPorts: first the ports of the other free slots, then those
 // above the range, and no more than the spare ones.
 func TestPlaceAvoidsForeignPorts(t *testing.T) {
@@ -35,7 +46,7 @@ func TestPlaceAvoidsForeignPorts(t *testing.T) {
 		{"full", set(0, 1, 2), set(100, 101, 102), set(), 0, 0},
 		{"lowered limit", set(5), set(105), set(), 0, 100},
 	} {
-		slot, port, ok := (&occupancy{slots: tt.slots, ports: tt.ports}).free(3, 100, func(port int) bool { return tt.foreign[port] })
+		slot, port, ok := (&occupancy{slots: tt.slots, ports: tt.ports}).free(3, portRange{100, 16}, func(port int) bool { return tt.foreign[port] })
 		if slot != tt.slot || port != tt.port || ok != (tt.port != 0) {
 			t.Errorf("%s: slot %d, port %d, %t; want slot %d, port %d", tt.name, slot, port, ok, tt.slot, tt.port)
 		}

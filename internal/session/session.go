@@ -119,7 +119,8 @@ type Session struct {
 	Frozen      bool         `db:"frozen"`  // the container is paused, or about to be
 	Token       string       `db:"token"`   // empty: not known, the session was adopted from the PHP program
 	ContainerID string       `db:"wrpContainerId"`
-	Nonce       string       `db:"nonce"` // random, of the claim; empty: adopted from the PHP program
+	Nonce       string       `db:"nonce"`    // random, of the claim; empty: adopted from the PHP program
+	Settings    string       `db:"settings"` // what a container that waits was made with: [hosts.Pool.Settings]
 	ClientIP    string       `db:"clientIp"`
 	UserAgent   string       `db:"clientUserAgent"` // readable: valid UTF-8
 	Identity    []byte       `db:"identity"`        // nil: no client

@@ -38,7 +38,7 @@ const (
 func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
 
 const columns = `id, state, containerHost, slot, port, tls, gateway, frozen, COALESCE(token, '') AS token,
-	COALESCE(wrpContainerId, '') AS wrpContainerId, COALESCE(nonce, '') AS nonce,
+	COALESCE(wrpContainerId, '') AS wrpContainerId, COALESCE(nonce, '') AS nonce, settings,
 	clientIp, clientUserAgent, identity, started, lastUsed`
 
 // find returns the sessions that match a condition, oldest first.

@@ -47,10 +47,20 @@ func (st *Store) Confirm(ctx context.Context, id int64) (bool, error) {
 		WHERE id = ? AND state = 'starting'`, id)
 }
 
-// ConfirmWarm makes a warming session wait for a client. It reports whether the
-// session was neither taken nor stopped meanwhile.
-func (st *Store) ConfirmWarm(ctx context.Context, id int64) (bool, error) {
-	return st.change(ctx, `UPDATE sessions SET state = 'warm', started = `+st.db.Now()+` WHERE id = ? AND state = 'warming'`, id)
+// ConfirmWarm makes a warming session, whose container was made with those settings,
+// wait for a client. It reports whether the session was neither taken nor stopped
+// meanwhile.
+func (st *Store) ConfirmWarm(ctx context.Context, id int64, settings string) (bool, error) {
+	return st.change(ctx, `
+		UPDATE sessions SET state = 'warm', settings = ?, started = `+st.db.Now()+`
+		WHERE id = ? AND state = 'warming'`, settings, id)
+}
+
+// Distrust makes what waits, with ids below one, look as if it were not known what it
+// was made with: it is not handed over, but replaced.
+func (st *Store) Distrust(ctx context.Context, below int64) error {
+	_, err := st.change(ctx, `UPDATE sessions SET settings = '' WHERE state = 'warm' AND id < ?`, below)
+	return err
 }
 
 // Take gives a session that waits, or is being warmed up, to a client. [Store.Confirm]

@@ -80,13 +80,22 @@ func rank(s *Session, host string) int {
 	return n
 }
 
-// fits reports whether a warm container serves the client. Through a gateway
-// each does: it is the gateway that speaks TLS.
+// fits reports whether a warm container serves the client as a new one would. Through
+// a gateway each kind does: it is the gateway that speaks TLS.
 func (r *request) fits(s *Session) bool {
+	if !r.IsCurrent(s) {
+		return false
+	}
 	if r.cfg.Gateway {
 		return s.Gateway && (!r.tls || r.cfg.GatewayTLS)
 	}
 	return !s.Gateway && s.TLS == r.tls
+}
+
+// IsCurrent reports whether a container that waits for a client is as a new one would
+// be made now. One of which that is not known is not.
+func (m *Manager) IsCurrent(s *Session) bool {
+	return s.Settings != "" && s.Settings == m.pool.Settings(m.spec(s))
 }
 
 // bestHost asks the strategy for one of the hosts in list.
@@ -185,9 +194,10 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 	if err != nil {
 		return false, err
 	}
-	for {
+	for taken := 0; ; {
 		c := m.newClaim(tls, []hosts.Load{{Host: h.Name, Max: h.Max}})
 		c.enough = enough
+		c.settings = m.pool.Settings(hosts.Spec{Ref: hosts.Ref{Host: h.Name}, TLS: tls && !m.cfg.Gateway, Gateway: m.cfg.Gateway})
 		s, err := m.store.Claim(ctx, c)
 		if _, full := errors.AsType[*FullError](err); full || errors.Is(err, errEnough) {
 			return false, nil
@@ -198,10 +208,17 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 		if err = m.warmUp(ctx, s); err != nil {
 			err = m.rollBackWarmUp(ctx, s, err)
 		}
-		if !errors.Is(err, hosts.ErrPortTaken) || ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
+			return err == nil, err
+		case errors.Is(err, hosts.ErrPortTaken):
+			m.handleTakenPort(ctx, s)
+		case errors.Is(err, hosts.ErrNameTaken) && taken < maxTakenNames:
+			taken++
+			m.handleTakenName(ctx, s)
+		default:
 			return err == nil, err
 		}
-		m.foreign.add(s.Host, s.Port)
 	}
 }
 
@@ -215,7 +232,11 @@ func (m *Manager) warmUp(ctx context.Context, s *Session) error {
 		return err
 	}
 	failpoint("warmed up")
-	return orStopped(m.store.ConfirmWarm(ctx, s.ID))
+	settings, err := m.pool.SettingsOf(ctx, m.spec(s))
+	if err != nil {
+		return err
+	}
+	return orStopped(m.store.ConfirmWarm(ctx, s.ID, settings))
 }
 
 // rollBackWarmUp rolls back a warm-up that failed with cause, and returns the error to

@@ -26,6 +26,15 @@ func mustStartWarm(t *testing.T, k *servicetest.Kit, tls bool, enough int) {
 	}
 }
 
+// startWarmOn starts the one container that waits on a host.
+func startWarmOn(t *testing.T, k *servicetest.Kit, host string) {
+	t.Helper()
+	k.Pool.AwaitFirstCheck(t.Context())
+	if started, err := k.Sessions.StartWarm(t.Context(), host, false, 1); err != nil || !started {
+		t.Fatalf("StartWarm on %s = %t, %v; want a container", host, started, err)
+	}
+}
+
 // warmingUp begins to start a container that waits, and returns the error it ends
 // with.
 func warmingUp(ctx context.Context, k *servicetest.Kit) <-chan error {
@@ -232,8 +241,9 @@ func TestWarmUpIsJoined(t *testing.T) {
 func TestJoinedWarmUpMayNeverCreate(t *testing.T) {
 	k := newKit(t, databasetest.New(t), servicetest.Options{})
 	k.Sessions.SetCreationLimit(0)
-	exec(t, k, `INSERT INTO sessions (clientIp, clientUserAgent, containerHost, slot, port, token, nonce, state, started)
-		VALUES ('', '', 'host0', 0, 9090, 't', 'n', 'warming', `+k.DB.Now()+`)`)
+	k.Pool.AwaitFirstCheck(t.Context())
+	exec(t, k, `INSERT INTO sessions (clientIp, clientUserAgent, containerHost, slot, port, token, nonce, settings, state, started)
+		VALUES ('', '', 'host0', 0, 9090, 't', 'n', ?, 'warming', `+k.DB.Now()+`)`, k.Pool.Settings(hosts.Spec{Ref: hosts.Ref{Host: "host0"}}))
 	wantServing(t, k, mustAllocate(t, k, amiga, true))
 	wantRows(t, k, "running:1 stopping:1")
 	wantContainers(t, k, 1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -16,15 +17,15 @@ type tally map[bool]int
 
 func (t tally) total() int { return t[false] + t[true] }
 
-// Reconcile corrects once what waits on a host: it stops what is too many, too old
-// or of no use any more, and warms up a few of those that are missing. It reports
-// whether there may be more to do.
+// Reconcile corrects once what waits on a host: it stops what is too many, too old,
+// made with other settings or of no use any more, and warms up a few of those that are
+// missing. It reports whether there may be more to do.
 func (w *Warmer) Reconcile(ctx context.Context, h hosts.Host) (more bool, err error) {
 	wanted, err := w.wanted(ctx, h)
 	if err != nil {
 		return false, err
 	}
-	missing, err := w.stopExcess(ctx, h, wanted)
+	kept, missing, err := w.stopExcess(ctx, h, wanted)
 	if err != nil {
 		return false, err
 	}
@@ -33,6 +34,9 @@ func (w *Warmer) Reconcile(ctx context.Context, h hosts.Host) (more bool, err er
 	}
 	if missing.total() > 0 {
 		return w.warmUp(ctx, h, wanted, missing)
+	}
+	if stopped, err := w.stopOutdated(ctx, kept); stopped || err != nil {
+		return stopped, err
 	}
 	return w.stopAged(ctx, h)
 }
@@ -49,12 +53,12 @@ func (w *Warmer) wanted(ctx context.Context, h hosts.Host) (tally, error) {
 	return tally{false: h.Warm, true: h.WarmTLS}, nil
 }
 
-// stopExcess stops what need not wait on a host, the oldest first, and returns how
-// many are missing.
-func (w *Warmer) stopExcess(ctx context.Context, h hosts.Host, wanted tally) (missing tally, err error) {
+// stopExcess stops what need not wait on a host, the oldest first. It returns what is
+// left, and how many are missing.
+func (w *Warmer) stopExcess(ctx context.Context, h hosts.Host, wanted tally) (kept []*session.Session, missing tally, err error) {
 	waiting, err := w.Store.WaitingOn(ctx, h.Name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	missing = maps.Clone(wanted)
 	for i := len(waiting) - 1; i >= 0; i-- { // the youngest are kept
@@ -62,13 +66,28 @@ func (w *Warmer) stopExcess(ctx context.Context, h hosts.Host, wanted tally) (mi
 		unfit := s.Gateway != w.Gateway || isOverdue(s)
 		if !unfit && missing[s.TLS] > 0 {
 			missing[s.TLS]--
+			kept = append(kept, s)
 			continue
 		}
 		if err := w.stop(ctx, s); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return missing, nil
+	return kept, missing, nil
+}
+
+// stopOutdated stops one container that no client is given, since a new one would be
+// made otherwise now. Only one, so that the host is not busy with starts alone.
+func (w *Warmer) stopOutdated(ctx context.Context, waiting []*session.Session) (stopped bool, err error) {
+	i := slices.IndexFunc(waiting, func(s *session.Session) bool {
+		return s.State == session.Warm && !w.Sessions.IsCurrent(s)
+	})
+	if i < 0 {
+		return false, nil
+	}
+	s := waiting[i]
+	w.Log.InfoContext(ctx, "replacing warm container", "session", s.ID, "host", s.Host, "reason", "a new one would be made otherwise")
+	return true, w.stop(ctx, s)
 }
 
 // stopAged stops one container that has waited for too long. Only one, so that

@@ -48,6 +48,9 @@ func (w *world) Status() []hosts.Status {
 	return list
 }
 
+// IsCurrent implements [warm.Sessions].
+func (w *world) IsCurrent(*session.Session) bool { return true }
+
 // Lease implements [warm.Store].
 func (w *world) Lease(ctx context.Context, _, _ string, _ time.Duration) (bool, error) {
 	w.mu.Lock()

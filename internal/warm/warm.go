@@ -46,6 +46,7 @@ type Sessions interface {
 	StartWarm(ctx context.Context, host string, tls bool, enough int) (started bool, err error)
 	StopSession(ctx context.Context, s *session.Session) (stopped bool, err error)
 	Repair(ctx context.Context, s *session.Session) (stopped bool, err error)
+	IsCurrent(s *session.Session) bool
 }
 
 // A Store is what the warmer reads and writes by itself. [session.Store] is one.

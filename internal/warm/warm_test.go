@@ -208,6 +208,19 @@ func TestReconcileCorrectsDifferences(t *testing.T) {
 		{"old", 2, 1, func(t *testing.T, k *servicetest.Kit, _ *hosts.Host) {
 			exec(t, k, `UPDATE sessions SET started = `+k.DB.SecondsAgo(), 3600)
 		}, 2, 1, 0, 0},
+		{"another image", 2, 1, func(t *testing.T, k *servicetest.Kit, _ *hosts.Host) {
+			k.Hosts[0].ReplaceImage()
+			k.Pool.CheckHealth(t.Context())
+		}, 2, 1, 0, 0},
+		{"another image, not looked at yet", 2, 1, func(_ *testing.T, k *servicetest.Kit, _ *hosts.Host) {
+			k.Hosts[0].ReplaceImage()
+		}, 2, 1, 3, 0},
+		{"one of other settings", 2, 1, func(t *testing.T, k *servicetest.Kit, _ *hosts.Host) {
+			exec(t, k, `UPDATE sessions SET settings = 'others' WHERE id = 2`)
+		}, 2, 1, 2, 0},
+		{"of a program that did not know of settings", 2, 1, func(t *testing.T, k *servicetest.Kit, _ *hosts.Host) {
+			exec(t, k, `UPDATE sessions SET settings = ''`)
+		}, 2, 1, 0, 0},
 		{"almost old", 2, 1, func(t *testing.T, k *servicetest.Kit, _ *hosts.Host) {
 			exec(t, k, `UPDATE sessions SET started = `+k.DB.SecondsAgo(), 3000)
 		}, 2, 1, 3, 0},
@@ -321,6 +334,30 @@ func TestAgedAreReplacedOneAtATime(t *testing.T) {
 		}
 		if n := count(t, k, "host0", session.Warm); n < 2 {
 			t.Fatalf("%d wait while aged ones are replaced, want 2 or 3", n)
+		}
+	}
+}
+
+// TestOutdatedAreReplacedOneAtATime: and none is left in the end.
+func TestOutdatedAreReplacedOneAtATime(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Max: 5, Warm: 3})
+	w := newWarmer(t, k.Service)
+	h := k.Config.Hosts[0]
+	reconcile(t, k, w, h)
+	k.Hosts[0].ReplaceImage()
+	k.Pool.CheckHealth(t.Context())
+	for more := true; more; {
+		var err error
+		if more, err = w.Reconcile(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+		if n := count(t, k, "host0", session.Warm); n < 2 {
+			t.Fatalf("%d wait while outdated ones are replaced, want 2 or 3", n)
+		}
+	}
+	for _, s := range list(t, k) {
+		if !k.Sessions.IsCurrent(&s) {
+			t.Errorf("session %d waits with other settings than a new one gets", s.ID)
 		}
 	}
 }

@@ -39,6 +39,7 @@ CREATE TABLE sessions (
 	lastUsed datetime,
 	gateway boolean NOT NULL DEFAULT 0,
 	frozen boolean NOT NULL DEFAULT 0,
+	settings char(64) NOT NULL DEFAULT '',
 	PRIMARY KEY (id),
 	UNIQUE KEY containerHost_AND_port_UNIQUE (containerHost, port),
 	UNIQUE KEY containerHost_AND_slot_UNIQUE (containerHost, slot),

@@ -36,6 +36,7 @@ CREATE TABLE sessions (
 	lastUsed DATETIME,
 	gateway BOOLEAN NOT NULL DEFAULT FALSE,
 	frozen BOOLEAN NOT NULL DEFAULT FALSE,
+	settings TEXT NOT NULL DEFAULT '',
 	UNIQUE (containerHost, slot),
 	UNIQUE (containerHost, port)
 );

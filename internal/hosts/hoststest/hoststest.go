@@ -5,6 +5,7 @@ package hoststest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
@@ -99,6 +100,17 @@ func Docker(t testing.TB, args ...string) string {
 		t.Fatalf("docker %v: %v\n%s", args, err, out)
 	}
 	return out
+}
+
+// Derive gives a name to a new image that does the same as another one.
+func Derive(t testing.TB, from, name string) {
+	t.Helper()
+	dir := t.TempDir()
+	text := fmt.Sprintf("FROM %s\nLABEL derived=%q\n", from, rand.Text())
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	Docker(t, "build", "-q", "-t", name, dir)
 }
 
 // RemoveContainers removes all containers of a database from this machine's

@@ -58,6 +58,15 @@ func New(t testing.TB, db *database.DB, opt Options) *Kit {
 	return &Kit{Service: svc, Hosts: hosts, Config: cfg}
 }
 
+// Watched connects a service to db and to cfg's hosts, whatever they are, and runs its
+// pool, as the distributor does. All of it ends with the test.
+func Watched(t testing.TB, db *database.DB, cfg *config.Config) *Kit {
+	t.Helper()
+	svc := Open(t, db, cfg)
+	watch(t, svc)
+	return &Kit{Service: svc, Config: cfg}
+}
+
 // StartHosts starts pretend hosts on loopback addresses that no other test has.
 func StartHosts(t testing.TB, n int, cfg pretend.Config) []*pretend.Host {
 	t.Helper()
@@ -85,6 +94,7 @@ func Configure(t testing.TB, list []*pretend.Host, opt Options) *config.Config {
 		DataDir:         dir,
 		Strategy:        opt.Strategy,
 		StartPort:       9090,
+		SparePorts:      16,
 		KnownHosts:      hosts.KnownHosts{Files: []string{known}},
 		Container:       hosts.ContainerConfig{Image: pretend.DefaultImage, Args: []string{"-token", "{token}"}},
 		ConnectTimeout:  cmp.Or(opt.ConnectTimeout, 2*time.Second),

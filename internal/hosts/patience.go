@@ -1,0 +1,161 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	patienceSlice = 500 * time.Millisecond
+	leastSlices   = 8 // a call is a channel, a question and an answer, and sshd may put its own answers first
+)
+
+// A patience is a context that ends as one with a deadline does, but for which only
+// that time counts in which the link was not behind: an answer that stands behind
+// other sessions' pictures on a slow line is late through no fault of whoever
+// answers. The time is counted in slices, each of which lasts until the link has
+// answered a question put at its beginning. A link on which nothing moves is not
+// behind, it is dead: that ends it too.
+type patience struct {
+	context.Context // whose end is an end of the patience as well
+
+	link  func() *connection // now; nil: there is none
+	watch linkWatch
+	busy  atomic.Bool // the time was spent waiting for a session
+	done  chan struct{}
+	once  sync.Once
+	err   error // once done
+}
+
+type patienceKey struct{}
+
+// newPatience returns a patience of the time d, and what ends it; of 0, one that
+// only knows whether the link is behind.
+func newPatience(ctx context.Context, d time.Duration, link func() *connection) (*patience, context.CancelFunc) {
+	p := &patience{Context: ctx, link: link, done: make(chan struct{})}
+	go p.run(d)
+	return p, func() { p.end(context.Canceled) }
+}
+
+// Done implements [context.Context].
+func (p *patience) Done() <-chan struct{} { return p.done }
+
+// Err implements [context.Context].
+func (p *patience) Err() error {
+	select {
+	case <-p.done:
+		return p.err
+	default:
+		return nil
+	}
+}
+
+// Value implements [context.Context].
+func (p *patience) Value(key any) any {
+	if key == (patienceKey{}) {
+		return p
+	}
+	return p.Context.Value(key)
+}
+
+func (p *patience) end(err error) {
+	p.once.Do(func() {
+		p.err = err
+		close(p.done)
+	})
+}
+
+// run lets the time pass.
+func (p *patience) run(d time.Duration) {
+	slice := patienceSlice
+	if d > 0 {
+		slice = min(slice, d/leastSlices)
+	}
+	tick := time.NewTicker(slice)
+	defer tick.Stop()
+	for passed, silent := time.Duration(0), time.Duration(0); d == 0 || passed < d && silent < d; {
+		select {
+		case <-p.Context.Done():
+			p.end(p.Context.Err())
+			return
+		case <-p.done:
+			return
+		case <-tick.C:
+		}
+		free, moved := p.watch.look(p.link())
+		if free {
+			passed += slice
+		}
+		if silent += slice; moved {
+			silent = 0
+		}
+	}
+	p.watch.look(nil)
+	p.end(context.DeadlineExceeded)
+}
+
+// A linkWatch asks the other side of a link one question after the other.
+type linkWatch struct {
+	mu       sync.Mutex
+	conn     *connection
+	answered <-chan struct{} // the latest question
+	asked    progress        // when it was put
+	seen     progress        // at the latest look
+}
+
+// look looks at the link of now. It reports whether the latest question is answered,
+// and if so puts the next; and whether bytes came since the last look.
+func (w *linkWatch) look(conn *connection) (free, moved bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if conn == nil {
+		w.conn = nil
+		return true, false
+	}
+	now := conn.raw.progress()
+	free = conn != w.conn || isClosed(w.answered)
+	moved = conn != w.conn || now.since(w.seen)
+	w.conn, w.seen = conn, now
+	if free {
+		w.answered, w.asked = conn.answered(), now
+	}
+	return free, moved
+}
+
+// behind reports whether bytes came since the latest question was put, but not yet
+// its answer.
+func (w *linkWatch) behind() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.conn != nil && !isClosed(w.answered) && w.conn.raw.progress().since(w.asked)
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// isBehind reports whether err, of what was done with ctx, is only the end of the
+// time, and the link was behind then. That says nothing against the host.
+func isBehind(ctx context.Context, err error) bool {
+	p, ok := ctx.Value(patienceKey{}).(*patience)
+	return ok && errors.Is(err, context.DeadlineExceeded) && p.watch.behind()
+}
+
+// patience returns a context for what the host is asked, see [newPatience].
+func (h *host) patience(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return newPatience(ctx, d, func() *connection {
+		if h.client == nil {
+			return nil
+		}
+		conn, _ := h.client.established()
+		return conn
+	})
+}

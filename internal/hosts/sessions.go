@@ -1,0 +1,212 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// maxStdio keeps us below sshd's default MaxSessions of 10.
+const maxStdio = 8
+
+var (
+	// errBusy means that something was not even sent, because all SSH sessions that a
+	// host's sshd allows were in use. It says nothing against the host.
+	errBusy = errors.New("all SSH sessions that the host's sshd allows are in use (its MaxSessions)")
+
+	errNoSessions = errors.New("sshd allows no sessions (MaxSessions 0?)")
+)
+
+// The sessions of a connection run dial-stdio. There are as many as sshd lets us
+// have: at which number it refuses one shows when it does. They are opened
+// one at a time, so that the number is exact.
+type sessions struct {
+	log *slog.Logger
+
+	mu      sync.Mutex
+	limit   int           // as far as we know
+	open    int           // until sshd has ended them too
+	opening bool          // one of those is only asked for
+	changed chan struct{} // closed when any of this changes
+
+	single chan struct{} // closed when it turned out that there is only one
+}
+
+func newSessions(log *slog.Logger) *sessions {
+	return &sessions{log: log, limit: maxStdio, changed: make(chan struct{}), single: make(chan struct{})}
+}
+
+// take waits for a place for a session, which is then to be asked for.
+func (s *sessions) take(ctx context.Context, over <-chan struct{}) error {
+	for {
+		changed := s.tryTake()
+		if changed == nil {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-over:
+			return errBusy
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", errBusy, ctx.Err())
+		}
+	}
+}
+
+// tryTake takes a place, or returns what is closed when there may be one.
+func (s *sessions) tryTake() (changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opening || s.open >= s.limit {
+		return s.changed
+	}
+	s.open++
+	s.opening = true
+	return nil
+}
+
+// opened notes that sshd gave us the session that was asked for.
+func (s *sessions) opened() { s.change(func() { s.opening = false }) }
+
+// ended notes that a session has ended, on sshd's side too.
+func (s *sessions) ended() { s.change(func() { s.open-- }) }
+
+// failed notes that the session that was asked for did not come about.
+func (s *sessions) failed() {
+	s.change(func() {
+		s.opening = false
+		s.open--
+	})
+}
+
+// refused notes that sshd does not give us one more session than there are. It
+// returns [errNoSessions] if there are none.
+func (s *sessions) refused() error {
+	s.failed()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == 0 {
+		return errNoSessions
+	}
+	s.limit = s.open
+	s.log.Warn("sshd allows few sessions, what the host is asked waits for them (MaxSessions)", "limit", s.limit)
+	if s.limit == 1 && !isClosed(s.single) {
+		close(s.single)
+	}
+	return nil
+}
+
+func (s *sessions) change(do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	do()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// openSession opens a session when there is a place for one. Whether a place that
+// has just come free is free for sshd too shows at the second try.
+func (c *connection) openSession(ctx context.Context) (ssh.Channel, <-chan *ssh.Request, error) {
+	r := requestOf(ctx)
+	for {
+		r.waits.Store(true)
+		if err := c.stdio.take(ctx, r.over); err != nil {
+			return nil, nil, err
+		}
+		r.waits.Store(false)
+		ch, requests, err := c.openChannel()
+		if isRefused(err) {
+			ch, requests, err = c.openChannel()
+		}
+		switch {
+		case err == nil:
+			c.stdio.opened()
+			return ch, requests, nil
+		case !isRefused(err):
+			c.stdio.failed()
+			return nil, nil, err
+		}
+		if none := c.stdio.refused(); none != nil {
+			return nil, nil, fmt.Errorf("%w: %w", none, err)
+		}
+	}
+}
+
+func (c *connection) openChannel() (ssh.Channel, <-chan *ssh.Request, error) {
+	if c.raw.ended.Load() {
+		return nil, nil, net.ErrClosed
+	}
+	return c.OpenChannel("session", nil)
+}
+
+// isRefused reports whether err is sshd's no to a channel.
+func isRefused(err error) bool {
+	_, refused := errors.AsType[*ssh.OpenChannelError](err)
+	return refused
+}
+
+// A pendingRequest is a request to an engine. The connection that it begins to make outlives
+// it, and is told by this that nobody waits for it any more.
+type pendingRequest struct {
+	over  chan struct{} // closed when it has been answered, or has failed
+	waits atomic.Bool   // for a session
+}
+
+type requestKey struct{}
+
+// requestOf returns the request for which a connection is made with ctx.
+func requestOf(ctx context.Context) *pendingRequest {
+	if r, ok := ctx.Value(requestKey{}).(*pendingRequest); ok {
+		return r
+	}
+	return &pendingRequest{}
+}
+
+// A queue passes requests on. If one fails that got no connection for want of a
+// session, its error is [errBusy]: it was never sent.
+type queue struct{ *http.Transport }
+
+// RoundTrip implements [http.RoundTripper].
+func (q queue) RoundTrip(r *http.Request) (*http.Response, error) {
+	p := &pendingRequest{over: make(chan struct{})}
+	defer close(p.over)
+	var sent atomic.Bool
+	ctx := context.WithValue(r.Context(), requestKey{}, p)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
+	late := ctx.Err() != nil
+	resp, err := q.Transport.RoundTrip(r.WithContext(ctx))
+	if err == nil || sent.Load() || errors.Is(err, errBusy) {
+		return resp, err
+	}
+	// The client library asks a second time, after the time is up, and tells of
+	// that failure only.
+	whole, _ := ctx.Value(patienceKey{}).(*patience)
+	if p.waits.Load() && whole != nil {
+		whole.busy.Store(true)
+	}
+	if p.waits.Load() || late && whole != nil && whole.busy.Load() {
+		err = fmt.Errorf("%w: %w", errBusy, err)
+	}
+	return resp, err
+}
+
+// isCertain reports whether a request that failed with err leaves no doubt about
+// what was done: the engine answered, or it was never sent.
+func isCertain(err error) bool { return isDefinite(err) || errors.Is(err, errBusy) }
+
+// outcome returns what is known of a request that was sent twice: if it was not even
+// sent the second time, no more than before.
+func outcome(first, second error) error {
+	if errors.Is(second, errBusy) {
+		return first
+	}
+	return second
+}
