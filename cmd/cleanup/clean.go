@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -122,7 +123,7 @@ func writeReport(w io.Writer, r *reaper.Report, opt *options) error {
 	if opt.json {
 		return json.NewEncoder(w).Encode(r)
 	}
-	for _, line := range append(r.Planned, r.Problems...) {
+	for _, line := range slices.Concat(r.Endings, r.Planned, r.Problems) {
 		fmt.Fprintln(w, line)
 	}
 	if r.Warm > 0 {

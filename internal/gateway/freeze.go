@@ -68,9 +68,9 @@ func (g *Gateway) freeze(ctx context.Context, s *session.Session, unused time.Du
 	frozen, err := g.Sessions.Freeze(ctx, s, unused)
 	switch {
 	case err != nil && ctx.Err() == nil && r.activity.trouble.Due(err):
-		g.Log.WarnContext(ctx, "freeze session failed; will retry", "session", s.ID, "host", s.Host, "err", err)
+		g.Log.WarnContext(ctx, "freeze session failed; will retry", "session", s.ID, "client", s.ClientName(), "host", s.Host, "err", err)
 	case frozen:
 		r.activity.trouble.Over()
-		g.Log.DebugContext(ctx, "session frozen", "session", s.ID, "host", s.Host)
+		g.Log.DebugContext(ctx, "session frozen", "session", s.ID, "client", s.ClientName(), "host", s.Host)
 	}
 }

@@ -102,7 +102,7 @@ func (g *Gateway) unfreezeBusy(ctx context.Context, id int64) {
 		return
 	}
 	if _, err := g.Sessions.TouchByID(ctx, id); err != nil && r.activity.trouble.Due(err) {
-		g.Log.WarnContext(ctx, "unfreeze session failed", "session", id, "host", r.session.Host, "err", err)
+		g.Log.WarnContext(ctx, "unfreeze session failed", "session", id, "client", r.session.ClientName(), "host", r.session.Host, "err", err)
 	}
 }
 

@@ -124,7 +124,7 @@ func (g *Gateway) touch(ctx context.Context, r *route) error {
 	if err != nil && ctx.Err() == nil {
 		g.check(r)
 		if a.trouble.Due(err) {
-			g.Log.WarnContext(ctx, "touch session failed; request goes on", "session", r.session.ID, "err", err)
+			g.Log.WarnContext(ctx, "touch session failed; request goes on", "session", r.session.ID, "client", r.session.ClientName(), "err", err)
 		}
 	}
 	return ctx.Err()

@@ -106,7 +106,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if a.code >= http.StatusInternalServerError && !errors.Is(err, errClosing) {
 		level = s.Log.WarnContext
 	}
-	level(r.Context(), "request refused", "request", requestID(r), "method", redact.Method(r), "route", route(r), "status", a.code, "err", err)
+	level(r.Context(), "request refused", "request", requestID(r), s.who(r), "method", redact.Method(r), "route", route(r), "status", a.code, "err", err)
 	s.refuse(w, r, err)
 }
 

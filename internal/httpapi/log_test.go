@@ -9,6 +9,7 @@ import (
 
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/service/servicetest"
+	"wrpdistributor/internal/session"
 	"wrpdistributor/internal/target/targettest"
 )
 
@@ -85,5 +86,27 @@ func TestChangesOfReadinessAreLogged(t *testing.T) {
 	}
 	if down, up := b.log.count("level=WARN")-warned, b.log.count(`msg="ready again"`)-wasUp; down != 2 || up != 2 {
 		t.Errorf("%d warnings, %d times ready again; want each change, which are 2 and 2", down, up)
+	}
+}
+
+// TestRefusalsNameClientAndReason: by its address and the begin of its identity.
+func TestRefusalsNameClientAndReason(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{})
+	client := session.Client{IP: "127.0.0.1", UserAgent: "AmiFox"}.LogValue().String()
+	const agent = "Connection: close\r\nUser-Agent: AmiFox\r\n"
+	for _, tt := range []struct{ method, headers, event, reason string }{
+		{"BREW", agent + "Bearer: " + token, "request refused", `err="this method is not supported"`},
+		{"PUT", agent, "authentication failed", `reason="no token"`},
+		{"PUT", agent + "Bearer: x", "authentication failed", `reason="wrong token"`},
+	} {
+		targettest.Send(t, strings.TrimPrefix(b.url, "http://"), tt.method, "/", tt.headers+"\r\n\r\n")
+		b.log.mu.Lock()
+		lines := strings.Split(strings.TrimSpace(b.log.b.String()), "\n")
+		b.log.mu.Unlock()
+		for _, want := range []string{tt.event, tt.reason, " client=" + client + " "} {
+			if last := lines[len(lines)-1]; !strings.Contains(last, want) {
+				t.Errorf("%s is logged as %s, want %s", tt.method, last, want)
+			}
+		}
 	}
 }

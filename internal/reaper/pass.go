@@ -154,6 +154,9 @@ func (p *pass) session(ctx context.Context, r row) {
 	default:
 		stopped, err := p.carryOut(ctx, r.Session, a)
 		p.outcome(r.Session, stopped, err)
+		if stopped && err == nil {
+			p.ending(a, r.Session)
+		}
 	}
 }
 

@@ -350,6 +350,12 @@ func TestWarmContainersAreNoSessions(t *testing.T) {
 	if r.Warm != 2 {
 		t.Errorf("%d warm containers were stopped, want 2", r.Warm)
 	}
+	slices.Sort(r.Endings)
+	for i, want := range []string{"Session 1 of 192.0.2.0#", "Warm container 2 on host0:", "Warm container 3 on host0:"} {
+		if len(r.Endings) != 3 || !strings.HasPrefix(r.Endings[i], want) || !strings.HasSuffix(r.Endings[i], " was stopped: all are.") {
+			t.Errorf("endings = %q, want %q", r.Endings, want)
+		}
+	}
 }
 
 // TestProblemsThatLastAreNoNews: a pass every minute says them once an hour. Others, or

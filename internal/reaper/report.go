@@ -19,6 +19,7 @@ type Report struct {
 	Failed   int      `json:"failed"`
 	Warm     int      `json:"warm"`               // containers without a client that were stopped
 	Orphans  int      `json:"orphans"`            // containers without a session that were removed
+	Endings  []string `json:"endings,omitempty"`  // of each that was stopped, and why, a line each
 	Planned  []string `json:"planned,omitempty"`  // what a dry run would have done, a line each
 	Problems []string `json:"problems,omitempty"` // a sentence each; none: all went well
 }
@@ -59,6 +60,17 @@ func (r *recorder) plan(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.report.Planned = append(r.report.Planned, fmt.Sprintf(format, args...))
+}
+
+// ending notes which session was stopped, and why.
+func (r *recorder) ending(a action, s *session.Session) {
+	client := ""
+	if s.ClientIP != "" {
+		client = " of " + s.ClientName()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Endings = append(r.report.Endings, fmt.Sprintf("%s %d%s on %s:%d was stopped: %s.", kind(s), s.ID, client, s.Host, s.Port, a.reason()))
 }
 
 // planAction notes what would be done about a session.
