@@ -7,13 +7,23 @@ cd "$(dirname "$0")/.."
 
 real=alb42/amifoxserver:latest
 standin=wrp-standin:latest
+socket=/var/run/docker.sock
 patience=20 # seconds for a registry to begin to answer
 
 # engine: the engine that the distributor means by "local".
-engine() { docker -H unix:///var/run/docker.sock "$@"; }
+engine() { docker -H "unix://$socket" "$@"; }
 
-has_engine() {
-	command -v docker >/dev/null && timeout 10 docker -H unix:///var/run/docker.sock version >/dev/null 2>&1
+# engine_trouble: why this script cannot use the engine; nothing: it can.
+engine_trouble() {
+	if [ ! -S "$socket" ]; then
+		echo "there is no Docker engine here ($socket)"
+	elif ! command -v docker >/dev/null; then
+		echo "the docker command is missing, although an engine has $socket (Debian: docker-cli)"
+	elif [ ! -w "$socket" ]; then
+		echo "you may not use $socket (are you in the group docker?)"
+	elif ! timeout 10 docker -H "unix://$socket" version >/dev/null 2>&1; then
+		echo "no Docker engine answers on $socket"
+	fi
 }
 
 # can_pull IMAGE: does a registry hand it out? A download is not waited for, only
@@ -53,9 +63,9 @@ fi
 pretend=
 if [ -n "$(setting CONTAINER_HOSTS)" ]; then
 	say "Container hosts: those of CONTAINER_HOSTS, $(setting CONTAINER_HOSTS)."
-elif ! has_engine; then
+elif trouble=$(engine_trouble) && [ -n "$trouble" ]; then
 	pretend=2
-	say "Container hosts: two pretend ones, since no Docker engine answers on /var/run/docker.sock."
+	say "Container hosts: two pretend ones, since $trouble."
 elif [ -n "$(setting WRP_IMAGE)" ]; then
 	say "Container host: this machine's Docker engine, with the image of WRP_IMAGE, $(setting WRP_IMAGE)."
 elif engine image inspect "$real" >/dev/null 2>&1; then
@@ -65,7 +75,6 @@ elif say "Looking whether $real can be pulled, at most $patience seconds." && ca
 else
 	build_standin
 	export WRP_IMAGE="$standin"
-	image_hint=yes
 	say "Container host: this machine's Docker engine, with a stand-in for WRP that shows made-up pages: $real cannot be pulled."
 fi
 
@@ -75,5 +84,4 @@ case $address in
 esac
 say "Once it serves, get a session from another terminal with:"
 say_curl "$address"
-[ -z "${image_hint:-}" ] || say "Other commands beside it need the image too: WRP_IMAGE=$standin bin/distributor hosts list"
 exec bin/distributor ${pretend:+--pretend $pretend}

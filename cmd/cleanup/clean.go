@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
@@ -55,7 +57,7 @@ func clean(cmd *cobra.Command, opt *options) error {
 	case opt.forgetHost != "":
 		return forget(cmd, opt, cfg, svc)
 	case opt.every > 0:
-		return repeat(cmd, opt, svc)
+		return stay(cmd, opt, svc, log)
 	}
 	return once(cmd, opt, svc, &reminder.Trouble{})
 }
@@ -97,6 +99,19 @@ func once(cmd *cobra.Command, opt *options, svc *service.Service, trouble *remin
 // that, or sits there, wants to know that it was made. Cron would send a mail each time.
 func (opt *options) speaks(w io.Writer) bool {
 	return opt.verbose || opt.dryRun || opt.json || isTerminal(w)
+}
+
+// stay repeats passes and lets other processes know that it does.
+func stay(cmd *cobra.Command, opt *options, svc *service.Service, log *slog.Logger) error {
+	beating, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
+	g, ctx := errgroup.WithContext(cmd.Context())
+	g.Go(func() error { return database.NewHeartbeat(svc.DB, svc.Process, log).Run(beating) })
+	g.Go(func() error {
+		defer stop()
+		cmd.SetContext(ctx)
+		return repeat(cmd, opt, svc)
+	})
+	return g.Wait()
 }
 
 // repeat makes passes until the command's context is done. A pass that fails is

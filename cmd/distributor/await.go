@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -17,8 +16,6 @@ import (
 const (
 	firstPause = 500 * time.Millisecond
 	maxPause   = 15 * time.Second
-
-	gatewayRetry = 5 // seconds
 )
 
 // await opens the service as soon as there is a database for it. A database that
@@ -53,11 +50,9 @@ func (d *distributor) open(ctx context.Context) (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.pretends {
-		err = forgetRows(ctx, svc)
-	}
+	err = svc.DB.Register(ctx, svc.Process)
 	if err == nil {
-		err = comparePool(ctx, d.cfg, svc, d.log)
+		err = comparePool(ctx, svc, d.log)
 	}
 	if err != nil {
 		closeAll(svc, d.log)
@@ -74,10 +69,4 @@ func (f *front) set(h http.Handler) { f.handler.Store(&h) }
 // ServeHTTP implements [http.Handler].
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	(*f.handler.Load()).ServeHTTP(w, r)
-}
-
-// noGateway answers for a gateway that cannot tell yet whose token it is.
-func noGateway(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Retry-After", strconv.Itoa(gatewayRetry))
-	http.Error(w, "The service cannot answer at the moment, try again later.", http.StatusServiceUnavailable)
 }

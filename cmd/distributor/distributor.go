@@ -17,6 +17,7 @@ import (
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/gateway"
 	"wrpdistributor/internal/httpapi"
+	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/service"
 	"wrpdistributor/internal/warm"
@@ -29,7 +30,6 @@ const closeTimeout = time.Second
 // what needs the database is there once that is.
 type distributor struct {
 	cfg       *config.Config
-	pretends  bool // the hosts are pretended, and new each time
 	listeners *listeners
 	guard     *auth.Guard
 	log       *slog.Logger
@@ -44,6 +44,8 @@ type distributor struct {
 	gateway   *gateway.Gateway // nil with gatewayServer
 	warmer    *warm.Warmer
 	heartbeat *database.Heartbeat
+	pretends  bool             // what runs ends with the process
+	control   *operator.Socket // nil: it cannot be made here
 }
 
 // newDistributor listens, and answers that there is no service yet.
@@ -56,7 +58,7 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 	d.apiFront.set(httpapi.NewWaiting(httpapi.Config{Guard: d.guard, AuthToken: string(cfg.AuthToken), Log: log}))
 	d.apiServer = newServer(&d.apiFront, readTimeout, log)
 	if listeners.gateway != nil {
-		d.gatewayFront.set(http.HandlerFunc(noGateway))
+		d.gatewayFront.set(http.HandlerFunc(gateway.Waiting))
 		d.gatewayServer = newServer(&d.gatewayFront, 0, log) // the gateway sets the deadlines of requests itself
 	}
 	return d, nil
@@ -65,7 +67,7 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 // connect puts the service behind the listeners.
 func (d *distributor) connect(svc *service.Service) {
 	d.svc = svc
-	d.heartbeat = database.NewHeartbeat(svc.DB, d.log)
+	d.heartbeat = database.NewHeartbeat(svc.DB, svc.Process, d.log)
 	d.api = newAPI(d.cfg, svc, d.heartbeat, d.guard, d.log)
 	if d.gatewayServer != nil {
 		d.gateway = newGateway(d.cfg, svc, d.guard, d.log)
@@ -73,6 +75,7 @@ func (d *distributor) connect(svc *service.Service) {
 		d.gatewayFront.set(d.gateway)
 	}
 	d.warmer = newWarmer(d.cfg, svc, d.log)
+	d.control = openControl(d.cfg, svc, d.log)
 	d.apiFront.set(d.api)
 	d.log.Info("serving", "version", cli.Version(), "address", d.listeners.api.Addr().String(), "config", d.cfg)
 }
@@ -92,21 +95,27 @@ func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartb
 }
 
 func newGateway(cfg *config.Config, svc *service.Service, guard *auth.Guard, log *slog.Logger) *gateway.Gateway {
-	address := cfg.Gateway.Address
-	if host, _, _ := net.SplitHostPort(address); host == "" {
-		address = "" // clients reach it by an address that only they know
-	}
 	return gateway.New(gateway.Config{
 		Sessions:     svc.Sessions,
 		Store:        svc.Store,
 		Pool:         svc.Pool,
 		Guard:        guard,
-		Address:      address,
-		TLSAddress:   cfg.Gateway.TLSAddress,
+		DatabaseID:   svc.DatabaseID,
+		Address:      withHost(cfg.Gateway.Address),
+		TLSAddress:   withHost(cfg.Gateway.TLSAddress),
 		FreezeAfter:  cfg.Gateway.FreezeAfter,
 		DrainTimeout: cfg.StopTimeout,
 		Log:          log,
 	})
+}
+
+// withHost returns an address that has a host. Else clients reach it by one that only
+// they know.
+func withHost(address string) string {
+	if host, _, _ := net.SplitHostPort(address); host == "" {
+		return ""
+	}
+	return address
 }
 
 func newWarmer(cfg *config.Config, svc *service.Service, log *slog.Logger) *warm.Warmer {
@@ -119,6 +128,16 @@ func newWarmer(cfg *config.Config, svc *service.Service, log *slog.Logger) *warm
 		Release:  cfg.WarmRelease,
 		Log:      log,
 	}
+}
+
+// openControl makes the control socket. Without it commands ask elsewhere.
+func openControl(cfg *config.Config, svc *service.Service, log *slog.Logger) *operator.Socket {
+	s, err := operator.Listen(cfg.RuntimeDir, svc.Process.ID)
+	if err != nil {
+		log.Warn("no control socket; commands cannot ask this process", "err", err)
+		return nil
+	}
+	return s
 }
 
 // run serves until ctx is done, and returns when all parts have stopped.
@@ -143,7 +162,7 @@ func (d *distributor) runService(ctx context.Context) error {
 	case err == nil:
 		defer closeAll(svc, d.log)
 		d.connect(svc)
-		err = d.runParts(ctx)
+		err = d.runAlive(ctx)
 		d.sayWhatStays(context.WithoutCancel(ctx))
 	case ctx.Err() != nil:
 		err = nil // stopped while it waited
@@ -151,12 +170,27 @@ func (d *distributor) runService(ctx context.Context) error {
 	return errors.Join(err, d.disconnect(context.WithoutCancel(ctx)))
 }
 
+// runAlive runs the parts, and a heartbeat for as long as any of them runs: others
+// take this process for stopped only when it does nothing any more.
+func (d *distributor) runAlive(ctx context.Context) error {
+	beating, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.heartbeat.Run(beating) })
+	g.Go(func() error {
+		defer stop()
+		return d.runParts(ctx)
+	})
+	return g.Wait()
+}
+
 // runParts runs all that is behind the listeners until ctx is done.
 func (d *distributor) runParts(ctx context.Context) error {
 	warmerDone := make(chan struct{})
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return d.heartbeat.Run(ctx) })
 	g.Go(func() error { return d.svc.Pool.Run(ctx, d.svc.Sessions) })
+	if d.control != nil {
+		g.Go(func() error { return d.control.Run(ctx, operator.Handler(d.svc.Sessions, d.log)) })
+	}
 	if every := d.cfg.CleanupEvery; every > 0 {
 		g.Go(func() error { return d.svc.Reaper.Run(ctx, every, reaper.Options{Idle: d.cfg.CleanupTimeout}) })
 	}

@@ -47,7 +47,7 @@ func TestExitCodeSaysWhetherAnythingWasTouched(t *testing.T) {
 		{"list, argument", good, true, []string{"hosts", "list", "x"}, 2},
 		{"list, settings", bad, true, []string{"hosts", "list"}, 2},
 		{"list, no database", good, false, []string{"hosts", "list"}, 1},
-		{"list", good, true, []string{"hosts", "list"}, 0},
+		{"list, the only host has no image", good, true, []string{"hosts", "list"}, 1},
 		{"drain, no host", good, true, []string{"hosts", "drain"}, 2},
 		{"drain, unknown host", good, true, []string{"hosts", "drain", "x"}, 1},
 		{"drain", good, true, []string{"hosts", "drain", "local"}, 0},

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,18 +35,12 @@ CONTAINER_HOSTS, and undrain it to forget the mark.`,
 			return cli.Usage(fmt.Errorf("unknown command %q for %q, want list, drain or undrain", args[0], cmd.CommandPath()))
 		},
 	}
-	cmd.AddCommand(drainCommand(opt), &cobra.Command{
+	cmd.AddCommand(drainCommand(opt), listCommand(opt), &cobra.Command{
 		Use:     "undrain HOST",
 		Short:   "Give a host sessions again",
 		Example: `  distributor hosts undrain c1.example`,
 		Args:    oneHost,
 		RunE:    withService(opt, undrainHost),
-	}, &cobra.Command{
-		Use:     "list",
-		Short:   "Say how each host is doing, and why it takes no sessions",
-		Example: `  distributor hosts list`,
-		Args:    cobra.NoArgs,
-		RunE:    withService(opt, listHosts),
 	})
 	return cmd
 }
@@ -135,36 +127,4 @@ func undrainHost(cmd *cobra.Command, svc *service.Service, args []string) error 
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s takes sessions again.\n", args[0])
 	return nil
-}
-
-func listHosts(cmd *cobra.Command, svc *service.Service, _ []string) error {
-	svc.Pool.CheckHealth(cmd.Context())
-	states, err := svc.Sessions.HostStates(cmd.Context())
-	if err != nil {
-		return err
-	}
-	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "HOST\tSESSIONS\tSTOPPING\tWARM\tTLS\tDRAINED\tTAKES SESSIONS")
-	for _, s := range states {
-		drained, takes := "no", "yes"
-		if s.Drained != nil {
-			drained = s.Drained.Since.Format(time.DateTime)
-		}
-		if s.Why != "" {
-			takes = "no, " + s.Why
-		}
-		fmt.Fprintf(w, "%s\t%d/%d\t%d\t%d\t%s\t%s\t%s\n", s.Host.Name, s.Used, s.Host.Max, s.Stopping, s.Warm, servesTLS(s), drained, takes)
-	}
-	return w.Flush()
-}
-
-// servesTLS says whether a host serves TLS.
-func servesTLS(s session.HostState) string {
-	switch {
-	case s.Host.TLS == nil:
-		return "no"
-	case s.NoTLS != "":
-		return s.NoTLS
-	}
-	return "yes"
 }

@@ -3,22 +3,20 @@ package main
 import (
 	"testing"
 
-	"wrpdistributor/internal/hosts"
-	"wrpdistributor/internal/session"
+	"wrpdistributor/internal/operator"
 )
 
 func TestHostsListSaysWhetherTLSIsServed(t *testing.T) {
-	files := &hosts.TLSFiles{}
 	for _, tt := range []struct {
-		status hosts.Status
-		want   string
+		host operator.Host
+		want string
 	}{
-		{hosts.Status{NoTLS: "no certificate"}, "no"},
-		{hosts.Status{Host: hosts.Host{TLS: files}}, "yes"},
-		{hosts.Status{Host: hosts.Host{TLS: files}, NoTLS: "certificate files missing"}, "certificate files missing"},
+		{operator.Host{NoTLS: "no certificate"}, "no"},
+		{operator.Host{TLS: true}, "yes"},
+		{operator.Host{NoTLS: "certificate files missing"}, "certificate files missing"},
 	} {
-		if got := servesTLS(session.HostState{Status: tt.status}); got != tt.want {
-			t.Errorf("%+v is shown as %q, want %q", tt.status, got, tt.want)
+		if got := servesTLS(tt.host); got != tt.want {
+			t.Errorf("%+v is shown as %q, want %q", tt.host, got, tt.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -24,13 +25,14 @@ func migrateCommand(opt *options) *cobra.Command {
 program left, with all running sessions and statistics. The service does the
 same when it starts; several at once are safe.
 
-With --down the tables get back the shape that the PHP program knows. Sessions
-which that shape cannot hold are stopped first. Stop the service before.`,
+With --down the tables get back the shape that the PHP program knows. All sessions
+but those that it started are stopped first, and named. While a process of the
+service works with the database, nothing is done.`,
 		Example: `  distributor migrate
   distributor migrate --down`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(opt.envFile)
+			cfg, err := service.LoadRunning(opt.envFile)
 			if err != nil {
 				return cli.Usage(err)
 			}
@@ -68,14 +70,15 @@ func migrateDown(cmd *cobra.Command, cfg *config.Config, log *slog.Logger) error
 	if err := db.Migrate(ctx); err != nil {
 		return err // an older schema of ours may lack columns that Unfit and Down read
 	}
+	if err := db.RefuseLiving(ctx); err != nil {
+		return fmt.Errorf("%w (nothing was changed)", err)
+	}
 	unfit, err := database.Unfit(ctx, db)
 	if err != nil {
 		return err
 	}
-	for _, id := range unfit {
-		if err := stopUnfit(cmd, svc, id, out); err != nil {
-			return err
-		}
+	if err := stopUnfit(ctx, svc, unfit, out); err != nil {
+		return err
 	}
 	if err := database.Down(ctx, db); err != nil {
 		return err
@@ -84,17 +87,28 @@ func migrateDown(cmd *cobra.Command, cfg *config.Config, log *slog.Logger) error
 	return nil
 }
 
-func stopUnfit(cmd *cobra.Command, svc *service.Service, id int64, out io.Writer) error {
-	s, err := svc.Store.ByID(cmd.Context(), id)
-	if errors.Is(err, session.ErrNotFound) {
-		return nil
+// stopUnfit stops the sessions with these ids, after it has said which.
+func stopUnfit(ctx context.Context, svc *service.Service, ids []int64, out io.Writer) error {
+	var list []*session.Session
+	for _, id := range ids {
+		s, err := svc.Store.ByID(ctx, id)
+		if errors.Is(err, session.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		list = append(list, s)
+		why := "which the PHP program did not start, and could not remove"
+		if s.Nonce == "" {
+			why = "which its tables cannot hold"
+		}
+		fmt.Fprintf(out, "Stopping session %d on %s:%d (%s), %s.\n", s.ID, s.Host, s.Port, s.State, why)
 	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "Stopping session %d on %s:%d (%s), which the old tables cannot hold.\n", s.ID, s.Host, s.Port, s.State)
-	if err := svc.Reaper.StopNow(cmd.Context(), s); err != nil {
-		return fmt.Errorf("%w (the database is unchanged)", err)
+	for _, s := range list {
+		if err := svc.Reaper.StopNow(ctx, s); err != nil {
+			return fmt.Errorf("%w (the tables are unchanged)", err)
+		}
 	}
 	return nil
 }

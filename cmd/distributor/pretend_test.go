@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -116,4 +117,52 @@ func TestCleanupStopsFiftyAndLeavesTheUsed(t *testing.T) {
 	for i := range 5 {
 		s.do("PUT", fmt.Sprintf("client %d", i), http.StatusNoContent)
 	}
+}
+
+// TestPretendedAndRealStayApart: on one data folder never at once, and in databases of
+// their own. Commands join the one that lives; what one that was killed left is nothing.
+func TestPretendedAndRealStayApart(t *testing.T) {
+	s, _ := newPretendStack(t)
+	s.start()
+	s.do("PUT", "real", 202)
+	if out := s.run(1, "distributor", "--pretend", "2"); !strings.Contains(out, "another service runs there") {
+		t.Errorf("--pretend beside a real service says %q", out)
+	}
+	s.do("PUT", "real", 204)
+	s.terminate()
+	rows := func() int { t.Helper(); return s.count("SELECT COUNT(*) FROM sessions") }
+
+	s.proc = proctest.Start(t, s.Command("distributor", "--pretend", "2"))
+	s.awaitReady()
+	s.do("PUT", "real", 202)
+	if n := rows(); n != 1 {
+		t.Errorf("the real database has %d sessions beside a service that pretends, want the one from before", n)
+	}
+	if out := s.run(1, "distributor"); !strings.Contains(out, "another service runs there") {
+		t.Errorf("a real service beside one that pretends says %q", out)
+	}
+	if out := s.run(0, "distributor", "hosts", "list"); strings.Count(out, "127.0.0.") != 2 {
+		t.Errorf("hosts list beside it says\n%s", out)
+	}
+	if out := s.run(0, "distributor", "migrate"); !strings.Contains(out, "pretend") {
+		t.Errorf("migrate beside it says %q, want its database", out)
+	}
+	if out := s.run(0, "cleanup", "--all"); !strings.Contains(out, "1 sessions terminated successfully") || rows() != 1 {
+		t.Errorf("cleanup beside it says %q and leaves %d real sessions, want the pretended one stopped", out, rows())
+	}
+
+	s.proc.Kill()
+	left := filepath.Join(s.Dir, "data", "pretend.json")
+	if _, err := os.Stat(left); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.run(0, "cleanup", "--timeout", "10"); strings.Contains(out, "forget-host") || rows() != 1 {
+		t.Errorf("cleanup after its end says %q and leaves %d real sessions", out, rows())
+	}
+	s.start()
+	s.do("PUT", "real", 204)
+	if _, err := os.Stat(left); err == nil {
+		t.Error("a real service leaves pretend.json")
+	}
+	s.do("DELETE", "real", 202)
 }

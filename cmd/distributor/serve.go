@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
+
 	"runtime/debug"
-	"strings"
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
@@ -25,12 +25,18 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 		log.WarnContext(ctx, "setting not read", "name", w.Variable, "err", w.Want)
 	}
 	limitGarbage()
+	hold := service.HoldDataDir
 	if opt.pretend > 0 {
-		pretending, err := service.Pretend(cfg, opt.pretend, log)
-		if err != nil {
-			return err
-		}
-		defer closeAll(pretending, log)
+		hold = func(cfg *config.Config) (io.Closer, error) { return service.Pretend(cfg, opt.pretend, log) }
+	}
+	held, err := hold(cfg)
+	switch {
+	case err == nil:
+		defer closeAll(held, log)
+	case opt.pretend == 0 && !errors.Is(err, service.ErrInUse):
+		log.Warn("data folder not locked; do not pretend on it meanwhile", "err", err)
+	default:
+		return err
 	}
 	d, err := newDistributor(cfg, log)
 	if err != nil {
@@ -55,34 +61,19 @@ func load(opt *options) (*config.Config, error) {
 	return config.Load(opt.envFile)
 }
 
-// forgetRows deletes all sessions on our hosts. The containers of pretend hosts
-// have ended with the process that pretended before this one.
-func forgetRows(ctx context.Context, svc *service.Service) error {
-	for _, h := range svc.Pool.Hosts() {
-		if _, err := svc.Store.Forget(ctx, h.Name); err != nil {
-			return err
+// comparePool warns of other processes on the same database that work with another
+// pool. All go on: while hosts are being changed that is normal.
+func comparePool(ctx context.Context, svc *service.Service, log *slog.Logger) error {
+	all, err := svc.DB.Living(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if p.Pool != svc.Process.Pool {
+			log.WarnContext(ctx, "pool differs from another process", "process", p, "theirs", p.Pool, "ours", svc.Process.Pool)
 		}
 	}
 	return nil
-}
-
-// comparePool warns if the process before this one worked on the same database
-// with another pool. Both go on: while hosts are being changed that is normal.
-func comparePool(ctx context.Context, cfg *config.Config, svc *service.Service, log *slog.Logger) error {
-	pool := describePool(cfg)
-	before, err := svc.Store.SwapPool(ctx, pool)
-	if err == nil && before != "" && before != pool {
-		log.WarnContext(ctx, "pool differs from the last process", "before", before, "now", pool)
-	}
-	return err
-}
-
-func describePool(cfg *config.Config) string {
-	names := make([]string, len(cfg.Hosts))
-	for i, h := range cfg.Hosts {
-		names[i] = fmt.Sprintf("%s=%d", h.Name, h.Max)
-	}
-	return fmt.Sprintf("hosts %s from port %d", strings.Join(names, ","), cfg.StartPort)
 }
 
 func closeAll(c io.Closer, log *slog.Logger) {

@@ -138,3 +138,29 @@ func TestDatabaseThatDoesNotTakeUsEndsTheProcess(t *testing.T) {
 		}
 	}
 }
+
+// TestE2ETablesThatAreGone end the process: with the reason, where an outage would be waited for.
+func TestE2ETablesThatAreGone(t *testing.T) {
+	proctest.E2E(t)
+	s, _ := newPretendStack(t)
+	s.start()
+	s.sql("RENAME TABLE processes TO elsewhere")
+	<-s.proc.Done()
+	if out := s.proc.Output(); s.proc.ExitCode() != 1 || !strings.Contains(out, "tables of this service are gone") {
+		t.Errorf("exit %d, want 1 with the reason:\n%s", s.proc.ExitCode(), out)
+	}
+}
+
+// TestAnotherPoolIsNamed: two distributors on one database with different limits.
+func TestAnotherPoolIsNamed(t *testing.T) {
+	s, _ := newPretendStack(t)
+	s.set("INSTANCE", "one")
+	s.start()
+	two := *s
+	two.Env = append(append([]string(nil), s.Env...), "MAX_CONTAINERS_RUNNING=3", "INSTANCE=two", "LISTEN="+proctest.FreeAddr(t))
+	two.launch()
+	two.awaitOutput("pool differs from another process")
+	if out := two.proc.Output(); !strings.Contains(out, `distributor \"one\"`) {
+		t.Errorf("the log does not name the other process:\n%s", out)
+	}
+}

@@ -1,8 +1,9 @@
 // Package auth decides who asks, and whether they may: the address of a client
-// behind proxies, the token of a request, and how often an address may fail.
+// behind proxies, the one that it used, the token of a request, and how often an address
+// may fail.
 //
-// What callers can rely on: a right token is never limited, an X-Forwarded-For
-// is believed of trusted proxies only, and nothing equals an empty secret.
+// What callers can rely on: a right token is never limited, what proxies say is
+// believed of trusted ones only, and nothing equals an empty secret.
 package auth
 
 import (
@@ -29,7 +30,7 @@ type Guard struct {
 	warned   sync.Once // of a proxy that is probably missing in trusted
 }
 
-// New returns a guard that believes the X-Forwarded-For of these proxies.
+// New returns a guard that believes what these proxies forward.
 func New(trusted []netip.Prefix, log *slog.Logger) *Guard {
 	return &Guard{
 		trusted: trusted,

@@ -15,7 +15,7 @@ var ErrForwardedFor = errors.New("the X-Forwarded-For header holds something tha
 // proxies say stands behind them. It may return [ErrForwardedFor].
 func (g *Guard) Client(r *http.Request) (netip.Addr, error) {
 	from := peer(r)
-	forwarded := forwardedFor(r)
+	forwarded := list(r, "X-Forwarded-For")
 	if !g.isTrusted(from) {
 		if len(forwarded) > 0 && from.IsPrivate() {
 			g.warned.Do(func() {
@@ -47,10 +47,10 @@ func (g *Guard) isTrusted(addr netip.Addr) bool {
 	return false
 }
 
-// forwardedFor returns the list of X-Forwarded-For; several headers are one.
-func forwardedFor(r *http.Request) []string {
+// list returns the entries of a header that is a list; several headers are one.
+func list(r *http.Request, header string) []string {
 	var list []string
-	for _, entry := range strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",") {
+	for _, entry := range strings.Split(strings.Join(r.Header.Values(header), ","), ",") {
 		if entry = strings.TrimSpace(entry); entry != "" {
 			list = append(list, entry)
 		}

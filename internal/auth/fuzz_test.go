@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"testing"
 )
 
@@ -26,6 +27,27 @@ func FuzzForwardedFor(f *testing.F) {
 		r.RemoteAddr = "192.0.2.9:1"
 		if addr, err := g.Client(r); err != nil || addr.String() != "192.0.2.9" {
 			t.Errorf("an untrusted peer's X-Forwarded-For %q gives %v, %v", header, addr, err)
+		}
+	})
+}
+
+func FuzzOrigin(f *testing.F) {
+	for _, seed := range []string{"", "https", "a.example:8443", `for=192.0.2.1;proto=https;host="[2001:db8::1]:81"`, `for="_x\"";host=a, proto=http`, `"`, `\`, ",;=", "fe80::1%x", "99999"} {
+		f.Add(seed, seed, seed, seed)
+	}
+	g := New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, slog.New(slog.DiscardHandler))
+	f.Fuzz(func(t *testing.T, proto, host, port, forwarded string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["X-Forwarded-Proto"], r.Header["X-Forwarded-Host"] = []string{proto}, []string{host}
+		r.Header["X-Forwarded-Port"], r.Header["Forwarded"] = []string{port}, []string{forwarded}
+		r.RemoteAddr = "127.0.0.1:1"
+		scheme, at := g.Origin(r)
+		if u, err := url.Parse(scheme + "://" + at + "/"); err != nil || u.Host != at || u.Path != "/" || scheme != "http" && scheme != "https" || HostOf(at) == "" {
+			t.Errorf("the client used %q, %q, which make no address: %v", scheme, at, err)
+		}
+		r.RemoteAddr = "192.0.2.9:1"
+		if scheme, at := g.Origin(r); scheme != "http" || at != "example.com" {
+			t.Errorf("an untrusted peer says %q, %q", scheme, at)
 		}
 	})
 }

@@ -10,6 +10,9 @@
 // writing to it fails or there was nothing to write for [HalfClosedTimeout]. A client
 // that resets the connection has left, and net/http cancels its request. Over TLS
 // close_notify is the end of a side.
+//
+// Line ends that a client sends before a request, as old ones do after a body, are left
+// out. They would make a server refuse what comes next.
 package clientconn
 
 import (

@@ -14,6 +14,7 @@ import (
 type Conn struct {
 	net.Conn // the link, or TLS over it
 	link     *link
+	lineEnds skipper // of what is read; one reads at a time
 
 	mu         sync.Mutex
 	readUntil  time.Time     // as the server has it; zero: no limit
@@ -25,11 +26,16 @@ type Conn struct {
 // Read implements [net.Conn]. The end of the client's side is news for who reads a
 // request. Who waits for the client to leave, without a deadline, goes on waiting.
 func (c *Conn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if n == 0 && errors.Is(err, io.EOF) {
-		err = c.awaitEnd(time.Now())
+	for {
+		read, err := c.Conn.Read(b)
+		n := c.lineEnds.skip(b[:read])
+		if n == 0 && errors.Is(err, io.EOF) {
+			err = c.awaitEnd(time.Now())
+		}
+		if n > 0 || read == 0 || err != nil {
+			return n, err
+		}
 	}
-	return n, err
 }
 
 // awaitEnd returns why a read ends whose client ended its side at a time.
@@ -55,8 +61,8 @@ func (c *Conn) awaitEnd(at time.Time) error {
 	}
 }
 
-// end returns why a read ends at the end of the client's side, or nil and what to wait
-// for before that is asked again.
+// end returns why a read ends at the end of the client's side, or what to wait for before
+// that is asked again.
 func (c *Conn) end() (<-chan struct{}, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

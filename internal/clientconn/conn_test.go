@@ -147,7 +147,7 @@ func TestPlainRequestOnTLSPort(t *testing.T) {
 		b.lines.conns <- far
 		go func() { _, _ = io.WriteString(near, get) }()
 		text, err := io.ReadAll(near)
-		if string(text) != "HTTP/1.0 400 Bad Request\r\n\r\nThis port speaks HTTPS, not HTTP.\n" {
+		if string(text) != "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 34\r\n\r\nThis port speaks HTTPS, not HTTP.\n" {
 			t.Errorf("answer = %q, %v", text, err)
 		}
 		near.Close()

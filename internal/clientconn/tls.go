@@ -18,6 +18,9 @@ type tlsConn struct {
 	handshake func() error // does it once
 }
 
+// notOverTLS answers a request that did not come over TLS.
+const notOverTLS = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 34\r\n\r\nThis port speaks HTTPS, not HTTP.\n"
+
 func newTLSConn(c *Conn, config *tls.Config) *tlsConn {
 	over := tls.Server(c.link, config)
 	c.Conn = over
@@ -34,7 +37,7 @@ func (c *tlsConn) shakeHands() error {
 		return nil
 	}
 	if plain, ok := errors.AsType[tls.RecordHeaderError](err); ok && plain.Conn != nil && isHTTP(plain.RecordHeader) {
-		_, _ = io.WriteString(plain.Conn, "HTTP/1.0 400 Bad Request\r\n\r\nThis port speaks HTTPS, not HTTP.\n") // it is about to be closed
+		_, _ = io.WriteString(plain.Conn, notOverTLS) // it is about to be closed
 	}
 	// An error of this kind is one that net/http does not answer.
 	return &net.OpError{Op: "read", Net: "tls", Err: err}

@@ -9,6 +9,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,8 +48,10 @@ type Config struct {
 	Database Database // SESSION_DATABASE_...; SQLite in DataDir if none is named
 	DataDir  string   // where we may write
 
+	RuntimeDir string // of the control socket; RUNTIME_DIR, or else DataDir
+
 	Listen         string         // host:port
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts; empty: nobody's
+	TrustedProxies []netip.Prefix // what they forward counts; empty: nobody's
 	LocalAddress   string         // what clients of the host "local" connect to; empty: the address they reached us by
 	PublishAddress string         // the IP address on which the host "local" publishes containers; empty: all
 	AdminToken     Secret         // what operators have to send; empty: there are none
@@ -82,8 +85,9 @@ func Load(envFile string) (*Config, error) {
 	return load(envFile, false)
 }
 
-// LoadPretend is Load for pretend hosts: it looks at no list of hosts and keys
-// and sets Pretend instead of Hosts.
+// LoadPretend is Load for pretend hosts: it looks at no list of hosts and keys, nor
+// at a database, since a pretending service has its own, and sets Pretend instead of
+// Hosts.
 func LoadPretend(envFile string) (*Config, error) {
 	return load(envFile, true)
 }
@@ -101,6 +105,16 @@ func Listen(envFile string) (string, error) {
 		return "", p.problems
 	}
 	return listen, nil
+}
+
+// Folders returns what Load would put into DataDir and RuntimeDir, whatever is wrong
+// with the other settings.
+func Folders(envFile string) (data, runtime string, err error) {
+	v, _, _, err := read(envFile)
+	if err != nil {
+		return "", "", err
+	}
+	return v.DataDir, cmp.Or(v.RuntimeDir, v.DataDir), nil
 }
 
 func load(envFile string, pretend bool) (*Config, error) {
@@ -142,7 +156,10 @@ func parse(v *variables, pretend bool) (*Config, error) {
 		p.pool(c, v)
 	}
 	p.access(c, v)
-	c.Database = p.database(v)
+	c.Database = pretendDatabase(v)
+	if !pretend {
+		c.Database = p.database(v)
+	}
 	p.server(c, v)
 	p.gateway(c, v)
 	p.container(c, v)
@@ -170,7 +187,10 @@ func (p *parser) access(c *Config, v *variables) {
 }
 
 func (p *parser) server(c *Config, v *variables) {
-	c.DataDir = v.DataDir
+	c.DataDir, c.RuntimeDir = v.DataDir, v.DataDir
+	if v.RuntimeDir != "" {
+		c.RuntimeDir = p.runtimeDir("RUNTIME_DIR", v.RuntimeDir)
+	}
 	c.Listen = p.listen("LISTEN", v.Listen)
 	c.TrustedProxies = p.prefixes("TRUSTED_PROXIES", v.TrustedProxies)
 	c.AdminToken = p.token("ADMIN_TOKEN", v.AdminToken, v.AdminTokenFile)

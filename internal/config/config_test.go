@@ -104,6 +104,7 @@ func TestDefaults(t *testing.T) {
 		KnownHosts:     hosts.KnownHosts{Files: []string{"ssh/known_hosts", "data/known_hosts"}},
 		Database:       Database{Driver: SQLite, Path: "data/distributor.db"},
 		DataDir:        "data",
+		RuntimeDir:     "data",
 		Listen:         ":7777",
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		Container: hosts.ContainerConfig{
@@ -166,6 +167,7 @@ func TestVariableSetsItsField(t *testing.T) {
 		{"CONTAINER_CPUS", "0.25", func(c *Config) any { return c.Container.CPUs }, 0.25},
 		{"CONTAINER_PIDS", "0", func(c *Config) any { return c.Container.Pids }, int64(0)},
 		{"CONTAINER_NETWORK", "my-net_1.x", func(c *Config) any { return c.Container.Network.Name }, "my-net_1.x"},
+		{"RUNTIME_DIR", "/run/wrp", func(c *Config) any { return c.RuntimeDir }, "/run/wrp"},
 		{"CONTAINER_SUBNET", "10.99.0.0/24", func(c *Config) any { return c.Container.Network.Subnet.String() }, "10.99.0.0/24"},
 		{"CONNECT_TIMEOUT", "7s", func(c *Config) any { return c.ConnectTimeout }, 7 * time.Second},
 		{"START_TIMEOUT", "15s", func(c *Config) any { return c.StartTimeout }, 15 * time.Second},

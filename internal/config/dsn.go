@@ -93,6 +93,11 @@ func parseDSN(dsn string) (Database, error) {
 	return Database{Driver: MySQL, MySQL: cfg}, checkMySQL(cfg)
 }
 
+// pretendDatabase is where the sessions of pretend hosts are kept, apart from real ones.
+func pretendDatabase(v *variables) Database {
+	return Database{Driver: SQLite, Path: filepath.Join(v.DataDir, "pretend", "distributor.db")}
+}
+
 func sqliteFile(path string) (Database, error) {
 	clean := filepath.Clean(path) // ./:memory: is :memory: as well
 	switch {

@@ -38,6 +38,7 @@ type variables struct {
 	SessionDatabasePass     string `envconfig:"SESSION_DATABASE_PASS" verbatim:"true"`
 	SessionDatabasePassFile string `envconfig:"SESSION_DATABASE_PASS_FILE"`
 	DataDir                 string `envconfig:"DATA_DIR" default:"data"`
+	RuntimeDir              string `envconfig:"RUNTIME_DIR"`
 
 	Listen         string `envconfig:"LISTEN" default:":7777"`
 	TrustedProxies string `envconfig:"TRUSTED_PROXIES" default:"127.0.0.0/8,::1/128"`

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	maxPort    = 65535
-	minTimeout = 100 * time.Millisecond
+	maxPort       = 65535
+	minTimeout    = 100 * time.Millisecond
+	maxRuntimeDir = 85 // operator.MaxFolder
 
 	maxPids = 4 << 20 // what Linux can count on 64 bits
 
@@ -56,6 +57,14 @@ func (p *parser) choice(name, value string, words ...string) string {
 		return ""
 	}
 	return word
+}
+
+// runtimeDir parses the folder of a socket, whose whole path may have 107 bytes.
+func (p *parser) runtimeDir(name, value string) string {
+	if len(value) > maxRuntimeDir {
+		p.wrong(name, value, "want a path of at most %d bytes, since it is that of a socket", maxRuntimeDir)
+	}
+	return value
 }
 
 // line parses any text that fits into one line of a log.

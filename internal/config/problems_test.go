@@ -56,6 +56,7 @@ func TestBadValueIsOneProblem(t *testing.T) {
 		{"CONTAINER_NETWORK", "host", `CONTAINER_NETWORK="host": want a network that can publish ports`},
 		{"CONTAINER_NETWORK", "none", `CONTAINER_NETWORK="none": want a network that can publish ports`},
 		{"CONTAINER_NETWORK", "container:x", `CONTAINER_NETWORK="container:x": want the name of a network`},
+		{"RUNTIME_DIR", "/" + strings.Repeat("x", 85), `RUNTIME_DIR="/` + strings.Repeat("x", 85) + `": want a path of at most 85 bytes`},
 		{"CONTAINER_SUBNET", "10.99.0.1/24", `CONTAINER_SUBNET="10.99.0.1/24": want an IPv4 network from /8 to /28`},
 		{"CONTAINER_SUBNET", "10.99.0.0/29", `CONTAINER_SUBNET="10.99.0.0/29": want an IPv4 network`},
 		{"CONTAINER_SUBNET", "fd00::/64", `CONTAINER_SUBNET="fd00::/64": want an IPv4 network`},

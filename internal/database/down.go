@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/jmoiron/sqlx"
 )
 
 var (
@@ -18,8 +20,8 @@ var (
 
 // Down gives the database back to the original: its tables, with all running
 // sessions and statistics. It returns [ErrUnfit], and everything stays as it is,
-// if any session would be lost; stop those first. No other process of ours may
-// run meanwhile. Killed on the way, it has either happened or not.
+// if any session would be lost; stop those first. While another process of ours lives
+// it returns a [LivingError]. Killed on the way, it has either happened or not.
 func Down(ctx context.Context, db *DB) error {
 	if !db.isMySQL() {
 		return errNoWayBack
@@ -43,6 +45,10 @@ func (db *DB) down(ctx context.Context, pool *sql.DB) error {
 	}
 	// The tables of an older version would lack columns that are asked for below.
 	if err := db.up(ctx, pool); err != nil {
+		return err
+	}
+	// A process that starts now waits for the migration lock, and finds no tables.
+	if err := db.refuseLiving(ctx, sqlx.NewDb(pool, db.DriverName())); err != nil {
 		return err
 	}
 	if err := createTables(ctx, pool, "mysql/original", newPrefix); err != nil {
@@ -94,10 +100,10 @@ func copyToOriginal(ctx context.Context, pool *sql.DB) error {
 	return tx.Commit()
 }
 
-// Unfit returns the ids of the sessions that the original's tables cannot hold:
-// those that do not run for a client, those reached through a gateway only, and all
-// but the one used last of those that its unique keys take for the same. Stop them
-// before [Down].
+// Unfit returns the ids of the sessions that cannot be left to the original: those that
+// it did not start, whose containers would stay when it stops them; those that do not
+// run for a client; those whose text its tables cannot hold; and all but the one used
+// last of those that its unique keys take for the same. Stop them before [Down].
 func Unfit(ctx context.Context, db *DB) ([]int64, error) {
 	if !db.isMySQL() {
 		return nil, errNoWayBack
@@ -106,18 +112,27 @@ func Unfit(ctx context.Context, db *DB) ([]int64, error) {
 }
 
 func unfit(ctx context.Context, db querier) ([]int64, error) {
+	// The original's tables get these, since its statements name none.
+	var charset, collation string
+	err := db.QueryRowContext(ctx, `SELECT @@character_set_database, @@collation_database`).Scan(&charset, &collation)
+	if err != nil {
+		return nil, fmt.Errorf("look up the database's collation: %w", err)
+	}
+	as := func(text string) string { return "CONVERT(" + text + " USING " + charset + ") COLLATE " + collation }
 	ids, err := collect[int64](ctx, db, `
 		SELECT id FROM sessions WHERE id NOT IN (
 			SELECT id FROM (
 				SELECT id,
 					ROW_NUMBER() OVER (
-						PARTITION BY clientIp COLLATE utf8mb4_unicode_ci, LEFT(clientUserAgent, 255) COLLATE utf8mb4_unicode_ci
+						PARTITION BY `+as(`clientIp`)+`, `+as(`LEFT(clientUserAgent, 255)`)+`
 						ORDER BY COALESCE(lastUsed, started) DESC, id DESC) AS ofClient,
 					ROW_NUMBER() OVER (
-						PARTITION BY containerHost COLLATE utf8mb4_unicode_ci, port
+						PARTITION BY `+as(`containerHost`)+`, port
 						ORDER BY COALESCE(lastUsed, started) DESC, id DESC) AS ofPort
 				FROM sessions
-				WHERE state = 'running' AND wrpContainerId IS NOT NULL AND identity IS NOT NULL AND NOT gateway AND CHAR_LENGTH(clientIp) <= 39
+				WHERE nonce IS NULL AND state = 'running' AND wrpContainerId IS NOT NULL AND identity IS NOT NULL
+					AND CHAR_LENGTH(clientIp) <= 39
+					AND CONVERT(CONVERT(clientUserAgent USING `+charset+`) USING utf8mb4) COLLATE utf8mb4_bin = clientUserAgent
 			) AS ranked
 			WHERE ofClient = 1 AND ofPort = 1)
 		ORDER BY id`)

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/reminder"
 )
@@ -21,15 +19,18 @@ const (
 	beatEvery   = TakesWrites / 2
 	beatAgain   = time.Second // after one that failed
 	beatTimeout = 5 * time.Second
+	endTimeout  = 2 * time.Second
 )
 
 var errNoBeat = errors.New("no write was made yet")
 
-// A Heartbeat knows whether a database takes writes, which asking it for an answer
-// does not tell: a server may be read-only, or its disk full. It makes one now and
-// then, so that whoever asks, however often, waits for nothing.
+// A Heartbeat tells other processes that this one lives, and knows whether a database
+// takes writes, which asking it for an answer does not tell: a server may be
+// read-only, or its disk full. It makes one now and then, so that whoever asks,
+// however often, waits for nothing.
 type Heartbeat struct {
 	write func(context.Context) error
+	end   func(context.Context) error
 	log   *slog.Logger
 
 	mu   sync.Mutex
@@ -39,21 +40,39 @@ type Heartbeat struct {
 	trouble reminder.Trouble
 }
 
-// NewHeartbeat returns a heartbeat, which [Heartbeat.Run] keeps going.
-func NewHeartbeat(db *DB, log *slog.Logger) *Heartbeat {
-	return &Heartbeat{write: db.Beat, log: log, err: errNoBeat}
+// NewHeartbeat returns the heartbeat of p, which [Heartbeat.Run] keeps going.
+func NewHeartbeat(db *DB, p Process, log *slog.Logger) *Heartbeat {
+	return &Heartbeat{
+		write: func(ctx context.Context) error { return db.Beat(ctx, p) },
+		end:   func(ctx context.Context) error { return db.EndProcess(ctx, p.ID) },
+		log:   log,
+		err:   errNoBeat,
+	}
 }
 
-// Run makes writes until ctx is done.
+// Run makes writes until ctx is done, and then notes that the process ended as it
+// should. It returns [ErrNoSchema] as soon as there is nothing left to work with.
 func (h *Heartbeat) Run(ctx context.Context) error {
 	for pause := time.Duration(0); ; {
 		if clock.Sleep(ctx, pause) != nil {
+			h.finish(ctx)
 			return nil
 		}
 		pause = beatEvery
-		if h.beat(ctx) != nil {
+		switch err := h.beat(ctx); {
+		case errors.Is(err, ErrNoSchema):
+			return err
+		case err != nil:
 			pause = beatAgain
 		}
+	}
+}
+
+func (h *Heartbeat) finish(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	if err := h.end(ctx); err != nil {
+		h.log.WarnContext(ctx, "process not noted as stopped; others take it for alive a while", "err", err)
 	}
 }
 
@@ -88,29 +107,4 @@ func (h *Heartbeat) Err() error {
 		return errNoBeat // the one under way takes its time
 	}
 	return fmt.Errorf("the database takes no writes: %w", h.err)
-}
-
-// Beat makes a write that means nothing to anybody: the time of a lease of which
-// nobody is the holder. Whatever refuses sessions for all rows of the database (a
-// server that is read-only, a full disk, a writer that is stuck on SQLite) refuses
-// this too; and it waits for nobody's claim, whose lock is another row.
-func (db *DB) Beat(ctx context.Context) error {
-	err := InTx(ctx, db, func(tx *sqlx.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE leases SET expires = `+db.Now()+` WHERE name = 'heartbeat'`)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); n > 0 || err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO leases (name, holder, expires) VALUES ('heartbeat', '', `+db.Now()+`)`)
-		if IsDuplicate(err) {
-			return nil // another process was quicker
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("write heartbeat: %w", err)
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"testing"
@@ -25,7 +26,9 @@ func TestHeartbeatKnowsWhetherWritesAreTaken(t *testing.T) {
 func checkHeartbeat(t *testing.T, failing func(context.Context) error, refused error) {
 	var works atomic.Bool
 	var writes atomic.Int64
-	h := NewHeartbeat(nil, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	var ended atomic.Bool
+	h := NewHeartbeat(nil, Process{}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	h.end = func(ctx context.Context) error { ended.Store(true); return ctx.Err() }
 	h.write = func(ctx context.Context) error {
 		writes.Add(1)
 		if works.Load() {
@@ -60,6 +63,30 @@ func checkHeartbeat(t *testing.T, failing func(context.Context) error, refused e
 	after(time.Hour, false)
 	works.Store(true)
 	after(beatTimeout+beatAgain, true)
+	if ended.Load() {
+		t.Error("the process was noted as stopped while it ran")
+	}
 	cancel()
 	<-done
+	if !ended.Load() {
+		t.Error("the process was not noted as stopped")
+	}
+}
+
+// TestHeartbeatEndsWithTheSchema: an outage is waited for, tables that are gone are not,
+// and a row that is gone cannot be noted as stopped.
+func TestHeartbeatEndsWithTheSchema(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHeartbeat(nil, Process{}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+		h.end = func(context.Context) error { t.Error("noted as stopped"); return nil }
+		answers := []error{nil, errors.New("outage"), fmt.Errorf("write heartbeat: %w", ErrNoSchema)}
+		h.write = func(context.Context) error {
+			err := answers[0]
+			answers = answers[1:]
+			return err
+		}
+		if err := h.Run(t.Context()); !errors.Is(err, ErrNoSchema) || len(answers) != 0 {
+			t.Errorf("Run = %v with %d answers left, want ErrNoSchema", err, len(answers))
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -138,4 +139,12 @@ func setGlobal(t testing.TB, db *sql.DB, name, value string) {
 	}
 	mustExec(t, db, "SET GLOBAL "+name+" = '"+value+"'")
 	t.Cleanup(func() { mustExec(t, db, "SET GLOBAL "+name+" = '"+before+"'") })
+}
+
+// expand puts a dialect's words for %now and for %ago(seconds) into a statement.
+func expand(db *database.DB, statement string) string {
+	statement = strings.ReplaceAll(statement, "%now", db.Now())
+	return regexp.MustCompile(`%ago\((\d+)\)`).ReplaceAllStringFunc(statement, func(ago string) string {
+		return strings.Replace(db.SecondsAgo(), "?", strings.Trim(ago, "%ago()"), 1)
+	})
 }

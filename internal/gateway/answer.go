@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -97,17 +98,37 @@ func (g *Gateway) refuse(x *exchange) {
 	}
 	x.id = rand.Text()[:10]
 	x.Header().Set("X-Request-Id", x.id)
-	x.page(a.code, fmt.Sprintf("<h1>%s</h1><p>%s</p><p>Request %s</p>", http.StatusText(a.code), a.sentence, x.id))
+	x.page(a.code, http.StatusText(a.code), fmt.Sprintf("<p>%s</p><p>Request %s</p>", a.sentence, x.id))
 }
 
-// page answers with a short ASCII page of known length, which HTTP/1.0 clients need.
-// The browsers that come here take a type with a charset for an unknown one.
-func (x *exchange) page(code int, body string) {
-	x.Header().Set("Content-Type", "text/html")
-	x.Header().Set("Content-Length", strconv.Itoa(len(body)))
+// Waiting answers for a gateway that cannot tell yet whose token it is.
+func Waiting(w http.ResponseWriter, _ *http.Request) {
+	a := answerTo(errUnavailable)
+	w.Header().Set("Retry-After", strconv.Itoa(retryLater))
+	writePage(w, a.code, http.StatusText(a.code), "<p>"+a.sentence+"</p>")
+}
+
+// page answers with a page of ours, and does not wait for what is left of the request.
+func (x *exchange) page(code int, title, body string) {
 	if x.body == nil && x.in.ContentLength != 0 {
 		x.guard.limitRest()
 	}
-	x.WriteHeader(code)
-	_, _ = x.Write([]byte(body)) // a client that left is not waiting for it
+	writePage(x, code, title, body)
+}
+
+// pageFormat is what all pages of ours look like. It is HTML 2.0, and must be ASCII.
+const pageFormat = `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
+<html><head><title>%[1]s</title></head><body>
+<h1>%[1]s</h1>%[2]s
+</body></html>
+`
+
+// writePage answers with a page of known length, which HTTP/1.0 clients need. The
+// browsers that come here take a type with a charset for an unknown one.
+func writePage(w http.ResponseWriter, code int, title, body string) {
+	page := fmt.Sprintf(pageFormat, title, body)
+	w.Header().Set("Content-Type", "text/html")
+	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
+	w.WriteHeader(code)
+	_, _ = io.WriteString(w, page) // a client that left is not waiting for it
 }

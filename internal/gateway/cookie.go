@@ -1,14 +1,19 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"net/http"
 	"strings"
+	"time"
+
+	"wrpdistributor/internal/auth"
 )
 
-// cookieName is the cookie that holds the token of a plain browser.
-const cookieName = "wrp_session"
+// oldCookie is what the cookie was called when all gateways on a host name had the same:
+// cookies know no ports. It is read for as long as browsers have it.
+const oldCookie = "wrp_session"
 
 // enter lets a plain browser in, which cannot send headers: the token in the path
 // becomes a cookie. One that is in another session is asked before.
@@ -20,7 +25,7 @@ func (g *Gateway) enter(x *exchange, token string) error {
 	h := x.Header()
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
-	if !confirmed(x, token) {
+	if !g.confirmed(x, token) {
 		switch from, err := g.inOtherSession(x, to); {
 		case err != nil:
 			return err
@@ -39,47 +44,83 @@ func (g *Gateway) enter(x *exchange, token string) error {
 
 // admit gives a browser the cookie, and sends it to /.
 func (g *Gateway) admit(x *exchange, token string) {
-	cookie := http.Cookie{Name: cookieName, Value: token, Path: "/", HttpOnly: true, Secure: x.in.TLS != nil, SameSite: http.SameSiteLaxMode}
-	x.Header().Set("Set-Cookie", cookie.String())
+	g.setCookie(x.in, x.Header(), token)
 	to := g.home(x.in)
 	x.Header().Set("Location", to)
-	x.page(http.StatusFound, fmt.Sprintf(`<a href="%s">WRP</a>`, html.EscapeString(to)))
+	x.page(http.StatusFound, "Your session", fmt.Sprintf(`<p><a href="%s">Go on to your session</a></p>`, html.EscapeString(to)))
 }
 
-// home returns the address of /, in full for HTTP/1.0, under the name that the
-// client used.
+// home returns the address of /, in full for HTTP/1.0, as the client knows it.
 func (g *Gateway) home(r *http.Request) string {
-	scheme, host := "http", r.Host
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	if host == "" {
-		host = g.Address
-	}
+	scheme, host := g.origin(r)
 	if host == "" {
 		return "/"
 	}
 	return scheme + "://" + host + "/"
 }
 
-// cookieToken returns the token of a plain browser.
-func cookieToken(r *http.Request) string {
-	cookie, err := r.Cookie(cookieName)
+// origin returns scheme and host of the address that the client used. For the host of one
+// that names none stands the configured one, or the address that it found us at.
+func (g *Gateway) origin(r *http.Request) (scheme, host string) {
+	scheme, host = g.Guard.Origin(r)
+	if host == "" && scheme == "https" {
+		host = g.TLSAddress
+	}
+	host = cmp.Or(host, g.Address)
+	if on := auth.CameInOn(r); host == "" && on.IsValid() {
+		host = on.String()
+	}
+	return scheme, host
+}
+
+// setCookie gives a browser the cookie, and takes the old one if it was one of ours. It
+// may be another gateway's else.
+func (g *Gateway) setCookie(r *http.Request, h http.Header, token string) {
+	scheme, _ := g.origin(r)
+	c := http.Cookie{Name: g.cookie, Value: token, Path: "/", HttpOnly: true, Secure: scheme == "https", SameSite: http.SameSiteLaxMode}
+	h.Add("Set-Cookie", c.String())
+	old := cookieValue(r, oldCookie)
+	if old == "" {
+		return
+	}
+	if _, err := g.routes.find(old); err == errUnauthorized {
+		return
+	}
+	c = http.Cookie{Name: oldCookie, Path: "/", MaxAge: -1, Expires: time.Unix(1, 0)}
+	h.Add("Set-Cookie", c.String())
+}
+
+// cookieToken returns the token of a plain browser, and whether it is in the old cookie.
+func (g *Gateway) cookieToken(r *http.Request) (token string, old bool) {
+	if token = cookieValue(r, g.cookie); token != "" {
+		return token, false
+	}
+	return cookieValue(r, oldCookie), true
+}
+
+func cookieValue(r *http.Request, name string) string {
+	cookie, err := r.Cookie(name)
 	if err != nil {
 		return ""
 	}
 	return cookie.Value
 }
 
-// removeCookie takes the gateway's cookie out of a request's header, and leaves
+// isGatewayCookie reports whether a cookie is this gateway's or another one's on the same
+// host name, whose token is not for our containers.
+func isGatewayCookie(name string) bool {
+	return name == oldCookie || strings.HasPrefix(name, oldCookie+"_")
+}
+
+// removeCookies takes the cookies of gateways out of a request's header, and leaves
 // the others as they came.
-func removeCookie(h http.Header) {
+func removeCookies(h http.Header) {
 	var others []string
 	for _, line := range h.Values("Cookie") {
 		var kept []string
 		for part := range strings.SplitSeq(line, ";") {
 			name, _, _ := strings.Cut(part, "=")
-			if part = strings.TrimSpace(part); part != "" && strings.TrimSpace(name) != cookieName {
+			if part = strings.TrimSpace(part); part != "" && !isGatewayCookie(strings.TrimSpace(name)) {
 				kept = append(kept, part)
 			}
 		}

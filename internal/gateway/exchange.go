@@ -14,6 +14,8 @@ type exchange struct {
 	body    *requestBody // nil: none, or not passed on
 	route   *route       // nil: not known
 
+	oldCookie bool // the token is in it
+
 	err error  // why the client was refused, or its answer cut
 	id  string // the request id that a refused client was told
 }
@@ -23,7 +25,7 @@ type exchange struct {
 type handler func(*exchange) error
 
 func newExchange(w http.ResponseWriter, r *http.Request, stall time.Duration) *exchange {
-	return &exchange{in: r, started: time.Now(), response: &response{ResponseWriter: w, guard: newStallGuard(w, stall)}}
+	return &exchange{in: r, started: time.Now(), response: &response{ResponseWriter: w, guard: newStallGuard(w, stall), informed: r.ProtoAtLeast(1, 1)}}
 }
 
 // clientLeft reports whether nobody waits for the answer any more.
@@ -48,6 +50,7 @@ func (x *exchange) outcome() (status int, err error) {
 type response struct {
 	http.ResponseWriter
 	guard    *stallGuard
+	informed bool   // the client understands a status below 200
 	begins   func() // is called before the answer is written; nil: nobody wants to know
 	status   int    // 0: nothing is written yet
 	bytes    int64
@@ -57,8 +60,12 @@ type response struct {
 // begun reports whether the client has been told a status.
 func (r *response) begun() bool { return r.status != 0 }
 
-// WriteHeader implements [http.ResponseWriter].
+// WriteHeader implements [http.ResponseWriter]. A status that only announces an answer
+// is not for clients of HTTP/1.0, who would take it for the answer.
 func (r *response) WriteHeader(code int) {
+	if code < http.StatusOK && !r.informed {
+		return
+	}
 	if r.status == 0 && code >= http.StatusOK {
 		r.status = code
 		if r.begins != nil {

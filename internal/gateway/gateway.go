@@ -21,6 +21,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -47,8 +48,10 @@ type Config struct {
 	Guard    *auth.Guard
 	Log      *slog.Logger
 
-	// What clients find the gateway at, host:port; empty: not known. Address stands
-	// in for the host that a client does not name.
+	DatabaseID string // names the cookie: gateways of two databases may be on one host
+
+	// What clients find the gateway at, host:port; empty: not known. They stand in for
+	// the host that a client does not name.
 	Address, TLSAddress string
 
 	// FreezeAfter is how long a session is not used before its container is
@@ -81,6 +84,7 @@ type Store interface {
 type Gateway struct {
 	Config
 	handle   handler
+	cookie   string // the name of the one that holds the token of a plain browser
 	dial     func(ctx context.Context, host string, port int) (net.Conn, error)
 	buffers  bufferPool
 	routes   table
@@ -106,7 +110,7 @@ func New(cfg Config) *Gateway {
 		// written down just now, and would not unfreeze it.
 		cfg.FreezeAfter = max(cfg.FreezeAfter, 2*cfg.Interval)
 	}
-	g := &Gateway{Config: cfg, dial: cfg.Pool.Dial}
+	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial}
 	g.alive, g.abort = context.WithCancel(context.Background())
 	g.routes.init()
 	g.handle = g.steps()

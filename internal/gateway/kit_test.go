@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -34,6 +35,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+const (
+	databaseID = "0123456789abcdef0123456789abcdef"
+	cookieName = "wrp_session_01234567"
+)
+
 var amiga = session.Client{IP: "192.0.2.1", UserAgent: "AmiFox"}
 
 // A bench is a gateway over a service whose sessions are behind it.
@@ -50,8 +56,9 @@ type bench struct {
 type options struct {
 	servicetest.Options
 	gateway.Config
-	idle bool // nobody runs the gateway
-	tls  bool
+	idle    bool // nobody runs the gateway
+	tls     bool
+	trusted []netip.Prefix // proxies
 
 	listener func(net.Listener) net.Listener // nil: that of the test's WRP is as it is
 }
@@ -68,7 +75,8 @@ func openBench(t *testing.T, k *servicetest.Kit, opt options) *bench {
 	t.Helper()
 	b := &bench{Kit: k, log: &logged{t: t}}
 	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	opt.Sessions, opt.Store, opt.Pool, opt.Log, opt.Guard = k.Sessions, k.Store, k.Pool, log, auth.New(nil, log)
+	opt.Sessions, opt.Store, opt.Pool, opt.Log, opt.Guard = k.Sessions, k.Store, k.Pool, log, auth.New(opt.trusted, log)
+	opt.DatabaseID = cmp.Or(opt.DatabaseID, databaseID)
 	b.gw = gateway.New(opt.Config)
 	k.Sessions.SetObserver(b.gw)
 	srv := httptest.NewUnstartedServer(b.gw)

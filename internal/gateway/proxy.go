@@ -70,8 +70,14 @@ func (x *exchange) notTaken(err error) error {
 // written yet, or [http.ErrAbortHandler] if its answer was cut.
 func (g *Gateway) forward(x *exchange, out *http.Request) (err error) {
 	proxy := &httputil.ReverseProxy{
-		Rewrite:       func(p *httputil.ProxyRequest) { g.rewrite(p, x.route) },
-		Transport:     roundTripper(func(r *http.Request) (*http.Response, error) { return g.ask(x.route, r) }),
+		Rewrite:   func(p *httputil.ProxyRequest) { g.rewrite(p, x.route) },
+		Transport: roundTripper(func(r *http.Request) (*http.Response, error) { return g.ask(x.route, r) }),
+		ModifyResponse: func(resp *http.Response) error {
+			if x.oldCookie {
+				g.setCookie(x.in, resp.Header, x.route.session.Token)
+			}
+			return nil
+		},
 		FlushInterval: -1,
 		BufferPool:    &g.buffers,
 		ErrorHandler:  func(_ http.ResponseWriter, _ *http.Request, reason error) { err = redact.Answer(reason) },
@@ -117,9 +123,7 @@ func (g *Gateway) rewrite(p *httputil.ProxyRequest, r *route) {
 		RawQuery:   in.RawQuery, // odd ones are WRP's to judge
 		ForceQuery: in.ForceQuery,
 	}
-	if p.Out.Host == "" {
-		p.Out.Host = g.Address
-	}
+	_, p.Out.Host = g.origin(p.In)
 	h := p.Out.Header
 	for name := range h {
 		if strings.HasPrefix(name, "X-Forwarded-") {
@@ -135,7 +139,7 @@ func (g *Gateway) rewrite(p *httputil.ProxyRequest, r *route) {
 		h.Del(header) // it held the token, not what WRP may ask for
 	}
 	h.Set(auth.HeaderBearer, r.session.Token)
-	removeCookie(h)
+	removeCookies(h)
 }
 
 // ask sends the request to its container. One that is slow to answer is checked:

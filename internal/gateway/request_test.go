@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ const unknown = "0123456789012345678901234567890123456789"
 // TestOneTokenOfRequestCounts: which one of several, and what WRP gets of the
 // request.
 func TestOneTokenOfRequestCounts(t *testing.T) {
-	const bearer, basic, cookie = "Bearer: TOKEN|", "Authorization: Basic abc|", "Cookie: a=1; wrp_session=TOKEN; b=\"2\"|"
+	const bearer, basic, cookie = "Bearer: TOKEN|", "Authorization: Basic abc|", "Cookie: a=1; " + cookieName + "=TOKEN; b=\"2\"|"
 	for _, tt := range []struct {
 		headers string
 		code    int
@@ -46,9 +47,9 @@ func TestOneTokenOfRequestCounts(t *testing.T) {
 		{basic + cookie, 200, "Authorization: Basic abc", "wrp_session"},
 		{bearer + "Authorization: Bearer other|", 200, "Authorization: Bearer other", ""},
 		{cookie, 200, "(?s)Bearer: TOKEN\r.*Cookie: a=1; b=\"2\"\r", "wrp_session"},
-		{"Cookie: wrp_session=TOKEN|", 200, "Bearer: TOKEN", "Cookie"},
+		{"Cookie: " + cookieName + "=TOKEN|", 200, "Bearer: TOKEN", "Cookie"},
 		{"Cookie: x=y|" + cookie, 200, "(?s)Cookie: x=y\r\nCookie: a=1; b=\"2\"\r", "wrp_session"},
-		{"Cookie: wrp_session=" + unknown + "|", 401, "", ""},
+		{"Cookie: " + cookieName + "=" + unknown + "|", 401, "", ""},
 		{"", 401, "", ""},
 		{bearer + "X-Forwarded-For: 1.2.3.4|X-Forwarded-Proto: https|X-Forwarded-Port: 1|Forwarded: for=x|", 200, "", "(?i)forwarded"},
 		{bearer + "Connection: Upgrade, X-Hop|Upgrade: websocket|X-Hop: 1|Keep-Alive: 9|X-End: 1|", 200, "X-End: 1", "(?i)upgrade|x-hop|keep-alive|connection"},
@@ -83,6 +84,28 @@ func TestHTTP10WithoutHostGetsOne(t *testing.T) {
 	head, body, _ := strings.Cut(string(text), "\r\n\r\n")
 	if !strings.HasPrefix(head, "HTTP/1.0 200 OK\r\n") || strings.Contains(head, "chunked") || !strings.HasPrefix(body, "GET / gateway.example:8080\n") {
 		t.Errorf("HTTP/1.0 is answered %q", text)
+	}
+}
+
+// TestLineEndsAfterBodiesDoNoHarm: browsers of Netscape's age send them after a form, and
+// go on with the same connection.
+func TestLineEndsAfterBodiesDoNoHarm(t *testing.T) {
+	t.Parallel()
+	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	request := "Host: x\r\nBearer: " + s.Token + "\r\nContent-Length: 4\r\n\r\na=b\r"
+	nc, r := b.raw(t, "")
+	for _, method := range []string{"POST", "PUT", "GET", "PUT"} {
+		_, err := io.WriteString(nc, method+" / HTTP/1.1\r\n"+request)
+		must(t, err)
+		resp, err := http.ReadResponse(r, nil)
+		must(t, err)
+		body, err := io.ReadAll(resp.Body)
+		must(t, err)
+		if resp.StatusCode != 200 || string(body) != "a=b\r" {
+			t.Errorf("%s is answered %d %q", method, resp.StatusCode, body)
+		}
+		_, err = io.WriteString(nc, "\r\n")
+		must(t, err)
 	}
 }
 
@@ -177,14 +200,14 @@ func TestEntranceGivesCookie(t *testing.T) {
 			}
 			continue
 		}
-		if got, want := resp.Header.Get("Set-Cookie"), "wrp_session="+s.Token+"; Path=/; HttpOnly; SameSite=Lax"; got != want {
+		if got, want := resp.Header.Get("Set-Cookie"), cookieName+"="+s.Token+"; Path=/; HttpOnly; SameSite=Lax"; got != want {
 			t.Errorf("%s: cookie %q, want %q", tt.request, got, want)
 		}
 		if resp.Header.Get("Referrer-Policy") != "no-referrer" || resp.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: headers %v", tt.request, resp.Header)
 		}
 	}
-	wants(t, "with the cookie", ask(t, "GET", b.url+"/", "Cookie: wrp_session="+s.Token).StatusCode, 200)
+	wants(t, "with the cookie", ask(t, "GET", b.url+"/", "Cookie: "+cookieName+"="+s.Token).StatusCode, 200)
 	if b.log.count(s.Token) > 0 || b.log.count(unknown) > 0 || b.log.count("/s/") > 0 {
 		t.Error("the log has a token or its path")
 	}
@@ -205,6 +228,49 @@ func TestEntranceOverTLSIsSecure(t *testing.T) {
 	}
 }
 
+// TestEntranceKeepsAddressOfClient: behind a proxy that speaks TLS, and for clients of
+// HTTP/1.0 that name no host.
+func TestEntranceKeepsAddressOfClient(t *testing.T) {
+	t.Parallel()
+	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	named := gateway.Config{Address: "gateway.example:8080", TLSAddress: "gateway.example:8443"}
+	for _, tt := range []struct {
+		opt      options
+		headers  string // separated by |
+		location string // ADDRESS stands for that of the gateway
+		secure   bool
+	}{
+		{options{}, "", "http://ADDRESS/", false},
+		{options{Config: named}, "", "http://gateway.example:8080/", false},
+		{options{trusted: loopback}, "X-Forwarded-Proto: https", "https://ADDRESS/", true},
+		{options{trusted: loopback}, "Host: wrp.example|X-Forwarded-Proto: https", "https://wrp.example/", true},
+		{options{trusted: loopback}, "Host: inside:81|X-Forwarded-Proto: https|X-Forwarded-Host: wrp.example|X-Forwarded-Port: 444", "https://wrp.example:444/", true},
+		{options{trusted: loopback}, "Host: inside:81|Forwarded: for=192.0.2.1;proto=https;host=wrp.example", "https://wrp.example/", true},
+		{options{trusted: loopback, Config: named}, "X-Forwarded-Proto: https", "https://gateway.example:8443/", true},
+		{options{}, "Host: inside:81|X-Forwarded-Proto: https|X-Forwarded-Host: wrp.example|Forwarded: proto=https", "http://inside:81/", false},
+	} {
+		b, s := newUpstream(t, tt.opt, describe)
+		address := strings.TrimPrefix(b.url, "http://")
+		headers := strings.ReplaceAll(tt.headers, "|", "\r\n") + "\r\n"
+		_, r := b.raw(t, "GET /s/"+s.Token+"/ HTTP/1.0\r\n"+headers+"\r\n")
+		resp, err := http.ReadResponse(r, nil)
+		must(t, err)
+		cookie, location := resp.Header.Get("Set-Cookie"), strings.ReplaceAll(tt.location, "ADDRESS", address)
+		if resp.Header.Get("Location") != location || strings.Contains(cookie, "; Secure") != tt.secure {
+			t.Errorf("%q: led to %q with the cookie %q, want %q", tt.headers, resp.Header.Get("Location"), cookie, location)
+		}
+		_, r = b.raw(t, "GET / HTTP/1.0\r\nBearer: "+s.Token+"\r\n"+headers+"\r\n")
+		resp, err = http.ReadResponse(r, nil)
+		must(t, err)
+		got, err := io.ReadAll(resp.Body)
+		must(t, err)
+		_, host, _ := strings.Cut(strings.TrimSuffix(location, "/"), "://")
+		if !strings.HasPrefix(string(got), "GET / "+host+"\n") || strings.Contains(string(got), "Forwarded") {
+			t.Errorf("%q: WRP gets %q, want the host %s", tt.headers, got, host)
+		}
+	}
+}
+
 // TestAnswersSayLittle: what is refused is refused in one sentence, and under an
 // id that the log has.
 func TestAnswersSayLittle(t *testing.T) {
@@ -212,7 +278,7 @@ func TestAnswersSayLittle(t *testing.T) {
 	b := newBench(t, databasetest.New(t), options{})
 	s := allocate(t, b.Kit, amiga)
 	must(t, b.Sessions.Stop(t.Context(), amiga))
-	page := regexp.MustCompile(`^<h1>[^<]+</h1><p>[^<]+\.</p><p>Request ([A-Z2-7]{10})</p>$`)
+	page := regexp.MustCompile(`<h1>[^<]+</h1><p>[^<]+\.</p><p>Request ([A-Z2-7]{10})</p>\n</body></html>\n$`)
 	for _, tt := range []struct {
 		path, token string
 		code        int

@@ -50,24 +50,26 @@ func (g *Gateway) routed(next handler) handler {
 		}
 		// It is use of the session also if the client has left by now.
 		ctx := context.WithoutCancel(x.in.Context())
+		token, old := g.tokenOf(x.in)
 		var err error
-		if x.route, err = g.find(ctx, tokenOf(x.in)); err != nil {
+		if x.route, err = g.find(ctx, token); err != nil {
 			return err
 		}
 		if err := g.touch(ctx, x.route); err != nil {
 			return err
 		}
+		x.oldCookie = old
 		return next(x)
 	}
 }
 
-// tokenOf returns the token of a request. A plain browser's cookie counts only if
-// no header holds one.
-func tokenOf(r *http.Request) string {
+// tokenOf returns the token of a request, and whether it is in the old cookie. A plain
+// browser's cookie counts only if no header holds one.
+func (g *Gateway) tokenOf(r *http.Request) (token string, old bool) {
 	if token, header := auth.Token(r); header != "" {
-		return token
+		return token, false
 	}
-	return cookieToken(r)
+	return g.cookieToken(r)
 }
 
 // find returns the session that a token opens. A token that is not known is

@@ -61,6 +61,7 @@ func newSimulation(t *testing.T, cfg gateway.Config, m *memory) *simulation {
 	pool, err := hosts.New(hosts.Config{Log: log, Hosts: []hosts.Host{{Name: "host0"}}})
 	must(t, err)
 	cfg.Sessions, cfg.Store, cfg.Pool, cfg.Log, cfg.Guard = m, m, pool, log, auth.New(nil, log)
+	cfg.DatabaseID = databaseID
 	s.gw = gateway.New(cfg)
 	s.gw.SetDial(func(ctx context.Context, _ string, _ int) (net.Conn, error) { return m.container.pipes.dial(ctx) })
 	stop := s.clients.serve(s.gw, func(srv *http.Server) net.Listener {

@@ -18,19 +18,14 @@ const (
 )
 
 // switchPage is what a browser gets that is in one session and comes to the entrance
-// of another: any page of the web can lead it there. It is HTML 2.0.
-const switchPage = `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
-<HTML><HEAD><TITLE>Another session</TITLE></HEAD><BODY>
-<H1>This is another session</H1>
-<P>Your browser is in a session already. The address that you opened leads into
-another one. If you did not ask for that, stay where you are.</P>
-<P><A HREF="/">Stay in your session</A></P>
-<FORM METHOD="POST" ACTION="/s/%s/">
-<INPUT TYPE="hidden" NAME="` + nonceField + `" VALUE="%s">
-<INPUT TYPE="submit" VALUE="Go to the other session">
-</FORM>
-</BODY></HTML>
-`
+// of another: any page of the web can lead it there.
+const switchPage = `<p>Your browser is in a session already. The address that you opened leads into
+another one. If you did not ask for that, stay where you are.</p>
+<p><a href="/">Stay in your session</a></p>
+<form method="POST" action="/s/%s/">
+<input type="hidden" name="` + nonceField + `" value="%s">
+<input type="submit" value="Go to the other session">
+</form>`
 
 // nonce is what the form holds that takes a browser from one session to another. Only
 // who knows both tokens knows it, so no other page can send the form; and every
@@ -43,8 +38,8 @@ func nonce(from, to string) string {
 
 // confirmed reports whether a request is the form with which the browser's user
 // leaves the session that its cookie names.
-func confirmed(x *exchange, to string) bool {
-	from := cookieToken(x.in)
+func (g *Gateway) confirmed(x *exchange, to string) bool {
+	from, _ := g.cookieToken(x.in)
 	if x.in.Method != http.MethodPost || from == "" {
 		return false
 	}
@@ -60,7 +55,7 @@ func confirmed(x *exchange, to string) bool {
 // inOtherSession returns the token of the session that the browser is in, if it is
 // another than that one, and has not ended.
 func (g *Gateway) inOtherSession(x *exchange, to *route) (token string, err error) {
-	token = cookieToken(x.in)
+	token, _ = g.cookieToken(x.in)
 	r, err := g.find(x.in.Context(), token)
 	switch {
 	case err == errUnauthorized, err == errSessionEnded, err == nil && r == to:
@@ -72,5 +67,5 @@ func (g *Gateway) inOtherSession(x *exchange, to *route) (token string, err erro
 // askToSwitch answers with the page that asks which session it shall be.
 func (x *exchange) askToSwitch(from, to string) {
 	x.Header().Set("X-Frame-Options", "DENY") // nobody is to press the button unseen
-	x.page(http.StatusOK, fmt.Sprintf(switchPage, to, nonce(from, to)))
+	x.page(http.StatusOK, "This is another session", fmt.Sprintf(switchPage, to, nonce(from, to)))
 }

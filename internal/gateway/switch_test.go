@@ -29,7 +29,7 @@ func TestOtherSessionIsEnteredByItsUserOnly(t *testing.T) {
 		must(t, err)
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		if cookie != "" {
-			req.Header.Set("Cookie", "wrp_session="+cookie)
+			req.Header.Set("Cookie", cookieName+"="+cookie)
 		}
 		resp, err := http.DefaultTransport.RoundTrip(req)
 		must(t, err)
@@ -49,18 +49,17 @@ func TestOtherSessionIsEnteredByItsUserOnly(t *testing.T) {
 	}
 	page := refused("a link from elsewhere", "GET", first.Token, "", 200)
 	want := `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
-<HTML><HEAD><TITLE>Another session</TITLE></HEAD><BODY>
-<H1>This is another session</H1>
-<P>Your browser is in a session already. The address that you opened leads into
-another one. If you did not ask for that, stay where you are.</P>
-<P><A HREF="/">Stay in your session</A></P>
-<FORM METHOD="POST" ACTION="/s/TOKEN/">
-<INPUT TYPE="hidden" NAME="nonce" VALUE="NONCE">
-<INPUT TYPE="submit" VALUE="Go to the other session">
-</FORM>
-</BODY></HTML>
+<html><head><title>This is another session</title></head><body>
+<h1>This is another session</h1><p>Your browser is in a session already. The address that you opened leads into
+another one. If you did not ask for that, stay where you are.</p>
+<p><a href="/">Stay in your session</a></p>
+<form method="POST" action="/s/TOKEN/">
+<input type="hidden" name="nonce" value="NONCE">
+<input type="submit" value="Go to the other session">
+</form>
+</body></html>
 `
-	m := regexp.MustCompile(`VALUE="([0-9a-f]{64})"`).FindStringSubmatch(page.body)
+	m := regexp.MustCompile(`value="([0-9a-f]{64})"`).FindStringSubmatch(page.body)
 	if m == nil || strings.NewReplacer(m[1], "NONCE", second.Token, "TOKEN").Replace(page.body) != want {
 		t.Fatalf("the page is %q", page.body)
 	}
@@ -84,7 +83,7 @@ another one. If you did not ask for that, stay where you are.</P>
 		t.Helper()
 		a, set := send(method, entrance, cookie, body)
 		wants(t, what, a.StatusCode, 302)
-		if !strings.HasPrefix(set, "wrp_session="+second.Token+";") {
+		if !strings.HasPrefix(set, cookieName+"="+second.Token+";") {
 			t.Errorf("%s: cookie %q", what, set)
 		}
 	}
@@ -105,7 +104,7 @@ another one. If you did not ask for that, stay where you are.</P>
 func TestEntranceKeepsSessionThatCannotBeLookedUp(t *testing.T) {
 	simulate(t, gateway.Config{}, echo, func(t *testing.T, s *simulation) {
 		s.sessions.setDown(true)
-		_, r := s.raw(t, "GET /s/"+s.token+"/ HTTP/1.1\r\nHost: x\r\nCookie: wrp_session="+unknown+"\r\n\r\n")
+		_, r := s.raw(t, "GET /s/"+s.token+"/ HTTP/1.1\r\nHost: x\r\nCookie: "+cookieName+"="+unknown+"\r\n\r\n")
 		resp, err := http.ReadResponse(r, nil)
 		must(t, err)
 		if resp.StatusCode != 503 || resp.Header.Get("Set-Cookie") != "" {

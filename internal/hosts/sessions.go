@@ -10,9 +10,15 @@ import (
 	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"wrpdistributor/internal/clock"
 )
+
+// refusedPause is between an attempt that sshd refused and the next.
+const refusedPause = 10 * time.Millisecond
 
 // maxStdio keeps us below sshd's default MaxSessions of 10.
 const maxStdio = 8
@@ -35,6 +41,7 @@ type sessions struct {
 	limit   int           // as far as we know
 	open    int           // until sshd has ended them too
 	opening bool          // one of those is only asked for
+	any     bool          // there has been one
 	changed chan struct{} // closed when any of this changes
 
 	single chan struct{} // closed when it turned out that there is only one
@@ -74,7 +81,7 @@ func (s *sessions) tryTake() (changed <-chan struct{}) {
 }
 
 // opened notes that sshd gave us the session that was asked for.
-func (s *sessions) opened() { s.change(func() { s.opening = false }) }
+func (s *sessions) opened() { s.change(func() { s.opening, s.any = false, true }) }
 
 // ended notes that a session has ended, on sshd's side too.
 func (s *sessions) ended() { s.change(func() { s.open-- }) }
@@ -88,15 +95,20 @@ func (s *sessions) failed() {
 }
 
 // refused notes that sshd does not give us one more session than there are. It
-// returns [errNoSessions] if there are none.
+// returns [errNoSessions] if there has never been any: the place of one that ended a
+// moment ago may not be free for sshd yet.
 func (s *sessions) refused() error {
 	s.failed()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open == 0 {
+	if !s.any {
 		return errNoSessions
 	}
-	s.limit = s.open
+	limit := max(s.open, 1)
+	if s.limit == limit {
+		return nil
+	}
+	s.limit = limit
 	s.log.Warn("sshd allows few sessions, what the host is asked waits for them (MaxSessions)", "limit", s.limit)
 	if s.limit == 1 && !isClosed(s.single) {
 		close(s.single)
@@ -137,6 +149,7 @@ func (c *connection) openSession(ctx context.Context) (ssh.Channel, <-chan *ssh.
 		if none := c.stdio.refused(); none != nil {
 			return nil, nil, fmt.Errorf("%w: %w", none, err)
 		}
+		_ = clock.Sleep(ctx, refusedPause) // who waits for a place looks at ctx
 	}
 }
 

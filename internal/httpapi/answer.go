@@ -23,7 +23,7 @@ var (
 	errMethod      = errors.New("this method is not supported")
 	errClosing     = errors.New("the service is shutting down")
 	errNoDatabase  = errors.New("the database does not answer yet")
-	errNoHost      = errors.New("no host with the image is up")
+	errNoWrites    = errors.New("the database takes no writes")
 	errNoUserAgent = errors.New("the User-Agent header is missing or blank")
 	errTooLarge    = errors.New("the request body is larger than 64 KiB")
 	errBody        = errors.New("the request body is neither a form nor JSON that can be read")
@@ -78,14 +78,23 @@ func answerTo(err error, method string) answer {
 // unavailable says why there is no service at the moment, and when to try again.
 func unavailable(err error, method string) answer {
 	_, full := errors.AsType[*session.FullError](err)
+	notReady, isNotReady := errors.AsType[*session.NotReadyError](err)
 	switch {
+	case isNotReady:
+		return answer{sentence: sentence(notReady), retry: retrySoon}
+	case errors.Is(err, errNoWrites):
+		return answer{sentence: sentence(errNoWrites), retry: retrySoon}
+	case errors.Is(err, errNoDatabase):
+		return answer{sentence: sentence(errNoDatabase), retry: retryLater}
 	case full:
 		return answer{sentence: "Could not find an available containerHost, try again later or adjust distributor configuration.", retry: retryLater}
 	case errors.Is(err, session.ErrNoTLS):
 		return answer{sentence: "No containerHost has a TLS certificate, ask again without ssl."}
+	case errors.Is(err, session.ErrNoGateway):
+		return answer{sentence: "The way to its session is not known at the moment, try again later.", retry: retryLater}
 	case errors.Is(err, session.ErrStopped):
 		return answer{sentence: "It was stopped while it started.", retry: retrySoon}
-	case errors.Is(err, errClosing), errors.Is(err, errNoHost):
+	case errors.Is(err, errClosing):
 		return answer{sentence: sentence(err), retry: retrySoon}
 	case method == http.MethodDelete && (errors.Is(err, hosts.ErrUnreachable) || errors.Is(err, hosts.ErrUnknownHost)):
 		return answer{sentence: "It will be stopped as soon as its host can be reached again."}

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/clientconn"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/httpapi"
@@ -39,13 +41,15 @@ func newBench(t *testing.T, db *database.DB, opt servicetest.Options) *bench {
 	api := httpapi.New(httpapi.Config{
 		Sessions:  k.Sessions,
 		Pool:      k.Pool,
-		Writable:  func() error { return k.DB.Beat(context.Background()) },
+		Writable:  func() error { return k.DB.Beat(context.Background(), k.Process) },
 		Guard:     auth.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, log),
 		AuthToken: token, AdminToken: adminToken,
 		Log: log,
 	})
 	srv := httptest.NewUnstartedServer(api)
 	srv.Config.DisableGeneralOptionsHandler = true // as that of the distributor
+	srv.Config.ReadHeaderTimeout, srv.Config.IdleTimeout = time.Minute, time.Minute
+	srv.Listener = &clientconn.Listener{Listener: srv.Listener, Stall: time.Minute}
 	srv.Start()
 	t.Cleanup(srv.Close)
 	return &bench{k, api, srv.URL, lines}
@@ -123,6 +127,7 @@ const (
 	given   = `(?s)X-Wrp-Token: [0-9a-f]{40}\r\n.*X-Wrp-Url: 127\.[0-9.]+:909[0-9]\r\n`
 	full    = `<h1>Docker container for this session could not be started!</h1><p>Could not find an available containerHost, try again later or adjust distributor configuration\.</p><p>Request \w+</p>`
 	empty   = `Content-Length: 0\r\n`
+	problem = `{"type":"urn:wrp-distributor:problem:[a-z-]+",.*}\n`
 )
 
 // TestContract has a line for every row of the contract with old clients. The
@@ -145,7 +150,12 @@ func TestContract(t *testing.T) {
 			{method: "GET", header: "Bearer:|Authorization: Basic " + token, code: 401},
 			{method: "GET", header: "Bearer:|Bearer: wrong|Bearer:   " + token + " ", code: 200, answer: ".*"},
 			{method: "GET", path: "/index.php", header: "Bearer:", code: 401},
+			{method: "BREW", header: "Bearer:", code: 401, headers: empty},
+			{method: "get", path: "/index.php", header: "Bearer:", code: 401, headers: empty},
+			{method: "PROPFIND", header: "Bearer:|Bearer: wrong", code: 401, headers: empty},
 			// methods, then identity
+			{method: "BREW", header: "User-Agent:", code: 405, answer: page, headers: `Allow: GET, HEAD, PUT, DELETE\r\n`},
+			{method: "PROPFIND", path: "/index.php", code: 405, answer: page, headers: `Allow: GET, HEAD, PUT, DELETE\r\n`},
 			{method: "POST", header: "User-Agent:", code: 405, answer: page, headers: `Allow: GET, HEAD, PUT, DELETE\r\n`},
 			{method: "OPTIONS", path: "/index.php", code: 405, answer: page},
 			{method: "GET", header: "User-Agent:", code: 400, answer: page},
@@ -156,7 +166,15 @@ func TestContract(t *testing.T) {
 			// other paths
 			{method: "GET", path: "/other", header: "Bearer:", code: 404, answer: page},
 			{method: "PUT", path: "/index.php/more", header: "Bearer:", code: 404, answer: page},
+			{method: "BREW", path: "/other", header: "Bearer:", code: 404, answer: page},
 			{method: "GET", path: "/healthz", header: "Bearer:", code: 200, answer: "ok\n"},
+			{method: "GET", path: "/v1/admin/hosts", header: "Bearer:", code: 401, answer: problem, headers: `Www-Authenticate: Bearer`},
+			{method: "GET", path: "/v1/admin/hosts", code: 403, answer: problem},
+			{method: "GET", path: "/v1/admin/hosts", header: "Bearer:|Authorization: Bearer " + adminToken, code: 200, answer: `{"hosts":\[{"host":"host0",.*"max":3,.*}\]}\n`},
+			{method: "GET", path: "/v1/admin/", header: "Bearer:|Authorization: Bearer " + adminToken, code: 404, answer: page},
+			{method: "HEAD", path: "/healthz", header: "Bearer:", code: 200, headers: `Content-Length: 3\r\n`},
+			{method: "OPTIONS", path: "/healthz", header: "Bearer:", code: 200, answer: "ok\n"},
+			{method: "PUT", path: "/healthz", header: "Bearer:", code: 405, answer: page, headers: `Allow: GET, HEAD, OPTIONS\r\n`},
 			// nothing there
 			{method: "GET", code: 200, answer: statusPage(0, 0, 0, 3), headers: `Content-Type: text/html`},
 			{method: "HEAD", code: 204},
@@ -283,9 +301,43 @@ func TestReadyNeedsADatabaseThatTakesWrites(t *testing.T) {
 	}
 	b.do(t, call{method: "GET", code: 200, answer: "<h1>wrp-distributor status</h1>.*"})
 	b.do(t, call{method: "PUT", code: 503, answer: page, headers: "Retry-After: "})
-	if got := status(t, b.url+"/readyz"); got != 503 {
-		t.Errorf("/readyz = %d, want 503", got)
+	b.do(t, call{method: "GET", path: "/readyz", header: "Bearer:", code: 503, answer: ".*<p>The database takes no writes.</p>.*", headers: "Retry-After: "})
+}
+
+// TestReadyIfAHostTakesSessions: full or not; and it says what is wrong, without names.
+func TestReadyIfAHostTakesSessions(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{Hosts: 3, Max: 1, Watch: true})
+	is := func(code int, answer string) {
+		t.Helper()
+		eventually(t, fmt.Sprint(code, " ", answer), func() bool { return status(t, b.url+"/readyz") == code })
+		b.do(t, call{method: "GET", path: "/readyz", header: "Bearer:", code: code, answer: answer})
+		b.do(t, call{method: "OPTIONS", path: "/readyz", header: "Bearer:", code: code, answer: answer})
+		b.do(t, call{method: "HEAD", path: "/readyz", header: "Bearer:", code: code})
 	}
+	is(200, "ready\n")
+	for _, agent := range []string{"one", "two", "three"} {
+		b.do(t, call{method: "PUT", header: "User-Agent: " + agent, code: 202, answer: started})
+	}
+	is(200, "ready\n")
+
+	drain := func(host string) {
+		t.Helper()
+		if err := b.Store.Drain(t.Context(), host, "a secret reason"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	drain("host0")
+	if err := b.Hosts[1].SetDown(true); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "host1 down", func() bool { return b.Pool.Status()[1].State.IsDown() })
+	is(200, "ready\n")
+	drain("host2")
+	is(503, "<h1>Service Unavailable</h1><p>No container host takes sessions: 1 down, 2 drained.</p><p>Request .*</p>")
+	if _, err := b.Store.Undrain(t.Context(), "host0"); err != nil {
+		t.Fatal(err)
+	}
+	is(200, "ready\n")
 }
 
 // TestDrainFinishesStartsAndRefusesNew: when the process is about to end.
@@ -337,6 +389,43 @@ func TestHTTP10ClientsGetALength(t *testing.T) {
 	}
 }
 
+// TestLineEndsAfterBodiesDoNoHarm: browsers of Netscape's age send them, and go on with
+// the same connection.
+func TestLineEndsAfterBodiesDoNoHarm(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{})
+	nc, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	r := bufio.NewReader(nc)
+	for _, tt := range []struct {
+		method, body string // sent as two pieces
+		after        string
+		code         int
+	}{
+		{"PUT", "ssl=0", "\r\n", 202},
+		{"PUT", "ssl=0", "\n", 204},
+		{"HEAD", "", "", 204},
+		{"DELETE", "x=y", "\r\n\r\n", 202},
+		{"PUT", "ssl=%zz", "\r\n", 400},
+		{"BREW", "x", "\r\n", 405},
+		{"GET", "", "\r\n", 200},
+		{"DELETE", "", "", 204},
+	} {
+		fmt.Fprintf(nc, "%s / HTTP/1.1\r\nHost: x\r\nBearer: %s\r\nUser-Agent: Mozilla/1.0N (Windows)\r\nContent-Length: %d\r\n\r\n%s", tt.method, token, len(tt.body), tt.body)
+		fmt.Fprint(nc, tt.after)
+		resp, err := http.ReadResponse(r, &http.Request{Method: tt.method})
+		if err != nil {
+			t.Fatalf("%s %q: %v", tt.method, tt.body, err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		if resp.StatusCode != tt.code || resp.Close {
+			t.Errorf("%s %q: status = %d, want %d; closed = %t", tt.method, tt.body, resp.StatusCode, tt.code, resp.Close)
+		}
+	}
+}
+
 // TestGuessesAreLimitedRightTokensAreNot: per address, or per /64.
 func TestGuessesAreLimitedRightTokensAreNot(t *testing.T) {
 	b := newBench(t, databasetest.New(t), servicetest.Options{})
@@ -361,8 +450,11 @@ func TestGuessesOfOperatorsTokenAreLimited(t *testing.T) {
 	b.do(t, call{method: "GET", header: "Bearer:|X-Forwarded-For: 2001:db8::1", code: 429})
 	b.do(t, call{method: "GET", path: "/?format=json", header: "X-Forwarded-For: 2001:db8::1", code: 200, answer: alias})
 	b.do(t, call{method: "GET", path: "/?format=json", header: "X-Admin-Token: " + adminToken + "|X-Forwarded-For: 2001:db8::1", code: 200, answer: name})
-	if got := b.log.count("operator authentication failed"); got != 61 {
-		t.Errorf("%d log lines, want 61", got)
+	b.do(t, call{method: "GET", path: "/v1/admin/hosts", header: "Bearer:|Authorization: Bearer guess|X-Forwarded-For: 2001:db8::1", code: 429, answer: problem, headers: `Retry-After: [0-9]+\r\n`})
+	b.do(t, call{method: "GET", path: "/v1/admin/hosts", header: "Bearer:|X-Forwarded-For: 2001:db8::1", code: 401, answer: problem})
+	b.do(t, call{method: "GET", path: "/v1/admin/hosts", header: "Bearer:|Authorization: Bearer " + adminToken + "|X-Forwarded-For: 2001:db8::1", code: 200, answer: name + `\n`})
+	if got := b.log.count("operator authentication failed"); got != 62 {
+		t.Errorf("%d log lines, want 62", got)
 	}
 	if b.log.count("guess") > 0 {
 		t.Error("the log has a token")

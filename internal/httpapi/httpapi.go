@@ -9,6 +9,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -17,6 +18,7 @@ import (
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/inflight"
+	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
 	"wrpdistributor/internal/target"
@@ -30,7 +32,7 @@ type Config struct {
 	Writable   func() error // why the database takes no writes, without asking it; nil: it does
 	Guard      *auth.Guard
 	AuthToken  string
-	AdminToken string // shows host names on the status page; empty: nobody sees them
+	AdminToken string // shows operators what clients do not see; empty: nobody sees it
 	Log        *slog.Logger
 
 	// What clients of gateway sessions are told, host:port; without a host it is
@@ -75,13 +77,32 @@ func NewWaiting(cfg Config) *Server {
 func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler {
 	main := s.requireToken(s.methods(byMethod))
 	r := chi.NewRouter()
+	r.Use(anyMethod)
 	r.Handle("/", main)
 	r.Handle("/index.php", main)
-	r.Get("/healthz", s.healthy)
-	r.Get("/readyz", s.readiness(ready))
+	r.Handle("/healthz", s.check(s.healthy))
+	r.Handle("/readyz", s.check(s.readiness(ready)))
+	if s.AdminToken != "" && s.Sessions != nil {
+		r.Handle(operator.HostsPath, s.requireOperator(operator.Handler(s.Sessions, s.Log)))
+	}
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNoSuchPage }))
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
 	return r
+}
+
+// anyMethod has the router look at the path of a request whose method it does not know,
+// as it does for those that it knows. It would refuse the method before anybody asks
+// for the token.
+func anyMethod(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+			http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		default:
+			chi.RouteContext(r.Context()).RouteMethod = http.MethodTrace // nothing else has that one
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Drain makes every further request be answered 503, so that the process can
@@ -118,8 +139,8 @@ func (s *Server) handle(h handler) http.HandlerFunc {
 
 // readiness answers a check of readiness. Those come every few seconds, so that the log
 // has what changes only, and a reminder.
-func (s *Server) readiness(ready handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+func (s *Server) readiness(ready handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		err := ready(w, r)
 		if err != nil {
 			s.refuse(w, r, err)
@@ -130,6 +151,7 @@ func (s *Server) readiness(ready handler) http.HandlerFunc {
 		case err != nil && s.unready.Due(err):
 			s.Log.WarnContext(r.Context(), "not ready", "err", err)
 		}
+		return nil
 	}
 }
 
@@ -160,21 +182,33 @@ func (s *Server) wait(w http.ResponseWriter, r *http.Request) error {
 	return errNoDatabase
 }
 
-func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) {
-	writeText(w, http.StatusOK, "ok\n")
+// check answers whoever wants to know how the service is. Load balancers ask by GET,
+// HEAD or OPTIONS, each as it likes.
+func (s *Server) check(h handler) http.Handler {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		switch r.Method {
+		case http.MethodGet, http.MethodHead, http.MethodOptions:
+			return h(w, r)
+		}
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+		return errMethod
+	})
 }
 
-// ready tells whether a client could get a session, as far as is known. It waits for
-// nothing.
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) error {
+func (s *Server) healthy(w http.ResponseWriter, _ *http.Request) error {
+	writeText(w, http.StatusOK, "ok\n")
+	return nil
+}
+
+// ready tells whether a client could get a session, as far as is known, and if not
+// why.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Writable(); err != nil {
+		return fmt.Errorf("%w: %w", errNoWrites, err)
+	}
+	if err := s.Sessions.Ready(r.Context()); err != nil {
 		return err
 	}
-	for _, st := range s.Pool.Status() {
-		if st.State == hosts.Up {
-			writeText(w, http.StatusOK, "ready\n")
-			return nil
-		}
-	}
-	return errNoHost
+	writeText(w, http.StatusOK, "ready\n")
+	return nil
 }

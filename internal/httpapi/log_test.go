@@ -41,7 +41,7 @@ func TestLogHasNothingOfRequests(t *testing.T) {
 	const secret = "7777777777777"
 	address := strings.TrimPrefix(b.url, "http://")
 	bodies := []string{"", "ssl=" + secret, "ssl=%" + secret + "%zz", secret, `{"ssl":[` + secret + `]}`, `{"ssl":` + strings.Repeat(secret, 40) + `}`, `"` + secret}
-	for _, path := range []string{"/", "/index.php", "/healthz", "/readyz", "/s/" + secret + "/", "/" + secret, "/%" + "00" + secret, "a:" + secret, "*"} {
+	for _, path := range []string{"/", "/index.php", "/healthz", "/readyz", "/v1/admin/hosts", "/s/" + secret + "/", "/" + secret, "/%" + "00" + secret, "a:" + secret, "*"} {
 		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "POST", "OPTIONS"} {
 			for i, body := range bodies {
 				kind := []string{"application/x-www-form-urlencoded", "application/json"}[min(i/3, 1)]
@@ -53,8 +53,18 @@ func TestLogHasNothingOfRequests(t *testing.T) {
 			}
 		}
 	}
+	// A body in pieces that ends in what is no header.
+	for _, end := range []string{"x" + secret + "\r\n", "1;x=" + secret + "\r\nx\r\n0\r\n" + secret + "\r\n\r\n", "0\r\nX-" + secret + "\r\n\r\n", "0\r\n" + secret + " : x\r\n\r\n"} {
+		targettest.Send(t, address, "PUT", "/", "Bearer: "+token+"\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"+end)
+	}
 	if b.log.count(secret) > 0 {
 		t.Error("the log has something of a request")
+	}
+	method := strings.Repeat("BREW", 1000)
+	targettest.Send(t, address, method, "/", "Bearer: "+token+"\r\n")
+	targettest.Send(t, address, method, "/", "")
+	if b.log.count("method=BREWBREW") != 2 || b.log.count(strings.Repeat("BREW", 10)) > 0 {
+		t.Error("a method is not in the log, or is there in full")
 	}
 	if b.log.count("request refused") == 0 || b.log.count("route=/ ") == 0 {
 		t.Error("the log has no refusals with their routes")

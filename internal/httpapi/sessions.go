@@ -8,8 +8,8 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 
 	"wrpdistributor/internal/auth"
@@ -44,9 +44,7 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 // repeat tells a client of the session that it has. Old clients read no more than
 // the status.
 func (s *Server) repeat(w http.ResponseWriter, r *http.Request, sess *session.Session) {
-	if address := s.address(sess, r); address != "" {
-		w.Header().Set("X-Wrp-Url", address)
-	}
+	w.Header().Set("X-Wrp-Url", s.address(sess, r))
 	if sess.Token != "" {
 		w.Header().Set("X-Wrp-Token", sess.Token)
 	}
@@ -105,7 +103,7 @@ func wantsTLS(w http.ResponseWriter, r *http.Request) (bool, error) {
 		return false, errTooLarge
 	}
 	if err != nil {
-		return false, fmt.Errorf("%w: %w", errBody, err)
+		return false, unread(err)
 	}
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind == "application/json" {
 		return tlsFromJSON(body)
@@ -119,6 +117,17 @@ func wantsTLS(w http.ResponseWriter, r *http.Request) (bool, error) {
 		return false, nil
 	}
 	return isTrue(values[len(values)-1]), nil
+}
+
+// unread says why a body could not be read, without err itself: it may have a piece of
+// the body.
+func unread(err error) error {
+	for _, known := range []error{io.ErrUnexpectedEOF, os.ErrDeadlineExceeded} {
+		if errors.Is(err, known) {
+			return fmt.Errorf("%w: %w", errBody, known)
+		}
+	}
+	return errBody
 }
 
 func tlsFromJSON(body []byte) (bool, error) {
@@ -148,11 +157,10 @@ func isTrue(value string) bool {
 	return true
 }
 
-// address returns where the client finds its WRP. It is empty if only the gateway
-// of another process knows.
+// address returns where the client finds its WRP.
 func (s *Server) address(sess *session.Session, r *http.Request) string {
 	if sess.Gateway {
-		return s.gatewayAddress(sess.TLS, r)
+		return s.gatewayAddress(sess, r)
 	}
 	host := sess.Host
 	if h, err := s.Pool.Host(sess.Host); err == nil {
@@ -161,54 +169,34 @@ func (s *Server) address(sess *session.Session, r *http.Request) string {
 		host = name // of a host that is not configured any more
 	}
 	if host == "" {
-		host = reachedAt(r)
+		host = s.reachedAt(r)
 	}
 	return net.JoinHostPort(host, fmt.Sprint(sess.Port))
 }
 
-func (s *Server) gatewayAddress(tls bool, r *http.Request) string {
+func (s *Server) gatewayAddress(sess *session.Session, r *http.Request) string {
 	address := s.GatewayAddress
-	if tls {
+	switch {
+	case sess.Elsewhere != "":
+		address = sess.Elsewhere
+	case sess.TLS:
 		address = s.GatewayTLSAddress
 	}
 	if host, port, _ := net.SplitHostPort(address); host == "" && port != "" {
-		return net.JoinHostPort(reachedAt(r), port)
+		return net.JoinHostPort(s.reachedAt(r), port)
 	}
 	return address
 }
 
 // reachedAt returns the name by which the client reached this service; a
 // container on the same machine is found by it too.
-func reachedAt(r *http.Request) string {
-	name := r.Host
-	if host, _, err := net.SplitHostPort(name); err == nil {
-		name = host
-	}
-	name = strings.Trim(name, "[]")
-	if isAddress(name) || isHostName(name) {
+func (s *Server) reachedAt(r *http.Request) string {
+	_, host := s.Guard.Origin(r)
+	if name := auth.HostOf(host); name != "" {
 		return name
 	}
-	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if local == nil {
-		return "127.0.0.1"
+	if on := auth.CameInOn(r); on.IsValid() {
+		return on.Addr().String()
 	}
-	ap, _ := netip.ParseAddrPort(local.String()) // net/http wrote it
-	return auth.Canonical(ap.Addr()).String()
-}
-
-func isAddress(text string) bool {
-	_, err := netip.ParseAddr(text)
-	return err == nil
-}
-
-func isHostName(text string) bool {
-	if text == "" || len(text) > 253 {
-		return false
-	}
-	for _, c := range text {
-		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_", c) {
-			return false
-		}
-	}
-	return true
+	return "127.0.0.1"
 }

@@ -7,7 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
+
+	"github.com/gofrs/flock"
 
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/hosts"
@@ -18,21 +19,24 @@ import (
 // demonstrations.
 type Pretending struct {
 	pool     *pretend.Pool
+	lock     *flock.Flock // of the data folder
 	manifest string
 }
 
-// Pretend starts n pretend hosts and makes them the hosts of cfg. How to get to
-// them is written to the data folder, where [LoadRunning] finds it.
+// Pretend starts n pretend hosts and makes them the hosts of cfg, with an empty
+// database. How to get to them is written to the data folder, where [LoadRunning]
+// finds it. Meanwhile no other service works on that folder.
 func Pretend(cfg *config.Config, n int, log *slog.Logger) (*Pretending, error) {
-	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
+	lock, err := hold(cfg.DataDir, (*flock.Flock).TryLockContext, "real or pretended")
+	if err != nil {
 		return nil, err
 	}
 	pool, manifest, err := pretend.StartPool(n, pretend.Config{Image: cfg.Container.Image, HasImage: true})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, lock.Close())
 	}
-	p := &Pretending{pool: pool, manifest: manifestFile(cfg)}
-	if err := errors.Join(manifest.Save(p.manifest), usePretend(cfg, manifest)); err != nil {
+	p := &Pretending{pool: pool, lock: lock, manifest: manifestFile(cfg.DataDir)}
+	if err := errors.Join(removeDatabase(cfg.Database.Path), manifest.Save(p.manifest), usePretend(cfg, manifest)); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	log.Warn("pretending; no Docker and no browsers", "hosts", n, "from", cfg.Hosts[0].Address)
@@ -44,33 +48,47 @@ func Pretend(cfg *config.Config, n int, log *slog.Logger) (*Pretending, error) {
 
 // Close stops the hosts.
 func (p *Pretending) Close() error {
-	return errors.Join(os.Remove(p.manifest), p.pool.Close())
+	return errors.Join(os.Remove(p.manifest), p.pool.Close(), p.lock.Close())
 }
 
-func manifestFile(cfg *config.Config) string { return filepath.Join(cfg.DataDir, "pretend.json") }
-
-// LoadRunning reads the settings of a distributor that may be running: if it has
-// pretend hosts, they take the place of the configured ones.
-func LoadRunning(envFile string) (*config.Config, error) {
-	if cfg, err := config.LoadPretend(envFile); err == nil {
-		if pretending, err := findPretend(cfg); pretending || err != nil {
-			return cfg, err
+// removeDatabase removes the sessions of pretend hosts that ended with the process
+// before this one.
+func removeDatabase(path string) error {
+	var errs []error
+	for _, file := range []string{path, path + "-wal", path + "-shm"} {
+		if err := os.Remove(file); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
 		}
 	}
-	return config.Load(envFile)
+	return errors.Join(errs...)
 }
 
-// findPretend makes the pretend hosts of a running distributor the hosts of cfg,
-// if there is one on the same data folder. It reports whether that is so.
-func findPretend(cfg *config.Config) (bool, error) {
-	m, err := pretend.LoadManifest(manifestFile(cfg))
+// LoadRunning reads the settings of a distributor that may be running: while one
+// pretends, its hosts and its database take the place of the configured ones.
+func LoadRunning(envFile string) (*config.Config, error) {
+	dir, _, err := config.Folders(envFile)
+	if err != nil {
+		return config.Load(envFile) // which says all that is wrong
+	}
+	pretends, err := isPretendedOn(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !pretends {
+		return config.Load(envFile)
+	}
+	cfg, err := config.LoadPretend(envFile)
+	if err != nil {
+		return nil, err
+	}
+	m, err := pretend.LoadManifest(manifestFile(dir))
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil, fmt.Errorf("the service that pretends on DATA_DIR=%s is just starting, or ending: try again", dir)
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	return true, usePretend(cfg, m)
+	return cfg, usePretend(cfg, m)
 }
 
 func usePretend(cfg *config.Config, m pretend.Manifest) error {
@@ -78,7 +96,7 @@ func usePretend(cfg *config.Config, m pretend.Manifest) error {
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(cfg.DataDir, "pretend_known_hosts")
+	file := pretendKnownHosts(cfg.DataDir)
 	if err := os.WriteFile(file, known, 0o600); err != nil {
 		return fmt.Errorf("write host keys of the pretend hosts: %w", err)
 	}

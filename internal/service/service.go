@@ -17,11 +17,13 @@ import (
 
 // A Service is those parts, connected. They are there until [Service.Close].
 type Service struct {
-	DB       *database.DB
-	Pool     *hosts.Pool
-	Store    *session.Store
-	Sessions *session.Manager
-	Reaper   *reaper.Reaper
+	DB         *database.DB
+	DatabaseID string // see [database.DB.DatabaseID]
+	Pool       *hosts.Pool
+	Store      *session.Store
+	Sessions   *session.Manager
+	Reaper     *reaper.Reaper
+	Process    database.Process // this one, for those that register
 }
 
 // Database returns where the configured database is. A SQLite file is only ever
@@ -41,14 +43,17 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	process := newProcess(cfg, id)
 	store := session.NewStore(db, cfg.StartTimeout)
-	sessions := newManager(cfg, id, store, pool, log)
+	sessions := newManager(cfg, process, store, pool, log)
 	return &Service{
-		DB:       db,
-		Pool:     pool,
-		Store:    store,
-		Sessions: sessions,
-		Reaper:   &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log},
+		DB:         db,
+		DatabaseID: id,
+		Pool:       pool,
+		Store:      store,
+		Sessions:   sessions,
+		Reaper:     &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log},
+		Process:    process,
 	}, nil
 }
 
@@ -71,11 +76,12 @@ func newPool(cfg *config.Config, id string, log *slog.Logger) (*hosts.Pool, erro
 	})
 }
 
-func newManager(cfg *config.Config, id string, store *session.Store, pool *hosts.Pool, log *slog.Logger) *session.Manager {
+func newManager(cfg *config.Config, process database.Process, store *session.Store, pool *hosts.Pool, log *slog.Logger) *session.Manager {
 	return session.NewManager(session.Config{
 		Store:      store,
 		Pool:       pool,
-		DatabaseID: id,
+		DatabaseID: process.DatabaseID,
+		Process:    process.ID,
 		Strategy:   cfg.Strategy,
 		StartPort:  cfg.StartPort,
 		SparePorts: cfg.SparePorts,

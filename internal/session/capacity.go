@@ -134,8 +134,9 @@ type Drained struct {
 }
 
 // Drain makes a host take no new sessions. Draining twice keeps the first time,
-// and the last reason.
+// and the last reason, or the beginning of it.
 func (st *Store) Drain(ctx context.Context, host, reason string) error {
+	reason = readable(reason, maxReason)
 	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO hosts (containerHost, drainedAt, reason) VALUES (?, `+st.db.Now()+`, ?)`, host, reason)
 		if database.IsDuplicate(err) {

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"strings"
 	"testing"
 
 	"wrpdistributor/internal/database"
@@ -58,7 +59,7 @@ func TestDrainedHostKeepsItsSessions(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		k := newKit(t, db, servicetest.Options{Hosts: 2, Max: 1})
 		mustAllocate(t, k, amiga, true)
-		for _, reason := range []string{"kernel", "new kernel"} {
+		for _, reason := range []string{strings.Repeat("x\xff", 300), "kernel", "new kernel"} {
 			must(t, k.Store.Drain(t.Context(), "host1", reason))
 		}
 		mustAllocate(t, k, amiga, false)

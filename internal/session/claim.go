@@ -151,7 +151,7 @@ func (st *Store) insertAs(ctx context.Context, tx *sqlx.Tx, id sql.NullInt64, c 
 	var identity []byte
 	ip, agent, state := "", "", Warming
 	if c.client != nil {
-		identity, ip, agent, state = c.client.identity(), c.client.IP, c.client.readable(), Claimed
+		identity, ip, agent, state = c.client.identity(), c.client.IP, c.client.agent(), Claimed
 	}
 	res, err := tx.ExecContext(ctx, `
 		INSERT INTO sessions (id, clientIp, clientUserAgent, identity, containerHost, slot, port, token, nonce, settings, tls, gateway, state, started, lastUsed)

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"strings"
+	"unicode/utf8"
 )
 
 // LogValue implements [slog.LogValuer]. The log names a client by its address and the
@@ -22,10 +23,15 @@ func (s *Session) ClientName() string {
 	switch {
 	case len(s.Identity) > 0:
 		return clientName(s.ClientIP, s.Identity)
-	case s.ClientIP == "" || strings.Contains(s.UserAgent, "\uFFFD"): // not what the client sent
+	case s.ClientIP == "" || !isWhole(s.UserAgent):
 		return s.ClientIP
 	}
 	return Client{IP: s.ClientIP, UserAgent: s.UserAgent}.LogValue().String()
+}
+
+// isWhole reports whether what is stored of a User-Agent is all that the client sent.
+func isWhole(agent string) bool {
+	return !strings.ContainsRune(agent, utf8.RuneError) && utf8.RuneCountInString(agent) < maxAgent
 }
 
 func clientName(address string, identity []byte) string {
@@ -42,6 +48,7 @@ const (
 	containerGone = "its container is gone"
 	startOverdue  = "its start took too long"
 	evicted       = "a client needs its slot"
+	noGateway     = "it has no gateway any more"
 	notNeeded     = "not needed, or too old"
 )
 

@@ -17,10 +17,11 @@ func TestClientNameIsStable(t *testing.T) {
 	}{
 		{"client", c.LogValue().String(), name},
 		{"client without a User-Agent", Client{IP: "192.0.2.1"}.LogValue().String(), "192.0.2.1"},
-		{"running", (&Session{ClientIP: c.IP, UserAgent: c.readable(), Identity: c.identity()}).ClientName(), name},
-		{"stopping", (&Session{ClientIP: c.IP, UserAgent: c.readable()}).ClientName(), name},
-		{"running, not UTF-8", (&Session{ClientIP: c.IP, UserAgent: broken.readable(), Identity: broken.identity()}).ClientName(), broken.LogValue().String()},
-		{"stopping, not UTF-8", (&Session{ClientIP: c.IP, UserAgent: broken.readable()}).ClientName(), "192.0.2.1"},
+		{"running", (&Session{ClientIP: c.IP, UserAgent: c.agent(), Identity: c.identity()}).ClientName(), name},
+		{"stopping", (&Session{ClientIP: c.IP, UserAgent: c.agent()}).ClientName(), name},
+		{"running, not UTF-8", (&Session{ClientIP: c.IP, UserAgent: broken.agent(), Identity: broken.identity()}).ClientName(), broken.LogValue().String()},
+		{"stopping, not UTF-8", (&Session{ClientIP: c.IP, UserAgent: broken.agent()}).ClientName(), "192.0.2.1"},
+		{"stopping, cut", (&Session{ClientIP: c.IP, UserAgent: strings.Repeat("x", maxAgent)}).ClientName(), "192.0.2.1"},
 		{"warm", (&Session{}).ClientName(), ""},
 	} {
 		if tt.got != tt.want {

@@ -135,11 +135,11 @@ func TestRestoredDatabaseWithoutSparePorts(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		k := watching(t, db)
 		now := updated(t, k, func(c *config.Config) { c.SparePorts, c.Hosts[0].Max = 0, 2 })
+		mustAllocate(t, k, st, true)
+		restoreEmpty(t, k)
 		ran := make(chan error)
 		go func() { ran <- now.Pool.Run(t.Context(), now.Sessions) }()
 		t.Cleanup(func() { must(t, <-ran) })
-		mustAllocate(t, k, st, true)
-		restoreEmpty(t, k)
 		exec(t, k, `INSERT INTO sessions (clientIp, clientUserAgent, containerHost, slot, port, token, nonce, wrpContainerId, state, started)
 			VALUES ('', '', 'host0', 1, 9091, 't', 'n', 'c', 'warm', `+k.DB.Now()+`)`)
 		if s := mustAllocate(t, now, amiga, true); s.Port != 9091 {

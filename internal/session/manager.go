@@ -50,6 +50,8 @@ type Config struct {
 	// Gateway makes new sessions gateway sessions: clients reach them through gateways
 	// only, which serve TLS if GatewayTLS is set.
 	Gateway, GatewayTLS bool
+
+	Process string // the id of this process among those that work with the database
 }
 
 // A Manager allocates sessions. It is safe for concurrent use.
@@ -60,7 +62,8 @@ type Manager struct {
 	log      *slog.Logger
 	limits   limits
 	foreign  foreignPorts
-	skipped  highest  // id of a container from before the database was restored
+	skipped  highest // id of a container from before the database was restored
+	drained  drainedHostsSeen
 	observer Observer // nil: there is none
 
 	starts sync.WaitGroup
@@ -146,6 +149,8 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 // more.
 func (m *Manager) resume(ctx context.Context, c Client, s *Session) (bool, error) {
 	switch {
+	case s.State == Running && s.Gateway && !m.hasGateway(s.TLS):
+		return m.resumeElsewhere(ctx, c, s)
 	case s.State == Running:
 		return m.touchAndInspect(ctx, c, s)
 	case s.startUnderWay() && s.Overdue:

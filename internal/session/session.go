@@ -46,6 +46,10 @@ var (
 	// request for its container may still be under way.
 	ErrPending = errors.New("container may still be starting")
 
+	// ErrNoGateway means that the client's session is behind a gateway, and that none
+	// is known here, yet.
+	ErrNoGateway = errors.New("no gateway is known that the session could be reached through")
+
 	// errTaken means that the client got a session by another request.
 	errTaken = errors.New("client has a session already")
 
@@ -104,8 +108,8 @@ type Client struct {
 
 func (c Client) identity() []byte { return database.Identity(c.IP, c.UserAgent) }
 
-// readable is the user agent as it is stored for people.
-func (c Client) readable() string { return strings.ToValidUTF8(c.UserAgent, "\uFFFD") }
+// agent is the user agent as it is stored for people. Nobody is recognised by it.
+func (c Client) agent() string { return readable(c.UserAgent, maxAgent) }
 
 // A Session is one row: a claimed slot of a host.
 type Session struct {
@@ -122,11 +126,15 @@ type Session struct {
 	Nonce       string       `db:"nonce"`    // random, of the claim; empty: adopted from the PHP program
 	Settings    string       `db:"settings"` // what a container that waits was made with: [hosts.Pool.Settings]
 	ClientIP    string       `db:"clientIp"`
-	UserAgent   string       `db:"clientUserAgent"` // readable: valid UTF-8
+	UserAgent   string       `db:"clientUserAgent"` // for people: the beginning, cleaned
 	Identity    []byte       `db:"identity"`        // nil: no client
 	Started     time.Time    `db:"started"`
 	LastUsed    sql.NullTime `db:"lastUsed"`
 	Overdue     bool         `db:"overdue"` // started longer ago than a start may take
+
+	// Elsewhere is the address of another process's gateway, which clients reach the
+	// session through; empty: this process has one, or the session is direct.
+	Elsewhere string `db:"-"`
 }
 
 // spec says how the session's container is started.

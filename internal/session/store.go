@@ -2,11 +2,8 @@ package session
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"wrpdistributor/internal/database"
 )
@@ -136,6 +133,15 @@ func (st *Store) Aged(ctx context.Context, host string, waited time.Duration) ([
 	return st.find(ctx, `state = 'warm' AND containerHost = ? AND started <= `+st.db.SecondsAgo(), host, seconds(waited))
 }
 
+// lastGateway is [database.DB.LastGateway].
+func (st *Store) lastGateway(ctx context.Context, process string, tls bool) (g database.LastGateway, err error) {
+	err = ask(ctx, func(ctx context.Context) error {
+		g, err = st.db.LastGateway(ctx, process, tls)
+		return err
+	})
+	return g, err
+}
+
 // Lease is [database.DB.Lease].
 func (st *Store) Lease(ctx context.Context, job, holder string, term time.Duration) (bool, error) {
 	return st.db.Lease(ctx, job, holder, term)
@@ -144,24 +150,4 @@ func (st *Store) Lease(ctx context.Context, job, holder string, term time.Durati
 // EndLease is [database.DB.EndLease].
 func (st *Store) EndLease(ctx context.Context, job, holder string) error {
 	return st.db.EndLease(ctx, job, holder)
-}
-
-// SwapPool records which pool this process works with, and returns what the
-// process before it recorded; empty if none did.
-func (st *Store) SwapPool(ctx context.Context, description string) (string, error) {
-	var before sql.NullString
-	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
-		if err := database.LockPool(ctx, tx); err != nil {
-			return err
-		}
-		if err := tx.GetContext(ctx, &before, `SELECT description FROM pool WHERE id = 1`); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `UPDATE pool SET description = ? WHERE id = 1`, description)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("compare the pool's configuration: %w", err)
-	}
-	return before.String, nil
 }

@@ -69,7 +69,7 @@ func (st *Store) Distrust(ctx context.Context, below int64) error {
 func (st *Store) Take(ctx context.Context, id int64, expected State, c Client, tls bool) (bool, error) {
 	won, err := st.change(ctx, `
 		UPDATE sessions SET identity = ?, clientIp = ?, clientUserAgent = ?, tls = ?, state = 'starting', started = `+st.db.Now()+`, lastUsed = `+st.db.Now()+`
-		WHERE id = ? AND state = ?`, c.identity(), c.IP, c.readable(), tls, id, expected)
+		WHERE id = ? AND state = ?`, c.identity(), c.IP, c.agent(), tls, id, expected)
 	if database.IsDuplicate(err) {
 		return false, errTaken
 	}

@@ -22,6 +22,22 @@ CREATE TABLE pool (
 	PRIMARY KEY (id)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 
+CREATE TABLE processes (
+	id char(32) NOT NULL,
+	kind varchar(16) NOT NULL,
+	version varchar(255) NOT NULL DEFAULT '',
+	instance varchar(255) NOT NULL DEFAULT '',
+	machine varchar(255) NOT NULL DEFAULT '',
+	started datetime NOT NULL,
+	seen datetime NOT NULL,
+	steady datetime NOT NULL,
+	stopped datetime,
+	gatewayAddress varchar(255) NOT NULL DEFAULT '',
+	gatewayTLSAddress varchar(255) NOT NULL DEFAULT '',
+	pool text,
+	PRIMARY KEY (id)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
 CREATE TABLE sessions (
 	id int unsigned NOT NULL AUTO_INCREMENT,
 	clientIp varchar(45) NOT NULL DEFAULT '',

@@ -19,6 +19,21 @@ CREATE TABLE pool (
 	description TEXT
 );
 
+CREATE TABLE processes (
+	id TEXT NOT NULL PRIMARY KEY,
+	kind TEXT NOT NULL,
+	version TEXT NOT NULL DEFAULT '',
+	instance TEXT NOT NULL DEFAULT '',
+	machine TEXT NOT NULL DEFAULT '',
+	started DATETIME NOT NULL,
+	seen DATETIME NOT NULL,
+	steady DATETIME NOT NULL,
+	stopped DATETIME,
+	gatewayAddress TEXT NOT NULL DEFAULT '',
+	gatewayTLSAddress TEXT NOT NULL DEFAULT '',
+	pool TEXT
+);
+
 CREATE TABLE sessions (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	clientIp TEXT NOT NULL DEFAULT '',

@@ -1,5 +1,5 @@
--- The collation is spelt out because which sessions fit under the unique keys is
--- worked out before this table exists.
+-- Engine, character set and collation are the server's and the database's own, as the
+-- PHP program's migrations leave them.
 CREATE TABLE sessions (
 	id              INT UNSIGNED      NOT NULL AUTO_INCREMENT,
 	clientIp        VARCHAR(39)       NOT NULL,
@@ -14,4 +14,4 @@ CREATE TABLE sessions (
 	UNIQUE KEY wrpContainerId_UNIQUE (wrpContainerId),
 	UNIQUE KEY containerHost_AND_port_UNIQUE (containerHost(255), port),
 	UNIQUE KEY clientIp_AND_clientUserAgent_UNIQUE (clientIp, clientUserAgent(255))
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+);

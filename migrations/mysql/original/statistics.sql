@@ -8,5 +8,5 @@ CREATE TABLE statistics (
 	timeOfCapture            DATETIME          NOT NULL DEFAULT NOW(),
 	uniqueClientIps          SMALLINT UNSIGNED NOT NULL,
 	PRIMARY KEY (id),
-	KEY timeOfCapture (timeOfCapture DESC)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
+	KEY timeOfCapture_INDEX (timeOfCapture DESC)
+);

@@ -1,0 +1,16 @@
+-- From version 3 to 4.
+CREATE TABLE processes (
+	id                TEXT     NOT NULL PRIMARY KEY,
+	kind              TEXT     NOT NULL,
+	version           TEXT     NOT NULL DEFAULT '',
+	instance          TEXT     NOT NULL DEFAULT '',
+	machine           TEXT     NOT NULL DEFAULT '', -- where it runs, for people
+	started           DATETIME NOT NULL,
+	seen              DATETIME NOT NULL,            -- its last heartbeat
+	steady            DATETIME NOT NULL,            -- since then it has missed none
+	stopped           DATETIME,                     -- it ended as it should
+	gatewayAddress    TEXT     NOT NULL DEFAULT '', -- as in the settings; empty: it has no gateway
+	gatewayTLSAddress TEXT     NOT NULL DEFAULT '',
+	pool              TEXT                          -- of the hosts, limits and ports that it works with
+);
+INSERT INTO distributor_migrations (version_id, is_applied) VALUES (4, TRUE);

@@ -1,0 +1,126 @@
+package operator_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/operator"
+	"wrpdistributor/internal/service/servicetest"
+)
+
+// run answers at a socket of a process until the returned function is called.
+func run(t *testing.T, folder, process string, k *servicetest.Kit) (stop func()) {
+	t.Helper()
+	s, err := operator.Listen(folder, process)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		done <- s.Run(ctx, operator.Handler(k.Sessions, slog.New(slog.NewTextHandler(t.Output(), nil))))
+	}()
+	return func() {
+		t.Helper()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func files(t *testing.T, folder string) string {
+	t.Helper()
+	list, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range list {
+		names = append(names, f.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+// TestSocketsAreOfTheLiving: each process has its own, which only its owner may open;
+// whoever answers is asked, and what the dead left is swept.
+func TestSocketsAreOfTheLiving(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Hosts: 2, Max: 3})
+	folder := filepath.Join(t.TempDir(), "run[1]")
+	ask := func(want error) {
+		t.Helper()
+		all, err := operator.Ask(t.Context(), folder)
+		if !errors.Is(err, want) || want == nil && (len(all.Hosts) != 2 || all.Hosts[1].Name != "host1" || all.Hosts[1].Max != 3) {
+			t.Errorf("Ask = %+v, %v; want two hosts, or %v", all, err, want)
+		}
+	}
+	ask(operator.ErrNobody)
+
+	stopB := run(t, folder, "bbbbbbbbbbbb", k)
+	info, err := os.Stat(filepath.Join(folder, "control-bbbbbbbb.sock"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket: %v, %v; want one for its owner only", info, err)
+	}
+	// As a process leaves it that was killed.
+	dead := filepath.Join(folder, "control-aaaaaaaa.sock")
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: dead, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.SetUnlinkOnClose(false)
+	ln.Close()
+	if err := os.WriteFile(strings.TrimSuffix(dead, ".sock")+".lock", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask(nil)
+
+	stopC := run(t, folder, "cccccccccccc", k)
+	if got, want := files(t, folder), "control-bbbbbbbb.lock control-bbbbbbbb.sock control-cccccccc.lock control-cccccccc.sock"; got != want {
+		t.Errorf("files: %s, want %s", got, want)
+	}
+	stopB()
+	ask(nil)
+	stopC()
+	ask(operator.ErrNobody)
+	if got := files(t, folder); got != "" {
+		t.Errorf("files are left: %s", got)
+	}
+}
+
+// TestLongestFolder: longer ones are refused with the setting.
+func TestLongestFolder(t *testing.T) {
+	base, err := os.MkdirTemp("", "op")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(base)
+	folder := filepath.Join(base, strings.Repeat("x", operator.MaxFolder-len(base)-1))
+	s, err := operator.Listen(folder, "0123456789")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := operator.Listen(folder+"x", "0123456789"); err == nil || !strings.Contains(err.Error(), "RUNTIME_DIR") {
+		t.Errorf("Listen in a longer one = %v, want the setting", err)
+	}
+}
+
+// TestServiceWithoutDatabaseSaysSo: it lives, and nobody else is asked in its place.
+func TestServiceWithoutDatabaseSaysSo(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
+	folder := t.TempDir()
+	defer run(t, folder, "aaaaaaaaaaaa", k)()
+	k.DB.DB.Close()
+	if _, err := operator.Ask(t.Context(), folder); err == nil || errors.Is(err, operator.ErrNobody) || !strings.Contains(err.Error(), "database") {
+		t.Errorf("Ask = %v, want that the database does not answer", err)
+	}
+}

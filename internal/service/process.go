@@ -1,0 +1,44 @@
+package service
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/database"
+)
+
+// newProcess describes this process to the others on the same database. Its kind is
+// the name of its program.
+func newProcess(cfg *config.Config, databaseID string) database.Process {
+	machine, _ := os.Hostname() // for people; the number may do
+	return database.Process{
+		ID:                database.NewProcessID(),
+		DatabaseID:        databaseID,
+		Kind:              fmt.Sprintf("%.16s", filepath.Base(os.Args[0])),
+		Version:           version(),
+		Instance:          cfg.Instance,
+		Machine:           strings.TrimSpace(fmt.Sprintf("%s (process %d)", machine, os.Getpid())),
+		GatewayAddress:    cfg.Gateway.Address,
+		GatewayTLSAddress: cfg.Gateway.TLSAddress,
+		Pool:              describePool(cfg),
+	}
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return ""
+}
+
+func describePool(cfg *config.Config) string {
+	names := make([]string, len(cfg.Hosts))
+	for i, h := range cfg.Hosts {
+		names[i] = fmt.Sprintf("%s=%d", h.Name, h.Max)
+	}
+	return fmt.Sprintf("hosts %s from port %d", strings.Join(names, ","), cfg.StartPort)
+}
