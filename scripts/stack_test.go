@@ -131,7 +131,7 @@ func (s *stack) stopsOneService(t *testing.T) {
 		t.Errorf("after stop cleanup there runs: %s", runs)
 	}
 	s.isGiven(t, http.StatusNoContent)
-	s.succeeds(t, "Cleanup of 0 sessions finished", "stack.sh", "cleanup", "5")
+	s.succeeds(t, "Cleanup of 0 sessions finished", "stack.sh", "cleanup", "--verbose", "5")
 	s.succeeds(t, "", "stack.sh", "up", "cleanup")
 	if runs := s.runs(t); runs != "cleanup distributor mysql" {
 		t.Errorf("after up cleanup there runs: %s", runs)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -19,11 +20,15 @@ import (
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/reaper"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/service"
 )
 
 // errUnclean says nothing about the causes, because the report has them.
 var errUnclean = errors.New("something could not be cleaned, see above")
+
+// errKnown ends a pass with nothing to say but what the passes before have said.
+var errKnown = errors.New("something still could not be cleaned")
 
 func clean(cmd *cobra.Command, opt *options) error {
 	cfg, err := service.LoadRunning(opt.envFile)
@@ -54,11 +59,12 @@ func clean(cmd *cobra.Command, opt *options) error {
 	case opt.every > 0:
 		return stay(cmd, opt, svc, log)
 	}
-	return once(cmd, opt, svc)
+	return once(cmd, opt, svc, &reminder.Trouble{})
 }
 
-// once makes one pass and reports it.
-func once(cmd *cobra.Command, opt *options, svc *service.Service) error {
+// once makes one pass, and reports it if there is anything to say. An error that trouble
+// has been told of is [errKnown].
+func once(cmd *cobra.Command, opt *options, svc *service.Service, trouble *reminder.Trouble) error {
 	bar := newBar(cmd.ErrOrStderr())
 	report, err := svc.Reaper.Reconcile(cmd.Context(), reaper.Options{
 		Idle:      time.Duration(opt.timeout) * time.Minute,
@@ -69,15 +75,30 @@ func once(cmd *cobra.Command, opt *options, svc *service.Service) error {
 	})
 	bar.finish()
 	if err != nil {
+		if !trouble.Due(err) {
+			return errKnown
+		}
 		return err
 	}
-	if err := writeReport(cmd.OutOrStdout(), report, opt); err != nil {
-		return err
+	news := report.IsNews(trouble)
+	if news || opt.speaks(cmd.OutOrStdout()) {
+		if err := writeReport(cmd.OutOrStdout(), report, opt); err != nil {
+			return err
+		}
 	}
-	if len(report.Problems) > 0 {
+	switch {
+	case len(report.Problems) == 0:
+		return nil
+	case news:
 		return errUnclean
 	}
-	return nil
+	return errKnown
+}
+
+// speaks reports whether a pass is reported that had nothing to do: whoever asked for
+// that, or sits there, wants to know that it was made. Cron would send a mail each time.
+func (opt *options) speaks(w io.Writer) bool {
+	return opt.verbose || opt.dryRun || opt.json || isTerminal(w)
 }
 
 // stay repeats passes and lets other processes know that it does.
@@ -94,13 +115,15 @@ func stay(cmd *cobra.Command, opt *options, svc *service.Service, log *slog.Logg
 }
 
 // repeat makes passes until the command's context is done. A pass that fails is
-// reported, and does not keep the next one from being made.
+// reported, once an hour if it fails as the one before, and does not keep the next one
+// from being made.
 func repeat(cmd *cobra.Command, opt *options, svc *service.Service) error {
 	ctx := cmd.Context()
 	tick := time.NewTicker(opt.every)
 	defer tick.Stop()
+	var trouble reminder.Trouble
 	for {
-		if err := once(cmd, opt, svc); err != nil && ctx.Err() == nil {
+		if err := once(cmd, opt, svc, &trouble); err != nil && !errors.Is(err, errKnown) && ctx.Err() == nil {
 			fmt.Fprintln(cmd.ErrOrStderr(), "cleanup:", err)
 		}
 		select {
@@ -115,8 +138,11 @@ func writeReport(w io.Writer, r *reaper.Report, opt *options) error {
 	if opt.json {
 		return json.NewEncoder(w).Encode(r)
 	}
-	for _, line := range append(r.Planned, r.Problems...) {
+	for _, line := range slices.Concat(r.Endings, r.Planned, r.Problems) {
 		fmt.Fprintln(w, line)
+	}
+	if r.Warm > 0 {
+		fmt.Fprintf(w, "%d warm containers, which had no client, were stopped.\n", r.Warm)
 	}
 	if r.Orphans > 0 {
 		fmt.Fprintf(w, "%d containers that no session knows were removed.\n", r.Orphans)
@@ -144,15 +170,19 @@ func forget(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.S
 	return nil
 }
 
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
 // A bar shows progress on a terminal, and nothing elsewhere.
 type bar struct{ *progressbar.ProgressBar }
 
 func newBar(w io.Writer) bar {
-	f, ok := w.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) {
+	if !isTerminal(w) {
 		return bar{}
 	}
-	return bar{progressbar.NewOptions(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("sessions"), progressbar.OptionClearOnFinish(), progressbar.OptionShowCount())}
+	return bar{progressbar.NewOptions(-1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("sessions"), progressbar.OptionClearOnFinish(), progressbar.OptionShowCount())}
 }
 
 // step counts one more session. How many the reaper says are done is ignored,

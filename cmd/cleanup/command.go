@@ -21,6 +21,7 @@ type options struct {
 	noOrphans  bool
 	dryRun     bool
 	json       bool
+	verbose    bool
 	forgetHost string
 }
 
@@ -34,6 +35,8 @@ func rootCommand() *cobra.Command {
 		Long: `Stop every session that no client has used for the given time, repair what
 crashes left behind, and remove containers of this service that no session
 knows. One host that cannot be reached does not keep the others from it.
+
+A pass that had nothing to do says nothing, unless on a terminal.
 
 Exit status: 0 all went well, 1 something could not be cleaned (a sentence for
 each says what), 2 wrong usage or settings, nothing was touched.`,
@@ -62,6 +65,7 @@ func (opt *options) bind(f *pflag.FlagSet) {
 	f.BoolVar(&opt.noOrphans, "no-orphans", false, "leave containers that no session knows alone")
 	f.BoolVar(&opt.dryRun, "dry-run", false, "change nothing, say what would be done")
 	f.BoolVar(&opt.json, "json", false, "report in JSON")
+	f.BoolVar(&opt.verbose, "verbose", false, "report on passes that had nothing to do as well, as on a terminal")
 	f.StringVar(&opt.forgetHost, "forget-host", "", "forget all sessions of a `host` that is not configured any more, and exit")
 }
 

@@ -46,7 +46,7 @@ func TestEveryCleansUntilSignal(t *testing.T) {
 	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGUSR1)
 	defer stop()
 	out := &trigger{after: 2, do: func() { _ = syscall.Kill(os.Getpid(), syscall.SIGUSR1) }}
-	if err := run(ctx, []string{"--every", "1s"}, out, t.Output()); err != nil {
+	if err := run(ctx, []string{"--every", "1s", "--verbose"}, out, t.Output()); err != nil {
 		t.Error(err)
 	}
 }

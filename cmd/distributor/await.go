@@ -9,6 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/service"
 )
 
@@ -22,6 +23,7 @@ const (
 func (d *distributor) await(ctx context.Context) (*service.Service, error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = firstPause, maxPause
+	var trouble reminder.Trouble
 	attempt := func() (*service.Service, error) {
 		svc, err := d.open(ctx)
 		if err != nil && (!database.IsUnavailable(err) || database.IsRefusal(err)) {
@@ -31,7 +33,9 @@ func (d *distributor) await(ctx context.Context) (*service.Service, error) {
 	}
 	return backoff.Retry(ctx, attempt, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(err error, pause time.Duration) {
-			d.log.WarnContext(ctx, "database unavailable; nothing is served until it answers", "err", err, "retry_in", pause.Round(time.Millisecond))
+			if trouble.Due(err) {
+				d.log.WarnContext(ctx, "database unavailable; nothing is served until it answers", "err", err, "retry_in", pause.Round(time.Millisecond))
+			}
 		}))
 }
 

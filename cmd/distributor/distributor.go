@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/gateway"
@@ -43,6 +44,7 @@ type distributor struct {
 	gateway   *gateway.Gateway // nil with gatewayServer
 	warmer    *warm.Warmer
 	heartbeat *database.Heartbeat
+	pretends  bool             // what runs ends with the process
 	control   *operator.Socket // nil: it cannot be made here
 }
 
@@ -75,7 +77,7 @@ func (d *distributor) connect(svc *service.Service) {
 	d.warmer = newWarmer(d.cfg, svc, d.log)
 	d.control = openControl(d.cfg, svc, d.log)
 	d.apiFront.set(d.api)
-	d.log.Info("serving", "address", d.listeners.api.Addr().String(), "config", d.cfg)
+	d.log.Info("serving", "version", cli.Version(), "address", d.listeners.api.Addr().String(), "config", d.cfg)
 }
 
 func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartbeat, guard *auth.Guard, log *slog.Logger) *httpapi.Server {
@@ -161,6 +163,7 @@ func (d *distributor) runService(ctx context.Context) error {
 		defer closeAll(svc, d.log)
 		d.connect(svc)
 		err = d.runAlive(ctx)
+		d.sayWhatStays(context.WithoutCancel(ctx))
 	case ctx.Err() != nil:
 		err = nil // stopped while it waited
 	}
@@ -204,6 +207,24 @@ func (d *distributor) runParts(ctx context.Context) error {
 		return nil
 	})
 	return g.Wait()
+}
+
+// sayWhatStays logs how many containers outlive the process. If the database does not
+// say that soon, nobody waits for it.
+func (d *distributor) sayWhatStays(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	rows, err := d.svc.Store.All(ctx)
+	if err != nil || len(rows) == 0 || d.pretends {
+		return
+	}
+	warm := 0
+	for _, s := range rows {
+		if s.ClientIP == "" {
+			warm++
+		}
+	}
+	d.log.Info("sessions stay; cleanup --all stops them", "sessions", len(rows)-warm, "warm", warm)
 }
 
 // drain refuses further requests, and waits for those under way for as long as

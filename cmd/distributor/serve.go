@@ -42,6 +42,7 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	d.pretends = opt.pretend > 0
 	return d.run(ctx)
 }
 

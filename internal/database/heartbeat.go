@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/clock"
+	"wrpdistributor/internal/reminder"
 )
 
 const (
@@ -35,6 +36,8 @@ type Heartbeat struct {
 	mu   sync.Mutex
 	last time.Time // when the last write that was made began
 	err  error     // of the last attempt
+
+	trouble reminder.Trouble
 }
 
 // NewHeartbeat returns the heartbeat of p, which [Heartbeat.Run] keeps going.
@@ -80,10 +83,10 @@ func (h *Heartbeat) beat(ctx context.Context) error {
 	err := h.write(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch before := h.err; {
-	case err == nil && before != nil && !h.last.IsZero():
+	switch {
+	case err == nil && h.trouble.Over() && !h.last.IsZero():
 		h.log.InfoContext(ctx, "database takes writes again", "took", began.Sub(h.last))
-	case err != nil && before == nil:
+	case err != nil && h.trouble.Due(err):
 		h.log.WarnContext(ctx, "database takes no writes; will retry", "err", err, "retry_in", beatAgain)
 	}
 	if h.err = err; err == nil {

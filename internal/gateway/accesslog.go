@@ -31,9 +31,12 @@ func (g *Gateway) log(x *exchange) {
 	}
 	attrs := []slog.Attr{slog.String("method", redact.Method(x.in)), slog.Int("status", status), slog.Int64("bytes", x.bytes), slog.Duration("took", time.Since(x.started))}
 	if x.route != nil {
-		attrs = append(attrs, slog.Int64("session", x.route.session.ID))
+		attrs = append(attrs, slog.Int64("session", x.route.session.ID), slog.String("client", x.route.session.ClientName()))
 	} else {
 		attrs = append(attrs, slog.String("peer", x.in.RemoteAddr))
+		if addr, err := g.Guard.Client(x.in); err == nil {
+			attrs = append(attrs, slog.String("client", addr.String())) // browsers differ from what asked for the session
+		}
 	}
 	if x.id != "" {
 		attrs = append(attrs, slog.String("request", x.id))

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"wrpdistributor/internal/clock"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
 )
 
@@ -19,8 +20,11 @@ const (
 // keepFreezing pauses the containers of sessions that nobody uses.
 func (g *Gateway) keepFreezing(ctx context.Context) {
 	every := min(freezePause, g.FreezeAfter/10)
+	var trouble reminder.Trouble
 	for clock.Sleep(ctx, every) == nil {
-		if err := g.freezeIdle(ctx); err != nil && ctx.Err() == nil {
+		if err := g.freezeIdle(ctx); err == nil {
+			trouble.Over()
+		} else if ctx.Err() == nil && trouble.Due(err) {
 			g.Log.WarnContext(ctx, "find idle sessions failed; will retry", "retry_in", every, "err", err)
 		}
 	}
@@ -63,9 +67,10 @@ func (g *Gateway) freeze(ctx context.Context, s *session.Session, unused time.Du
 	r.activity.freeze()
 	frozen, err := g.Sessions.Freeze(ctx, s, unused)
 	switch {
-	case err != nil && ctx.Err() == nil:
-		g.Log.WarnContext(ctx, "freeze session failed; will retry", "session", s.ID, "host", s.Host, "err", err)
+	case err != nil && ctx.Err() == nil && r.activity.trouble.Due(err):
+		g.Log.WarnContext(ctx, "freeze session failed; will retry", "session", s.ID, "client", s.ClientName(), "host", s.Host, "err", err)
 	case frozen:
-		g.Log.DebugContext(ctx, "session frozen", "session", s.ID, "host", s.Host)
+		r.activity.trouble.Over()
+		g.Log.DebugContext(ctx, "session frozen", "session", s.ID, "client", s.ClientName(), "host", s.Host)
 	}
 }

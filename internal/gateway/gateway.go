@@ -31,6 +31,7 @@ import (
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/inflight"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
 )
 
@@ -88,6 +89,8 @@ type Gateway struct {
 	buffers  bufferPool
 	routes   table
 	reloader reloader
+
+	flushTrouble reminder.Trouble
 
 	work  inflight.Counter // requests
 	tasks inflight.Counter // goroutines that outlive the request which started them

@@ -36,6 +36,6 @@ func (g *Gateway) drain(ctx context.Context, r *route) {
 	ctx, cancel := context.WithTimeout(ctx, g.DrainTimeout)
 	defer cancel()
 	if err := r.work.Drain(ctx); err != nil {
-		g.Log.InfoContext(ctx, "requests cut; session stopping", "session", r.session.ID, "host", r.session.Host)
+		g.Log.InfoContext(ctx, "requests cut; session stopping", "session", r.session.ID, "client", r.session.ClientName(), "host", r.session.Host)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/clock"
+	"wrpdistributor/internal/reminder"
 )
 
 const (
@@ -100,15 +101,18 @@ func (g *Gateway) unfreezeBusy(ctx context.Context, id int64) {
 	if r == nil || !r.work.Busy() {
 		return
 	}
-	if _, err := g.Sessions.TouchByID(ctx, id); err != nil {
-		g.Log.WarnContext(ctx, "unfreeze session failed", "session", id, "host", r.session.Host, "err", err)
+	if _, err := g.Sessions.TouchByID(ctx, id); err != nil && r.activity.trouble.Due(err) {
+		g.Log.WarnContext(ctx, "unfreeze session failed", "session", id, "client", r.session.ClientName(), "host", r.session.Host, "err", err)
 	}
 }
 
 // keepReloading learns at intervals what other processes have started and stopped.
 func (g *Gateway) keepReloading(ctx context.Context) {
+	var trouble reminder.Trouble
 	for ctx.Err() == nil {
-		if err := g.awaitReload(ctx); err != nil && ctx.Err() == nil {
+		if err := g.awaitReload(ctx); err == nil {
+			trouble.Over()
+		} else if ctx.Err() == nil && trouble.Due(err) {
 			g.Log.WarnContext(ctx, "reload sessions failed; known ones go on", "retry_in", g.Interval, "err", err)
 		}
 		_ = clock.Sleep(ctx, g.Interval)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/clock"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
 )
 
@@ -29,6 +30,8 @@ type activity struct {
 	lastFlush   time.Time // of use to the database; zero: none yet
 	lastFailure time.Time // to flush; zero: none since lastFlush
 	frozen      bool      // perhaps: the next use has to look, and to unfreeze it
+
+	trouble reminder.Trouble // to touch, freeze or unfreeze it
 }
 
 func newActivity() *activity { return &activity{lock: newLock()} }
@@ -79,6 +82,9 @@ func (a *activity) looked(began time.Time, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.frozen = err != nil
+	if err == nil {
+		a.trouble.Over()
+	}
 }
 
 // freeze makes the next request flush its use at once, which unfreezes the session.
@@ -117,7 +123,9 @@ func (g *Gateway) touch(ctx context.Context, r *route) error {
 	a.looked(began, err)
 	if err != nil && ctx.Err() == nil {
 		g.check(r)
-		g.Log.WarnContext(ctx, "touch session failed; request goes on", "session", r.session.ID, "err", err)
+		if a.trouble.Due(err) {
+			g.Log.WarnContext(ctx, "touch session failed; request goes on", "session", r.session.ID, "client", r.session.ClientName(), "err", err)
+		}
 	}
 	return ctx.Err()
 }
@@ -181,7 +189,9 @@ func (g *Gateway) flushChunk(ctx context.Context, routes []*route) error {
 	flushing, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	_, err := g.Store.TouchAll(flushing, ids)
-	if err != nil && ctx.Err() == nil {
+	if err == nil {
+		g.flushTrouble.Over()
+	} else if ctx.Err() == nil && g.flushTrouble.Due(err) {
 		g.Log.WarnContext(ctx, "flush last-used failed; will retry", "sessions", len(ids), "err", err)
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/clock"
+	"wrpdistributor/internal/reminder"
 )
 
 const (
@@ -45,6 +46,7 @@ type host struct {
 	noFiles         bool      // of the certificate
 	id              string    // the engine's own
 	pinging         bool      // see ping
+	trouble         reminder.Trouble
 
 	openNetwork sync.Once // says that containers reach each other
 }

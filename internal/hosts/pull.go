@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/docker/go-units"
+
+	"wrpdistributor/internal/reminder"
 )
 
 const (
@@ -17,7 +19,8 @@ const (
 // A puller fetches a host's missing image in the background, one at a time. Its
 // zero value is ready to use.
 type puller struct {
-	tasks sync.WaitGroup
+	tasks   sync.WaitGroup
+	trouble reminder.Trouble
 
 	mu      sync.Mutex
 	done    chan struct{} // closed when the running pull ends; nil: none runs
@@ -38,7 +41,9 @@ func (p *puller) start(ctx context.Context, h *host) {
 
 func (p *puller) pull(ctx context.Context, h *host) error {
 	log := h.log.With("image", h.cfg.Container.Image)
-	log.Info("pull image")
+	if !p.trouble.Lasts() {
+		log.Info("pull image")
+	}
 	begin, last := time.Now(), time.Now()
 	err := h.engine.pull(ctx, h.cfg.Container.Image, func(done, total int64) {
 		text := fmt.Sprintf("pulled %s of %s", units.HumanSize(float64(done)), units.HumanSize(float64(total)))
@@ -49,9 +54,12 @@ func (p *puller) pull(ctx context.Context, h *host) error {
 		}
 	})
 	if err != nil {
-		log.Error("pull image failed", "err", err, "retry_in", pullRetry)
+		if p.trouble.Due(err) {
+			log.Error("pull image failed", "err", err, "retry_in", pullRetry)
+		}
 		return err
 	}
+	p.trouble.Over()
 	log.Info("image pulled", "took", time.Since(begin).Round(time.Second))
 	return nil
 }

@@ -122,6 +122,7 @@ func (h *host) markUp(info engineInfo, image imageInfo) {
 	h.connectionFault.clear()
 	h.engineFault.clear()
 	h.checked, h.since = true, time.Now()
+	h.trouble.Over()
 	h.log.Info("host up", "engine", info.Version, "image", image.id != "")
 }
 
@@ -152,7 +153,9 @@ func (h *host) markDown(ctx context.Context, err error) {
 	case h.wentDown <- struct{}{}:
 	default:
 	}
-	h.log.Warn("host down", "err", err, "retry_in", pause.Round(time.Millisecond))
+	if h.trouble.Due(err) {
+		h.log.Warn("host down", "err", err, "retry_in", pause.Round(time.Millisecond))
+	}
 }
 
 // containerStarted makes the next pause a short one again: the host does its work.

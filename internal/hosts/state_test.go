@@ -3,8 +3,10 @@ package hosts
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,4 +146,38 @@ func TestHostWithoutImageIsNotDown(t *testing.T) {
 	if st := h.status(); st.State != Unreachable {
 		t.Errorf("status = %+v, want Unreachable", st)
 	}
+}
+
+// TestDownHostIsSaidOnce: and once an hour after that, however often it is tried. A
+// reason that is another one is said too, and so is whatever comes after it was up.
+func TestDownHostIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newTestHost(t)
+		var log strings.Builder
+		h.log = slog.New(slog.NewTextHandler(&log, nil))
+		h.client = &sshClient{} // which has no connection
+		down := func(d time.Duration) int {
+			log.Reset()
+			for i, end := 0, time.Now().Add(d); time.Now().Before(end); i++ {
+				h.markDown(t.Context(), fmt.Errorf("read 10.0.0.1:%d: reset", 40000+i))
+				time.Sleep(h.untilNextCheck())
+			}
+			return strings.Count(log.String(), `level=WARN msg="host down" err=`)
+		}
+		if n := down(90 * time.Minute); n != 2 {
+			t.Errorf("said %d times in 90 minutes, want at once and after an hour:\n%s", n, log.String())
+		}
+		log.Reset()
+		h.markDown(t.Context(), ErrNetwork)
+		if !strings.Contains(log.String(), ErrNetwork.Error()) {
+			t.Error("another reason is not said")
+		}
+		if n := down(10 * time.Minute); n != 0 {
+			t.Errorf("the first reason is said again %d times, want not before an hour has passed", n)
+		}
+		h.markUp(engineInfo{}, imageInfo{id: "sha256:1", dir: "/data"})
+		if n := down(time.Minute); n != 1 {
+			t.Errorf("said %d times after the host was up, want once", n)
+		}
+	})
 }

@@ -112,10 +112,16 @@ func sentence(err error) string {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	a := answerTo(err, r.Method)
 	level := s.Log.InfoContext
-	if a.code >= http.StatusInternalServerError {
+	if a.code >= http.StatusInternalServerError && !errors.Is(err, errClosing) {
 		level = s.Log.WarnContext
 	}
-	level(r.Context(), "request refused", "request", requestID(r), "method", redact.Method(r), "route", route(r), "status", a.code, "err", err)
+	level(r.Context(), "request refused", "request", requestID(r), s.who(r), "method", redact.Method(r), "route", route(r), "status", a.code, "err", err)
+	s.refuse(w, r, err)
+}
+
+// refuse answers with what a client may know of err.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	a := answerTo(err, r.Method)
 	if a.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(a.retry))
 	}

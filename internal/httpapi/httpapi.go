@@ -19,6 +19,7 @@ import (
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/inflight"
 	"wrpdistributor/internal/operator"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
 	"wrpdistributor/internal/target"
 )
@@ -42,8 +43,9 @@ type Config struct {
 // A Server is the HTTP interface. It is safe for concurrent use.
 type Server struct {
 	Config
-	routes http.Handler
-	work   inflight.Counter
+	routes  http.Handler
+	work    inflight.Counter
+	unready reminder.Trouble
 }
 
 // New returns the server.
@@ -79,7 +81,7 @@ func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler
 	r.Handle("/", main)
 	r.Handle("/index.php", main)
 	r.Handle("/healthz", s.check(s.healthy))
-	r.Handle("/readyz", s.check(ready))
+	r.Handle("/readyz", s.check(s.readiness(ready)))
 	if s.AdminToken != "" && s.Sessions != nil {
 		r.Handle(operator.HostsPath, s.requireOperator(operator.Handler(s.Sessions, s.Log)))
 	}
@@ -132,6 +134,24 @@ func (s *Server) handle(h handler) http.HandlerFunc {
 		if err := h(w, r); err != nil {
 			s.fail(w, r, err)
 		}
+	}
+}
+
+// readiness answers a check of readiness. Those come every few seconds, so that the log
+// has what changes only, and a reminder.
+func (s *Server) readiness(ready handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := ready(w, r)
+		if err != nil {
+			s.refuse(w, r, err)
+		}
+		switch {
+		case err == nil && s.unready.Over():
+			s.Log.InfoContext(r.Context(), "ready again")
+		case err != nil && s.unready.Due(err):
+			s.Log.WarnContext(r.Context(), "not ready", "err", err)
+		}
+		return nil
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/service/servicetest"
+	"wrpdistributor/internal/session"
 	"wrpdistributor/internal/target/targettest"
 )
 
@@ -62,10 +63,60 @@ func TestLogHasNothingOfRequests(t *testing.T) {
 	method := strings.Repeat("BREW", 1000)
 	targettest.Send(t, address, method, "/", "Bearer: "+token+"\r\n")
 	targettest.Send(t, address, method, "/", "")
-	if b.log.count("method=BREWBREW") != 2 || b.log.count(strings.Repeat("BREW", 10)) > 0 {
-		t.Error("a method is not in the log, or is there in full")
+	if b.log.count("method=other") < 2 || b.log.count("BREW") > 0 {
+		t.Error("a method that is none of HTTP's is not in the log as other, or is there in words")
 	}
 	if b.log.count("request refused") == 0 || b.log.count("route=/ ") == 0 {
 		t.Error("the log has no refusals with their routes")
+	}
+}
+
+// TestChangesOfReadinessAreLogged: and not every answer to a health check.
+func TestChangesOfReadinessAreLogged(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{Watch: true})
+	eventually(t, "ready", func() bool { return status(t, b.url+"/readyz") == 200 })
+	warned, wasUp := b.log.count("level=WARN"), b.log.count(`msg="ready again"`)
+	for range 2 {
+		if _, err := b.DB.Exec(`PRAGMA query_only = 1`); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			if got := status(t, b.url+"/readyz"); got != 503 {
+				t.Fatalf("/readyz = %d, want 503", got)
+			}
+		}
+		if _, err := b.DB.Exec(`PRAGMA query_only = 0`); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			if got := status(t, b.url+"/readyz"); got != 200 {
+				t.Fatalf("/readyz = %d, want 200", got)
+			}
+		}
+	}
+	if down, up := b.log.count("level=WARN")-warned, b.log.count(`msg="ready again"`)-wasUp; down != 2 || up != 2 {
+		t.Errorf("%d warnings, %d times ready again; want each change, which are 2 and 2", down, up)
+	}
+}
+
+// TestRefusalsNameClientAndReason: by its address and the begin of its identity.
+func TestRefusalsNameClientAndReason(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{})
+	client := session.Client{IP: "127.0.0.1", UserAgent: "AmiFox"}.LogValue().String()
+	const agent = "Connection: close\r\nUser-Agent: AmiFox\r\n"
+	for _, tt := range []struct{ method, headers, event, reason string }{
+		{"BREW", agent + "Bearer: " + token, "request refused", `err="this method is not supported"`},
+		{"PUT", agent, "authentication failed", `reason="no token"`},
+		{"PUT", agent + "Bearer: x", "authentication failed", `reason="wrong token"`},
+	} {
+		targettest.Send(t, strings.TrimPrefix(b.url, "http://"), tt.method, "/", tt.headers+"\r\n\r\n")
+		b.log.mu.Lock()
+		lines := strings.Split(strings.TrimSpace(b.log.b.String()), "\n")
+		b.log.mu.Unlock()
+		for _, want := range []string{tt.event, tt.reason, " client=" + client + " "} {
+			if last := lines[len(lines)-1]; !strings.Contains(last, want) {
+				t.Errorf("%s is logged as %s, want %s", tt.method, last, want)
+			}
+		}
 	}
 }

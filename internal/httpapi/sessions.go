@@ -36,7 +36,7 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 		s.repeat(w, r, sess)
 		return nil
 	}
-	s.Log.InfoContext(r.Context(), "session started", "request", requestID(r), "session", sess.ID, "client", client.IP, "host", sess.Host, "port", sess.Port, "tls", sess.TLS)
+	s.Log.InfoContext(r.Context(), "session started", "request", requestID(r), "session", sess.ID, "client", client, "host", sess.Host, "port", sess.Port, "tls", sess.TLS)
 	s.handOver(w, r, sess)
 	return nil
 }
@@ -58,9 +58,9 @@ func (s *Server) handOver(w http.ResponseWriter, r *http.Request, sess *session.
 	if http.NewResponseController(w).Flush() == nil {
 		return
 	}
-	s.Log.InfoContext(r.Context(), "client left; stopping its session", "request", requestID(r), "session", sess.ID, "host", sess.Host)
+	s.Log.InfoContext(r.Context(), "client left; stopping its session", "request", requestID(r), "session", sess.ID, "client", sess.ClientName(), "host", sess.Host)
 	if err := s.Sessions.StopUnused(r.Context(), sess); err != nil {
-		s.Log.WarnContext(r.Context(), "stop session failed; left to cleanup", "request", requestID(r), "session", sess.ID, "host", sess.Host, "err", err)
+		s.Log.WarnContext(r.Context(), "stop session failed; left to cleanup", "request", requestID(r), "session", sess.ID, "client", sess.ClientName(), "host", sess.Host, "err", err)
 	}
 }
 
@@ -91,7 +91,6 @@ func (s *Server) stop(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.Log.InfoContext(r.Context(), "session stopped", "request", requestID(r), "client", client.IP)
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusAccepted)
 	return nil

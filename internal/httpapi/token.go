@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -14,12 +15,17 @@ import (
 // is looked at. Guessing is slowed down per address; a right token never is.
 func (s *Server) requireToken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if token, _ := auth.Token(r); auth.Equal(token, s.AuthToken) {
+		token, _ := auth.Token(r)
+		if auth.Equal(token, s.AuthToken) {
 			next.ServeHTTP(w, r)
 			return
 		}
+		reason := "wrong token"
+		if token == "" {
+			reason = "no token"
+		}
 		code := s.Guard.Failed(w, r)
-		s.Log.InfoContext(r.Context(), "authentication failed", "request", requestID(r), "method", redact.Method(r), "peer", r.RemoteAddr, "status", code)
+		s.Log.InfoContext(r.Context(), "authentication failed", "request", requestID(r), s.who(r), "method", redact.Method(r), "peer", r.RemoteAddr, "status", code, "reason", reason)
 		w.Header().Set("Content-Length", "0")
 		w.WriteHeader(code)
 	})
@@ -40,8 +46,18 @@ func (s *Server) operator(w http.ResponseWriter, r *http.Request) (operator, lim
 	if !limited {
 		code = http.StatusOK
 	}
-	s.Log.InfoContext(r.Context(), "operator authentication failed", "request", requestID(r), "method", redact.Method(r), "peer", r.RemoteAddr, "status", code)
+	s.Log.InfoContext(r.Context(), "operator authentication failed", "request", requestID(r), s.who(r), "method", redact.Method(r), "peer", r.RemoteAddr, "status", code, "reason", "wrong token")
 	return false, limited
+}
+
+// who names the client of a request for the log, or its peer if it cannot be told who
+// stands behind that.
+func (s *Server) who(r *http.Request) slog.Attr {
+	addr, err := s.Guard.Client(r)
+	if err != nil {
+		return slog.String("peer", r.RemoteAddr)
+	}
+	return slog.Any("client", session.Client{IP: addr.String(), UserAgent: strings.TrimSpace(r.UserAgent())})
 }
 
 // requireOperator lets operators pass. Who shows no token has not failed, and is told
@@ -58,7 +74,7 @@ func (s *Server) requireOperator(next http.Handler) http.Handler {
 			code, name, detail = http.StatusForbidden, "forbidden", "This is for operators."
 		case header != "":
 			code = s.Guard.Failed(w, r)
-			s.Log.InfoContext(r.Context(), "operator authentication failed", "request", requestID(r), "method", r.Method, "peer", r.RemoteAddr, "status", code)
+			s.Log.InfoContext(r.Context(), "operator authentication failed", "request", requestID(r), s.who(r), "method", redact.Method(r), "peer", r.RemoteAddr, "status", code, "reason", "wrong token")
 		}
 		if code == http.StatusTooManyRequests {
 			name, detail = "too-many-failures", "Too many wrong tokens came from this address, try again later."

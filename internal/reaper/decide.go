@@ -20,6 +20,21 @@ const (
 	unfreeze   action = "unfreeze"          // its container is paused, and should not be
 )
 
+// reason says why a session is stopped for which an action was decided.
+func (a action) reason() string {
+	switch a {
+	case stop:
+		return "all are"
+	case stopIdle:
+		return "not used"
+	case rollBack:
+		return "its start took too long"
+	case finishStop:
+		return "that was begun before"
+	}
+	return "its container is gone"
+}
+
 // A row is a session and what the database says of its use.
 type row struct {
 	*session.Session

@@ -96,12 +96,27 @@ func (p *pass) sessions(ctx context.Context, rows []row) {
 	for _, host := range slices.Sorted(maps.Keys(byHost)) {
 		list := byHost[host]
 		if _, err := p.Pool.Host(host); err != nil {
-			p.problem("Host %q has %d sessions but is not in CONTAINER_HOSTS. Put it back, or give them up with: cleanup --forget-host %s.", host, len(list), host)
+			p.problem("Host %q has %s but is not in CONTAINER_HOSTS. Put it back, or give them up with: cleanup --forget-host %s.", host, count(list), host)
 			continue
 		}
 		wg.Go(func() { p.sessionsOn(ctx, list, len(rows)) })
 	}
 	wg.Wait()
+}
+
+// count says how many sessions there are, and warm containers, if any.
+func count(rows []row) string {
+	warm := 0
+	for _, r := range rows {
+		if r.ClientIP == "" {
+			warm++
+		}
+	}
+	text := fmt.Sprintf("%d sessions", len(rows)-warm)
+	if warm > 0 {
+		text += fmt.Sprintf(" and %d warm containers", warm)
+	}
+	return text
 }
 
 // sessionsOn deals with the rows of one host, a few at a time.
@@ -139,6 +154,9 @@ func (p *pass) session(ctx context.Context, r row) {
 	default:
 		stopped, err := p.carryOut(ctx, r.Session, a)
 		p.outcome(r.Session, stopped, err)
+		if stopped && err == nil {
+			p.ending(a, r.Session)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
 )
 
@@ -62,25 +63,27 @@ type Options struct {
 func (r *Reaper) Run(ctx context.Context, every time.Duration, opt Options) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var trouble reminder.Trouble
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			r.logPass(ctx, opt)
+			r.logPass(ctx, opt, &trouble)
 		}
 	}
 }
 
-func (r *Reaper) logPass(ctx context.Context, opt Options) {
+// logPass makes a pass, and logs what it did. Problems that last are no news.
+func (r *Reaper) logPass(ctx context.Context, opt Options, trouble *reminder.Trouble) {
 	report, err := r.Reconcile(ctx, opt)
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && trouble.Due(err) {
 			r.Log.ErrorContext(ctx, "cleanup pass failed; will retry", "err", err)
 		}
 		return
 	}
-	if report.Sessions+report.Orphans+len(report.Problems) > 0 {
+	if report.IsNews(trouble) {
 		r.Log.InfoContext(ctx, "cleanup pass done", "stopped", report.Stopped, "failed", report.Failed, "orphans", report.Orphans, "problems", report.Problems)
 	}
 }

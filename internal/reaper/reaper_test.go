@@ -18,6 +18,7 @@ import (
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/reaper"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/service/servicetest"
 	"wrpdistributor/internal/session"
 )
@@ -333,4 +334,58 @@ func noHosts(t *testing.T) *hosts.Pool {
 	pool, err := hosts.New(hosts.Config{})
 	must(t, err)
 	return pool
+}
+
+// TestWarmContainersAreNoSessions: in what a pass reports.
+func TestWarmContainersAreNoSessions(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Max: 5})
+	allocate(t, k, 1)
+	for n := range 2 {
+		if started, err := k.Sessions.StartWarm(t.Context(), "host0", false, n+1); err != nil || !started {
+			t.Fatalf("StartWarm = %t, %v", started, err)
+		}
+	}
+	r := pass(t, k, reaper.Options{All: true})
+	want(t, k, r, 1, 0, 0, 0, 0)
+	if r.Warm != 2 {
+		t.Errorf("%d warm containers were stopped, want 2", r.Warm)
+	}
+	slices.Sort(r.Endings)
+	for i, want := range []string{"Session 1 of 192.0.2.0#", "Warm container 2 on host0:", "Warm container 3 on host0:"} {
+		if len(r.Endings) != 3 || !strings.HasPrefix(r.Endings[i], want) || !strings.HasSuffix(r.Endings[i], " was stopped: all are.") {
+			t.Errorf("endings = %q, want %q", r.Endings, want)
+		}
+	}
+}
+
+// TestProblemsThatLastAreNoNews: a pass every minute says them once an hour. Others, or
+// fewer, are said at once.
+func TestProblemsThatLastAreNoNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var trouble reminder.Trouble
+		one, two := &reaper.Report{Problems: []string{"a"}}, &reaper.Report{Problems: []string{"b", "a"}}
+		for i, tt := range []struct {
+			report *reaper.Report
+			want   bool
+		}{
+			{&reaper.Report{}, false},
+			{&reaper.Report{Warm: 1}, true},
+			{one, true},
+			{one, false},
+			{&reaper.Report{Problems: []string{"a"}, Orphans: 1}, true},
+			{two, true},
+			{&reaper.Report{Problems: []string{"a", "b"}}, false},
+			{&reaper.Report{}, false},
+			{one, true},
+		} {
+			time.Sleep(time.Minute)
+			if got := tt.report.IsNews(&trouble); got != tt.want {
+				t.Errorf("pass %d, %+v: news %t, want %t", i, tt.report, got, tt.want)
+			}
+		}
+		time.Sleep(reminder.Every)
+		if !one.IsNews(&trouble) {
+			t.Error("nobody is reminded after an hour")
+		}
+	})
 }

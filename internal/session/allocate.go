@@ -105,7 +105,7 @@ func (r *request) prepareRetry(ctx context.Context, err error) error {
 		return nil
 	}
 	r.avoid(ctx, failed)
-	r.log.WarnContext(ctx, "start failed; trying elsewhere", "session", s.ID, "host", s.Host, "port", s.Port, "err", failed.cause)
+	r.log.WarnContext(ctx, "start failed; trying elsewhere", "session", s.ID, "client", r.client, "host", s.Host, "port", s.Port, "err", failed.cause)
 	return nil
 }
 
@@ -137,8 +137,8 @@ func (r *request) evict(ctx context.Context, full *FullError) error {
 		return clock.Sleep(ctx, evictPoll)
 	}
 	s := &list[0]
-	r.log.InfoContext(ctx, "evicting warm container", "session", s.ID, "host", s.Host, "reason", full)
-	_, err = r.StopSession(ctx, s)
+	r.log.InfoContext(ctx, "evicting warm container", "session", s.ID, "host", s.Host, "client", r.client, "reason", full)
+	_, err = r.stop(ctx, s, evicted)
 	return ignoreUnfinished(err)
 }
 

@@ -14,8 +14,7 @@ func (m *Manager) resumeElsewhere(ctx context.Context, c Client, s *Session) (bo
 	case err != nil:
 		return false, err
 	case g.Gone:
-		m.log.InfoContext(ctx, "no gateway any more; starting another session", "session", s.ID, "host", s.Host, "client", s.ClientIP)
-		_, err := m.StopSession(ctx, s)
+		_, err := m.stop(ctx, s, noGateway)
 		return false, ignoreUnfinished(err)
 	case g.Address == "":
 		return false, ErrNoGateway

@@ -44,8 +44,7 @@ func (m *Manager) handleKnown(ctx context.Context, s *Session, action hosts.Acti
 	var err error
 	switch {
 	case (s.State == Running || s.State == Warm) && (action == hosts.Died || action == hosts.Destroyed):
-		m.log.InfoContext(ctx, "container died", "session", s.ID, "host", s.Host, "client", s.ClientIP)
-		_, err = m.StopSession(ctx, s)
+		_, err = m.stop(ctx, s, containerDied)
 	case s.State == Stopping && action == hosts.Destroyed:
 		_, err = m.store.Delete(ctx, s.ID)
 	}
@@ -70,7 +69,7 @@ func (m *Manager) HandleListing(ctx context.Context, host string, containers []h
 			continue
 		}
 		if _, err := m.Repair(ctx, &s); ignoreUnfinished(err) != nil && ctx.Err() == nil {
-			m.log.WarnContext(ctx, "repair session failed; left to cleanup", "session", s.ID, "host", host, "err", err)
+			m.log.WarnContext(ctx, "repair session failed; left to cleanup", "session", s.ID, "client", s.ClientName(), "host", host, "err", err)
 		}
 	}
 }

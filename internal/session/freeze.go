@@ -108,7 +108,7 @@ func (m *Manager) RepairUnresponsive(ctx context.Context, s *Session, gone func(
 	switch {
 	case errors.Is(err, hosts.ErrGone):
 		gone()
-		_, err := m.StopSession(ctx, s)
+		_, err := m.stop(ctx, s, containerGone)
 		return errors.Join(ErrNotFound, err)
 	case err == nil && f.Paused:
 		return m.unfreeze(ctx, s)

@@ -173,8 +173,7 @@ func (m *Manager) touchAndInspect(ctx context.Context, c Client, s *Session) (bo
 	if !errors.Is(err, hosts.ErrGone) {
 		return true, nil
 	}
-	m.log.InfoContext(ctx, "container gone; starting another", "session", s.ID, "host", s.Host, "client", s.ClientIP)
-	_, err = m.StopSession(ctx, s)
+	_, err = m.stop(ctx, s, containerGone)
 	return false, ignoreUnfinished(err)
 }
 

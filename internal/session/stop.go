@@ -20,7 +20,7 @@ func (m *Manager) Stop(ctx context.Context, c Client) error {
 		if err != nil {
 			return err
 		}
-		stopped, err := m.StopSession(ctx, s)
+		stopped, err := m.stop(ctx, s, byClient)
 		if errors.Is(err, ErrPending) || errors.Is(err, hosts.ErrUnfinished) {
 			return nil // its starter finds it stopped, and rolls back; or the reaper goes on
 		}
@@ -38,6 +38,7 @@ func (m *Manager) StopUnused(ctx context.Context, s *Session) error {
 	if ok, err := m.store.StopUnused(ctx, s.ID); !ok || err != nil {
 		return err
 	}
+	m.logStopped(s, clientLeft)
 	_, err := m.removeAndDelete(ctx, s)
 	return err
 }
@@ -48,6 +49,7 @@ func (m *Manager) StopIdle(ctx context.Context, s *Session, unused time.Duration
 	if ok, err := m.store.StopIdle(ctx, s.ID, unused); !ok || err != nil {
 		return false, err
 	}
+	m.logStopped(s, notUsed)
 	return m.removeAndDelete(ctx, s)
 }
 
@@ -55,10 +57,19 @@ func (m *Manager) StopIdle(ctx context.Context, s *Session, unused time.Duration
 // the session changed its state since s was read. A stop that was begun before is
 // finished.
 func (m *Manager) StopSession(ctx context.Context, s *Session) (bool, error) {
+	if s.ClientIP == "" {
+		return m.stop(ctx, s, notNeeded)
+	}
+	return m.stop(ctx, s, byOperator)
+}
+
+// stop is [Manager.StopSession] for a reason, which is logged.
+func (m *Manager) stop(ctx context.Context, s *Session, reason string) (bool, error) {
 	if s.State != Stopping {
 		if ok, err := m.store.Stop(ctx, s.ID, s.State); !ok || err != nil {
 			return false, err
 		}
+		m.logStopped(s, reason)
 	}
 	return m.removeAndDelete(ctx, s)
 }
@@ -82,6 +93,7 @@ func (m *Manager) Repair(ctx context.Context, s *Session) (bool, error) {
 		if ok, err := m.store.StopOverdue(ctx, s.ID); !ok || err != nil {
 			return false, err
 		}
+		m.logStopped(s, startOverdue)
 	}
 	return m.removeAndDelete(ctx, s)
 }
@@ -93,7 +105,7 @@ func (m *Manager) repairRunning(ctx context.Context, s *Session) (bool, error) {
 	f, err := m.Inspect(ctx, s)
 	switch {
 	case errors.Is(err, hosts.ErrGone):
-		return m.StopSession(ctx, s)
+		return m.stop(ctx, s, containerGone)
 	case err == nil && f.Paused && !s.Frozen:
 		err = m.unfreeze(ctx, s)
 	}

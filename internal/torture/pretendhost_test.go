@@ -5,29 +5,44 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh/knownhosts"
+
+	"wrpdistributor/internal/hosts/hoststest"
 	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/proctest"
 	"wrpdistributor/internal/service/servicetest"
 )
 
 // A pretendHost is a host within this process, which is never killed.
-type pretendHost struct{ *pretend.Host }
+type pretendHost struct {
+	*pretend.Host
+	addr string // by which the service reaches it
+}
 
-func startPretendHosts(t *testing.T, n int) []host {
+// startPretendHosts starts hosts, the first of which is behind a line of so many bytes
+// a second, unless that is 0.
+func startPretendHosts(t *testing.T, n, slow int) []host {
 	t.Helper()
 	var list []host
-	for _, h := range servicetest.StartHosts(t, n, pretend.Config{}) {
-		list = append(list, pretendHost{h})
+	for i, h := range servicetest.StartHosts(t, n, pretend.Config{}) {
+		addr := h.SSHAddr()
+		if i == 0 && slow > 0 {
+			addr = hoststest.StartThrottle(t, addr, slow).Addr
+		}
+		list = append(list, pretendHost{h, addr})
 	}
 	return list
 }
 
 func (h pretendHost) Entry() entry {
-	address, _, _ := net.SplitHostPort(h.SSHAddr())
-	return entry{Address: address, Host: proctest.Host{Name: h.SSHAddr(), User: h.User(), Key: h.ClientKeyPEM(), KnownHosts: h.KnownHostsLine()}}
+	address, _, _ := net.SplitHostPort(h.addr)
+	_, key, _ := strings.Cut(h.KnownHostsLine(), " ")
+	known := knownhosts.Normalize(h.addr) + " " + key
+	return entry{Address: address, Host: proctest.Host{Name: h.addr, User: h.User(), Key: h.ClientKeyPEM(), KnownHosts: known}}
 }
 
 func (h pretendHost) Look() ([]container, error) {

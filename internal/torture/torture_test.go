@@ -51,6 +51,7 @@ type options struct {
 	seed     uint64
 	clients  int
 	hosts    int
+	slow     int
 	real     int
 	warm     int
 	gateway  bool
@@ -67,6 +68,7 @@ func register(f *flag.FlagSet) *options {
 	f.Uint64Var(&o.seed, "seed", 1, "what all choices follow from; 0 takes one from the clock")
 	f.IntVar(&o.clients, "clients", 40, "how many clients")
 	f.IntVar(&o.hosts, "hosts", 3, "how many pretend hosts")
+	f.IntVar(&o.slow, "slow", 0, "put the first pretend host behind a line of so many bytes a second; 0: none is")
 	f.IntVar(&o.real, "real", 0, "use so many real Docker hosts in containers instead (made by: make test-images)")
 	f.IntVar(&o.warm, "warm", 2, "how many containers wait on each host; 0: none")
 	f.BoolVar(&o.gateway, "gateway", true, "reach sessions through gateways")
@@ -141,7 +143,7 @@ func prepare(t *testing.T, o options) *torture {
 	if o.real > 0 {
 		x.hosts = startRealHosts(t, o.real)
 	} else {
-		x.hosts = startPretendHosts(t, o.hosts)
+		x.hosts = startPretendHosts(t, o.hosts, o.slow)
 	}
 	x.limits = limitsOf(o, len(x.hosts))
 	x.programs = newPrograms(t, x.ledger, o, db, x.hosts, x.limits)

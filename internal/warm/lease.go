@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"wrpdistributor/internal/reminder"
 )
 
 const (
@@ -21,26 +23,22 @@ type lease struct {
 	log    *slog.Logger
 
 	held    atomic.Bool
-	unknown bool // the database did not say who has it, the last time; used by renew only
+	trouble reminder.Trouble // the database does not say who has it
 }
 
 // renew asks for the lease, or for more time if this replica has it. That the
-// database does not answer is logged once, and so is that it does again.
+// database does not answer is logged once an hour, and so is that it does again.
 func (l *lease) renew(ctx context.Context) {
 	got, err := l.store.Lease(ctx, job, l.holder, leaseTerm)
 	if err != nil && ctx.Err() != nil {
 		return // a lease that is held has still to be ended
 	}
 	l.held.Store(got)
-	unknown := err != nil
-	if unknown == l.unknown {
-		return
-	}
-	l.unknown = unknown
-	if unknown {
-		l.log.WarnContext(ctx, "renew lease failed; no containers are warmed up", "err", err)
-	} else {
+	switch {
+	case err == nil && l.trouble.Over():
 		l.log.InfoContext(ctx, "lease can be renewed again")
+	case err != nil && l.trouble.Due(err):
+		l.log.WarnContext(ctx, "renew lease failed; no containers are warmed up", "err", err)
 	}
 }
 

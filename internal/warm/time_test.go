@@ -168,7 +168,7 @@ func attr(r slog.Record, key string) slog.Value {
 	return found
 }
 
-// TestFailedPassesAreMadeLessAndLessOften: up to minutes apart, which the log says,
+// TestFailedPassesAreMadeLessAndLessOften: up to minutes apart, which the log says once,
 // while another host is not kept waiting.
 func TestFailedPassesAreMadeLessAndLessOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -178,11 +178,15 @@ func TestFailedPassesAreMadeLessAndLessOften(t *testing.T) {
 		time.Sleep(time.Hour)
 		stop()
 		attempts := w.starts["bad"]
+		if n := len(logged.records); n != 1 {
+			t.Fatalf("logged %d times in an hour, want once", n)
+		}
+		first := attempts[1].Sub(attempts[0])
+		if said := attr(logged.records[0], "retry_in"); said.Kind() != slog.KindDuration || said.Duration() != first || attr(logged.records[0], "host").String() != "bad" {
+			t.Errorf("the second attempt is made after %v, logged %v", first, logged.records[0])
+		}
 		for i, a := range attempts[1:] {
 			pause := a.Sub(attempts[i])
-			if said := attr(logged.records[i], "retry_in"); said.Kind() != slog.KindDuration || said.Duration() != pause || attr(logged.records[i], "host").String() != "bad" {
-				t.Errorf("attempt %d: %v after the one before, logged %v", i+1, pause, logged.records[i])
-			}
 			if pause < time.Second {
 				t.Errorf("attempt %d: %v after the one before, want at least a second", i+1, pause)
 			}
@@ -274,6 +278,22 @@ func TestLeaseIsEndedEvenDuringRenewal(t *testing.T) {
 		stop()
 		if w.ended != 1 || w.count() != 0 {
 			t.Errorf("the lease was ended %d times, %d wait; want once and none", w.ended, w.count())
+		}
+	})
+}
+
+// TestDisabledSaysNothingOfItsLease: who keeps nothing warm has no use for it.
+func TestDisabledSaysNothingOfItsLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{hosts: []hosts.Host{{Name: "a"}}, lease: refused}
+		w.setLease(func(context.Context) (bool, error) { return false, errors.New("no such table: leases") })
+		logged := &journal{}
+		run(t, w.warmer(logged))
+		time.Sleep(time.Hour)
+		w.setLease(granted)
+		time.Sleep(time.Hour)
+		if got := logged.levels(); len(got) > 0 {
+			t.Errorf("logged at %v, want nothing", got)
 		}
 	})
 }

@@ -24,6 +24,7 @@ import (
 
 	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
 )
 
@@ -84,6 +85,7 @@ type Warmer struct {
 func (w *Warmer) Run(ctx context.Context) error {
 	l := &lease{store: w.Store, holder: rand.Text(), log: w.Log}
 	if !w.isEnabled() {
+		l.log = slog.New(slog.DiscardHandler) // nobody waits for what it is for
 		w.runDisabled(ctx, l)
 		return nil
 	}
@@ -153,10 +155,11 @@ func (w *Warmer) stopAll(ctx context.Context) {
 func (w *Warmer) maintain(ctx context.Context, h hosts.Host, l *lease) {
 	retries := backoff.NewExponentialBackOff()
 	retries.InitialInterval, retries.MaxInterval = minRetry, maxRetry
+	var trouble reminder.Trouble
 	for ctx.Err() == nil {
 		pause := w.interval()
 		if l.held.Load() && w.isUp(h) {
-			pause = w.pass(ctx, h, retries)
+			pause = w.pass(ctx, h, retries, &trouble)
 		}
 		_ = clock.Sleep(ctx, pause) // the loop looks at ctx itself
 	}
@@ -164,16 +167,17 @@ func (w *Warmer) maintain(ctx context.Context, h hosts.Host, l *lease) {
 
 // pass makes one pass over a host, and returns when to make the next: at once if
 // there is more to do, and later and later while passes fail.
-func (w *Warmer) pass(ctx context.Context, h hosts.Host, retries *backoff.ExponentialBackOff) time.Duration {
+func (w *Warmer) pass(ctx context.Context, h hosts.Host, retries *backoff.ExponentialBackOff, trouble *reminder.Trouble) time.Duration {
 	more, err := w.Reconcile(ctx, h)
 	if err != nil {
 		retryIn := max(w.interval(), retries.NextBackOff()).Round(time.Millisecond)
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && trouble.Due(err) {
 			w.Log.WarnContext(ctx, "keep containers warm failed; will retry", "host", h.Name, "retry_in", retryIn, "err", err)
 		}
 		return retryIn
 	}
 	retries.Reset()
+	trouble.Over()
 	if more {
 		return 0
 	}

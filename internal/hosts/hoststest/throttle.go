@@ -29,14 +29,19 @@ type Throttle struct {
 	conns []net.Conn
 }
 
-// StartThrottle starts a slow line to the server at addr, of rate bytes a second,
+// StartThrottle starts a slow line to the server at addr, with a port of the same
+// address, of rate bytes a second,
 // for as long as the test runs.
 func StartThrottle(t testing.TB, addr string, rate int) *Throttle {
 	t.Helper()
 	frozen := make(chan struct{})
 	th := &Throttle{server: addr, frozen: frozen, up: newLine(rate, frozen), down: newLine(rate, frozen)}
 	config := net.ListenConfig{Control: likeEthernet}
-	ln, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	ip, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := config.Listen(t.Context(), "tcp", net.JoinHostPort(ip, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
