@@ -166,6 +166,10 @@ func forget(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.S
 	if err != nil {
 		return err
 	}
+	if n == 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "No sessions of %s are known. Is that the name that cleanup prints?\n", opt.forgetHost)
+		return nil
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%d sessions of %s were forgotten; their containers, if any, are not touched.\n", n, opt.forgetHost)
 	return nil
 }
