@@ -12,6 +12,10 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 . scripts/compose.sh
 
+# Somebody may have had since the backup what waited for a client then: with this
+# none of it is handed over.
+outdate="UPDATE sessions SET settings = ''"
+
 umask 077 # tokens of sessions are in it
 
 # sqlite_file: where the distributor has its own.
@@ -60,6 +64,7 @@ restore_sqlite() { # FROM
 	ask "$to" ".restore \"$1\""
 	[ "$(id -u)" != 0 ] || chown --reference="$(dirname "$to")" "$to"
 	checked_sqlite "$to" || die "What is in $to now is no whole database."
+	ask "$to" "$outdate" 2>/dev/null || true # older backups do not know settings
 	say "Restored $to from $1."
 }
 
@@ -103,6 +108,7 @@ restore_stack() { # FROM
 	sed '1 { /enable the sandbox mode/d; }' "$1" | in_mysql '
 		$client $options -e "DROP DATABASE $MYSQL_DATABASE; CREATE DATABASE $MYSQL_DATABASE" &&
 			exec $client $options "$MYSQL_DATABASE"' || die "The database cannot be restored."
+	in_mysql "\$client \$options -e \"$outdate\" \"\$MYSQL_DATABASE\"" 2>/dev/null || true
 	say "Restored the stack's database from $1. make up starts it."
 	leave_mysql
 }

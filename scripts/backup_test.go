@@ -43,6 +43,7 @@ func TestBackupOfSQLite(t *testing.T) {
 	if n := sqlite(t, dir, "it's one.db", "SELECT COUNT(*) FROM sessions"); n != "1" {
 		t.Errorf("the backup has %s sessions, want 1", n)
 	}
+	sqlite(t, dir, "it's one.db", "UPDATE sessions SET settings = 'x'") // as of what waits
 	write(t, filepath.Join(dir, "not.db"), "SQLite format 3", 0o600)
 	refuses(t, "not.db is no whole database", dir, nil, "backup.sh", "restore", "not.db")
 	refuses(t, "A distributor or cleanup has data/it's.db open", dir, []string{"FORCE=1"}, "backup.sh", "restore", "empty.db")
@@ -54,6 +55,9 @@ func TestBackupOfSQLite(t *testing.T) {
 	succeeds(t, "Restored data/it's.db from it's one.db", dir, nil, "backup.sh", "restore", "it's one.db")
 	if n := sqlite(t, dir, "data/it's.db", "SELECT COUNT(*) FROM sessions"); n != "1" {
 		t.Errorf("what was restored has %s sessions, want 1", n)
+	}
+	if n := sqlite(t, dir, "data/it's.db", "SELECT COUNT(*) FROM sessions WHERE settings <> ''"); n != "0" {
+		t.Errorf("%s of them may be handed over to somebody else, want none", n)
 	}
 	// The session goes on.
 	distributor = c.Start("distributor")

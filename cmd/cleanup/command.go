@@ -10,6 +10,7 @@ import (
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/service"
 )
 
 // options are what the command line says.
@@ -30,8 +31,9 @@ const defaultTimeout = 10 // minutes
 func rootCommand() *cobra.Command {
 	opt := &options{timeout: defaultTimeout}
 	cmd := &cobra.Command{
-		Use:   "cleanup [minutes]",
-		Short: "Stop idle sessions and remove what was left behind",
+		Use:     "cleanup [minutes]",
+		Version: service.BuildVersion(),
+		Short:   "Stop idle sessions and remove what was left behind",
 		Long: `Stop every session that no client has used for the given time, repair what
 crashes left behind, and remove containers of this service that no session
 knows. One host that cannot be reached does not keep the others from it.

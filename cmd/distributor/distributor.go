@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"wrpdistributor/internal/auth"
-	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/gateway"
@@ -77,7 +76,7 @@ func (d *distributor) connect(svc *service.Service) {
 	d.warmer = newWarmer(d.cfg, svc, d.log)
 	d.control = openControl(d.cfg, svc, d.log)
 	d.apiFront.set(d.api)
-	d.log.Info("serving", "version", cli.Version(), "address", d.listeners.api.Addr().String(), "config", d.cfg)
+	d.log.Info("serving", "version", service.BuildVersion(), "address", d.listeners.api.Addr().String(), "config", d.cfg)
 }
 
 func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartbeat, guard *auth.Guard, log *slog.Logger) *httpapi.Server {

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wrpdistributor/internal/cli"
+	"wrpdistributor/internal/service"
 )
 
 func main() {
@@ -46,8 +47,9 @@ type options struct {
 func rootCommand() *cobra.Command {
 	opt := &options{}
 	root := &cobra.Command{
-		Use:   "distributor",
-		Short: "Hand out WRP containers to retro web browsers",
+		Use:     "distributor",
+		Version: service.BuildVersion(),
+		Short:   "Hand out WRP containers to retro web browsers",
 		Long: `Hand out WRP containers to retro web browsers.
 
 Without a sub-command the service runs until SIGINT or SIGTERM. It is configured

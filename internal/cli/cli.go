@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
@@ -32,7 +31,6 @@ func Usage(err error) error { return usageError{err} }
 func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) error {
 	accepted := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { accepted = true }
-	root.Version = Version()
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -42,16 +40,6 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 		return Usage(fmt.Errorf("%w (see %s --help)", err, root.Name()))
 	}
 	return err
-}
-
-// Version says which build of the program this is: the commit, if it was built from a
-// checkout.
-func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "unknown"
-	}
-	return info.Main.Version
 }
 
 // ExitCode returns what a program that ends with err, or nil, exits with.

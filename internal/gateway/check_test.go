@@ -167,7 +167,7 @@ func TestUnresponsiveHostKeepsItsSessions(t *testing.T) {
 // and a check of it may take.
 func TestUnresponsiveHostHoldsNoClient(t *testing.T) {
 	simulate(t, gateway.Config{}, echo, func(t *testing.T, s *simulation) {
-		s.gw.SetDial(neverDial)
+		s.gw.SetDial(deadDial)
 		s.sessions.repair = func(ctx context.Context, _ func()) error {
 			<-ctx.Done()
 			return hosts.ErrUnreachable

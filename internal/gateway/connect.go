@@ -69,7 +69,7 @@ func (g *Gateway) runConfirmation(r *route, next *check) {
 	r.mu.Lock()
 	r.next = nil
 	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(g.alive, dialTimeout)
+	ctx, cancel := context.WithTimeout(g.alive, confirmTimeout)
 	defer cancel()
 	next.err = g.Sessions.ConfirmRuns(ctx, r.session)
 }

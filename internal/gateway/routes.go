@@ -18,7 +18,11 @@ import (
 
 const (
 	maxIdleConns = 64 // to one container; a new one costs an SSH channel, a connection behind it and a look
-	dialTimeout  = 15 * time.Second
+
+	// dialTimeout is for a link that is behind; of one on which nothing moves the pool
+	// knows sooner that it is dead.
+	dialTimeout    = time.Minute
+	confirmTimeout = 15 * time.Second
 )
 
 // A key is the hash of a token. How long it takes to find says nothing of the

@@ -18,6 +18,7 @@ import (
 
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/clientconn"
+	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/gateway"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
@@ -404,8 +405,10 @@ func echo(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.U
 // hang answers nobody.
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// neverDial waits as long as it may.
-func neverDial(ctx context.Context, _ string, _ int) (net.Conn, error) {
-	<-ctx.Done()
-	return nil, ctx.Err()
+// deadDial waits as long as a pool does when nothing moves on a link.
+func deadDial(ctx context.Context, _ string, _ int) (net.Conn, error) {
+	if err := clock.Sleep(ctx, 10*time.Second); err != nil {
+		return nil, err
+	}
+	return nil, context.DeadlineExceeded
 }

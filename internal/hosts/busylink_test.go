@@ -28,7 +28,7 @@ func slowPool(t *testing.T, rate int, limit silence) (*Pool, *hoststest.Throttle
 	c.target.Addr, c.silence = line.Addr, limit
 	c.keys = &hostKeys{KnownHosts: KnownHosts{AcceptNew: filepath.Join(t.TempDir(), "known_hosts")}, log: slog.New(slog.DiscardHandler)}
 	if limit != (silence{}) {
-		p.hosts[0].cfg.ConnectTimeout = time.Second
+		p.hosts[0].cfg.ConnectTimeout = 2 * time.Second
 	}
 	if p.CheckHealth(t.Context()); p.Status()[0].State != Up {
 		t.Fatalf("status = %+v, want up", p.Status()[0])
@@ -39,7 +39,8 @@ func slowPool(t *testing.T, rate int, limit silence) (*Pool, *hoststest.Throttle
 // A gallery is what runs on a port of the host: it has pictures, and takes them.
 type gallery struct {
 	*http.Client
-	url string
+	url  string
+	port int
 }
 
 func newGallery(t *testing.T, p *Pool) gallery {
@@ -57,7 +58,7 @@ func newGallery(t *testing.T, p *Pool) gallery {
 	port := server.Listener.Addr().(*net.TCPAddr).Port
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return p.Dial(ctx, "host0", port) }}
 	t.Cleanup(transport.CloseIdleConnections)
-	return gallery{&http.Client{Transport: transport}, server.URL}
+	return gallery{&http.Client{Transport: transport}, server.URL, port}
 }
 
 // A zeroes is a picture without end.
@@ -102,7 +103,7 @@ func (g gallery) send(size int64) error {
 func TestRealBusyLink(t *testing.T) {
 	p, line := slowPool(t, 32<<10, silence{ask: 500 * time.Millisecond, end: 2 * time.Second})
 	g := newGallery(t, p)
-	drawAll(t, p, g, 32<<10)
+	drawAll(t, p, g, 48<<10)
 	if n := line.Connections(); n != 1 {
 		t.Errorf("%d connections, want the first to last", n)
 	}
@@ -129,6 +130,14 @@ func drawAll(t *testing.T, p *Pool, g gallery, size int64) {
 		})
 	}
 	<-begun // a piece of the first comes, the others stand behind it
+	drawing.Go(func() {
+		nc, err := p.Dial(t.Context(), "host0", g.port)
+		if err != nil {
+			t.Errorf("a connection that stands behind pictures: %v", err)
+			return
+		}
+		nc.Close()
+	})
 	hasty, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, _, err := p.List(hasty, "host0")

@@ -94,12 +94,15 @@ func (h *host) dialLoopback(ctx context.Context, port int) (net.Conn, error) {
 }
 
 // Dial connects to the port of a container that was started for the gateway,
-// through the host's SSH connection.
+// through the host's SSH connection. It gives up after twice the connect
+// timeout, in which only the time counts while the link is not behind.
 func (p *Pool) Dial(ctx context.Context, name string, port int) (net.Conn, error) {
 	h, err := p.find(name)
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := h.patience(ctx, 2*h.cfg.ConnectTimeout)
+	defer cancel()
 	nc, err := h.dialLoopback(ctx, port)
 	if err != nil {
 		return nil, fmt.Errorf("connect to port %d of %s: %w", port, name, err)

@@ -19,7 +19,7 @@ func newProcess(cfg *config.Config, databaseID string) database.Process {
 		ID:                database.NewProcessID(),
 		DatabaseID:        databaseID,
 		Kind:              fmt.Sprintf("%.16s", filepath.Base(os.Args[0])),
-		Version:           version(),
+		Version:           BuildVersion(),
 		Instance:          cfg.Instance,
 		Machine:           strings.TrimSpace(fmt.Sprintf("%s (process %d)", machine, os.Getpid())),
 		GatewayAddress:    cfg.Gateway.Address,
@@ -28,11 +28,14 @@ func newProcess(cfg *config.Config, databaseID string) database.Process {
 	}
 }
 
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version
+// BuildVersion says which build of the program this is: the commit, if it was built
+// from a checkout.
+func BuildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "unknown"
 	}
-	return ""
+	return info.Main.Version
 }
 
 func describePool(cfg *config.Config) string {
