@@ -14,11 +14,11 @@ import (
 	"wrpdistributor/internal/session"
 )
 
-// TestRealEngineThatFails: on a real host whose engine hangs, or is stopped, downloads
+// TestE2EEngineThatFails: on a real host whose engine hangs, or is stopped, downloads
 // go on and others begin, also after the connection had to be made anew. It takes no
 // containers until its engine answers again.
-func TestRealEngineThatFails(t *testing.T) {
-	t.Parallel()
+func TestE2EEngineThatFails(t *testing.T) {
+	proctest.E2E(t)
 	for _, tt := range []struct {
 		name       string
 		fail, mend func(*hoststest.Engine)

@@ -151,7 +151,7 @@ func TestFrozenContainerGoesOnAsItWas(t *testing.T) {
 // replicas freeze them while clients use them.
 func TestFreezingHangsNoRequest(t *testing.T) {
 	t.Parallel()
-	const pauses, rounds = 20, 20
+	const pauses, rounds = 6, 20
 	cfg := gateway.Config{Interval: 10 * time.Millisecond, FreezeAfter: 20 * time.Millisecond}
 	one := newBench(t, databasetest.New(t), options{Config: cfg})
 	two := openBench(t, &servicetest.Kit{Service: servicetest.Open(t, one.DB, one.Config), Hosts: one.Hosts, Config: one.Config}, options{Config: cfg})
