@@ -66,6 +66,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	if err := db.PingContext(ctx); err != nil {
 		db.Close()
+		if cfg.Path != "" { // the driver does not say which file
+			err = fmt.Errorf("SQLite file %s: %w", cfg.Path, err)
+		}
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return &DB{DB: db, cfg: cfg, lockWait: time.Minute}, nil
