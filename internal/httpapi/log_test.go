@@ -62,8 +62,8 @@ func TestLogHasNothingOfRequests(t *testing.T) {
 	method := strings.Repeat("BREW", 1000)
 	targettest.Send(t, address, method, "/", "Bearer: "+token+"\r\n")
 	targettest.Send(t, address, method, "/", "")
-	if b.log.count("method=BREWBREW") != 2 || b.log.count(strings.Repeat("BREW", 10)) > 0 {
-		t.Error("a method is not in the log, or is there in full")
+	if b.log.count("method=other") < 2 || b.log.count("BREW") > 0 {
+		t.Error("a method that is none of HTTP's is in the log, or nothing in its place")
 	}
 	if b.log.count("request refused") == 0 || b.log.count("route=/ ") == 0 {
 		t.Error("the log has no refusals with their routes")
