@@ -194,6 +194,9 @@ func (p *parser) server(c *Config, v *variables) {
 	c.Listen = p.listen("LISTEN", v.Listen)
 	c.TrustedProxies = p.prefixes("TRUSTED_PROXIES", v.TrustedProxies)
 	c.AdminToken = p.token("ADMIN_TOKEN", v.AdminToken, v.AdminTokenFile)
+	if c.AdminToken != "" && c.AdminToken == c.AuthToken {
+		p.wrong("ADMIN_TOKEN", "", "is that of AUTH_TOKEN, which would make every client an operator; want another secret")
+	}
 	c.Instance = p.line("INSTANCE", v.Instance)
 }
 

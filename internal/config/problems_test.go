@@ -13,6 +13,7 @@ func TestBadValueIsOneProblem(t *testing.T) {
 		{"AUTH_TOKEN", " ", "AUTH_TOKEN: want one line of text"},
 		{"AUTH_TOKEN", "a\nb", "AUTH_TOKEN: want one line of text"},
 		{"ADMIN_TOKEN", "a ", "ADMIN_TOKEN: want one line of text"},
+		{"ADMIN_TOKEN", "k", "ADMIN_TOKEN: is that of AUTH_TOKEN"},
 		{"START_PORT", "abc", `START_PORT="abc": ` + whole + " from 1 to 65535"},
 		{"START_PORT", "0", `START_PORT="0": ` + whole},
 		{"START_PORT", "65536", `START_PORT="65536": ` + whole},

@@ -62,7 +62,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 	dir := t.TempDir()
 	writeKey(t, filepath.Join(dir, "key"), "hunter2")
 	c, err := parseEnv(map[string]string{
-		"AUTH_TOKEN": "hunter2", "ADMIN_TOKEN": "hunter2", "SESSION_DATABASE_DSN": "u:hunter2@tcp(db)/d",
+		"AUTH_TOKEN": "hunter2", "ADMIN_TOKEN": "hunter2+", "SESSION_DATABASE_DSN": "u:hunter2@tcp(db)/d",
 		"CONTAINER_HOSTS": "a", "CONTAINER_HOSTS_KEYS": "u~key~hunter2", "SSH_DIR": dir,
 	})
 	if err != nil {

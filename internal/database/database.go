@@ -66,8 +66,8 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	if err := db.PingContext(ctx); err != nil {
 		db.Close()
-		if cfg.Path != "" {
-			err = fmt.Errorf("%s: %w", cfg.Path, err) // the driver's words name no file
+		if cfg.Path != "" { // the driver does not say which file
+			err = fmt.Errorf("SQLite file %s: %w", cfg.Path, err)
 		}
 		return nil, fmt.Errorf("open database: %w", err)
 	}

@@ -28,9 +28,8 @@ func TestOpenMistakes(t *testing.T) {
 		{"both", database.Config{MySQL: nameless, Path: "x"}, "either"},
 		{"no database name", database.Config{MySQL: nameless}, "name of the MySQL database"},
 		{"in memory", database.Config{Path: ":memory:", Create: true}, "in memory"},
-		{"a folder", database.Config{Path: dir}, "unable to open"},
-		{"a folder, by name", database.Config{Path: dir}, dir},
-		{"not a database", database.Config{Path: noDatabase}, noDatabase + ": file is not a database"},
+		{"a folder", database.Config{Path: dir}, "SQLite file " + dir + ": unable to open"},
+		{"not a database", database.Config{Path: noDatabase}, "SQLite file " + noDatabase + ": file is not a database"},
 		{"no such folder", database.Config{Path: filepath.Join(dir, "x", "y.db")}, "y.db"},
 	}
 	for _, tt := range tests {

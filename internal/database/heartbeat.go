@@ -3,7 +3,6 @@ package database
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -106,5 +105,5 @@ func (h *Heartbeat) Err() error {
 	case h.err == nil:
 		return errNoBeat // the one under way takes its time
 	}
-	return fmt.Errorf("the database takes no writes: %w", h.err)
+	return h.err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -40,8 +41,12 @@ func checkHeartbeat(t *testing.T, failing func(context.Context) error, refused e
 		t.Helper()
 		time.Sleep(d)
 		synctest.Wait()
-		if err := h.Err(); (err == nil) != want || !want && !errors.Is(err, refused) {
+		err := h.Err()
+		if (err == nil) != want || !want && !errors.Is(err, refused) {
 			t.Errorf("takes writes: %v, want %v", err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "takes no writes") {
+			t.Errorf("%v: who asks knows that, and says so once more", err)
 		}
 	}
 	if !errors.Is(h.Err(), errNoBeat) {

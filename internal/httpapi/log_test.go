@@ -64,7 +64,7 @@ func TestLogHasNothingOfRequests(t *testing.T) {
 	targettest.Send(t, address, method, "/", "Bearer: "+token+"\r\n")
 	targettest.Send(t, address, method, "/", "")
 	if b.log.count("method=other") < 2 || b.log.count("BREW") > 0 {
-		t.Error("a method that is none of HTTP's is not in the log as other, or is there in words")
+		t.Error("a method that is none of HTTP's is in the log, or nothing in its place")
 	}
 	if b.log.count("request refused") == 0 || b.log.count("route=/ ") == 0 {
 		t.Error("the log has no refusals with their routes")
