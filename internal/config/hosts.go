@@ -61,7 +61,7 @@ func (p *parser) hosts(list, localAddress, publish string) []hosts.Host {
 		if name != local {
 			host, port, ok := splitHost(name)
 			if ok {
-				same = strings.ToLower(net.JoinHostPort(host, port)) // a and A:22 are one machine
+				same = strings.ToLower(net.JoinHostPort(strings.TrimSuffix(host, "."), port)) // a, A. and a:22 are one machine
 			} else {
 				p.wrong("CONTAINER_HOSTS", list, "entry %q: want host, host:sshport or local; an IPv6 address with a port in brackets", name)
 			}

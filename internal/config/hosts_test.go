@@ -124,6 +124,7 @@ func TestHostProblemShowsNoPassphrase(t *testing.T) {
 		{"CONTAINER_HOSTS", "a,[::1", `CONTAINER_HOSTS="a,[::1": entry "[::1": want host`},
 		{"CONTAINER_HOSTS", "a,-o", `CONTAINER_HOSTS="a,-o": entry "-o": want host`},
 		{"CONTAINER_HOSTS", "a,A:22", `CONTAINER_HOSTS="a,A:22": entry "A:22": want each host once`},
+		{"CONTAINER_HOSTS", "a,A.", `CONTAINER_HOSTS="a,A.": entry "A.": want each host once`},
 		{"CONTAINER_HOSTS", "local,local", `CONTAINER_HOSTS="local,local": entry "local": want each host once`},
 		{"CONTAINER_HOSTS", "a,b,c", keys + "number of entries: 2, want 3 as in CONTAINER_HOSTS"},
 		{"MAX_CONTAINERS_RUNNING", "1,2,3", `MAX_CONTAINERS_RUNNING="1,2,3": number of entries: 3, want 2 as in CONTAINER_HOSTS`},
