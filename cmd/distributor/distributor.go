@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/service"
+	"wrpdistributor/internal/session"
 	"wrpdistributor/internal/warm"
 )
 
@@ -214,6 +216,7 @@ func (d *distributor) sayWhatStays(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	rows, err := d.svc.Store.All(ctx)
+	rows = slices.DeleteFunc(rows, func(s session.Session) bool { return s.State == session.Stopping })
 	if err != nil || len(rows) == 0 || d.pretends {
 		return
 	}
