@@ -32,44 +32,11 @@ func (g *Gateway) connect(ctx context.Context, r *route) (net.Conn, error) {
 	return nil, err
 }
 
-// confirm asks whether the container of a route runs. All who want to know before the
-// question is put share one, and there is one at a time.
+// confirm asks whether the container of a route runs.
 func (g *Gateway) confirm(ctx context.Context, r *route) error {
-	next, err := g.nextConfirmation(r)
-	if err != nil {
-		return err
-	}
-	select {
-	case <-next.done:
-		return next.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// nextConfirmation returns the one that is about to begin.
-func (g *Gateway) nextConfirmation(r *route) (*check, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.next == nil {
-		if !g.tasks.Begin() {
-			return nil, errClosing
-		}
-		r.next = &check{done: make(chan struct{})}
-		go g.runConfirmation(r, r.next)
-	}
-	return r.next, nil
-}
-
-func (g *Gateway) runConfirmation(r *route, next *check) {
-	defer g.tasks.End()
-	defer close(next.done)
-	r.asking.Lock()
-	defer r.asking.Unlock()
-	r.mu.Lock()
-	r.next = nil
-	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(g.alive, confirmTimeout)
-	defer cancel()
-	next.err = g.Sessions.ConfirmRuns(ctx, r.session)
+	return r.runs.answer(ctx, g.alive, &g.tasks, func() error {
+		ctx, cancel := context.WithTimeout(g.alive, confirmTimeout)
+		defer cancel()
+		return g.Sessions.ConfirmRuns(ctx, r.session)
+	})
 }

@@ -83,12 +83,12 @@ type Store interface {
 // use.
 type Gateway struct {
 	Config
-	handle   handler
-	cookie   string // the name of the one that holds the token of a plain browser
-	dial     func(ctx context.Context, host string, port int) (net.Conn, error)
-	buffers  bufferPool
-	routes   table
-	reloader reloader
+	handle  handler
+	cookie  string // the name of the one that holds the token of a plain browser
+	dial    func(ctx context.Context, host string, port int) (net.Conn, error)
+	buffers bufferPool
+	routes  table
+	reloads question // what the database says now
 
 	flushTrouble reminder.Trouble
 
@@ -110,7 +110,7 @@ func New(cfg Config) *Gateway {
 		// written down just now, and would not unfreeze it.
 		cfg.FreezeAfter = max(cfg.FreezeAfter, 2*cfg.Interval)
 	}
-	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial}
+	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial, reloads: question{pause: reloadPause}}
 	g.alive, g.abort = context.WithCancel(context.Background())
 	g.routes.init()
 	g.handle = g.steps()

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"wrpdistributor/internal/clock"
@@ -15,63 +14,14 @@ const (
 	reloadTimeout = 5 * time.Second
 )
 
-// A reloader lets all who want to know what the database says now share one
-// question, and asks at most one a second.
-type reloader struct {
-	mu     sync.Mutex
-	next   *reload // has not begun yet: who comes now may wait for it
-	last   time.Time
-	asking sync.Mutex
-}
-
-type reload struct {
-	done chan struct{}
-	err  error // once done
-}
-
 // awaitReload returns when the table is what the database said after the call.
 func (g *Gateway) awaitReload(ctx context.Context) error {
-	next, err := g.nextReload()
-	if err != nil {
-		return err
-	}
-	select {
-	case <-next.done:
-		return next.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// nextReload returns the reload that is about to begin.
-func (g *Gateway) nextReload() (*reload, error) {
-	l := &g.reloader
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.next == nil {
-		if !g.tasks.Begin() {
-			return nil, errClosing
+	return g.reloads.answer(ctx, g.alive, &g.tasks, func() error {
+		if err := g.reload(); err != nil {
+			return fmt.Errorf("%w: %w", errUnavailable, err)
 		}
-		l.next = &reload{done: make(chan struct{})}
-		go g.runReload(l.next, time.Until(l.last.Add(reloadPause)))
-	}
-	return l.next, nil
-}
-
-// runReload asks the database after a wait.
-func (g *Gateway) runReload(next *reload, wait time.Duration) {
-	defer g.tasks.End()
-	defer close(next.done)
-	_ = clock.Sleep(g.alive, wait)
-	l := &g.reloader
-	l.asking.Lock()
-	defer l.asking.Unlock()
-	l.mu.Lock()
-	l.next, l.last = nil, time.Now()
-	l.mu.Unlock()
-	if err := g.reload(); err != nil {
-		next.err = fmt.Errorf("%w: %w", errUnavailable, err)
-	}
+		return nil
+	})
 }
 
 // reload makes the table what the database says.

@@ -46,11 +46,10 @@ type route struct {
 	ended context.Context
 	cut   context.CancelCauseFunc
 
-	asking sync.Mutex // held while it is asked whether the container runs
+	runs question // whether the container runs
 
 	mu    sync.Mutex
 	check *check // under way; nil: none
-	next  *check // whether the container runs, which has not begun; nil: none
 }
 
 func (g *Gateway) newRoute(s *session.Session) *route {
