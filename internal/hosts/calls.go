@@ -23,16 +23,7 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 		return err
 	}
 	h.markDown(ctx, err)
-	return unreachable(err)
-}
-
-// unreachable returns [ErrUnreachable] with err as the reason, once: a connection that
-// cannot be made says so itself.
-func unreachable(err error) error {
-	if errors.Is(err, ErrUnreachable) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	return unanswered(ctx, err)
 }
 
 // isDefinite reports whether err leaves no doubt about what the engine did.
@@ -85,6 +76,9 @@ func (h *host) judge(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
 	case !isCertain(err):
 		h.markDown(ctx, err)
+		if isBehind(ctx, err) {
+			err = &slowLinkError{err}
+		}
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
 	return err
@@ -128,7 +122,7 @@ func (h *host) confirmResponsive(ctx context.Context) error {
 		dropIfSilent()
 	}
 	if err != nil {
-		return unreachable(err)
+		return unanswered(ctx, err)
 	}
 	return nil
 }
@@ -160,7 +154,7 @@ func (h *host) ensureImage(ctx context.Context) (imageInfo, error) {
 	}
 	image, err := h.engine.image(ctx, h.cfg.Container.Image)
 	if err != nil && !isDefinite(err) {
-		err = unreachable(err)
+		err = unanswered(ctx, err)
 	}
 	return image, err
 }

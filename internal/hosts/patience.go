@@ -3,6 +3,7 @@ package hosts
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,18 +14,19 @@ const (
 	leastSlices   = 8 // a call is a channel, a question and an answer, and sshd may put its own answers first
 )
 
-// A patience is a context that ends as one with a deadline does, but for which only
+// A Patience is a context that ends as one with a deadline does, but for which only
 // that time counts in which the link was not behind: an answer that stands behind
 // other sessions' pictures on a slow line is late through no fault of whoever
 // answers. The time is counted in slices, each of which lasts until the link has
 // answered a question put at its beginning. A link on which nothing moves is not
 // behind, it is dead: that ends it too.
-type patience struct {
+type Patience struct {
 	context.Context // whose end is an end of the patience as well
 
 	link  func() *connection // now; nil: there is none
 	watch linkWatch
-	busy  atomic.Bool // the time was spent waiting for a session
+	left  atomic.Int64 // nanoseconds
+	busy  atomic.Bool  // the time was spent waiting for a session
 	done  chan struct{}
 	once  sync.Once
 	err   error // once done
@@ -34,8 +36,9 @@ type patienceKey struct{}
 
 // newPatience returns a patience of the time d, and what ends it; of 0, one that
 // only knows whether the link is behind.
-func newPatience(ctx context.Context, d time.Duration, link func() *connection) (*patience, context.CancelFunc) {
-	p := &patience{Context: ctx, link: link, done: make(chan struct{})}
+func newPatience(ctx context.Context, d time.Duration, link func() *connection) (*Patience, context.CancelFunc) {
+	p := &Patience{Context: ctx, link: link, done: make(chan struct{})}
+	p.left.Store(int64(d))
 	if err := ctx.Err(); err != nil {
 		p.end(err) // now, lest what has no time begins
 	}
@@ -44,10 +47,10 @@ func newPatience(ctx context.Context, d time.Duration, link func() *connection) 
 }
 
 // Done implements [context.Context].
-func (p *patience) Done() <-chan struct{} { return p.done }
+func (p *Patience) Done() <-chan struct{} { return p.done }
 
 // Err implements [context.Context].
-func (p *patience) Err() error {
+func (p *Patience) Err() error {
 	select {
 	case <-p.done:
 		return p.err
@@ -57,14 +60,17 @@ func (p *patience) Err() error {
 }
 
 // Value implements [context.Context].
-func (p *patience) Value(key any) any {
+func (p *Patience) Value(key any) any {
 	if key == (patienceKey{}) {
 		return p
 	}
 	return p.Context.Value(key)
 }
 
-func (p *patience) end(err error) {
+// Left returns how much of the time is left.
+func (p *Patience) Left() time.Duration { return time.Duration(p.left.Load()) }
+
+func (p *Patience) end(err error) {
 	p.once.Do(func() {
 		p.err = err
 		close(p.done)
@@ -72,7 +78,7 @@ func (p *patience) end(err error) {
 }
 
 // run lets the time pass.
-func (p *patience) run(d time.Duration) {
+func (p *Patience) run(d time.Duration) {
 	slice := patienceSlice
 	if d > 0 {
 		slice = min(slice, d/leastSlices)
@@ -91,6 +97,7 @@ func (p *patience) run(d time.Duration) {
 		free, moved := p.watch.look(p.link())
 		if free {
 			passed += slice
+			p.left.Add(-int64(slice))
 		}
 		if silent += slice; moved {
 			silent = 0
@@ -148,17 +155,57 @@ func isClosed(c <-chan struct{}) bool {
 // isBehind reports whether err, of what was done with ctx, is only the end of the
 // time, and the link was behind then. That says nothing against the host.
 func isBehind(ctx context.Context, err error) bool {
-	p, ok := ctx.Value(patienceKey{}).(*patience)
+	p, ok := ctx.Value(patienceKey{}).(*Patience)
 	return ok && errors.Is(err, context.DeadlineExceeded) && p.watch.behind()
 }
 
+// A slowLinkError is [ErrUnreachable] for once: an answer stood behind what else came
+// over the link until the time for it was up.
+type slowLinkError struct{ err error }
+
+// Error implements error.
+func (e *slowLinkError) Error() string {
+	return fmt.Sprintf("the link to the host is slow, and full of other traffic: %v", e.err)
+}
+
+// Unwrap returns what was being done.
+func (e *slowLinkError) Unwrap() error { return e.err }
+
+// Is implements what [errors.Is] asks for.
+func (e *slowLinkError) Is(target error) bool { return target == ErrUnreachable }
+
+// unanswered returns [ErrUnreachable] with err, of what was done with ctx, as the reason,
+// once: a connection that cannot be made says so itself.
+func unanswered(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, ErrUnreachable):
+		return err
+	case isBehind(ctx, err):
+		return &slowLinkError{err}
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, err)
+}
+
 // patience returns a context for what the host is asked, see [newPatience].
-func (h *host) patience(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return newPatience(ctx, d, func() *connection {
-		if h.client == nil {
-			return nil
-		}
-		conn, _ := h.client.established()
-		return conn
-	})
+func (h *host) patience(ctx context.Context, d time.Duration) (*Patience, context.CancelFunc) {
+	return newPatience(ctx, d, h.link)
+}
+
+// link returns the connection of now; nil: there is none.
+func (h *host) link() *connection {
+	if h.client == nil {
+		return nil
+	}
+	conn, _ := h.client.established()
+	return conn
+}
+
+// Patience returns a context for the start of a container on a host, which lasts for d.
+// Time in which the link to the host is behind is not counted.
+func (p *Pool) Patience(ctx context.Context, host string, d time.Duration) (*Patience, context.CancelFunc) {
+	link := func() *connection { return nil }
+	if h, err := p.find(host); err == nil {
+		link = h.link
+	}
+	return newPatience(ctx, d, link)
 }

@@ -220,7 +220,7 @@ func (p *Pool) Remove(ctx context.Context, r Ref) error {
 	return p.onContainer("remove", r, func(h *host) error { return h.remove(ctx, r, true) })
 }
 
-// RemoveNow is [Pool.Remove] for a container that served nobody: it is killed.
+// ForceRemove is [Pool.Remove] for a container that served nobody: it is killed.
 func (p *Pool) ForceRemove(ctx context.Context, r Ref) error {
 	return p.onContainer("remove", r, func(h *host) error { return h.remove(ctx, r, false) })
 }

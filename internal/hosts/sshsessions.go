@@ -201,7 +201,7 @@ func (q queue) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	// The client library asks a second time, after the time is up, and tells of
 	// that failure only.
-	whole, _ := ctx.Value(patienceKey{}).(*patience)
+	whole, _ := ctx.Value(patienceKey{}).(*Patience)
 	if p.waits.Load() && whole != nil {
 		whole.busy.Store(true)
 	}

@@ -68,7 +68,11 @@ func (r *request) startCold(ctx context.Context) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.start(ctx, s); err != nil {
+	most := r.dockerTime()
+	if len(loads) == 1 {
+		most *= maxStretch // a slow link is better than none
+	}
+	if err := r.start(ctx, s, most); err != nil {
 		return nil, r.rollBackStart(ctx, s, err)
 	}
 	return s, nil

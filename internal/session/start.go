@@ -9,15 +9,6 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-const (
-	// dockerMargin is by how much the Docker calls of a start end before the start
-	// timeout, after which anybody may take the start for given up.
-	dockerMargin = 10 * time.Second
-
-	// MinStartTimeout is the shortest start timeout that leaves Docker time.
-	MinStartTimeout = dockerMargin + 5*time.Second
-)
-
 // A startError says which session a client did not get, and why. Its start is
 // rolled back, or left to the reaper.
 type startError struct {
@@ -33,21 +24,15 @@ func (e *startError) Error() string {
 // Unwrap returns why.
 func (e *startError) Unwrap() error { return e.cause }
 
-// start runs the container of a claimed session for its client.
-func (m *Manager) start(ctx context.Context, s *Session) error {
-	ctx, cancel := m.withDockerTimeout(ctx)
-	defer cancel()
-	if err := m.launch(ctx, s); err != nil {
+// start runs the container of a claimed session for its client, for which it takes most
+// at the most.
+func (m *Manager) start(ctx context.Context, s *Session, most time.Duration) error {
+	if err := m.inStartTime(ctx, s, most, func(ctx context.Context) error { return m.launch(ctx, s) }); err != nil {
 		return err
 	}
 	err := orStopped(m.store.Confirm(ctx, s.ID))
 	failpoint("confirmed")
 	return err
-}
-
-// withDockerTimeout bounds the Docker calls of a start.
-func (m *Manager) withDockerTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, m.store.startTimeout-dockerMargin)
 }
 
 // launch creates and starts the container and waits until it answers.

@@ -39,6 +39,14 @@ func (st *Store) MarkStarting(ctx context.Context, id int64, containerID string)
 		WHERE id = ? AND state IN ('claimed', 'starting', 'warming')`, sql.NullString{String: containerID, Valid: containerID != ""}, id)
 }
 
+// Extend has the start of a session be one that began so long ago, and no longer. It
+// reports whether it is under way.
+func (st *Store) Extend(ctx context.Context, id int64, ago time.Duration) (bool, error) {
+	return st.change(ctx, `
+		UPDATE sessions SET started = `+st.db.SecondsAgo()+`
+		WHERE id = ? AND state IN ('claimed', 'starting', 'warming')`, seconds(ago), id)
+}
+
 // Confirm makes a starting session run, not used yet. It reports whether the
 // session was not stopped meanwhile.
 func (st *Store) Confirm(ctx context.Context, id int64) (bool, error) {

@@ -146,16 +146,16 @@ func (r *request) probe(ctx context.Context, s *Session) error {
 // joinWarmUp goes on with a container that another goroutine, maybe of
 // another process, is warming up. Both may start it: the second does no harm.
 func (r *request) joinWarmUp(ctx context.Context, s *Session) error {
-	ctx, cancel := r.withDockerTimeout(ctx)
-	defer cancel()
-	if err := r.awaitCreation(ctx, s); err != nil {
-		// The other may still create it: that it is not there now proves nothing.
-		return fmt.Errorf("%w: %w", err, hosts.ErrUncertain)
-	}
-	if err := r.pool.Start(ctx, r.ref(s)); err != nil {
-		return err
-	}
-	return r.pool.Ready(ctx, r.spec(s))
+	return r.inStartTime(ctx, s, r.dockerTime(), func(ctx context.Context) error {
+		if err := r.awaitCreation(ctx, s); err != nil {
+			// The other may still create it: that it is not there now proves nothing.
+			return fmt.Errorf("%w: %w", err, hosts.ErrUncertain)
+		}
+		if err := r.pool.Start(ctx, r.ref(s)); err != nil {
+			return err
+		}
+		return r.pool.Ready(ctx, r.spec(s))
+	})
 }
 
 // awaitCreation waits until the container of s is created by whoever warms it up.
@@ -223,16 +223,18 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 }
 
 func (m *Manager) warmUp(ctx context.Context, s *Session) error {
-	ctx, cancel := m.withDockerTimeout(ctx)
-	defer cancel()
-	if err := m.launch(ctx, s); err != nil {
+	var settings string
+	err := m.inStartTime(ctx, s, maxStretch*m.dockerTime(), func(ctx context.Context) (err error) {
+		if err := m.launch(ctx, s); err != nil {
+			return err
+		}
+		if err := m.pool.WarmUp(ctx, m.spec(s)); err != nil {
+			return err
+		}
+		failpoint("warmed up")
+		settings, err = m.pool.SettingsOf(ctx, m.spec(s))
 		return err
-	}
-	if err := m.pool.WarmUp(ctx, m.spec(s)); err != nil {
-		return err
-	}
-	failpoint("warmed up")
-	settings, err := m.pool.SettingsOf(ctx, m.spec(s))
+	})
 	if err != nil {
 		return err
 	}
