@@ -32,3 +32,10 @@ var (
 
 // SetLog replaces where a manager logs to.
 func (m *Manager) SetLog(l *slog.Logger) { m.log = l }
+
+// Waits returns how many clients have requests that wait for others' starts.
+func (m *Manager) Waits() int {
+	m.waits.mu.Lock()
+	defer m.waits.mu.Unlock()
+	return len(m.waits.list)
+}

@@ -65,6 +65,7 @@ type Manager struct {
 	skipped  highest // id of a container from before the database was restored
 	drained  drainedHostsSeen
 	observer Observer // nil: there is none
+	waits    waits
 
 	starts sync.WaitGroup
 	alive  context.Context // done when starts are to be cut off
@@ -126,9 +127,13 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 	defer cancel()
 	m.starts.Add(1)
 	defer m.starts.Done()
+	wait := m.waits.begin(c)
+	defer wait.end()
 	for {
 		s, err := m.store.ByIdentity(ctx, c.identity())
 		switch {
+		case errors.Is(err, ErrNotFound) && wait.isCalledOff():
+			return nil, false, ErrStopped
 		case errors.Is(err, ErrNotFound):
 			s, err := m.startNew(ctx, c, tls)
 			if errors.Is(err, errTaken) {
@@ -141,6 +146,7 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 		if usable, err := m.resume(ctx, c, s); usable || err != nil {
 			return s, false, err
 		}
+		wait.join()
 	}
 }
 
