@@ -23,12 +23,15 @@ func (c *connection) dialStdio(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	nc := &stdioConn{Channel: ch, out: bufio.NewReader(ch)}
+	nc := &stdioConn{Channel: ch, out: bufio.NewReader(ch), stderrEnded: make(chan struct{})}
 	go func() { // ends with the connection, at the latest
 		ssh.DiscardRequests(requests)
 		c.stdio.ended()
 	}()
-	go func() { _, _ = io.Copy(&nc.stderr, ch.Stderr()) }() // so does this
+	go func() { // so does this
+		defer close(nc.stderrEnded)
+		_, _ = io.Copy(&nc.stderr, ch.Stderr())
+	}()
 	accepted, err := ch.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{dialStdio}))
 	if err == nil && !accepted {
 		err = errors.New("sshd does not run " + dialStdio)
@@ -73,6 +76,8 @@ type stdioConn struct {
 	out    *bufio.Reader
 	begun  bool // the first answer has begun
 	stderr stderrPrefix
+
+	stderrEnded chan struct{} // closed when the command has written all to it
 }
 
 // A talkingShellError means that something else than Docker answered first, as
@@ -97,6 +102,7 @@ func (c *stdioConn) Read(b []byte) (int, error) {
 	}
 	n, err := c.out.Read(b)
 	if errors.Is(err, io.EOF) {
+		<-c.stderrEnded // SSH has one end of input for both
 		if text := c.stderr.String(); text != "" {
 			err = fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, text)
 		}
