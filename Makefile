@@ -33,9 +33,9 @@ check: ## formatting, go vet, staticcheck, syntax of scripts
 	@for script in scripts/*.sh docker/host/*.sh docker/test-images/*/*.sh; do sh -n $$script || exit 1; done
 	@bash -n .ci/run
 
-torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts, WARM=0, GATEWAY=false, SLOW=n bytes/s to one host
+torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts, WARM=0, GATEWAY=false, SLOW=n bytes/s to one host, OLD=revision beside today's
 	CI=1 $(GO) test -v -run '^TestTorture$$' -timeout $$(($(or $(DURATION),120) + 1800))s ./internal/torture -args \
-		-duration $(or $(DURATION),120)s -seed $(or $(SEED),0) -clients 60 -real $(or $(REAL),0) -slow $(or $(SLOW),0) \
+		-duration $(or $(DURATION),120)s -seed $(or $(SEED),0) -clients 60 -real $(or $(REAL),0) -slow $(or $(SLOW),0) -old "$(OLD)" \
 		-warm $(or $(WARM),2) -gateway=$(or $(GATEWAY),true)
 
 bench: ## what the service adds to Docker, and the gateway to a connection; ROUNDS=20, ONLY=put or gateway

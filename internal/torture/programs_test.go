@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -41,6 +42,7 @@ type programs struct {
 // A daemon is a program that is started again whenever it ends.
 type daemon struct {
 	name    string
+	bin     string // folder of its program; empty: today's
 	args    []string
 	env     []string
 	addr    string // host:port of a distributor
@@ -81,6 +83,9 @@ func newPrograms(t *testing.T, l *ledger, o options, db *mysql.Config, hosts []h
 	for i := range 2 {
 		p.distributors = append(p.distributors, newDistributor(t, i, o.gateway))
 	}
+	if o.old != "" {
+		p.addOld(o)
+	}
 	p.repeating = &daemon{name: "repeating cleanup", args: []string{"cleanup", "--every", "2s"}, env: []string{"DATA_DIR=" + t.TempDir()}}
 	l.logs, l.said = p.logsOf, p.saidOf
 	return p
@@ -102,7 +107,14 @@ func newDistributor(t *testing.T, number int, gateway bool) *daemon {
 
 // start starts a program. It is only called by the test's own goroutine.
 func (p *programs) start(env []string, args ...string) *proctest.Process {
-	cmd := p.Command(args[0], args[1:]...)
+	return p.startFrom(p.Bin, env, args...)
+}
+
+// startFrom is [programs.start] for a program in some folder.
+func (p *programs) startFrom(bin string, env []string, args ...string) *proctest.Process {
+	from := *p.Commands
+	from.Bin = bin
+	cmd := from.Command(args[0], args[1:]...)
 	cmd.Env = append(cmd.Env, env...)
 	proc := proctest.Start(p.t, cmd)
 	p.mu.Lock()
@@ -122,7 +134,7 @@ func (p *programs) restart() {
 			d.proc, d.respawn = nil, time.Now().Add(respawnPause)
 		}
 		if d.proc == nil && !d.disturbed && time.Now().After(d.respawn) {
-			d.proc = p.start(d.env, d.args...)
+			d.proc = p.startFrom(cmp.Or(d.bin, p.Bin), d.env, d.args...)
 			p.ledger.add(p.ledger.now(), about{client: nobody}, "%s is started", d.name)
 		}
 	}

@@ -53,6 +53,7 @@ type options struct {
 	hosts    int
 	slow     int
 	real     int
+	old      string
 	warm     int
 	gateway  bool
 	race     bool
@@ -70,6 +71,7 @@ func register(f *flag.FlagSet) *options {
 	f.IntVar(&o.hosts, "hosts", 3, "how many pretend hosts")
 	f.IntVar(&o.slow, "slow", 0, "put the first pretend host behind a line of so many bytes a second; 0: none is")
 	f.IntVar(&o.real, "real", 0, "use so many real Docker hosts in containers instead (made by: make test-images)")
+	f.StringVar(&o.old, "old", "", "let two distributors of this revision work beside those of today; empty: none do")
 	f.IntVar(&o.warm, "warm", 2, "how many containers wait on each host; 0: none")
 	f.BoolVar(&o.gateway, "gateway", true, "reach sessions through gateways")
 	f.BoolVar(&o.race, "race", false, "build the distributor and cleanup with the race detector")
@@ -153,7 +155,7 @@ func prepare(t *testing.T, o options) *torture {
 	}
 	x.observer.judge.warm = o.warm
 	t.Cleanup(func() { x.observer.db.Close() })
-	fmt.Fprintf(out, "torture: hosts with %d places, 2 distributors, 2 cleanups and more\n", x.limits)
+	fmt.Fprintf(out, "torture: hosts with %d places, %d distributors, 2 cleanups and more\n", x.limits, len(x.programs.distributors))
 	return x
 }
 
