@@ -137,9 +137,6 @@ func TestRestoredDatabaseWithoutSparePorts(t *testing.T) {
 		now := updated(t, k, func(c *config.Config) { c.SparePorts, c.Hosts[0].Max = 0, 2 })
 		mustAllocate(t, k, st, true)
 		restoreEmpty(t, k)
-		ran := make(chan error)
-		go func() { ran <- now.Pool.Run(t.Context(), now.Sessions) }()
-		t.Cleanup(func() { must(t, <-ran) })
 		exec(t, k, `INSERT INTO sessions (clientIp, clientUserAgent, containerHost, slot, port, token, nonce, wrpContainerId, state, started)
 			VALUES ('', '', 'host0', 1, 9091, 't', 'n', 'c', 'warm', `+k.DB.Now()+`)`)
 		if s := mustAllocate(t, now, amiga, true); s.Port != 9091 {
@@ -148,6 +145,7 @@ func TestRestoredDatabaseWithoutSparePorts(t *testing.T) {
 		if _, _, err := now.Sessions.Allocate(t.Context(), atari, false); !isFull(err, "hold all its ports") {
 			t.Errorf("Allocate = %v, want no port", err)
 		}
+		watch(t, now) // not before: it would find that nothing waits
 		k.Reaper.Grace = 0
 		_, err := k.Reaper.Reconcile(t.Context(), reaper.Options{})
 		must(t, err)

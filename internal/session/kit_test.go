@@ -102,11 +102,18 @@ func exec(t *testing.T, k *servicetest.Kit, query string, args ...any) {
 func watching(t *testing.T, db *database.DB) *servicetest.Kit {
 	t.Helper()
 	k := newKit(t, db, servicetest.Options{})
+	watch(t, k)
+	return k
+}
+
+// watch has a service follow what happens on its host.
+func watch(t *testing.T, k *servicetest.Kit) {
+	t.Helper()
+	before := k.Hosts[0].Requests(pretend.OpEvents)
 	ran := make(chan error)
 	go func() { ran <- k.Pool.Run(t.Context(), k.Sessions) }()
 	t.Cleanup(func() { must(t, <-ran) })
-	eventually(t, "events are followed", func() bool { return k.Hosts[0].Requests(pretend.OpEvents) > 0 })
-	return k
+	eventually(t, "events are followed", func() bool { return k.Hosts[0].Requests(pretend.OpEvents) > before })
 }
 
 // withTLS returns options for hosts that have a certificate.
