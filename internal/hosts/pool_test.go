@@ -217,7 +217,7 @@ func TestMissingImageIsPulledOnce(t *testing.T) {
 		t.Errorf("Create without image = %v, want ErrImageMissing", err)
 	}
 	p.CheckHealth(t.Context())
-	if st := p.Status()[0]; st.State != hosts.NoImage || st.Reason != "image missing" {
+	if st := p.Status()[0]; st.State != hosts.NoImage || st.Reason != "image missing: "+pretend.DefaultImage {
 		t.Errorf("status = %+v, want NoImage", st)
 	}
 	run(t, p)
