@@ -101,7 +101,7 @@ up() {
 		compose up -d --no-build --remove-orphans "$@"
 		return
 	fi
-	compose up -d --no-build --remove-orphans mysql distributor
+	compose up -d --no-build --remove-orphans mysql distributor || die "Not started. If a container is unhealthy, it is MySQL: \"scripts/stack.sh logs mysql\" says why. MYSQL_PASSWORD has to be the one that it was first started with."
 	await_distributor
 	compose up -d --no-build --remove-orphans
 	say "The stack is up, with $file$(echo "$more" | sed 's, *-f , and ,g'). Get a session with:"
