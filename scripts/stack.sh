@@ -78,11 +78,32 @@ stop_sessions() {
 	[ "$(count sessions)" = 0 ] || in_cleanup --all
 }
 
+# await_distributor waits until it serves. Compose itself waits for minutes for one that
+# ends at once, and does not say why it does.
+await_distributor() {
+	id=$(compose ps -q distributor)
+	tries=180
+	until [ "$(docker inspect -f '{{.State.Health.Status}}' "$id")" = healthy ]; do
+		tries=$((tries - 1))
+		if [ "$(docker inspect -f '{{.RestartCount}}' "$id")" != 0 ] || [ $tries = 0 ]; then
+			# In the container there is no .env, only what was in it.
+			docker logs --tail 20 "$id" 2>&1 | awk '!/^\.env: no such file/ && !said[$0]++' >&2
+			die "The distributor does not start, and says why above. Correct .env, then make up."
+		fi
+		sleep 1
+	done
+}
+
 up() {
 	prepare
 	make_image
-	compose up -d --no-build --remove-orphans "$@"
-	[ $# = 0 ] || return 0
+	if [ $# != 0 ]; then
+		compose up -d --no-build --remove-orphans "$@"
+		return
+	fi
+	compose up -d --no-build --remove-orphans mysql distributor || die "Not started. If a container is unhealthy, it is MySQL: \"scripts/stack.sh logs mysql\" says why. MYSQL_PASSWORD has to be the one that it was first started with."
+	await_distributor
+	compose up -d --no-build --remove-orphans
 	say "The stack is up, with $file$(echo "$more" | sed 's, *-f , and ,g'). Get a session with:"
 	bind=$(setting DISTRIBUTOR_BIND 127.0.0.1)
 	[ "$bind" != 0.0.0.0 ] || bind=127.0.0.1

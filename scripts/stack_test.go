@@ -94,6 +94,7 @@ func TestE2EStack(t *testing.T) {
 		t.Run(image, func(t *testing.T) {
 			s := newStack(t, image)
 			refuses(t, "The stack does not run", s.dir, nil, "stack.sh", "cleanup")
+			s.saysWhatIsWrong(t)
 			s.succeeds(t, "The stack is up", "stack.sh", "up")
 			if image == "wrp-test-mysql" {
 				s.hasGTIDs(t)
@@ -107,6 +108,20 @@ func TestE2EStack(t *testing.T) {
 			s.destroys(t)
 		})
 	}
+}
+
+// saysWhatIsWrong with the settings, which are read in a container that nobody looks
+// into.
+func (s *stack) saysWhatIsWrong(t *testing.T) {
+	t.Helper()
+	file := filepath.Join(s.dir, ".env")
+	settings, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, string(settings)+"READY_TIMEOUT=soon\n", 0o600)
+	refuses(t, `distributor: READY_TIMEOUT="soon": `, s.dir, nil, "stack.sh", "up")
+	write(t, file, string(settings), 0o600)
 }
 
 // hasGTIDs: dumps of such a MySQL want to say which transactions are in them, for

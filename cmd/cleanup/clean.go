@@ -35,6 +35,7 @@ func clean(cmd *cobra.Command, opt *options) error {
 	if err != nil {
 		return cli.Usage(err)
 	}
+	opt.warn(cmd, cfg.Warnings)
 	level := slog.LevelError // what is less is in the report
 	if cfg.LogLevel == slog.LevelDebug {
 		level = slog.LevelDebug
@@ -99,6 +100,17 @@ func once(cmd *cobra.Command, opt *options, svc *service.Service, trouble *remin
 // that, or sits there, wants to know that it was made. Cron would send a mail each time.
 func (opt *options) speaks(w io.Writer) bool {
 	return opt.verbose || opt.dryRun || opt.json || isTerminal(w)
+}
+
+// warn names settings that nobody reads. Cron, which would send a mail each time, hears
+// of them from the service.
+func (opt *options) warn(cmd *cobra.Command, misspelt config.Problems) {
+	if opt.every == 0 && !opt.speaks(cmd.OutOrStdout()) {
+		return
+	}
+	for _, w := range misspelt {
+		fmt.Fprintln(cmd.ErrOrStderr(), "cleanup:", w)
+	}
 }
 
 // stay repeats passes and lets other processes know that it does.

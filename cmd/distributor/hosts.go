@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -72,9 +73,9 @@ func drainCommand(opt *options) *cobra.Command {
 // to be there already.
 func withService(opt *options, do func(*cobra.Command, *service.Service, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		cfg, err := service.LoadRunning(opt.envFile)
+		cfg, err := loadRunning(opt, cmd.ErrOrStderr())
 		if err != nil {
-			return cli.Usage(err)
+			return err
 		}
 		svc, err := openExisting(cmd.Context(), cfg)
 		if err != nil {
@@ -83,6 +84,19 @@ func withService(opt *options, do func(*cobra.Command, *service.Service, []strin
 		defer svc.Close()
 		return do(cmd, svc, args)
 	}
+}
+
+// loadRunning reads the settings of the service that a command is for, and warns of
+// names that nobody reads.
+func loadRunning(opt *options, stderr io.Writer) (*config.Config, error) {
+	cfg, err := service.LoadRunning(opt.envFile)
+	if err != nil {
+		return nil, cli.Usage(err)
+	}
+	for _, w := range cfg.Warnings {
+		fmt.Fprintln(stderr, "distributor:", w)
+	}
+	return cfg, nil
 }
 
 func openExisting(ctx context.Context, cfg *config.Config) (*service.Service, error) {

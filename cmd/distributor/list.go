@@ -42,7 +42,7 @@ one counts), 1 none does, or the hosts are not known, 2 wrong usage or settings.
 }
 
 func listHosts(cmd *cobra.Command, opt *options, asJSON bool) error {
-	all, err := askHosts(cmd.Context(), opt)
+	all, err := askHosts(cmd.Context(), opt, cmd.ErrOrStderr())
 	notice := cmd.OutOrStdout()
 	if asJSON {
 		notice = cmd.ErrOrStderr()
@@ -71,15 +71,15 @@ func listHosts(cmd *cobra.Command, opt *options, asJSON bool) error {
 
 // askHosts asks a running distributor, or returns [operator.ErrNobody]. The socket is
 // tried before the settings are looked at: the service may have others.
-func askHosts(ctx context.Context, opt *options) (operator.Hosts, error) {
+func askHosts(ctx context.Context, opt *options, stderr io.Writer) (operator.Hosts, error) {
 	if _, folder, err := config.Folders(opt.envFile); err == nil {
 		if all, err := operator.Ask(ctx, folder); !errors.Is(err, operator.ErrNobody) {
 			return all, err
 		}
 	}
-	cfg, err := service.LoadRunning(opt.envFile)
+	cfg, err := loadRunning(opt, stderr)
 	if err != nil {
-		return operator.Hosts{}, cli.Usage(err)
+		return operator.Hosts{}, err
 	}
 	if cfg.AdminToken == "" {
 		return operator.Hosts{}, operator.ErrNobody

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/service"
@@ -32,9 +31,9 @@ service works with the database, nothing is done.`,
   distributor migrate --down`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := service.LoadRunning(opt.envFile)
+			cfg, err := loadRunning(opt, cmd.ErrOrStderr())
 			if err != nil {
-				return cli.Usage(err)
+				return err
 			}
 			if down {
 				return migrateDown(cmd, cfg, newLogger(cfg, cmd.ErrOrStderr()))

@@ -35,9 +35,9 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !accepted {
-		return Usage(fmt.Errorf("%w (see %s --help)", err, root.Name()))
+		return Usage(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -49,8 +50,12 @@ func TestRefusedArgumentsAreUsage(t *testing.T) {
 		sub := &cobra.Command{Use: "sub", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return errors.New("failed") }}
 		sub.Flags().Int("number", 0, "")
 		root.AddCommand(sub)
-		if got := ExitCode(Run(t.Context(), root, tt.args, t.Output(), t.Output())); got != tt.want {
+		err := Run(t.Context(), root, tt.args, t.Output(), t.Output())
+		if got := ExitCode(err); got != tt.want {
 			t.Errorf("%q exits %d, want %d", tt.args, got, tt.want)
+		}
+		if tt.want == 2 && tt.args[0] == "sub" && !strings.Contains(err.Error(), "(see root sub --help)") {
+			t.Errorf("%q says %v, want where its own flags are told", tt.args, err)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func openSQLite(cfg Config) (*sqlx.DB, error) {
 	if cfg.Create {
 		err = create(path)
 	} else if _, err = os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: %s", ErrNoDatabase, path)
+		err = fmt.Errorf("%w: %s (the distributor makes it when it first starts; is this its folder?)", ErrNoDatabase, path)
 	}
 	if err != nil {
 		return nil, err

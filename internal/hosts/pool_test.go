@@ -91,6 +91,18 @@ func TestReachesDockerBySocketOrCommand(t *testing.T) {
 	}
 }
 
+// TestStoppedEngineIsNamed: sshd says only that it could not open something.
+func TestStoppedEngineIsNamed(t *testing.T) {
+	list := servicetest.StartHosts(t, 1, pretend.Config{})
+	p, _ := newPool(t, list, nil)
+	p.CheckHealth(t.Context())
+	list[0].SetEngineStopped(true)
+	p.CheckHealth(t.Context())
+	if st := p.Status()[0]; st.State != hosts.Unreachable || !strings.Contains(st.Reason, "/var/run/docker.sock cannot be opened there (is Docker stopped?)") {
+		t.Errorf("a host whose Docker was stopped is %s: %s", st.State, st.Reason)
+	}
+}
+
 func TestProbeAsksPublicPortWhereKeyForbidsLoopback(t *testing.T) {
 	list := servicetest.StartHosts(t, 1, pretend.Config{ForbidTCP: true})
 	p, log := newPool(t, list, nil)
@@ -205,7 +217,7 @@ func TestMissingImageIsPulledOnce(t *testing.T) {
 		t.Errorf("Create without image = %v, want ErrImageMissing", err)
 	}
 	p.CheckHealth(t.Context())
-	if st := p.Status()[0]; st.State != hosts.NoImage || st.Reason != "image missing" {
+	if st := p.Status()[0]; st.State != hosts.NoImage || st.Reason != "image missing: "+pretend.DefaultImage {
 		t.Errorf("status = %+v, want NoImage", st)
 	}
 	run(t, p)

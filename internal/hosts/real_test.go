@@ -209,7 +209,7 @@ func TestRealRefusalsNameTheirCause(t *testing.T) {
 		name, options, keyFile string
 		want                   []string
 	}{
-		{"another key", "", other.KeyFile, []string{"unable to authenticate", "authorized_keys", "account is locked"}},
+		{"another key", "", other.KeyFile, []string{"unable to authenticate", "authorized_keys", "cannot read that file", "account is locked"}},
 		{"a greeting", `restrict,command="echo Welcome to a; exec docker system dial-stdio"`, "", []string{`prints "Welcome to a" before`, ".bashrc"}},
 		{"a short greeting, and no more", `restrict,command="echo hi"`, "", []string{`prints "hi" before`}},
 		{"a complaint", `restrict,command="echo no docker here >&2"`, "", []string{"over the command: ", "no docker here"}},

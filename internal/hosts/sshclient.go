@@ -144,6 +144,7 @@ func explainLogin(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w (another user's key, not in authorized_keys or with a mistake in its options, "+
+		"or the user cannot read that file, or others can write to it or its folders, "+
 		"or the account is locked, which sshd without PAM does not let in: usermod -p '*' USER)", err)
 }
 

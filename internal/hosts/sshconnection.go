@@ -108,10 +108,15 @@ func (c *connection) dialDocker(ctx context.Context) (net.Conn, error) {
 	if c.noWay != nil {
 		return nil, c.noWay
 	}
-	if c.stdio == nil {
-		return c.DialContext(ctx, "unix", dockerSocket)
+	if c.stdio != nil {
+		return c.dialStdio(ctx)
 	}
-	return c.dialStdio(ctx)
+	nc, err := c.DialContext(ctx, "unix", dockerSocket)
+	// sshd says only that it could not.
+	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok && refused.Reason == ssh.ConnectionFailed {
+		return nil, fmt.Errorf("%s cannot be opened there (is Docker stopped?): %w", dockerSocket, err)
+	}
+	return nc, err
 }
 
 // dialPort opens a connection to a port on the host's own loopback. It returns

@@ -64,10 +64,11 @@ func (h *host) condition() (s State, reason string) {
 	case h.image != imageInfo{}:
 		return Up, ""
 	}
+	reason = "image missing: " + h.cfg.Container.Image
 	if p := h.puller.progress(); p != "" {
-		return NoImage, "image missing: " + p
+		reason += "; " + p
 	}
-	return NoImage, "image missing"
+	return NoImage, reason
 }
 
 // isDown reports whether the host has failed. h.mu is held.

@@ -7,12 +7,14 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // A dockerServer serves the Docker API to whoever dials it within the process.
 type dockerServer struct {
 	server   *http.Server
 	listener *pipeListener
+	stopped  atomic.Bool // nobody serves
 }
 
 // newDockerServer serves the API of engine.
@@ -31,6 +33,9 @@ func newDockerServer(engine *engine, faults *faults, tasks *tasks) *dockerServer
 
 // dial opens a connection, as to a Unix socket.
 func (d *dockerServer) dial() (net.Conn, error) {
+	if d.stopped.Load() {
+		return nil, net.ErrClosed
+	}
 	near, far := net.Pipe()
 	select {
 	case d.listener.conns <- far:
@@ -40,6 +45,12 @@ func (d *dockerServer) dial() (net.Conn, error) {
 		far.Close()
 		return nil, net.ErrClosed
 	}
+}
+
+// setStopped makes connections be refused, or not, and ends those without a request.
+func (d *dockerServer) setStopped(stopped bool) {
+	d.stopped.Store(stopped)
+	d.server.SetKeepAlivesEnabled(!stopped)
 }
 
 func (d *dockerServer) close() {

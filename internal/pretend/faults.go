@@ -106,6 +106,10 @@ func (h *Host) SetDown(down bool) error { return h.network.setDown(down) }
 // either, or ends that. What was sent to it meanwhile arrives then.
 func (h *Host) SetUnresponsive(on bool) { h.network.unresponsive.set(on) }
 
+// SetEngineStopped makes the engine's socket refuse connections while sshd goes on, as
+// where the Docker daemon was stopped. Containers and requests under way go on.
+func (h *Host) SetEngineStopped(stopped bool) { h.ssh.docker.setStopped(stopped) }
+
 // DropConnections breaks the SSH connections. New ones are accepted.
 func (h *Host) DropConnections() { h.ssh.listener.drop() }
 
