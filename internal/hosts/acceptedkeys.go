@@ -21,13 +21,16 @@ func makeFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
-	return inheritOwner(dir)
+	return inheritOwner(dir, os.Lchown)
 }
+
+// noFollow keeps a link from having root write where the folder's owner may not.
+const noFollow = syscall.O_NOFOLLOW
 
 // appendLine adds a line to a file that is there: the whole line, on stable
 // storage, or nothing.
 func appendLine(path, line string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|noFollow, 0)
 	if err != nil {
 		return err
 	}
@@ -55,7 +58,8 @@ func appendLine(path, line string) error {
 	if size > 0 {
 		return nil
 	}
-	return errors.Join(f.Chmod(acceptedMode), inheritOwner(path), syncFolder(path))
+	chown := func(_ string, uid, gid int) error { return f.Chown(uid, gid) }
+	return errors.Join(f.Chmod(acceptedMode), inheritOwner(path, chown), syncFolder(path))
 }
 
 // syncFolder makes sure that a new file is found again.
@@ -69,7 +73,7 @@ func syncFolder(path string) error {
 
 // inheritOwner gives what root has made to the owner of the folder that it is in:
 // a service that runs as somebody else is to add to it.
-func inheritOwner(path string) error {
+func inheritOwner(path string, chown func(path string, uid, gid int) error) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -81,5 +85,5 @@ func inheritOwner(path string) error {
 	if !ok {
 		return nil
 	}
-	return os.Chown(path, int(owner.Uid), int(owner.Gid))
+	return chown(path, int(owner.Uid), int(owner.Gid))
 }

@@ -107,7 +107,7 @@ func (k *hostKeys) acceptNew(addr string, remote net.Addr, key ssh.PublicKey) er
 	if err := makeFolder(filepath.Dir(k.AcceptNew)); err != nil {
 		return fmt.Errorf("accept host key: %w", err)
 	}
-	lock := flock.New(k.AcceptNew, flock.SetPermissions(acceptedMode))
+	lock := flock.New(k.AcceptNew, flock.SetFlag(os.O_CREATE|os.O_RDONLY|noFollow), flock.SetPermissions(acceptedMode))
 	if err := lock.Lock(); err != nil {
 		return fmt.Errorf("accept host key: lock %s: %w", k.AcceptNew, err)
 	}

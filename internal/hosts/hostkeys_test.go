@@ -88,6 +88,26 @@ func TestAcceptedKeyStandsOnItsOwnLine(t *testing.T) {
 	}
 }
 
+// TestAcceptedKeyFollowsNoLink: the service's user, whose folder it is, must not have
+// root's cleanup write to other files.
+func TestAcceptedKeyFollowsNoLink(t *testing.T) {
+	for _, there := range []bool{true, false} {
+		dir := t.TempDir()
+		target, file := filepath.Join(dir, "target"), filepath.Join(dir, "known_hosts")
+		if there {
+			must(t, os.WriteFile(target, []byte("root's"), 0o600))
+		}
+		must(t, os.Symlink(target, file))
+		k, _ := accepting(file)
+		if err := accept(t, k, "a.example:22"); err == nil {
+			t.Errorf("accepted into a link to a file that is there: %t", there)
+		}
+		if text, err := os.ReadFile(target); there && string(text) != "root's" || !there && err == nil {
+			t.Errorf("the link's target is %q, %v; want it untouched", text, err)
+		}
+	}
+}
+
 // fileLimit names a variable that makes TestKeyIsAcceptedWholeOrNotAtAll, in a
 // process of its own, one whose files cannot grow further than that.
 const fileLimit = "HOSTS_TEST_FILE"
