@@ -73,9 +73,10 @@ elif engine image inspect "$real" >/dev/null 2>&1; then
 elif say "Looking whether $real can be pulled, at most $patience seconds." && can_pull "$real" && engine pull "$real"; then
 	say "Container host: this machine's Docker engine, with the real WRP ($real)."
 else
+	say "It cannot; building a stand-in for WRP instead."
 	build_standin
 	export WRP_IMAGE="$standin"
-	say "Container host: this machine's Docker engine, with a stand-in for WRP that shows made-up pages: $real cannot be pulled."
+	say "Container host: this machine's Docker engine, with a stand-in for WRP that shows made-up pages."
 fi
 
 address=$(setting LISTEN)

@@ -119,7 +119,7 @@ func drainHost(cmd *cobra.Command, svc *service.Service, host, reason string) er
 		return err
 	}
 	rows = slices.DeleteFunc(rows, func(s session.Session) bool { return s.ClientIP == "" })
-	fmt.Fprintf(cmd.OutOrStdout(), "%s takes no new sessions. It has %d sessions.\n", host, len(rows))
+	fmt.Fprintf(cmd.OutOrStdout(), "%s takes no new sessions. Sessions that it still has: %d.\n", host, len(rows))
 	return nil
 }
 

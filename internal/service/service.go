@@ -37,7 +37,7 @@ func Database(cfg *config.Config, create bool) database.Config {
 func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Logger) (*Service, error) {
 	id, err := db.DatabaseID(ctx)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the database is not set up (distributor migrate does it): %w", err), db.Close())
+		return nil, errors.Join(fmt.Errorf("the database is not set up (distributor migrate does it, and takes the PHP program's tables over if these are there): %w", err), db.Close())
 	}
 	pool, err := newPool(cfg, id, log)
 	if err != nil {
