@@ -34,7 +34,7 @@ func (g *Gateway) connect(ctx context.Context, r *route) (net.Conn, error) {
 
 // confirm asks whether the container of a route runs.
 func (g *Gateway) confirm(ctx context.Context, r *route) error {
-	return r.runs.answer(ctx, g.alive, &g.tasks, func() error {
+	return r.runs.answer(ctx, g.alive, &g.tasks, struct{}{}, func([]struct{}) error {
 		ctx, cancel := context.WithTimeout(g.alive, confirmTimeout)
 		defer cancel()
 		return g.Sessions.ConfirmRuns(ctx, r.session)

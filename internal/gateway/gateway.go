@@ -74,7 +74,9 @@ type Sessions interface {
 // A Store is what the gateway reads and writes of sessions by itself.
 // [session.Store] is one.
 type Store interface {
-	GatewaySessions(ctx context.Context) ([]session.Session, error)
+	GatewayBriefs(ctx context.Context) ([]session.Brief, error)
+	GatewaySessions(ctx context.Context, ids []int64) ([]session.Session, error)
+	GatewaySessionsOf(ctx context.Context, tokens []string) ([]session.Session, error)
 	Freezable(ctx context.Context, unused time.Duration) ([]session.Session, error)
 	TouchAll(ctx context.Context, ids []int64) (int64, error)
 }
@@ -88,7 +90,7 @@ type Gateway struct {
 	dial    func(ctx context.Context, host string, port int) (net.Conn, error)
 	buffers bufferPool
 	routes  table
-	reloads question // what the database says now
+	lookups question[string] // whose session a token opens
 
 	flushTrouble reminder.Trouble
 
@@ -110,7 +112,7 @@ func New(cfg Config) *Gateway {
 		// written down just now, and would not unfreeze it.
 		cfg.FreezeAfter = max(cfg.FreezeAfter, 2*cfg.Interval)
 	}
-	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial, reloads: question{pause: reloadPause}}
+	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial, lookups: question[string]{pause: lookupPause}}
 	g.alive, g.abort = context.WithCancel(context.Background())
 	g.routes.init()
 	g.handle = g.steps()

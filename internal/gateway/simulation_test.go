@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -173,7 +172,7 @@ type memory struct {
 	mu    sync.Mutex
 	rows  map[int64]session.Session
 	down  bool        // it cannot be asked
-	asked int         // for all sessions
+	asked int         // for sessions
 	uses  []time.Time // when use was written down
 }
 
@@ -233,7 +232,7 @@ func (m *memory) written() []time.Time {
 	return slices.Clone(m.uses)
 }
 
-// questions returns how often all sessions were asked for.
+// questions returns how often sessions were asked for.
 func (m *memory) questions() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -286,15 +285,38 @@ func (m *memory) TouchAll(_ context.Context, ids []int64) (n int64, err error) {
 	return n, nil
 }
 
+// GatewayBriefs implements [gateway.Store].
+func (m *memory) GatewayBriefs(context.Context) (list []session.Brief, err error) {
+	all, err := m.find(func(session.Session) bool { return true })
+	for _, s := range all {
+		list = append(list, session.Brief{ID: s.ID, Frozen: s.Frozen})
+	}
+	return list, err
+}
+
 // GatewaySessions implements [gateway.Store].
-func (m *memory) GatewaySessions(context.Context) ([]session.Session, error) {
+func (m *memory) GatewaySessions(_ context.Context, ids []int64) ([]session.Session, error) {
+	return m.find(func(s session.Session) bool { return slices.Contains(ids, s.ID) })
+}
+
+// GatewaySessionsOf implements [gateway.Store].
+func (m *memory) GatewaySessionsOf(_ context.Context, tokens []string) ([]session.Session, error) {
+	return m.find(func(s session.Session) bool { return slices.Contains(tokens, s.Token) })
+}
+
+func (m *memory) find(wanted func(session.Session) bool) (list []session.Session, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.asked++
 	if m.down {
 		return nil, errDown
 	}
-	return slices.Collect(maps.Values(m.rows)), nil
+	for _, s := range m.rows {
+		if wanted(s) {
+			list = append(list, s)
+		}
+	}
+	return list, nil
 }
 
 func unusedFor(s *session.Session, unused time.Duration) bool {

@@ -95,11 +95,6 @@ func idle(db *database.DB) string {
 		CASE WHEN gateway THEN ` + db.SecondsAgo() + ` ELSE ` + db.SecondsAgo() + ` END`
 }
 
-// GatewaySessions returns the running sessions behind gateways.
-func (st *Store) GatewaySessions(ctx context.Context) ([]Session, error) {
-	return st.find(ctx, runningGateway)
-}
-
 const runningGateway = `gateway AND state = 'running'`
 
 // Freezable returns the running gateway sessions that are not frozen, and that
