@@ -9,7 +9,7 @@
 //
 // What callers can rely on: nobody reaches a container without its token, and
 // nobody reaches /shutdown/; the last use of a session is written down within an
-// interval, and at most once in it; no request stays for ever, and none is cut
+// interval, and about once in it; no request stays for ever, and none is cut
 // while bytes move. Whoever kills the process cuts the requests under way and
 // loses at most one interval of use.
 //

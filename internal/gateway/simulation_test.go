@@ -174,6 +174,7 @@ type memory struct {
 	down  bool        // it cannot be asked
 	asked int         // for sessions
 	uses  []time.Time // when use was written down
+	sets  [][]int64   // by one statement, of several sessions
 }
 
 var errDown = errors.New("database is down")
@@ -232,6 +233,13 @@ func (m *memory) written() []time.Time {
 	return slices.Clone(m.uses)
 }
 
+// flushed returns whose use was written down by each statement for several sessions.
+func (m *memory) flushed() [][]int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.sets)
+}
+
 // questions returns how often sessions were asked for.
 func (m *memory) questions() int {
 	m.mu.Lock()
@@ -276,6 +284,7 @@ func (m *memory) TouchAll(_ context.Context, ids []int64) (n int64, err error) {
 	if m.down {
 		return 0, errDown
 	}
+	m.sets = append(m.sets, ids)
 	for _, id := range ids {
 		if _, ok := m.rows[id]; ok {
 			m.touch(id)
