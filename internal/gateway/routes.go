@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"weak"
 
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/inflight"
@@ -152,17 +153,17 @@ func (t *table) addAll(list []session.Session, create func(*session.Session) *ro
 }
 
 // remove takes a session out for good, whether it is known or not, and returns
-// the route that it has or had, or nil.
+// the route that it has, or had if that is still in use, or nil.
 func (t *table) remove(id int64) *route {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.byID[id]
 	if r == nil {
-		return t.tombstones.add(id, key{}, time.Now()).route
+		return t.tombstones.add(id, key{}, time.Now()).route.Value()
 	}
 	delete(t.byID, id)
 	delete(t.byKey, r.key)
-	t.tombstones.add(id, r.key, time.Now()).route = r
+	t.tombstones.add(id, r.key, time.Now()).route = weak.Make(r)
 	return r
 }
 
