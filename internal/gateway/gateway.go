@@ -77,7 +77,7 @@ type Store interface {
 	GatewayBriefs(ctx context.Context) ([]session.Brief, error)
 	GatewaySessions(ctx context.Context, ids []int64) ([]session.Session, error)
 	GatewaySessionsOf(ctx context.Context, tokens []string) ([]session.Session, error)
-	Freezable(ctx context.Context, unused time.Duration) ([]session.Session, error)
+	Freezable(ctx context.Context, unused time.Duration) ([]int64, error)
 	TouchAll(ctx context.Context, ids []int64) (int64, error)
 }
 

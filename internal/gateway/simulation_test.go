@@ -337,15 +337,15 @@ func unusedFor(s *session.Session, unused time.Duration) bool {
 }
 
 // Freezable implements [gateway.Store].
-func (m *memory) Freezable(_ context.Context, unused time.Duration) (list []session.Session, err error) {
+func (m *memory) Freezable(_ context.Context, unused time.Duration) (ids []int64, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range m.rows {
 		if !s.Frozen && unusedFor(&s, unused) {
-			list = append(list, s)
+			ids = append(ids, s.ID)
 		}
 	}
-	return list, nil
+	return ids, nil
 }
 
 // Freeze implements [gateway.Sessions].

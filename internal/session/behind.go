@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -32,6 +33,16 @@ func (st *Store) GatewaySessions(ctx context.Context, ids []int64) ([]Session, e
 // GatewaySessionsOf returns the running sessions behind gateways that tokens open.
 func (st *Store) GatewaySessionsOf(ctx context.Context, tokens []string) ([]Session, error) {
 	return st.findIn(ctx, runningGateway+` AND token IN (?)`, tokens)
+}
+
+// Freezable returns the ids of the running gateway sessions that are not frozen, and that
+// were not used for so long.
+func (st *Store) Freezable(ctx context.Context, unused time.Duration) ([]int64, error) {
+	var ids []int64
+	if err := st.db.SelectContext(ctx, &ids, `SELECT id FROM sessions WHERE `+freezable+st.db.SecondsAgo(), seconds(unused)); err != nil {
+		return nil, fmt.Errorf("list sessions that nobody uses: %w", err)
+	}
+	return ids, nil
 }
 
 // findIn is [Store.find] for a condition with one list, which is not empty.

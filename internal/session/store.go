@@ -97,12 +97,6 @@ func idle(db *database.DB) string {
 
 const runningGateway = `gateway AND state = 'running'`
 
-// Freezable returns the running gateway sessions that are not frozen, and that
-// were not used for so long.
-func (st *Store) Freezable(ctx context.Context, unused time.Duration) ([]Session, error) {
-	return st.find(ctx, freezable+st.db.SecondsAgo(), seconds(unused))
-}
-
 const freezable = runningGateway + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
 
 // Waiting returns the sessions that wait for a client, or are being warmed up, on
