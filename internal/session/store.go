@@ -95,7 +95,10 @@ func idle(db *database.DB) string {
 		CASE WHEN gateway THEN ` + db.SecondsAgo() + ` ELSE ` + db.SecondsAgo() + ` END`
 }
 
-const runningGateway = `gateway AND state = 'running'`
+// runningGateway is the condition of sessions that run behind gateways. The plus changes
+// nothing but for SQLite, which cannot look up the state by an index then: nearly all
+// sessions are in this one, and it would rather do that than look up a few ids or tokens.
+const runningGateway = `gateway AND +state = 'running'`
 
 const freezable = runningGateway + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
 
