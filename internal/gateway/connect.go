@@ -21,7 +21,7 @@ func (g *Gateway) connect(ctx context.Context, r *route) (net.Conn, error) {
 		return nil, err
 	}
 	if err = g.confirm(ctx, r); err == nil {
-		return nc, nil
+		return g.counted(r, nc), nil
 	}
 	nc.Close()
 	if !errors.Is(err, session.ErrNotFound) {

@@ -29,3 +29,7 @@ func (g *Gateway) Routes() []int64 {
 	defer g.routes.mu.RUnlock()
 	return slices.Sorted(maps.Keys(g.routes.byID))
 }
+
+// SetMaxKept sets how many connections to containers are kept though no request uses
+// them. It must be called before anything else.
+func (g *Gateway) SetMaxKept(n int64) { g.maxKept = n }

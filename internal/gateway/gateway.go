@@ -26,6 +26,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wrpdistributor/internal/auth"
@@ -92,6 +93,8 @@ type Gateway struct {
 	routes  table
 	lookups question[string] // whose session a token opens
 
+	conns        atomic.Int64 // to containers
+	maxKept      int64        // of these
 	flushTrouble reminder.Trouble
 
 	work  inflight.Counter // requests
@@ -112,7 +115,7 @@ func New(cfg Config) *Gateway {
 		// written down just now, and would not unfreeze it.
 		cfg.FreezeAfter = max(cfg.FreezeAfter, 2*cfg.Interval)
 	}
-	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial, lookups: question[string]{pause: lookupPause}}
+	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial, maxKept: maxKept, lookups: question[string]{pause: lookupPause}}
 	g.alive, g.abort = context.WithCancel(context.Background())
 	g.routes.init()
 	g.handle = g.steps()
@@ -145,6 +148,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { g.keepReloading(ctx) })
+	loops.Go(func() { g.keepTrimming(ctx) })
 	if g.FreezeAfter > 0 {
 		loops.Go(func() { g.keepFreezing(ctx) })
 	}

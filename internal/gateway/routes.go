@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 	"weak"
 
@@ -40,6 +41,7 @@ type route struct {
 	transport *http.Transport
 	work      inflight.Counter // requests for it
 	places    places           // of those requests
+	conns     atomic.Int64     // to its container
 	activity  *activity
 
 	// cut ends the requests under way. ended is done from then on: the container is

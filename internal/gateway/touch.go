@@ -44,6 +44,12 @@ func (a *activity) used(now time.Time) {
 	a.lastUse = now
 }
 
+func (a *activity) lastUsed() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.lastUse
+}
+
 // due returns when the next use is to be written down.
 func (a *activity) due(interval time.Duration) time.Time {
 	a.mu.Lock()
