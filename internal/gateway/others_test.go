@@ -143,3 +143,26 @@ func TestUnknownTokenIsLookedUpByItself(t *testing.T) {
 		}
 	})
 }
+
+// TestFirstReloadFindsAll: of as many as there are, and none is asked for twice.
+func TestFirstReloadFindsAll(t *testing.T) {
+	const sessions = 1234
+	simulate(t, gateway.Config{}, echo, func(t *testing.T, s *simulation) {
+		var want []int64
+		for id := int64(1); id <= sessions; id++ {
+			want = append(want, id)
+			s.sessions.put(session.Session{ID: id, State: session.Running, Host: "host0", Gateway: true, Token: fmt.Sprintf("%040d", id)})
+		}
+		must(t, s.gw.Reload(t.Context()))
+		if got := s.gw.Routes(); !slices.Equal(got, want) {
+			t.Errorf("%d sessions, want %d", len(got), len(want))
+		}
+		if n := s.sessions.questions(); n != 1+3 {
+			t.Errorf("%d statements, want one for the ids, and three for the rows of 500 each", n)
+		}
+		must(t, s.gw.Reload(t.Context()))
+		if n := s.sessions.questions(); n != 1+3+1 {
+			t.Errorf("%d statements after another reload, want one more", n)
+		}
+	})
+}
