@@ -2,12 +2,10 @@ package session_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jmoiron/sqlx"
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
@@ -100,24 +98,4 @@ func TestGatewaySessions(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestFewGatewaySessionsAreFoundByIndex: among thousands, on a database that has an index
-// on the state too.
-func TestFewGatewaySessionsAreFoundByIndex(t *testing.T) {
-	db := databasetest.New(t)
-	_, err := db.ExecContext(t.Context(), `CREATE INDEX IF NOT EXISTS state ON sessions (state)`)
-	must(t, err)
-	for _, column := range []string{"id", "token"} {
-		query, args, err := sqlx.In(`EXPLAIN QUERY PLAN SELECT * FROM sessions WHERE `+session.RunningGateway+` AND `+column+` IN (?)`, make([]int64, 500))
-		must(t, err)
-		var plan []struct {
-			ID, Parent, NotUsed int
-			Detail              string
-		}
-		must(t, db.SelectContext(t.Context(), &plan, query, args...))
-		if by := map[string]string{"id": "(rowid=?)", "token": "(token=?)"}[column]; len(plan) != 1 || !strings.Contains(plan[0].Detail, by) {
-			t.Errorf("by %s: %+v, want %s", column, plan, by)
-		}
-	}
 }

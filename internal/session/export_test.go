@@ -32,6 +32,3 @@ var (
 
 // SetLog replaces where a manager logs to.
 func (m *Manager) SetLog(l *slog.Logger) { m.log = l }
-
-// RunningGateway is the condition of sessions that run behind gateways.
-const RunningGateway = runningGateway
