@@ -21,7 +21,7 @@ func (g *Gateway) connect(ctx context.Context, r *route) (net.Conn, error) {
 		return nil, err
 	}
 	if err = g.confirm(ctx, r); err == nil {
-		return nc, nil
+		return g.counted(r, nc), nil
 	}
 	nc.Close()
 	if !errors.Is(err, session.ErrNotFound) {
@@ -34,7 +34,7 @@ func (g *Gateway) connect(ctx context.Context, r *route) (net.Conn, error) {
 
 // confirm asks whether the container of a route runs.
 func (g *Gateway) confirm(ctx context.Context, r *route) error {
-	return r.runs.answer(ctx, g.alive, &g.tasks, func() error {
+	return r.runs.answer(ctx, g.alive, &g.tasks, struct{}{}, func([]struct{}) error {
 		ctx, cancel := context.WithTimeout(g.alive, confirmTimeout)
 		defer cancel()
 		return g.Sessions.ConfirmRuns(ctx, r.session)

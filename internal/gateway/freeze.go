@@ -8,7 +8,6 @@ import (
 
 	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/reminder"
-	"wrpdistributor/internal/session"
 )
 
 const (
@@ -33,7 +32,7 @@ func (g *Gateway) keepFreezing(ctx context.Context) {
 func (g *Gateway) freezeIdle(ctx context.Context) error {
 	// The database counts whole seconds: never sooner than configured.
 	unused := g.FreezeAfter + time.Second
-	list, err := g.Store.Freezable(ctx, unused)
+	ids, err := g.Store.Freezable(ctx, unused)
 	if err != nil {
 		return err
 	}
@@ -43,9 +42,10 @@ func (g *Gateway) freezeIdle(ctx context.Context) error {
 	}
 	var parallel errgroup.Group
 	parallel.SetLimit(parallelFreeze)
-	for i := range list {
-		if s := &list[i]; answers[s.Host] {
-			parallel.Go(func() error { g.freeze(ctx, s, unused); return nil })
+	for _, id := range ids {
+		r := g.routes.get(id) // nil: not known here yet
+		if r != nil && answers[r.session.Host] {
+			parallel.Go(func() error { g.freeze(ctx, r, unused); return nil })
 		}
 	}
 	return parallel.Wait()
@@ -53,12 +53,12 @@ func (g *Gateway) freezeIdle(ctx context.Context) error {
 
 // freeze pauses the container of one session. Requests for it that come meanwhile
 // wait for the lock, and unfreeze it.
-func (g *Gateway) freeze(ctx context.Context, s *session.Session, unused time.Duration) {
-	r := g.routes.get(s.ID)
-	if r == nil || !r.activity.tryAcquire() {
-		return // not known here yet, or just being used
+func (g *Gateway) freeze(ctx context.Context, r *route, unused time.Duration) {
+	if !r.activity.tryAcquire() {
+		return // just being used
 	}
 	defer r.activity.release()
+	s := r.session
 	if r.work.Busy() {
 		return
 	}

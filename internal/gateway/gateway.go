@@ -9,7 +9,7 @@
 //
 // What callers can rely on: nobody reaches a container without its token, and
 // nobody reaches /shutdown/; the last use of a session is written down within an
-// interval, and at most once in it; no request stays for ever, and none is cut
+// interval, and about once in it; no request stays for ever, and none is cut
 // while bytes move. Whoever kills the process cuts the requests under way and
 // loses at most one interval of use.
 //
@@ -26,6 +26,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wrpdistributor/internal/auth"
@@ -74,8 +75,10 @@ type Sessions interface {
 // A Store is what the gateway reads and writes of sessions by itself.
 // [session.Store] is one.
 type Store interface {
-	GatewaySessions(ctx context.Context) ([]session.Session, error)
-	Freezable(ctx context.Context, unused time.Duration) ([]session.Session, error)
+	GatewayBriefs(ctx context.Context) ([]session.Brief, error)
+	GatewaySessions(ctx context.Context, ids []int64) ([]session.Session, error)
+	GatewaySessionsOf(ctx context.Context, tokens []string) ([]session.Session, error)
+	Freezable(ctx context.Context, unused time.Duration) ([]int64, error)
 	TouchAll(ctx context.Context, ids []int64) (int64, error)
 }
 
@@ -88,8 +91,10 @@ type Gateway struct {
 	dial    func(ctx context.Context, host string, port int) (net.Conn, error)
 	buffers bufferPool
 	routes  table
-	reloads question // what the database says now
+	lookups question[string] // whose session a token opens
 
+	conns        atomic.Int64 // to containers
+	maxKept      int64        // of these
 	flushTrouble reminder.Trouble
 
 	work  inflight.Counter // requests
@@ -110,7 +115,7 @@ func New(cfg Config) *Gateway {
 		// written down just now, and would not unfreeze it.
 		cfg.FreezeAfter = max(cfg.FreezeAfter, 2*cfg.Interval)
 	}
-	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial, reloads: question{pause: reloadPause}}
+	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial, maxKept: maxKept, lookups: question[string]{pause: lookupPause}}
 	g.alive, g.abort = context.WithCancel(context.Background())
 	g.routes.init()
 	g.handle = g.steps()
@@ -143,6 +148,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { g.keepReloading(ctx) })
+	loops.Go(func() { g.keepTrimming(ctx) })
 	if g.FreezeAfter > 0 {
 		loops.Go(func() { g.keepFreezing(ctx) })
 	}

@@ -75,7 +75,10 @@ func openBench(t *testing.T, k *servicetest.Kit, opt options) *bench {
 	t.Helper()
 	b := &bench{Kit: k, log: &logged{t: t}}
 	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	opt.Sessions, opt.Store, opt.Pool, opt.Log, opt.Guard = k.Sessions, k.Store, k.Pool, log, auth.New(opt.trusted, log)
+	opt.Sessions, opt.Pool, opt.Log, opt.Guard = k.Sessions, k.Pool, log, auth.New(opt.trusted, log)
+	if opt.Store == nil {
+		opt.Store = k.Store
+	}
 	opt.DatabaseID = cmp.Or(opt.DatabaseID, databaseID)
 	b.gw = gateway.New(opt.Config)
 	k.Sessions.SetObserver(b.gw)

@@ -2,7 +2,7 @@ package gateway
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"time"
 
 	"wrpdistributor/internal/clock"
@@ -10,36 +10,41 @@ import (
 )
 
 const (
-	reloadPause   = time.Second // between two reloads, so that guesses cost next to nothing
 	reloadTimeout = 5 * time.Second
+	maxChunk      = 500 // sessions that the database is asked for in one statement
 )
 
-// awaitReload returns when the table is what the database said after the call.
-func (g *Gateway) awaitReload(ctx context.Context) error {
-	return g.reloads.answer(ctx, g.alive, &g.tasks, func() error {
-		if err := g.reload(); err != nil {
-			return fmt.Errorf("%w: %w", errUnavailable, err)
-		}
-		return nil
-	})
-}
-
-// reload makes the table what the database says.
-func (g *Gateway) reload() error {
-	ctx, cancel := context.WithTimeout(g.alive, reloadTimeout)
+// reload makes the table what the database says. It reads the ids of the running
+// sessions, which are all that tells two looks at them apart, and the rows of those
+// that are new here: what others start, stop, take over or delete between two reloads is
+// found, whoever did it, and a table of many sessions is never read in full again.
+func (g *Gateway) reload(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
 	defer cancel()
 	asked := g.routes.begin()
-	list, err := g.Store.GatewaySessions(ctx)
+	list, err := g.Store.GatewayBriefs(ctx)
 	if err != nil {
 		return err
 	}
-	for _, r := range g.routes.replace(list, asked, g.newRoute) {
+	fresh, ended := g.routes.compare(list, asked)
+	for _, r := range ended {
 		r.transport.CloseIdleConnections()
 	}
 	for i := range list {
 		if list[i].Frozen {
 			g.unfreezeBusy(ctx, list[i].ID)
 		}
+	}
+	return g.addSessions(ctx, fresh)
+}
+
+func (g *Gateway) addSessions(ctx context.Context, ids []int64) error {
+	for chunk := range slices.Chunk(ids, maxChunk) {
+		list, err := g.Store.GatewaySessions(ctx, chunk)
+		if err != nil {
+			return err
+		}
+		g.routes.addAll(list, g.newRoute)
 	}
 	return nil
 }
@@ -60,7 +65,7 @@ func (g *Gateway) unfreezeBusy(ctx context.Context, id int64) {
 func (g *Gateway) keepReloading(ctx context.Context) {
 	var trouble reminder.Trouble
 	for ctx.Err() == nil {
-		if err := g.awaitReload(ctx); err == nil {
+		if err := g.reload(ctx); err == nil {
 			trouble.Over()
 		} else if ctx.Err() == nil && trouble.Due(err) {
 			g.Log.WarnContext(ctx, "reload sessions failed; known ones go on", "retry_in", g.Interval, "err", err)

@@ -75,7 +75,7 @@ func TestSessionStoppedElsewhereIsGoneAfterInterval(t *testing.T) {
 		time.Sleep(interval)
 		wants(t, "a page of a session that was stopped elsewhere", s.get(t, "/", s.token).StatusCode, 410)
 		if n := s.sessions.questions(); n > 0 {
-			t.Errorf("all sessions were asked for %d times", n)
+			t.Errorf("sessions were asked for %d times", n)
 		}
 	})
 }

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+	"weak"
 
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/inflight"
@@ -39,6 +41,7 @@ type route struct {
 	transport *http.Transport
 	work      inflight.Counter // requests for it
 	places    places           // of those requests
+	conns     atomic.Int64     // to its container
 	activity  *activity
 
 	// cut ends the requests under way. ended is done from then on: the container is
@@ -46,14 +49,15 @@ type route struct {
 	ended context.Context
 	cut   context.CancelCauseFunc
 
-	runs question // whether the container runs
+	runs question[struct{}] // whether the container runs
 
 	mu    sync.Mutex
 	check *check // under way; nil: none
 }
 
 func (g *Gateway) newRoute(s *session.Session) *route {
-	r := &route{session: s, key: keyOf(s.Token), activity: newActivity()}
+	kept := *s // not as a part of a list, which it would keep in memory
+	r := &route{session: &kept, key: keyOf(s.Token), activity: newActivity()}
 	r.ended, r.cut = context.WithCancelCause(context.Background())
 	r.transport = &http.Transport{
 		DialContext:         redact.Dialer(func(ctx context.Context) (net.Conn, error) { return g.connect(ctx, r) }),
@@ -128,46 +132,44 @@ func (t *table) all() []*route {
 
 // add puts a session in, unless the news of its end came before this.
 func (t *table) add(s *session.Session, create func(*session.Session) *route) {
+	if s.Token == "" || !s.Gateway {
+		return
+	}
+	r := create(s) // before the lock: no request is to wait for this
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.put(s, create)
+	switch {
+	case t.byID[s.ID] != nil:
+	case t.tombstones.hasID(s.ID):
+		t.tombstones.add(s.ID, r.key, time.Now())
+	default:
+		r.since = t.reloads
+		t.byKey[r.key], t.byID[s.ID] = r, r
+	}
 }
 
-// put is add with the lock held.
-func (t *table) put(s *session.Session, create func(*session.Session) *route) {
-	if s.Token == "" || !s.Gateway || t.byID[s.ID] != nil {
-		return
+func (t *table) addAll(list []session.Session, create func(*session.Session) *route) {
+	for i := range list {
+		t.add(&list[i], create)
 	}
-	if t.tombstones.hasID(s.ID) {
-		t.tombstones.add(s.ID, keyOf(s.Token), time.Now())
-		return
-	}
-	r := create(s)
-	r.since = t.reloads
-	t.byKey[r.key], t.byID[s.ID] = r, r
 }
 
 // remove takes a session out for good, whether it is known or not, and returns
-// the route that it has or had, or nil.
+// the route that it has, or had if that is still in use, or nil.
 func (t *table) remove(id int64) *route {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.drop(id)
-}
-
-// drop is remove with the lock held.
-func (t *table) drop(id int64) *route {
 	r := t.byID[id]
 	if r == nil {
-		return t.tombstones.add(id, key{}, time.Now()).route
+		return t.tombstones.add(id, key{}, time.Now()).route.Value()
 	}
 	delete(t.byID, id)
 	delete(t.byKey, r.key)
-	t.tombstones.add(id, r.key, time.Now()).route = r
+	t.tombstones.add(id, r.key, time.Now()).route = weak.Make(r)
 	return r
 }
 
-// begin says that the database is about to be asked for all sessions, and returns
+// begin says that the database is about to be asked which sessions run, and returns
 // the number of that reload.
 func (t *table) begin() uint64 {
 	t.mu.Lock()
@@ -176,21 +178,34 @@ func (t *table) begin() uint64 {
 	return t.reloads
 }
 
-// replace makes the table what the database said in a reload, and returns the
-// routes that ended. What was put in after the reload began stays.
-func (t *table) replace(list []session.Session, asked uint64, create func(*session.Session) *route) []*route {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	there := make(map[int64]bool, len(list))
-	for i := range list {
-		there[list[i].ID] = true
-		t.put(&list[i], create)
+// compare takes out what ended, as the database said in a reload, and returns those
+// routes, and the ids that are new here. What was put in after the reload began stays.
+// The lock is held for no longer than it takes to copy the table.
+func (t *table) compare(list []session.Brief, asked uint64) (fresh []int64, ended []*route) {
+	gone := make(map[int64]*route)
+	for _, r := range t.all() {
+		gone[r.session.ID] = r
 	}
-	var ended []*route
-	for id, r := range t.byID {
-		if !there[id] && r.since < asked {
-			ended = append(ended, t.drop(id))
+	for i := range list {
+		id := list[i].ID
+		if gone[id] == nil && !t.ended(id) {
+			fresh = append(fresh, id)
+		}
+		delete(gone, id)
+	}
+	for id, r := range gone {
+		if r.since < asked {
+			t.remove(id)
+			ended = append(ended, r)
 		}
 	}
-	return ended
+	slices.Sort(fresh)
+	return fresh, ended
+}
+
+// ended reports whether a session is known to have ended.
+func (t *table) ended(id int64) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.tombstones.hasID(id)
 }

@@ -42,20 +42,23 @@ func TestOldReloadDoesNotEndNewSession(t *testing.T) {
 	g := &Gateway{}
 	g.routes.init()
 	s := &session.Session{ID: 1, Token: "t", Gateway: true}
+	there := []session.Brief{{ID: 1}}
 	asked := g.routes.begin()
 	g.Started(s)
-	if ended := g.routes.replace(nil, asked, g.newRoute); len(ended) > 0 || g.routes.get(1) == nil {
+	if _, ended := g.routes.compare(nil, asked); len(ended) > 0 || g.routes.get(1) == nil {
 		t.Error("a session ended because the database had not heard of it yet")
 	}
 	asked = g.routes.begin()
-	if ended := g.routes.replace([]session.Session{*s}, asked, g.newRoute); len(ended) > 0 || g.routes.get(1) == nil {
-		t.Error("a session ended that the database has")
+	if fresh, ended := g.routes.compare(there, asked); len(fresh)+len(ended) > 0 || g.routes.get(1) == nil {
+		t.Error("a session ended, or is new, that the database has")
 	}
-	if ended := g.routes.replace(nil, asked, g.newRoute); len(ended) != 1 || g.routes.get(1) != nil {
+	if _, ended := g.routes.compare(nil, asked); len(ended) != 1 || g.routes.get(1) != nil {
 		t.Error("a session goes on that the database does not have")
 	}
-	g.routes.replace([]session.Session{*s}, asked, g.newRoute)
-	if g.routes.get(1) != nil {
+	if fresh, _ := g.routes.compare(there, asked); len(fresh) > 0 {
+		t.Error("an old answer has a session read that ended")
+	}
+	if g.Started(s); g.routes.get(1) != nil {
 		t.Error("an old answer brings a session back")
 	}
 }

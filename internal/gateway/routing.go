@@ -82,7 +82,7 @@ func (g *Gateway) find(ctx context.Context, token string) (*route, error) {
 	if err != errUnauthorized {
 		return r, err
 	}
-	if err := g.awaitReload(ctx); err != nil {
+	if err := g.lookUp(ctx, token); err != nil {
 		return nil, err
 	}
 	return g.routes.find(token)

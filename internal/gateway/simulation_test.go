@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -173,8 +172,9 @@ type memory struct {
 	mu    sync.Mutex
 	rows  map[int64]session.Session
 	down  bool        // it cannot be asked
-	asked int         // for all sessions
+	asked int         // for sessions
 	uses  []time.Time // when use was written down
+	sets  [][]int64   // by one statement, of several sessions
 }
 
 var errDown = errors.New("database is down")
@@ -233,7 +233,14 @@ func (m *memory) written() []time.Time {
 	return slices.Clone(m.uses)
 }
 
-// questions returns how often all sessions were asked for.
+// flushed returns whose use was written down by each statement for several sessions.
+func (m *memory) flushed() [][]int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.sets)
+}
+
+// questions returns how often sessions were asked for.
 func (m *memory) questions() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -277,6 +284,7 @@ func (m *memory) TouchAll(_ context.Context, ids []int64) (n int64, err error) {
 	if m.down {
 		return 0, errDown
 	}
+	m.sets = append(m.sets, ids)
 	for _, id := range ids {
 		if _, ok := m.rows[id]; ok {
 			m.touch(id)
@@ -286,15 +294,38 @@ func (m *memory) TouchAll(_ context.Context, ids []int64) (n int64, err error) {
 	return n, nil
 }
 
+// GatewayBriefs implements [gateway.Store].
+func (m *memory) GatewayBriefs(context.Context) (list []session.Brief, err error) {
+	all, err := m.find(func(session.Session) bool { return true })
+	for _, s := range all {
+		list = append(list, session.Brief{ID: s.ID, Frozen: s.Frozen})
+	}
+	return list, err
+}
+
 // GatewaySessions implements [gateway.Store].
-func (m *memory) GatewaySessions(context.Context) ([]session.Session, error) {
+func (m *memory) GatewaySessions(_ context.Context, ids []int64) ([]session.Session, error) {
+	return m.find(func(s session.Session) bool { return slices.Contains(ids, s.ID) })
+}
+
+// GatewaySessionsOf implements [gateway.Store].
+func (m *memory) GatewaySessionsOf(_ context.Context, tokens []string) ([]session.Session, error) {
+	return m.find(func(s session.Session) bool { return slices.Contains(tokens, s.Token) })
+}
+
+func (m *memory) find(wanted func(session.Session) bool) (list []session.Session, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.asked++
 	if m.down {
 		return nil, errDown
 	}
-	return slices.Collect(maps.Values(m.rows)), nil
+	for _, s := range m.rows {
+		if wanted(s) {
+			list = append(list, s)
+		}
+	}
+	return list, nil
 }
 
 func unusedFor(s *session.Session, unused time.Duration) bool {
@@ -306,15 +337,15 @@ func unusedFor(s *session.Session, unused time.Duration) bool {
 }
 
 // Freezable implements [gateway.Store].
-func (m *memory) Freezable(_ context.Context, unused time.Duration) (list []session.Session, err error) {
+func (m *memory) Freezable(_ context.Context, unused time.Duration) (ids []int64, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range m.rows {
 		if !s.Frozen && unusedFor(&s, unused) {
-			list = append(list, s)
+			ids = append(ids, s.ID)
 		}
 	}
-	return list, nil
+	return ids, nil
 }
 
 // Freeze implements [gateway.Sessions].

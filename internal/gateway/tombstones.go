@@ -1,6 +1,9 @@
 package gateway
 
-import "time"
+import (
+	"time"
+	"weak"
+)
 
 const (
 	maxTombstones = 10_000
@@ -18,9 +21,12 @@ type tombstones struct {
 
 type tombstone struct {
 	id    int64
-	key   key    // zero: not known
-	route *route // nil: there was none here
+	key   key // zero: not known
 	ended time.Time
+
+	// Requests under way, and connections, hold their route; once there are none, nobody
+	// has to wait for them, nor close them.
+	route weak.Pointer[route]
 }
 
 func newTombstones() tombstones {

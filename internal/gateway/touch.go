@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -16,8 +17,8 @@ const (
 	touchTimeout     = 3 * time.Second // of what a request waits for
 	flushTimeout     = 5 * time.Second
 	lastFlushTimeout = 3 * time.Second
-	maxFlush         = 500 // sessions in one statement
-	ticks            = 15  // how often in an interval is looked for what is due
+	maxFlush         = 1000 // sessions in one statement
+	ticks            = 15   // how often in an interval is looked for what is due
 )
 
 // An activity is what is known of the use of one session. Whoever writes it down,
@@ -41,6 +42,12 @@ func (a *activity) used(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lastUse = now
+}
+
+func (a *activity) lastUsed() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.lastUse
 }
 
 // due returns when the next use is to be written down.
@@ -130,25 +137,16 @@ func (g *Gateway) touch(ctx context.Context, r *route) error {
 	return ctx.Err()
 }
 
-// keepFlushing writes use down when it is due: each route is due one interval after its
-// last flush, so that no use waits longer than that. One that was not used since is
-// skipped.
+// keepFlushing writes use down that is due before the next look: all of it together, so
+// that no use waits longer than an interval, and as many sessions as there may be cost a
+// statement a second. A route that was not used since its last flush is skipped.
 func (g *Gateway) keepFlushing(ctx context.Context) {
+	pause := g.Interval / ticks
 	for ctx.Err() == nil {
-		_ = clock.Sleep(ctx, time.Until(g.nextFlush()))
-		g.flush(ctx, func(r *route) bool { return !time.Now().Before(r.activity.due(g.Interval)) })
+		_ = clock.Sleep(ctx, pause)
+		next := time.Now().Add(pause)
+		g.flush(ctx, func(r *route) bool { return r.activity.due(g.Interval).Before(next) })
 	}
-}
-
-// nextFlush returns when the next route is due, or when to look again.
-func (g *Gateway) nextFlush() time.Time {
-	next := time.Now().Add(g.Interval / ticks)
-	for _, r := range g.routes.all() {
-		if due := r.activity.due(g.Interval); due.After(time.Now()) && due.Before(next) {
-			next = due
-		}
-	}
-	return next
 }
 
 // flushAll writes down all use that is not written yet.
@@ -173,6 +171,8 @@ func (g *Gateway) flush(ctx context.Context, isDue func(*route) bool) {
 		defer r.activity.release()
 		routes = append(routes, r)
 	}
+	// In this order several processes cannot wait for each other's rows in a circle.
+	slices.SortFunc(routes, func(a, b *route) int { return cmp.Compare(a.session.ID, b.session.ID) })
 	for chunk := range slices.Chunk(routes, maxFlush) {
 		err := g.flushChunk(ctx, chunk)
 		for _, r := range chunk {

@@ -2,8 +2,10 @@ package gateway_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,17 +15,21 @@ import (
 	"wrpdistributor/internal/session"
 )
 
-const interval = time.Second
+const (
+	interval = time.Second
+	look     = interval / 15 // between two looks for use that is due
+)
 
-// spaced checks that use was written down so often, and once in an interval.
+// spaced checks that use was written down so often, and once in an interval: no look
+// later, and hence at most one sooner.
 func spaced(t *testing.T, list []time.Time, want int) {
 	t.Helper()
 	if len(list) != want {
 		t.Errorf("use was written down %d times, want %d", len(list), want)
 	}
 	for i := 1; i < len(list); i++ {
-		if gap := list[i].Sub(list[i-1]); gap < interval {
-			t.Errorf("use was written down again after %v, want %v between", gap, interval)
+		if gap := list[i].Sub(list[i-1]); gap < interval-look {
+			t.Errorf("use was written down again after %v, want %v between, or a look less", gap, interval)
 		}
 	}
 }
@@ -129,6 +135,44 @@ func TestLastUseIsFlushedAtShutdown(t *testing.T) {
 		<-drained
 		if n := len(s.sessions.written()); n != 3 {
 			t.Errorf("written down %d times at the end, want three times", n)
+		}
+	})
+}
+
+// TestUseOfManyIsWrittenTogether: of as many sessions as there may be, each used at times
+// of its own, in one statement for all that is due before the next look, by their ids.
+func TestUseOfManyIsWrittenTogether(t *testing.T) {
+	simulate(t, gateway.Config{Interval: interval}, echo, func(t *testing.T, s *simulation) {
+		const sessions, intervals = 300, 5
+		for id := int64(2); id <= sessions; id++ {
+			row := session.Session{ID: id, State: session.Running, Host: "host0", Gateway: true, Token: fmt.Sprintf("%040d", id), Started: time.Now()}
+			s.sessions.put(row)
+			s.gw.Started(&row)
+		}
+		run(t, s.gw)
+		start := time.Now()
+		for i := 0; time.Since(start) < intervals*interval; i++ {
+			wants(t, "a page", s.get(t, "/", fmt.Sprintf("%040d", 2+i%(sessions-1))).StatusCode, 200)
+			time.Sleep(interval / sessions)
+		}
+		time.Sleep(interval)
+		statements := s.sessions.flushed()
+		if most := (intervals + 1) * 15; len(statements) > most {
+			t.Errorf("use was written down by %d statements in %v, want at most %d", len(statements), time.Since(start), most)
+		}
+		count := make(map[int64]int)
+		for _, ids := range statements {
+			if !slices.IsSorted(ids) {
+				t.Errorf("not in order: %v", ids)
+			}
+			for _, id := range ids {
+				count[id]++
+			}
+		}
+		for id := int64(2); id <= sessions; id++ {
+			if n := count[id]; n < intervals-1 || n > intervals+1 {
+				t.Errorf("the use of session %d was written down %d times in %d intervals", id, n, intervals)
+			}
 		}
 	})
 }
