@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"log/slog"
 	"time"
 )
@@ -32,3 +33,29 @@ var (
 
 // SetLog replaces where a manager logs to.
 func (m *Manager) SetLog(l *slog.Logger) { m.log = l }
+
+// Queued returns how many touches wait in how many batches that are not begun.
+func (m *Manager) Queued() (batches, keys int) {
+	m.touches.mu.Lock()
+	defer m.touches.mu.Unlock()
+	for _, b := range m.touches.queue {
+		keys += len(b.keys)
+	}
+	return len(m.touches.queue), keys
+}
+
+// TouchClients touches the sessions of several clients at once, as the managers do, and
+// returns how many of them run.
+func (st *Store) TouchClients(ctx context.Context, identities [][]byte) (n int, err error) {
+	keys := make(map[touchKey]bool)
+	for _, identity := range identities {
+		keys[touchKey{identity: string(identity)}] = false
+	}
+	err = st.touchTogether(ctx, keys)
+	for _, runs := range keys {
+		if runs {
+			n++
+		}
+	}
+	return n, err
+}

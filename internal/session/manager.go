@@ -65,6 +65,7 @@ type Manager struct {
 	skipped  highest // id of a container from before the database was restored
 	drained  drainedHostsSeen
 	observer Observer // nil: there is none
+	touches  touchWriter
 
 	starts sync.WaitGroup
 	alive  context.Context // done when starts are to be cut off
@@ -90,6 +91,7 @@ type Observer interface {
 func NewManager(cfg Config) *Manager {
 	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits()}
 	m.alive, m.abort = context.WithCancel(context.Background())
+	m.touches.store, m.touches.alive = m.store, m.alive
 	return m
 }
 
@@ -102,6 +104,7 @@ func (m *Manager) SetObserver(o Observer) { m.observer = o }
 func (m *Manager) Close() {
 	m.abort()
 	m.starts.Wait()
+	m.touches.tasks.Wait()
 }
 
 // untilClosed returns a context that ends with ctx or with the manager.
@@ -164,7 +167,7 @@ func (m *Manager) resume(ctx context.Context, c Client, s *Session) (bool, error
 // client. A host that cannot be asked is no reason against it. If the container is
 // gone the session is stopped.
 func (m *Manager) touchAndInspect(ctx context.Context, c Client, s *Session) (bool, error) {
-	if ok, err := m.store.Touch(ctx, c.identity()); !ok || err != nil {
+	if ok, err := m.touches.touch(ctx, touchKey{identity: string(c.identity())}); !ok || err != nil {
 		return false, err
 	}
 	inspecting, cancel := context.WithTimeout(ctx, m.limits.inspect)
@@ -191,7 +194,7 @@ func ignoreUnfinished(err error) error {
 // Touch records that the client's session is used, also if ctx ends: a client that
 // hung up has used it. It returns [ErrNotFound] if the client has none that runs.
 func (m *Manager) Touch(ctx context.Context, c Client) error {
-	ok, err := m.store.Touch(m.withBudget(context.WithoutCancel(ctx)), c.identity())
+	ok, err := m.touches.touch(m.withBudget(context.WithoutCancel(ctx)), touchKey{identity: string(c.identity())})
 	if err == nil && !ok {
 		err = ErrNotFound
 	}

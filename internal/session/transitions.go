@@ -76,25 +76,6 @@ func (st *Store) Take(ctx context.Context, id int64, expected State, c Client, t
 	return won, err
 }
 
-// Touch records that the client's session is used, and reports whether the client
-// has one that runs.
-func (st *Store) Touch(ctx context.Context, identity []byte) (bool, error) {
-	return st.change(ctx, `UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE identity = ? AND state = 'running'`, identity)
-}
-
-// TouchAll records that sessions are used, and returns how many of them run.
-func (st *Store) TouchAll(ctx context.Context, ids []int64) (int64, error) {
-	query, args, err := sqlx.In(`UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE state = 'running' AND id IN (?)`, ids)
-	if err != nil {
-		return 0, err
-	}
-	res, err := st.db.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, fmt.Errorf("touch sessions: %w", err)
-	}
-	return res.RowsAffected()
-}
-
 // Freeze marks a session as frozen, and reports whether it still was freezable.
 func (st *Store) Freeze(ctx context.Context, id int64, unused time.Duration) (bool, error) {
 	return st.change(ctx, `UPDATE sessions SET frozen = TRUE WHERE id = ? AND `+freezable+st.db.SecondsAgo(), id, seconds(unused))
