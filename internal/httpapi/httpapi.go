@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 
 	"github.com/go-chi/chi/v5"
 
@@ -45,6 +46,7 @@ type Server struct {
 	Config
 	routes  http.Handler
 	work    inflight.Counter
+	aliases sync.Map // by the hosts' names; they are few
 	unready reminder.Trouble
 }
 

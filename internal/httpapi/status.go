@@ -69,13 +69,17 @@ type hostState struct {
 // hostStates says of every host whether it takes sessions, and why not. Names,
 // and errors that may hold them, are for operators only.
 func (s *Server) hostStates(r *http.Request, operator bool) ([]hostState, error) {
-	states, err := s.Sessions.HostStates(r.Context())
+	look := s.Sessions.RecentHostStates
+	if operator {
+		look = s.Sessions.HostStates
+	}
+	states, err := look(r.Context())
 	if err != nil {
 		return nil, err
 	}
 	list := make([]hostState, len(states))
 	for i, st := range states {
-		h := hostState{Host: alias(st.Host.Name), Used: st.Used, Warm: st.Warm, Max: st.Host.Max, TLS: st.NoTLS == "", Takes: st.Why == "", Why: briefly(st)}
+		h := hostState{Host: s.alias(st.Host.Name), Used: st.Used, Warm: st.Warm, Max: st.Host.Max, TLS: st.NoTLS == "", Takes: st.Why == "", Why: briefly(st)}
 		if operator {
 			h.Host, h.Detail = st.Host.Name, st.Why
 		}
@@ -110,17 +114,23 @@ func wantsJSON(r *http.Request) bool {
 func (s *Server) perHost(counts session.Counts) map[string]int {
 	m := make(map[string]int)
 	for _, h := range s.Pool.Hosts() {
-		m[alias(h.Name)] = 0
+		m[s.alias(h.Name)] = 0
 	}
 	for host, n := range counts.PerHost {
-		m[alias(host)] += n
+		m[s.alias(host)] += n
 	}
 	return m
 }
 
-func alias(host string) string {
+// alias returns what clients know a host by. Each page has all of them.
+func (s *Server) alias(host string) string {
+	if known, ok := s.aliases.Load(host); ok {
+		return known.(string)
+	}
 	sum := md5.Sum([]byte(host))
-	return hex.EncodeToString(sum[:4])
+	name := hex.EncodeToString(sum[:4])
+	s.aliases.Store(host, name)
+	return name
 }
 
 // fragment returns the PHP program's status page, in the same words.

@@ -20,19 +20,15 @@ type Counts struct {
 	PerHost    map[string]int // sessions of each host that has any
 }
 
-// Counts returns the pool's state.
+// Counts returns the pool's state of the last second, in which all that this process has
+// changed before is seen.
 func (m *Manager) Counts(ctx context.Context) (Counts, error) {
-	ctx = m.withBudget(ctx)
-	rows, err := m.store.usage(ctx)
-	if err != nil {
-		return Counts{}, err
-	}
-	drained, err := m.store.Drained(ctx)
+	now, err := m.census.recent(m.withBudget(ctx), m.working())
 	if err != nil {
 		return Counts{}, err
 	}
 	c := Counts{PerHost: make(map[string]int)}
-	for host, u := range rows {
+	for host, u := range now.rows {
 		c.Sessions += u.Clients
 		c.Containers += u.Running + u.Warm
 		if u.Clients > 0 {
@@ -40,10 +36,10 @@ func (m *Manager) Counts(ctx context.Context) (Counts, error) {
 		}
 	}
 	for _, st := range m.pool.Status() {
-		if _, isDrained := drained[st.Host.Name]; isDrained || refuses(st) {
+		if _, isDrained := now.drained[st.Host.Name]; isDrained || refuses(st) {
 			continue
 		}
-		u := rows[st.Host.Name]
+		u := now.rows[st.Host.Name]
 		c.Remaining += max(0, st.Host.Max-u.Total) + u.Warm
 	}
 	return c, nil
@@ -101,29 +97,38 @@ type HostState struct {
 	Why      string   // the host takes no session now; empty: it takes one
 }
 
-// HostStates returns the state of every host, in the configured order.
+// HostStates returns the state of every host, in the configured order. Whatever was
+// changed before the call, and by whom, is seen.
 func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
-	ctx = m.withBudget(ctx)
-	rows, err := m.store.usage(ctx)
+	now, err := m.census.exact(m.withBudget(ctx), m.working())
 	if err != nil {
 		return nil, err
 	}
-	drained, err := m.store.Drained(ctx)
+	return m.hostStates(now), nil
+}
+
+// RecentHostStates is [Manager.HostStates] of the same second as [Manager.Counts].
+func (m *Manager) RecentHostStates(ctx context.Context) ([]HostState, error) {
+	now, err := m.census.recent(m.withBudget(ctx), m.working())
 	if err != nil {
 		return nil, err
 	}
+	return m.hostStates(now), nil
+}
+
+func (m *Manager) hostStates(now *census) []HostState {
 	var list []HostState
 	for _, st := range m.pool.Status() {
-		u := rows[st.Host.Name]
+		u := now.rows[st.Host.Name]
 		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm, Stopping: u.Stopping}
-		if d, ok := drained[st.Host.Name]; ok {
+		if d, ok := now.drained[st.Host.Name]; ok {
 			s.Drained = &d
 		}
 		load := hosts.Load{Host: st.Host.Name, Used: s.Used, Max: st.Host.Max}
-		s.Why = cmp.Or(refusal(st, false, nil), occupied(load, drained))
+		s.Why = cmp.Or(refusal(st, false, nil), occupied(load, now.drained))
 		list = append(list, s)
 	}
-	return list, nil
+	return list
 }
 
 // A Drained host takes no new sessions, and keeps its own until they are stopped.
@@ -144,6 +149,7 @@ func (st *Store) Drain(ctx context.Context, host, reason string) error {
 		}
 		return err
 	})
+	st.changes.Add(1)
 	if err != nil {
 		return fmt.Errorf("drain host %s: %w", host, err)
 	}

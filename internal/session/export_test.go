@@ -31,6 +31,12 @@ var (
 	Ask        = ask
 )
 
+// SetCensusAge replaces how old what clients are told of the pool may be.
+func (m *Manager) SetCensusAge(d time.Duration) { m.census.age = d }
+
+// NextCensus returns the one that is taken for whoever asks now.
+func (m *Manager) NextCensus() any { return m.census.join(m.working()) }
+
 // SetLog replaces where a manager logs to.
 func (m *Manager) SetLog(l *slog.Logger) { m.log = l }
 

@@ -66,6 +66,7 @@ type Manager struct {
 	drained  drainedHostsSeen
 	observer Observer // nil: there is none
 	touches  touchWriter
+	census   censusTaker
 
 	starts sync.WaitGroup
 	alive  context.Context // done when starts are to be cut off
@@ -92,6 +93,7 @@ func NewManager(cfg Config) *Manager {
 	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits()}
 	m.alive, m.abort = context.WithCancel(context.Background())
 	m.touches.store, m.touches.alive = m.store, m.alive
+	m.census.store, m.census.age = m.store, censusAge
 	return m
 }
 
@@ -105,6 +107,7 @@ func (m *Manager) Close() {
 	m.abort()
 	m.starts.Wait()
 	m.touches.tasks.Wait()
+	m.census.tasks.Wait()
 }
 
 // untilClosed returns a context that ends with ctx or with the manager.
@@ -113,6 +116,9 @@ func (m *Manager) untilClosed(ctx context.Context) (context.Context, context.Can
 	stop := context.AfterFunc(m.alive, cancel)
 	return ctx, func() { stop(); cancel() }
 }
+
+// working returns a context for what several requests share.
+func (m *Manager) working() context.Context { return m.withBudget(m.alive) }
 
 // withBudget bounds what one request waits for the database.
 func (m *Manager) withBudget(ctx context.Context) context.Context {

@@ -25,6 +25,7 @@ func (st *Store) change(ctx context.Context, query string, args ...any) (bool, e
 			return err
 		})
 	})
+	st.changes.Add(1)
 	if err != nil {
 		return false, fmt.Errorf("change session: %w", err)
 	}
@@ -119,6 +120,7 @@ func (st *Store) Delete(ctx context.Context, id int64) (bool, error) {
 // Forget deletes all rows of a host, and returns how many.
 func (st *Store) Forget(ctx context.Context, host string) (int64, error) {
 	res, err := st.db.ExecContext(ctx, `DELETE FROM sessions WHERE containerHost = ?`, host)
+	st.changes.Add(1)
 	if err != nil {
 		return 0, fmt.Errorf("forget host %s: %w", host, err)
 	}
