@@ -23,7 +23,7 @@ type Counts struct {
 // Counts returns the pool's state of the last second, in which all that this process has
 // changed before is seen.
 func (m *Manager) Counts(ctx context.Context) (Counts, error) {
-	now, err := m.census.recent(m.withBudget(ctx), m.working())
+	now, err := m.recentCensus(ctx)
 	if err != nil {
 		return Counts{}, err
 	}
@@ -100,7 +100,7 @@ type HostState struct {
 // HostStates returns the state of every host, in the configured order. Whatever was
 // changed before the call, and by whom, is seen.
 func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
-	now, err := m.census.exact(m.withBudget(ctx), m.working())
+	now, err := m.exactCensus(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -109,14 +109,14 @@ func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
 
 // RecentHostStates is [Manager.HostStates] of the same second as [Manager.Counts].
 func (m *Manager) RecentHostStates(ctx context.Context) ([]HostState, error) {
-	now, err := m.census.recent(m.withBudget(ctx), m.working())
+	now, err := m.recentCensus(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return m.hostStates(now), nil
 }
 
-func (m *Manager) hostStates(now *census) []HostState {
+func (m *Manager) hostStates(now census) []HostState {
 	var list []HostState
 	for _, st := range m.pool.Status() {
 		u := now.rows[st.Host.Name]
@@ -158,6 +158,7 @@ func (st *Store) Drain(ctx context.Context, host, reason string) error {
 
 // Undrain makes a host take sessions again, and reports whether it was drained.
 func (st *Store) Undrain(ctx context.Context, host string) (bool, error) {
+	defer st.arrivals.Add(1)
 	return st.change(ctx, `DELETE FROM hosts WHERE containerHost = ?`, host)
 }
 

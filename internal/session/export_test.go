@@ -34,6 +34,12 @@ var (
 // SetCensusAge replaces how old what clients are told of the pool may be.
 func (m *Manager) SetCensusAge(d time.Duration) { m.census.age = d }
 
+// SetWaitingAge replaces how old what is known of containers that wait may be.
+func (m *Manager) SetWaitingAge(d time.Duration) { m.waiting.age = d }
+
+// LastWaiting returns the last look at what waits.
+func (m *Manager) LastWaiting() any { return m.waiting.last }
+
 // NextCensus returns the one that is taken for whoever asks now.
 func (m *Manager) NextCensus() any { return m.census.join(m.working()) }
 

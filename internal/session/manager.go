@@ -66,7 +66,9 @@ type Manager struct {
 	drained  drainedHostsSeen
 	observer Observer // nil: there is none
 	touches  touchWriter
-	census   censusTaker
+	census   shared[census]
+	waiting  shared[[]Session] // for clients
+	takings  takings
 
 	starts sync.WaitGroup
 	alive  context.Context // done when starts are to be cut off
@@ -93,7 +95,9 @@ func NewManager(cfg Config) *Manager {
 	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits()}
 	m.alive, m.abort = context.WithCancel(context.Background())
 	m.touches.store, m.touches.alive = m.store, m.alive
-	m.census.store, m.census.age = m.store, censusAge
+	m.census.ask, m.census.changes = m.store.census, m.store.changes.Load
+	m.census.age, m.census.pause = censusAge, censusPause
+	m.waiting.ask, m.waiting.changes, m.waiting.age = m.store.Waiting, m.store.arrivals.Load, waitingAge
 	return m
 }
 
@@ -108,6 +112,7 @@ func (m *Manager) Close() {
 	m.starts.Wait()
 	m.touches.tasks.Wait()
 	m.census.tasks.Wait()
+	m.waiting.tasks.Wait()
 }
 
 // untilClosed returns a context that ends with ctx or with the manager.

@@ -52,6 +52,7 @@ func (st *Store) Confirm(ctx context.Context, id int64) (bool, error) {
 // wait for a client. It reports whether the session was neither taken nor stopped
 // meanwhile.
 func (st *Store) ConfirmWarm(ctx context.Context, id int64, settings string) (bool, error) {
+	defer st.arrivals.Add(1)
 	return st.change(ctx, `
 		UPDATE sessions SET state = 'warm', settings = ?, started = `+st.db.Now()+`
 		WHERE id = ? AND state = 'warming'`, settings, id)
@@ -60,17 +61,19 @@ func (st *Store) ConfirmWarm(ctx context.Context, id int64, settings string) (bo
 // Distrust makes what waits, with ids below one, look as if it were not known what it
 // was made with: it is not handed over, but replaced.
 func (st *Store) Distrust(ctx context.Context, below int64) error {
+	defer st.arrivals.Add(1)
 	_, err := st.change(ctx, `UPDATE sessions SET settings = '' WHERE state = 'warm' AND id < ?`, below)
 	return err
 }
 
 // Take gives a session that waits, or is being warmed up, to a client. [Store.Confirm]
-// makes it one that was not used yet. It reports whether the session was still in the expected state. The
-// error is errTaken if the client has a session.
-func (st *Store) Take(ctx context.Context, id int64, expected State, c Client, tls bool) (bool, error) {
+// makes it one that was not used yet. It reports whether the session was still as
+// expected, and its host not drained. The error is errTaken if the client has a session.
+func (st *Store) Take(ctx context.Context, expected *Session, c Client, tls bool) (bool, error) {
 	won, err := st.change(ctx, `
 		UPDATE sessions SET identity = ?, clientIp = ?, clientUserAgent = ?, tls = ?, state = 'starting', started = `+st.db.Now()+`, lastUsed = `+st.db.Now()+`
-		WHERE id = ? AND state = ?`, c.identity(), c.IP, c.agent(), tls, id, expected)
+		WHERE id = ? AND state = ? AND settings = ? AND containerHost NOT IN (SELECT containerHost FROM hosts)`,
+		c.identity(), c.IP, c.agent(), tls, expected.ID, expected.State, expected.Settings)
 	if database.IsDuplicate(err) {
 		return false, errTaken
 	}
