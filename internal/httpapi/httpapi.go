@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
+	"sync/atomic"
 
 	"github.com/go-chi/chi/v5"
 
@@ -46,8 +46,9 @@ type Server struct {
 	Config
 	routes  http.Handler
 	work    inflight.Counter
-	aliases sync.Map // by the hosts' names; they are few
 	unready reminder.Trouble
+
+	lastPages atomic.Pointer[pages] // nil: none yet
 }
 
 // New returns the server.

@@ -20,13 +20,7 @@ type Counts struct {
 	PerHost    map[string]int // sessions of each host that has any
 }
 
-// Counts returns the pool's state of the last second, in which all that this process has
-// changed before is seen.
-func (m *Manager) Counts(ctx context.Context) (Counts, error) {
-	now, err := m.recentCensus(ctx)
-	if err != nil {
-		return Counts{}, err
-	}
+func (m *Manager) counts(now census) Counts {
 	c := Counts{PerHost: make(map[string]int)}
 	for host, u := range now.rows {
 		c.Sessions += u.Clients
@@ -42,7 +36,7 @@ func (m *Manager) Counts(ctx context.Context) (Counts, error) {
 		u := now.rows[st.Host.Name]
 		c.Remaining += max(0, st.Host.Max-u.Total) + u.Warm
 	}
-	return c, nil
+	return c
 }
 
 // refuses reports whether a host is known to take no sessions, full or not. One that
@@ -95,25 +89,6 @@ type HostState struct {
 	Stopping int      // of those, slots whose containers are not proven gone yet
 	Drained  *Drained // nil: the host is not drained
 	Why      string   // the host takes no session now; empty: it takes one
-}
-
-// HostStates returns the state of every host, in the configured order. Whatever was
-// changed before the call, and by whom, is seen.
-func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
-	now, err := m.exactCensus(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return m.hostStates(now), nil
-}
-
-// RecentHostStates is [Manager.HostStates] of the same second as [Manager.Counts].
-func (m *Manager) RecentHostStates(ctx context.Context) ([]HostState, error) {
-	now, err := m.recentCensus(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return m.hostStates(now), nil
 }
 
 func (m *Manager) hostStates(now census) []HostState {

@@ -10,6 +10,13 @@ const (
 	censusPause = 50 * time.Millisecond
 )
 
+// An Overview is the pool's state as clients may see it. It is not to be changed: all who
+// ask in one second have the same.
+type Overview struct {
+	Counts
+	Hosts []HostState
+}
+
 // A census is what the database says of all hosts.
 type census struct {
 	rows    map[string]usage
@@ -23,15 +30,40 @@ func (st *Store) census(ctx context.Context) (c census, err error) {
 	return c, err
 }
 
-// recentCensus returns one that began in the last second, after all that this process has
-// changed.
-func (m *Manager) recentCensus(ctx context.Context) (census, error) {
-	l, err := m.census.recent(m.withBudget(ctx), m.working())
-	return l.value, err
+// takeOverview asks the database. No host is asked.
+func (m *Manager) takeOverview(ctx context.Context) (*Overview, error) {
+	c, err := m.store.census(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Overview{Counts: m.counts(c), Hosts: m.hostStates(c)}, nil
 }
 
-// exactCensus returns one that begins now.
-func (m *Manager) exactCensus(ctx context.Context) (census, error) {
-	l, err := m.census.exact(m.withBudget(ctx), m.working())
-	return l.value, err
+// Overview returns the pool's state of the last second, in which all that this process has
+// changed before is seen.
+func (m *Manager) Overview(ctx context.Context) (*Overview, error) {
+	l, err := m.overview.recent(m.withBudget(ctx), m.working())
+	if err != nil {
+		return nil, err
+	}
+	return l.value, nil
+}
+
+// Counts returns those of [Manager.Overview].
+func (m *Manager) Counts(ctx context.Context) (Counts, error) {
+	o, err := m.Overview(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	return o.Counts, nil
+}
+
+// HostStates returns the state of every host, in the configured order. Whatever was
+// changed before the call, and by whom, is seen.
+func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
+	l, err := m.overview.exact(m.withBudget(ctx), m.working())
+	if err != nil {
+		return nil, err
+	}
+	return l.value.Hosts, nil
 }

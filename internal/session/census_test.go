@@ -36,8 +36,8 @@ func TestClientsSeeThePoolAsItWas(t *testing.T) {
 
 		other := session.NewStore(db, time.Hour)
 		must(t, other.Drain(t.Context(), "host0", "new kernel"))
-		if got, err := k.Sessions.RecentHostStates(t.Context()); err != nil || got[0].Drained != nil {
-			t.Errorf("RecentHostStates = %+v, %v; want what was there before", got, err)
+		if got, err := k.Sessions.Overview(t.Context()); err != nil || got.Hosts[0].Drained != nil {
+			t.Errorf("Overview = %+v, %v; want what was there before", got, err)
 		}
 		if got, err := k.Sessions.HostStates(t.Context()); err != nil || got[0].Drained == nil || got[0].Used != 1 {
 			t.Errorf("HostStates = %+v, %v; want that it is drained", got, err)

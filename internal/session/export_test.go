@@ -32,7 +32,7 @@ var (
 )
 
 // SetCensusAge replaces how old what clients are told of the pool may be.
-func (m *Manager) SetCensusAge(d time.Duration) { m.census.age = d }
+func (m *Manager) SetCensusAge(d time.Duration) { m.overview.age = d }
 
 // SetWaitingAge replaces how old what is known of containers that wait may be.
 func (m *Manager) SetWaitingAge(d time.Duration) { m.waiting.age = d }
@@ -41,7 +41,7 @@ func (m *Manager) SetWaitingAge(d time.Duration) { m.waiting.age = d }
 func (m *Manager) LastWaiting() any { return m.waiting.last }
 
 // NextCensus returns the one that is taken for whoever asks now.
-func (m *Manager) NextCensus() any { return m.census.join(m.working()) }
+func (m *Manager) NextCensus() any { return m.overview.join(m.working()) }
 
 // SetLog replaces where a manager logs to.
 func (m *Manager) SetLog(l *slog.Logger) { m.log = l }

@@ -66,7 +66,7 @@ type Manager struct {
 	drained  drainedHostsSeen
 	observer Observer // nil: there is none
 	touches  touchWriter
-	census   shared[census]
+	overview shared[*Overview]
 	waiting  shared[[]Session] // for clients
 	takings  takings
 
@@ -95,8 +95,8 @@ func NewManager(cfg Config) *Manager {
 	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits()}
 	m.alive, m.abort = context.WithCancel(context.Background())
 	m.touches.store, m.touches.alive = m.store, m.alive
-	m.census.ask, m.census.changes = m.store.census, m.store.changes.Load
-	m.census.age, m.census.pause = censusAge, censusPause
+	m.overview.ask, m.overview.changes = m.takeOverview, m.store.changes.Load
+	m.overview.age, m.overview.pause = censusAge, censusPause
 	m.waiting.ask, m.waiting.changes, m.waiting.age = m.store.Waiting, m.store.arrivals.Load, waitingAge
 	return m
 }
@@ -111,7 +111,7 @@ func (m *Manager) Close() {
 	m.abort()
 	m.starts.Wait()
 	m.touches.tasks.Wait()
-	m.census.tasks.Wait()
+	m.overview.tasks.Wait()
 	m.waiting.tasks.Wait()
 }
 

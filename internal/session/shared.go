@@ -105,7 +105,10 @@ func (l *look[T]) await(ctx context.Context) (*look[T], error) {
 			return ctx.Err()
 		}
 	})
-	return l, err
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 func (l *look[T]) failed() bool {
