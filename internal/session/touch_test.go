@@ -71,18 +71,20 @@ func awaitQueued(t *testing.T, k *servicetest.Kit, keys int) {
 
 // eachHeld runs fn on both databases with the sessions of 20 clients. The touch of client 0
 // is under way until release.
-func eachHeld(t *testing.T, fn func(t *testing.T, k *servicetest.Kit, first []touching, release func())) {
+func eachHeld(t *testing.T, fn func(t *testing.T, k *servicetest.Kit, first []touching, ids []int64, release func())) {
 	for _, dialect := range []string{"sqlite", "mysql"} {
 		t.Run(dialect, func(t *testing.T) {
 			cfg := databasetest.Config(t, dialect)
 			db, other := databasetest.Open(t, cfg), databasetest.Open(t, cfg)
 			k := newKit(t, db, servicetest.Options{})
 			insertRunning(t, db, 20)
+			var ids []int64
+			must(t, db.Select(&ids, `SELECT id FROM sessions ORDER BY id`))
 			tx := other.MustBegin()
 			tx.MustExec(`UPDATE sessions SET settings = 'held' WHERE slot = 0`)
 			first := touch(k.Sessions, numbered(0))
 			eventually(t, "the first touch is under way", func() bool { return k.DB.Stats().InUse > 0 })
-			fn(t, k, first, func() { must(t, tx.Rollback()) })
+			fn(t, k, first, ids, func() { must(t, tx.Rollback()) })
 		})
 	}
 }
@@ -96,7 +98,7 @@ func unusedSessions(t *testing.T, k *servicetest.Kit) (n int) {
 // TestTouchesThatWaitGoTogether: and each client learns about its own session. Several
 // requests of one are one.
 func TestTouchesThatWaitGoTogether(t *testing.T) {
-	eachHeld(t, func(t *testing.T, k *servicetest.Kit, first []touching, release func()) {
+	eachHeld(t, func(t *testing.T, k *servicetest.Kit, first []touching, _ []int64, release func()) {
 		var running []touching
 		for i := range 20 {
 			running = append(running, touch(k.Sessions, numbered(i), numbered(i))...)
@@ -112,10 +114,43 @@ func TestTouchesThatWaitGoTogether(t *testing.T) {
 	})
 }
 
+// TestGatewayTouchesTogetherWithClients: by the session's id what its client touches by who
+// it is.
+func TestGatewayTouchesTogetherWithClients(t *testing.T) {
+	eachHeld(t, func(t *testing.T, k *servicetest.Kit, first []touching, ids []int64, release func()) {
+		clients := touch(k.Sessions, numbered(5), numbered(6))
+		type outcome struct {
+			s   *session.Session
+			err error
+		}
+		results := make(chan outcome, 3)
+		for _, id := range []int64{ids[5], ids[7], ids[19] + 1} {
+			go func() {
+				s, err := k.Sessions.TouchByID(t.Context(), id)
+				results <- outcome{s, err}
+			}()
+		}
+		awaitQueued(t, k, 5)
+		release()
+		wantTouched(t, slices.Concat(first, clients), nil)
+		for range 3 {
+			switch o := <-results; {
+			case o.err == nil && o.s.LastUsed.Valid && (o.s.ID == ids[5] || o.s.ID == ids[7]):
+			case errors.Is(o.err, session.ErrNotFound):
+			default:
+				t.Errorf("TouchByID = %+v, %v; want a session that was used, or ErrNotFound", o.s, o.err)
+			}
+		}
+		if n := unusedSessions(t, k); n != 16 {
+			t.Errorf("%d sessions look unused, want 16 of 20", n)
+		}
+	})
+}
+
 // TestTouchThatGivesUpTakesNothingFromOthers: neither from those it waits with, nor, if it
 // was the last to wait, from those that come after.
 func TestTouchThatGivesUpTakesNothingFromOthers(t *testing.T) {
-	eachHeld(t, func(t *testing.T, k *servicetest.Kit, first []touching, release func()) {
+	eachHeld(t, func(t *testing.T, k *servicetest.Kit, first []touching, _ []int64, release func()) {
 		k.Sessions.SetDatabaseLimit(time.Millisecond)
 		wantTouched(t, touch(k.Sessions, numbered(1), numbered(2)), session.ErrBudget)
 		awaitQueued(t, k, 0)
