@@ -43,6 +43,9 @@ func (m *Manager) LastWaiting() any { return m.waiting.last }
 // NextCensus returns the one that is taken for whoever asks now.
 func (m *Manager) NextCensus() any { return m.overview.join(m.working()) }
 
+// LookUpClients is the statement by which touches find the sessions of clients.
+const LookUpClients = lookUpClients
+
 // SetLog replaces where a manager logs to.
 func (m *Manager) SetLog(l *slog.Logger) { m.log = l }
 

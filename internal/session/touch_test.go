@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
@@ -232,4 +235,39 @@ func TestTouchersDoNotDeadlock(t *testing.T) {
 	if deadlocks > 0 {
 		t.Errorf("%d deadlocks in %d statements", deadlocks, 2*processes*rounds)
 	}
+}
+
+// TestClientsAreFoundByIdentity: an index on states, which most rows share, is not used.
+func TestClientsAreFoundByIdentity(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		insertRunning(t, db, 2000)
+		db.MustExec(`CREATE INDEX by_state ON sessions (state)`)
+		explain := "EXPLAIN QUERY PLAN "
+		if db.DriverName() == "mysql" {
+			explain = "EXPLAIN "
+			db.MustExec(`ANALYZE TABLE sessions`)
+		}
+		clients := make([][]byte, 64)
+		for i := range clients {
+			c := numbered(i)
+			clients[i] = database.Identity(c.IP, c.UserAgent)
+		}
+		query, args, err := sqlx.In(explain+session.LookUpClients, clients)
+		must(t, err)
+		rows, err := db.Queryx(query, args...)
+		must(t, err)
+		defer rows.Close()
+		var plan strings.Builder
+		for rows.Next() {
+			columns, err := rows.SliceScan()
+			must(t, err)
+			for _, c := range columns {
+				fmt.Fprintf(&plan, "%s ", c)
+			}
+		}
+		must(t, rows.Err())
+		if !strings.Contains(plan.String(), "identity") || strings.Contains(plan.String(), "by_state") {
+			t.Errorf("plan = %q, want the index on identities", plan.String())
+		}
+	})
 }

@@ -11,6 +11,13 @@ import (
 	"wrpdistributor/internal/database"
 )
 
+// runs is the condition that a session runs, for statements that name the rows: no index on
+// states is to be of use for it. SQLite would read all running rows by one, and MariaDB
+// lock the index before the row, while whoever stops a session does the opposite.
+const runs = `COALESCE(state, '') = 'running'`
+
+const lookUpClients = `SELECT id, identity FROM sessions WHERE identity IN (?) AND ` + runs
+
 // Touch records that the client's session is used, and reports whether the client
 // has one that runs.
 func (st *Store) Touch(ctx context.Context, identity []byte) (bool, error) {
@@ -31,7 +38,7 @@ func (st *Store) TouchAll(ctx context.Context, ids []int64) (int64, error) {
 
 func (st *Store) touch(ctx context.Context, where string, args ...any) (n int64, err error) {
 	err = ask(ctx, func(ctx context.Context) error {
-		res, err := database.Exec(ctx, st.db, `UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE state = 'running' AND `+where, args...)
+		res, err := database.Exec(ctx, st.db, `UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE `+runs+` AND `+where, args...)
 		if err != nil {
 			return err
 		}
@@ -54,15 +61,15 @@ func (st *Store) touchTogether(ctx context.Context, keys map[touchKey]bool) erro
 	if err != nil {
 		return err
 	}
-	runs := make(map[int64]bool)
+	running := make(map[int64]bool)
 	for _, id := range found {
-		runs[id] = true
+		running[id] = true
 	}
-	if err := st.touchRunning(ctx, runs); err != nil {
+	if err := st.touchRunning(ctx, running); err != nil {
 		return err
 	}
 	for key, id := range found {
-		keys[key] = runs[id]
+		keys[key] = running[id]
 	}
 	return nil
 }
@@ -91,7 +98,7 @@ func (st *Store) lookUpTouched(ctx context.Context, keys map[touchKey]bool) (map
 	if len(clients) == 0 {
 		return found, nil
 	}
-	query, args, err := sqlx.In(`SELECT id, identity FROM sessions WHERE identity IN (?) AND state = 'running'`, clients)
+	query, args, err := sqlx.In(lookUpClients, clients)
 	if err != nil {
 		return nil, fmt.Errorf("look up clients' sessions: %w", err)
 	}
@@ -105,17 +112,17 @@ func (st *Store) lookUpTouched(ctx context.Context, keys map[touchKey]bool) (map
 	return found, nil
 }
 
-// touchRunning touches sessions, and leaves those in runs that run.
-func (st *Store) touchRunning(ctx context.Context, runs map[int64]bool) error {
-	if len(runs) == 0 {
+// touchRunning touches sessions, and leaves those in the map that run.
+func (st *Store) touchRunning(ctx context.Context, running map[int64]bool) error {
+	if len(running) == 0 {
 		return nil
 	}
-	ids := slices.Collect(maps.Keys(runs))
+	ids := slices.Collect(maps.Keys(running))
 	n, err := st.TouchAll(ctx, ids)
 	if err != nil || n == int64(len(ids)) {
 		return err
 	}
-	query, args, err := sqlx.In(`SELECT id FROM sessions WHERE id IN (?) AND state = 'running'`, ids)
+	query, args, err := sqlx.In(`SELECT id FROM sessions WHERE id IN (?) AND `+runs, ids)
 	if err != nil {
 		return fmt.Errorf("look up touched sessions: %w", err)
 	}
@@ -123,9 +130,9 @@ func (st *Store) touchRunning(ctx context.Context, runs map[int64]bool) error {
 	if err := st.db.SelectContext(ctx, &left, query, args...); err != nil {
 		return fmt.Errorf("look up touched sessions: %w", err)
 	}
-	clear(runs)
+	clear(running)
 	for _, id := range left {
-		runs[id] = true
+		running[id] = true
 	}
 	return nil
 }
