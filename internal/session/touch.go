@@ -120,10 +120,20 @@ func (w *touchWriter) leave(b *touchBatch) {
 // write writes until nobody waits.
 func (w *touchWriter) write() {
 	for b := w.take(); b != nil; b = w.take() {
-		b.err = w.store.touchTogether(b.ctx, b.keys)
+		b.err = b.write(w.store)
 		failpoint("touched")
 		close(b.done)
 	}
+}
+
+func (b *touchBatch) write(st *Store) (err error) {
+	if len(b.keys) > 1 {
+		return st.touchTogether(b.ctx, b.keys)
+	}
+	for key := range b.keys {
+		b.keys[key], err = st.touchOne(b.ctx, key)
+	}
+	return err
 }
 
 // take returns the next batch, which from now on takes no more, or nil.
