@@ -32,7 +32,7 @@ func TestCleanupRepairsWhatEveryFailpointLeaves(t *testing.T) {
 	s, h := newPretendStack(t)
 	for _, tt := range []struct {
 		failpoint string
-		during    string // "PUT", "DELETE" or "cleanup"; "warming up" a container; "taking" a warm one
+		during    string // "PUT", "HEAD", "DELETE" or "cleanup"; "warming up" a container; "taking" a warm one
 	}{
 		{"claimed", "PUT"},
 		{"starting", "PUT"},
@@ -43,6 +43,7 @@ func TestCleanupRepairsWhatEveryFailpointLeaves(t *testing.T) {
 		{"confirmed", "PUT"},
 		{"rolling back", "PUT"},
 		{"rolled back", "PUT"},
+		{"touched", "HEAD"},
 		{"stopping", "DELETE"},
 		{"removed", "DELETE"},
 		{"deleted", "DELETE"},
@@ -87,7 +88,7 @@ func (s *stack) crash(during, failpoint string) {
 	s.set("CRASH_AT", "")
 	s.set("WARM_CONTAINERS", "0")
 	switch during {
-	case "DELETE", "cleanup":
+	case "HEAD", "DELETE", "cleanup":
 		s.start()
 		s.put("AmiFox")
 		s.proc.Kill()
@@ -109,7 +110,7 @@ func (s *stack) crash(during, failpoint string) {
 	}
 	s.launch()
 	switch during {
-	case "PUT", "DELETE":
+	case "PUT", "HEAD", "DELETE":
 		s.awaitReady()
 		go s.tryRequest(during)
 	case "taking":

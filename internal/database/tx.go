@@ -30,12 +30,26 @@ const (
 // nothing outside the database, least of all talk to a host while rows are
 // locked.
 func InTx(ctx context.Context, db *DB, fn func(*sqlx.Tx) error) error {
+	return retry(ctx, db, func() error { return runTx(ctx, db, fn) })
+}
+
+// Exec runs a statement that is a transaction of its own, and again when [InTx] would. It
+// costs one round trip, a transaction three.
+func Exec(ctx context.Context, db *DB, query string, args ...any) (res sql.Result, err error) {
+	err = retry(ctx, db, func() (err error) {
+		res, err = db.ExecContext(ctx, query, args...)
+		return err
+	})
+	return res, err
+}
+
+func retry(ctx context.Context, db *DB, do func() error) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval = 5 * time.Millisecond
 	pauses.MaxInterval = 500 * time.Millisecond
 	dropped := 0
 	attempt := func() (struct{}, error) {
-		err := runTx(ctx, db, fn)
+		err := do()
 		switch {
 		case errors.Is(err, driver.ErrBadConn) && dropped < txDropped:
 			dropped++

@@ -74,6 +74,23 @@ func TestInTxDeadlock(t *testing.T) {
 	}
 }
 
+// TestExecRunsAgain has a statement that conflicts with others twice.
+func TestExecRunsAgain(t *testing.T) {
+	db := databasetest.NewMySQL(t)
+	mustExec(t, db, `UPDATE pool SET description = ''`)
+	mustExec(t, db, `CREATE PROCEDURE conflict() BEGIN
+		UPDATE pool SET description = CONCAT(description, 'x');
+		IF (SELECT CHAR_LENGTH(description) FROM pool) < 3 THEN
+			SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213;
+		END IF;
+	END`)
+	_, err := database.Exec(t.Context(), db, `CALL conflict()`)
+	var runs string
+	if getErr := db.Get(&runs, `SELECT description FROM pool`); err != nil || getErr != nil || runs != "xxx" {
+		t.Errorf("Exec = %v after %d runs, %v; want success in the third", err, len(runs), getErr)
+	}
+}
+
 // TestInTxGivesUp checks that a conflict which does not end is not retried for
 // ever, ends with the caller's context, and counts as a busy database.
 func TestInTxGivesUp(t *testing.T) {

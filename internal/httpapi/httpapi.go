@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/go-chi/chi/v5"
 
@@ -46,6 +47,8 @@ type Server struct {
 	routes  http.Handler
 	work    inflight.Counter
 	unready reminder.Trouble
+
+	lastPages atomic.Pointer[pages] // nil: none yet
 }
 
 // New returns the server.

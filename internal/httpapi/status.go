@@ -15,19 +15,23 @@ import (
 	"wrpdistributor/internal/session"
 )
 
+// pages is what clients are told of one overview.
+type pages struct {
+	of         *session.Overview
+	html, json string
+}
+
 // status tells how full the pool is. It starts nothing.
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.client(r); err != nil {
 		return err
 	}
-	counts, err := s.Sessions.Counts(r.Context())
-	if err != nil {
-		return err
-	}
-	perHost := s.perHost(counts)
 	if !wantsJSON(r) {
-		write(w, http.StatusOK, "text/html;charset=UTF-8", fragment(counts, len(s.Pool.Hosts()), perHost))
-		return nil
+		p, err := s.pages(r)
+		if err == nil {
+			write(w, http.StatusOK, "text/html;charset=UTF-8", p.html)
+		}
+		return err
 	}
 	operator, limited := s.operator(w, r)
 	if limited {
@@ -35,23 +39,67 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusTooManyRequests)
 		return nil
 	}
-	states, err := s.hostStates(r, operator)
-	if err != nil {
-		return err
+	look := s.statusForClients
+	if operator {
+		look = s.statusForOperators
 	}
+	body, err := look(r)
+	if err == nil {
+		write(w, http.StatusOK, "application/json", body)
+	}
+	return err
+}
+
+// pages returns what all clients are told who ask in the same second.
+func (s *Server) pages(r *http.Request) (*pages, error) {
+	now, err := s.Sessions.Overview(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	if p := s.lastPages.Load(); p != nil && p.of == now {
+		return p, nil
+	}
+	perHost := s.perHost(now.Counts)
+	p := &pages{of: now, html: fragment(now.Counts, len(s.Pool.Hosts()), perHost)}
+	if p.json, err = s.statusJSON(now.Counts, now.Hosts, false); err != nil {
+		return nil, err
+	}
+	s.lastPages.Store(p)
+	return p, nil
+}
+
+func (s *Server) statusForClients(r *http.Request) (string, error) {
+	p, err := s.pages(r)
+	if err != nil {
+		return "", err
+	}
+	return p.json, nil
+}
+
+// statusForOperators tells what stands now: whoever drains a host and then looks has to
+// see it.
+func (s *Server) statusForOperators(r *http.Request) (string, error) {
+	states, err := s.Sessions.HostStates(r.Context())
+	if err != nil {
+		return "", err
+	}
+	counts, err := s.Sessions.Counts(r.Context())
+	if err != nil {
+		return "", err
+	}
+	return s.statusJSON(counts, states, true)
+}
+
+func (s *Server) statusJSON(counts session.Counts, states []session.HostState, operator bool) (string, error) {
 	body, err := json.Marshal(map[string]any{
 		"activeSessions":             counts.Sessions,
 		"containersRunning":          counts.Containers,
 		"remainingContainers":        counts.Remaining,
 		"containerHosts":             len(s.Pool.Hosts()),
-		"containerHostsWithSessions": perHost,
-		"hosts":                      states,
+		"containerHostsWithSessions": s.perHost(counts),
+		"hosts":                      hostStates(states, operator),
 	})
-	if err != nil {
-		return err
-	}
-	write(w, http.StatusOK, "application/json", string(body)+"\n")
-	return nil
+	return string(body) + "\n", err
 }
 
 // A hostState is one host on the status page.
@@ -68,11 +116,7 @@ type hostState struct {
 
 // hostStates says of every host whether it takes sessions, and why not. Names,
 // and errors that may hold them, are for operators only.
-func (s *Server) hostStates(r *http.Request, operator bool) ([]hostState, error) {
-	states, err := s.Sessions.HostStates(r.Context())
-	if err != nil {
-		return nil, err
-	}
+func hostStates(states []session.HostState, operator bool) []hostState {
 	list := make([]hostState, len(states))
 	for i, st := range states {
 		h := hostState{Host: alias(st.Host.Name), Used: st.Used, Warm: st.Warm, Max: st.Host.Max, TLS: st.NoTLS == "", Takes: st.Why == "", Why: briefly(st)}
@@ -81,7 +125,7 @@ func (s *Server) hostStates(r *http.Request, operator bool) ([]hostState, error)
 		}
 		list[i] = h
 	}
-	return list, nil
+	return list
 }
 
 // briefly says why a host takes no sessions, without names.

@@ -21,6 +21,8 @@ type request struct {
 	failed     map[string]error // by host: why a start for this client failed there
 	evictUntil time.Time        // when the client stops waiting for a slot that others give up
 	taken      int              // how many names were taken
+	lookAgain  bool             // what was known of containers that wait may not be true any more
+	lost       bool             // another process took a container first
 }
 
 // startNew gives the client a warm container, else claims slots until a container
@@ -40,6 +42,7 @@ func (m *Manager) startNew(ctx context.Context, c Client, tls bool) (*Session, e
 		if err := r.prepareRetry(ctx, err); err != nil {
 			return nil, err
 		}
+		r.lookAgain = true
 	}
 }
 

@@ -22,6 +22,8 @@ func TestRunningSessionStaysWhatItIs(t *testing.T) {
 		before := mustAllocate(t, k, amiga, true)
 		before.LastUsed = reload(t, k, before.ID).LastUsed
 		ctx, st, id := t.Context(), k.Store, before.ID
+		warm := *before
+		warm.State = session.Warm
 		first := func(_ any, err error) error { return err }
 		changes := []struct {
 			what string
@@ -31,7 +33,7 @@ func TestRunningSessionStaysWhatItIs(t *testing.T) {
 			{"Confirm", func() error { return first(st.Confirm(ctx, id)) }},
 			{"ConfirmWarm", func() error { return first(st.ConfirmWarm(ctx, id, "others")) }},
 			{"Distrust", func() error { return st.Distrust(ctx, id+1) }},
-			{"Take", func() error { return first(st.Take(ctx, id, session.Warm, atari, true)) }},
+			{"Take", func() error { return first(st.Take(ctx, &warm, atari, true)) }},
 			{"Touch", func() error { return k.Sessions.Touch(ctx, amiga) }},
 			{"TouchAll", func() error { return first(st.TouchAll(ctx, []int64{id})) }},
 			{"Freeze", func() error { unused(t, k, 60); return first(st.Freeze(ctx, id, time.Minute)) }},

@@ -20,19 +20,9 @@ type Counts struct {
 	PerHost    map[string]int // sessions of each host that has any
 }
 
-// Counts returns the pool's state.
-func (m *Manager) Counts(ctx context.Context) (Counts, error) {
-	ctx = m.withBudget(ctx)
-	rows, err := m.store.usage(ctx)
-	if err != nil {
-		return Counts{}, err
-	}
-	drained, err := m.store.Drained(ctx)
-	if err != nil {
-		return Counts{}, err
-	}
+func (m *Manager) counts(now census) Counts {
 	c := Counts{PerHost: make(map[string]int)}
-	for host, u := range rows {
+	for host, u := range now.rows {
 		c.Sessions += u.Clients
 		c.Containers += u.Running + u.Warm
 		if u.Clients > 0 {
@@ -40,13 +30,13 @@ func (m *Manager) Counts(ctx context.Context) (Counts, error) {
 		}
 	}
 	for _, st := range m.pool.Status() {
-		if _, isDrained := drained[st.Host.Name]; isDrained || refuses(st) {
+		if _, isDrained := now.drained[st.Host.Name]; isDrained || refuses(st) {
 			continue
 		}
-		u := rows[st.Host.Name]
+		u := now.rows[st.Host.Name]
 		c.Remaining += max(0, st.Host.Max-u.Total) + u.Warm
 	}
-	return c, nil
+	return c
 }
 
 // refuses reports whether a host is known to take no sessions, full or not. One that
@@ -101,29 +91,19 @@ type HostState struct {
 	Why      string   // the host takes no session now; empty: it takes one
 }
 
-// HostStates returns the state of every host, in the configured order.
-func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
-	ctx = m.withBudget(ctx)
-	rows, err := m.store.usage(ctx)
-	if err != nil {
-		return nil, err
-	}
-	drained, err := m.store.Drained(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (m *Manager) hostStates(now census) []HostState {
 	var list []HostState
 	for _, st := range m.pool.Status() {
-		u := rows[st.Host.Name]
+		u := now.rows[st.Host.Name]
 		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm, Stopping: u.Stopping}
-		if d, ok := drained[st.Host.Name]; ok {
+		if d, ok := now.drained[st.Host.Name]; ok {
 			s.Drained = &d
 		}
 		load := hosts.Load{Host: st.Host.Name, Used: s.Used, Max: st.Host.Max}
-		s.Why = cmp.Or(refusal(st, false, nil), occupied(load, drained))
+		s.Why = cmp.Or(refusal(st, false, nil), occupied(load, now.drained))
 		list = append(list, s)
 	}
-	return list, nil
+	return list
 }
 
 // A Drained host takes no new sessions, and keeps its own until they are stopped.
@@ -144,6 +124,7 @@ func (st *Store) Drain(ctx context.Context, host, reason string) error {
 		}
 		return err
 	})
+	st.changes.Add(1)
 	if err != nil {
 		return fmt.Errorf("drain host %s: %w", host, err)
 	}
@@ -152,6 +133,7 @@ func (st *Store) Drain(ctx context.Context, host, reason string) error {
 
 // Undrain makes a host take sessions again, and reports whether it was drained.
 func (st *Store) Undrain(ctx context.Context, host string) (bool, error) {
+	defer st.arrivals.Add(1)
 	return st.change(ctx, `DELETE FROM hosts WHERE containerHost = ?`, host)
 }
 

@@ -51,6 +51,10 @@ func (st *Store) Claim(ctx context.Context, c claim) (*Session, error) {
 			return err
 		})
 	})
+	st.changes.Add(1)
+	if c.client == nil {
+		st.arrivals.Add(1)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("claim slot: %w", err)
 	}

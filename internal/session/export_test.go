@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"log/slog"
 	"time"
 )
@@ -30,6 +31,21 @@ var (
 	Ask        = ask
 )
 
+// SetCensusAge replaces how old what clients are told of the pool may be.
+func (m *Manager) SetCensusAge(d time.Duration) { m.overview.age = d }
+
+// SetWaitingAge replaces how old what is known of containers that wait may be.
+func (m *Manager) SetWaitingAge(d time.Duration) { m.waiting.age = d }
+
+// LastWaiting returns the last look at what waits.
+func (m *Manager) LastWaiting() any { return m.waiting.last }
+
+// NextCensus returns the one that is taken for whoever asks now.
+func (m *Manager) NextCensus() any { return m.overview.join(m.working()) }
+
+// LookUpClients is the statement by which touches find the sessions of clients.
+const LookUpClients = lookUpClients
+
 // SetLog replaces where a manager logs to.
 func (m *Manager) SetLog(l *slog.Logger) { m.log = l }
 
@@ -38,4 +54,30 @@ func (m *Manager) Waits() int {
 	m.waits.mu.Lock()
 	defer m.waits.mu.Unlock()
 	return len(m.waits.list)
+}
+
+// Queued returns how many touches wait in how many batches that are not begun.
+func (m *Manager) Queued() (batches, keys int) {
+	m.touches.mu.Lock()
+	defer m.touches.mu.Unlock()
+	for _, b := range m.touches.queue {
+		keys += len(b.keys)
+	}
+	return len(m.touches.queue), keys
+}
+
+// TouchClients touches the sessions of several clients at once, as the managers do, and
+// returns how many of them run.
+func (st *Store) TouchClients(ctx context.Context, identities [][]byte) (n int, err error) {
+	keys := make(map[touchKey]bool)
+	for _, identity := range identities {
+		keys[touchKey{identity: string(identity)}] = false
+	}
+	err = st.touchTogether(ctx, keys)
+	for _, runs := range keys {
+		if runs {
+			n++
+		}
+	}
+	return n, err
 }

@@ -13,11 +13,11 @@ import (
 // ready to serve: if it was frozen it is unfrozen. It returns [ErrNotFound] if the
 // session does not run.
 func (m *Manager) TouchByID(ctx context.Context, id int64) (*Session, error) {
-	n, err := m.store.TouchAll(ctx, []int64{id})
+	ok, err := m.touches.touch(ctx, touchKey{id: id})
 	if err != nil {
 		return nil, err
 	}
-	if n == 0 {
+	if !ok {
 		return nil, ErrNotFound
 	}
 	s, err := m.store.ByID(ctx, id)

@@ -66,6 +66,10 @@ type Manager struct {
 	drained  drainedHostsSeen
 	observer Observer // nil: there is none
 	waits    waits
+	touches  touchWriter
+	overview shared[*Overview]
+	waiting  shared[[]Session] // for clients
+	takings  takings
 
 	starts sync.WaitGroup
 	alive  context.Context // done when starts are to be cut off
@@ -91,6 +95,10 @@ type Observer interface {
 func NewManager(cfg Config) *Manager {
 	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits()}
 	m.alive, m.abort = context.WithCancel(context.Background())
+	m.touches.store, m.touches.alive = m.store, m.alive
+	m.overview.ask, m.overview.changes = m.takeOverview, m.store.changes.Load
+	m.overview.age, m.overview.pause = censusAge, censusPause
+	m.waiting.ask, m.waiting.changes, m.waiting.age = m.store.Waiting, m.store.arrivals.Load, waitingAge
 	return m
 }
 
@@ -103,6 +111,9 @@ func (m *Manager) SetObserver(o Observer) { m.observer = o }
 func (m *Manager) Close() {
 	m.abort()
 	m.starts.Wait()
+	m.touches.tasks.Wait()
+	m.overview.tasks.Wait()
+	m.waiting.tasks.Wait()
 }
 
 // untilClosed returns a context that ends with ctx or with the manager.
@@ -111,6 +122,9 @@ func (m *Manager) untilClosed(ctx context.Context) (context.Context, context.Can
 	stop := context.AfterFunc(m.alive, cancel)
 	return ctx, func() { stop(); cancel() }
 }
+
+// working returns a context for what several requests share.
+func (m *Manager) working() context.Context { return m.withBudget(m.alive) }
 
 // withBudget bounds what one request waits for the database.
 func (m *Manager) withBudget(ctx context.Context) context.Context {
@@ -170,7 +184,7 @@ func (m *Manager) resume(ctx context.Context, c Client, s *Session) (bool, error
 // client. A host that cannot be asked is no reason against it. If the container is
 // gone the session is stopped.
 func (m *Manager) touchAndInspect(ctx context.Context, c Client, s *Session) (bool, error) {
-	if ok, err := m.store.Touch(ctx, c.identity()); !ok || err != nil {
+	if ok, err := m.touches.touch(ctx, touchKey{identity: string(c.identity())}); !ok || err != nil {
 		return false, err
 	}
 	inspecting, cancel := context.WithTimeout(ctx, m.limits.inspect)
@@ -197,7 +211,7 @@ func ignoreUnfinished(err error) error {
 // Touch records that the client's session is used, also if ctx ends: a client that
 // hung up has used it. It returns [ErrNotFound] if the client has none that runs.
 func (m *Manager) Touch(ctx context.Context, c Client) error {
-	ok, err := m.store.Touch(m.withBudget(context.WithoutCancel(ctx)), c.identity())
+	ok, err := m.touches.touch(m.withBudget(context.WithoutCancel(ctx)), touchKey{identity: string(c.identity())})
 	if err == nil && !ok {
 		err = ErrNotFound
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"wrpdistributor/internal/database"
@@ -13,6 +14,8 @@ import (
 type Store struct {
 	db           *database.DB
 	startTimeout time.Duration // after which a start is taken for given up
+	changes      atomic.Int64  // what this process has changed that counts, or may have
+	arrivals     atomic.Int64  // of those, after which something may wait for a client that did not, or in another way
 }
 
 // NewStore returns a store backed by db, which must be migrated. A start that

@@ -25,6 +25,7 @@ func (st *Store) change(ctx context.Context, query string, args ...any) (bool, e
 			return err
 		})
 	})
+	st.changes.Add(1)
 	if err != nil {
 		return false, fmt.Errorf("change session: %w", err)
 	}
@@ -59,6 +60,7 @@ func (st *Store) Confirm(ctx context.Context, id int64) (bool, error) {
 // wait for a client. It reports whether the session was neither taken nor stopped
 // meanwhile.
 func (st *Store) ConfirmWarm(ctx context.Context, id int64, settings string) (bool, error) {
+	defer st.arrivals.Add(1)
 	return st.change(ctx, `
 		UPDATE sessions SET state = 'warm', settings = ?, started = `+st.db.Now()+`
 		WHERE id = ? AND state = 'warming'`, settings, id)
@@ -67,40 +69,23 @@ func (st *Store) ConfirmWarm(ctx context.Context, id int64, settings string) (bo
 // Distrust makes what waits, with ids below one, look as if it were not known what it
 // was made with: it is not handed over, but replaced.
 func (st *Store) Distrust(ctx context.Context, below int64) error {
+	defer st.arrivals.Add(1)
 	_, err := st.change(ctx, `UPDATE sessions SET settings = '' WHERE state = 'warm' AND id < ?`, below)
 	return err
 }
 
 // Take gives a session that waits, or is being warmed up, to a client. [Store.Confirm]
-// makes it one that was not used yet. It reports whether the session was still in the expected state. The
-// error is errTaken if the client has a session.
-func (st *Store) Take(ctx context.Context, id int64, expected State, c Client, tls bool) (bool, error) {
+// makes it one that was not used yet. It reports whether the session was still as
+// expected, and its host not drained. The error is errTaken if the client has a session.
+func (st *Store) Take(ctx context.Context, expected *Session, c Client, tls bool) (bool, error) {
 	won, err := st.change(ctx, `
 		UPDATE sessions SET identity = ?, clientIp = ?, clientUserAgent = ?, tls = ?, state = 'starting', started = `+st.db.Now()+`, lastUsed = `+st.db.Now()+`
-		WHERE id = ? AND state = ?`, c.identity(), c.IP, c.agent(), tls, id, expected)
+		WHERE id = ? AND state = ? AND settings = ? AND containerHost NOT IN (SELECT containerHost FROM hosts)`,
+		c.identity(), c.IP, c.agent(), tls, expected.ID, expected.State, expected.Settings)
 	if database.IsDuplicate(err) {
 		return false, errTaken
 	}
 	return won, err
-}
-
-// Touch records that the client's session is used, and reports whether the client
-// has one that runs.
-func (st *Store) Touch(ctx context.Context, identity []byte) (bool, error) {
-	return st.change(ctx, `UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE identity = ? AND state = 'running'`, identity)
-}
-
-// TouchAll records that sessions are used, and returns how many of them run.
-func (st *Store) TouchAll(ctx context.Context, ids []int64) (int64, error) {
-	query, args, err := sqlx.In(`UPDATE sessions SET lastUsed = `+st.db.Now()+` WHERE state = 'running' AND id IN (?)`, ids)
-	if err != nil {
-		return 0, err
-	}
-	res, err := st.db.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, fmt.Errorf("touch sessions: %w", err)
-	}
-	return res.RowsAffected()
 }
 
 // Freeze marks a session as frozen, and reports whether it still was freezable.
@@ -146,6 +131,7 @@ func (st *Store) Delete(ctx context.Context, id int64) (bool, error) {
 // Forget deletes all rows of a host, and returns how many.
 func (st *Store) Forget(ctx context.Context, host string) (int64, error) {
 	res, err := st.db.ExecContext(ctx, `DELETE FROM sessions WHERE containerHost = ?`, host)
+	st.changes.Add(1)
 	if err != nil {
 		return 0, fmt.Errorf("forget host %s: %w", host, err)
 	}

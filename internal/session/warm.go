@@ -1,11 +1,9 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"wrpdistributor/internal/clock"
@@ -27,12 +25,16 @@ func (r *request) takeWarm(ctx context.Context) (*Session, error) {
 			return nil, err
 		}
 		before := s.State
-		won, err := r.store.Take(ctx, s.ID, before, r.client, r.tls)
+		won, err := r.store.Take(ctx, s, r.client, r.tls)
+		r.takings.end(s.ID)
 		if err != nil {
 			return nil, err
 		}
 		if !won {
-			continue // another client was faster, or it is being stopped
+			// Another process was faster, or it is being stopped.
+			r.log.DebugContext(ctx, "warm container was taken by another", "session", s.ID, "host", s.Host, "client", r.client)
+			r.lookAgain, r.lost = true, true
+			continue
 		}
 		failpoint("taken")
 		s.State, s.TLS = Starting, r.tls
@@ -41,43 +43,6 @@ func (r *request) takeWarm(ctx context.Context) (*Session, error) {
 		}
 		return s, nil
 	}
-}
-
-// pickWarm chooses among the containers that fit: those that are ready first,
-// on the host that the strategy would choose, and of these the one that got
-// furthest, which is the oldest that has a container.
-func (r *request) pickWarm(ctx context.Context) (*Session, error) {
-	list, err := r.store.Waiting(ctx)
-	if err != nil {
-		return nil, err
-	}
-	loads, _ := r.eligible()
-	list = slices.DeleteFunc(list, func(s Session) bool { return !r.fits(&s) || !isAmong(loads, s.Host) })
-	if ready := slices.DeleteFunc(slices.Clone(list), func(s Session) bool { return s.State != Warm }); len(ready) > 0 {
-		list = ready
-	}
-	if len(list) == 0 {
-		return nil, ErrNotFound
-	}
-	host, err := r.bestHost(ctx, loads, list)
-	if err != nil {
-		return nil, err
-	}
-	best := slices.MinFunc(list, func(a, b Session) int {
-		return cmp.Or(-cmp.Compare(rank(&a, host), rank(&b, host)), cmp.Compare(a.ID, b.ID))
-	})
-	return &best, nil
-}
-
-func rank(s *Session, host string) int {
-	n := 0
-	if s.Host == host {
-		n += 2
-	}
-	if s.ContainerID != "" {
-		n++
-	}
-	return n
 }
 
 // fits reports whether a warm container serves the client as a new one would. Through
@@ -96,27 +61,6 @@ func (r *request) fits(s *Session) bool {
 // be made now. One of which that is not known is not.
 func (m *Manager) IsCurrent(s *Session) bool {
 	return s.Settings != "" && s.Settings == m.pool.Settings(m.spec(s))
-}
-
-// bestHost asks the strategy for one of the hosts in list.
-func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list []Session) (string, error) {
-	if !slices.ContainsFunc(list, func(s Session) bool { return s.Host != list[0].Host }) {
-		return list[0].Host, nil
-	}
-	rows, err := r.store.usage(ctx)
-	if err != nil {
-		return "", err
-	}
-	loads = slices.DeleteFunc(loads, func(l hosts.Load) bool {
-		return !slices.ContainsFunc(list, func(s Session) bool { return s.Host == l.Host })
-	})
-	for i := range loads {
-		loads[i].Used = rows[loads[i].Host].inUse()
-	}
-	if i, ok := r.cfg.Strategy(loads); ok {
-		return loads[i].Host, nil
-	}
-	return list[0].Host, nil // a limit was lowered below what waits
 }
 
 // handOver makes sure that a container which was taken serves, and confirms it.
