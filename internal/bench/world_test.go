@@ -19,6 +19,9 @@ import (
 const (
 	sparePorts = 16 // as the service has it, if nobody says otherwise
 	rawPorts   = 16 // for containers that are started without it
+
+	worldTime  = 5 * time.Minute        // until all of many hosts are up, on a slow machine
+	statePause = 200 * time.Millisecond // the answer costs the distributor a look at all sessions
 )
 
 // dialects are what everything is measured on.
@@ -106,6 +109,7 @@ func (w *world) configure(cfg database.Config) {
 		"WRP_IMAGE="+hoststest.Image,
 		"WRP_ARGS="+w.b.wrpArgs(),
 		"STOP_TIMEOUT=1s",
+		"CONNECT_TIMEOUT=30s", // all hosts log in at once, and some would wait for their next try
 	)
 	if w.gateway {
 		w.commands.Set("GATEWAY_LISTEN", w.through)
@@ -146,7 +150,7 @@ func (s state) warm() (n int) {
 func (w *world) await(what string, is func(state) bool) {
 	w.t.Helper()
 	var last string
-	for deadline := time.Now().Add(idleTime); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(worldTime); time.Now().Before(deadline); {
 		a, err := proctest.Do(w.b.ctx, proctest.Request{Method: http.MethodGet, URL: "http://" + w.addr + "/?format=json", Token: authToken, Agent: "AmiFox (bench)"})
 		var s state
 		if err == nil {
@@ -161,7 +165,7 @@ func (w *world) await(what string, is func(state) bool) {
 			w.t.Fatal("interrupted")
 		case <-w.proc.Done():
 			w.t.Fatalf("the distributor has ended:\n%s", w.proc.Output())
-		case <-time.After(lookPause):
+		case <-time.After(statePause):
 		}
 	}
 	w.t.Fatalf("waited for %s, still %s\n%s", what, last, tail(w.proc.Output()))
