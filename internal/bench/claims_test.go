@@ -180,7 +180,7 @@ func reportClaims(r *report, dialect string, sizes []*claimed, floor *inserts) {
 	r.atMost(fmt.Sprintf("claim, %s, alone, most sessions / fewest", dialect), many.alone.p50.median()/few.alone.p50.median(), 1.3, "")
 	r.atLeast(fmt.Sprintf("claims, %s, %s", dialect, count(manyHosts, "hosts")), wide.together.rate.median(), 500, "/s")
 	r.ratio(fmt.Sprintf("claims, %s, 16 at once, most sessions / bare INSERT", dialect), many.together.rate.median()/floor.together.rate.median())
-	r.ratio(fmt.Sprintf("claims, %s: sessions of 10 minutes that they are enough for", dialect), many.together.rate.median()*600)
+	r.ratio("sessions of 10 minutes that claims allow, "+dialect, many.together.rate.median()*600)
 }
 
 func claimLines(dialect string) []string {
@@ -189,6 +189,6 @@ func claimLines(dialect string) []string {
 		"claims, " + dialect + ", 16 at once, most sessions / fewest", "claims, " + dialect + ", 16 at once, most sessions",
 		"claim, " + dialect + ", alone, most sessions / fewest", "claims, " + dialect + ", 1,000 hosts",
 		"claims, " + dialect + ", 16 at once, most sessions / bare INSERT",
-		"claims, " + dialect + ": sessions of 10 minutes that they are enough for",
+		"sessions of 10 minutes that claims allow, " + dialect,
 	}
 }

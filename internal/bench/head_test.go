@@ -103,7 +103,7 @@ func reportTouches(r *report, floor map[int]*rates, loads []*touchLoad) {
 		r.atMost("HEAD, "+l.dialect+", 256 connections, p99", most.p99.median(), 50, "ms")
 		r.atLeast("HEAD, "+l.dialect+", 256 connections / handler that does nothing", most.rate.median()/floor[256].rate.median(), 0.3, "")
 		r.ratio("HEAD, "+l.dialect+", 1 connection / bare UPDATE", l.touch[1].rate.median()/l.bare[1].rate.median())
-		r.ratio("HEAD, "+l.dialect+": clients with one a minute that it is enough for", most.rate.median()*60)
+		r.ratio("clients with a HEAD a minute that touches allow, "+l.dialect, most.rate.median()*60)
 	}
 }
 
@@ -114,7 +114,7 @@ func touchLines() (lines []string) {
 	for _, d := range dialects() {
 		lines = append(lines, "16 connections, HEAD, "+d, "16 at once, bare UPDATE, "+d,
 			"HEAD, "+d+", 256 connections", "HEAD, "+d+", 256 connections, p99", "HEAD, "+d+", 256 connections / handler that does nothing",
-			"HEAD, "+d+", 1 connection / bare UPDATE", "HEAD, "+d+": clients with one a minute that it is enough for")
+			"HEAD, "+d+", 1 connection / bare UPDATE", "clients with a HEAD a minute that touches allow, "+d)
 	}
 	return lines
 }

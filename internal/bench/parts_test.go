@@ -46,7 +46,7 @@ func (b *bench) scaleParts() []part {
 		{"memory", b.measureMemory, onEach(memoryLines)},
 		{"cleanup", b.measureCleanup, onEach(cleanupLines)},
 		{"warm", b.measureWarm, onEach(warmLines)},
-		{"streams", b.measureStreams, []string{"direct: 50 streams of 10 sessions", "gateway: 50 streams of 10 sessions", "50 streams of 10 sessions, gateway / direct"}},
+		{"streams", b.measureStreams, streamLines()},
 	}
 }
 
