@@ -8,6 +8,12 @@
 // alone hardly do. Targets are printed with whether they hold; a run in which
 // one does not hold has not failed.
 //
+// What many sessions and many hosts change is measured with pretend hosts, which
+// are a process of their own, as is the HTTP server that does nothing: the test
+// binary, run again. Each is measured beside its floor, few beside many, on SQLite
+// and on a MySQL server whose commits are on the disk. Sessions are there before the
+// distributor starts: their rows are inserted by SQL, and each has a container.
+//
 // "go test" makes a few rounds, and looks at the report but at no time; "make
 // bench" makes many, by the test's flags.
 package bench
