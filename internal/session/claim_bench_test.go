@@ -34,6 +34,12 @@ func BenchmarkClaim(b *testing.B) {
 		StartPort: 9090, SparePorts: 16, Log: slog.New(slog.DiscardHandler),
 	})
 	defer m.Close()
+	// Rows that were inserted by SQL are not counted yet, where rows are counted.
+	if s, ok := any(m.store).(interface{ Recount(context.Context) error }); ok {
+		if err := s.Recount(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
 	var loads []hosts.Load
 	for i := range *claimHosts {
 		loads = append(loads, hosts.Load{Host: fmt.Sprintf("host%d", i), Max: 1000})
