@@ -47,6 +47,7 @@ func newWay(name, address, token string) *way {
 
 // measureGateway uses one container by both ways, in turn.
 func (b *bench) measureGateway(t *testing.T) {
+	b.prepareDocker(t)
 	listen := proctest.FreeAddr(t)
 	ports := proctest.FreeRange(t, 2*portsEach)
 	raw := connectRaw(t, b.sshd, ports, b.wrpFields())

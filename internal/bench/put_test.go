@@ -30,6 +30,7 @@ type puts struct {
 // measurePuts starts containers without us, sessions, and sessions for which a
 // container waits, in turn.
 func (b *bench) measurePuts(t *testing.T) {
+	b.prepareDocker(t)
 	ports := proctest.FreeRange(t, 3*portsEach)
 	raw := connectRaw(t, b.sshd, ports, b.wrpFields())
 	cold := b.startService(t, "cold", ports+portsEach, 0)

@@ -54,7 +54,12 @@ func connectRaw(t *testing.T, sshd *hoststest.SSHD, port int, args []string) *ra
 	if err != nil {
 		t.Fatal(err)
 	}
-	tunnel, err := ssh.Dial("tcp", sshd.Addr, &ssh.ClientConfig{User: sshd.User, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, HostKeyCallback: known})
+	return connect(t, sshd.Addr, &ssh.ClientConfig{User: sshd.User, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, HostKeyCallback: known}, port, args)
+}
+
+func connect(t *testing.T, addr string, login *ssh.ClientConfig, port int, args []string) *rawHost {
+	t.Helper()
+	tunnel, err := ssh.Dial("tcp", addr, login)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,4 +218,13 @@ func (h *rawHost) removeAll(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// stopAndRemove ends a container as the service does.
+func (h *rawHost) stopAndRemove(ctx context.Context, id string) error {
+	grace := 1
+	if err := h.docker.ContainerStop(ctx, id, container.StopOptions{Timeout: &grace}); err != nil {
+		return err
+	}
+	return h.remove(ctx, id)
 }

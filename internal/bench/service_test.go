@@ -47,7 +47,7 @@ func (b *bench) startService(t *testing.T, name string, port, warm int, env ...s
 	s := &service{t: t, name: name, base: "http://" + listen, db: databasetest.Config(t, "mysql").MySQL, warm: warm}
 	c := b.commands.For(t)
 	c.UseHosts(b.sshd.Host())
-	c.Env = append(append(c.Env, env...),
+	c.Env = append(c.Env,
 		"AUTH_TOKEN="+authToken,
 		"LISTEN="+listen,
 		"SESSION_DATABASE_DSN="+s.db.FormatDSN(),
@@ -57,6 +57,7 @@ func (b *bench) startService(t *testing.T, name string, port, warm int, env ...s
 		"WRP_IMAGE="+hoststest.Image,
 		"WRP_ARGS="+b.wrpArgs(),
 	)
+	c.Env = append(c.Env, env...) // of two that are set, the last one counts
 	t.Cleanup(s.removeContainers)
 	s.proc = c.Start("distributor")
 	proctest.AwaitReady(t, s.proc, s.base)

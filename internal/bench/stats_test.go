@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aclements/go-moremath/stats"
@@ -50,6 +51,7 @@ type target struct {
 	limit float64
 	least bool // the limit is the least, else the most
 	unit  string
+	none  bool // there is no limit: the number is for people
 }
 
 // holds reports whether the target is reached. What was not measured is not.
@@ -79,21 +81,30 @@ func (r *report) atLeast(name string, got, limit float64, unit string) {
 	r.targets = append(r.targets, target{name: name, got: got, limit: limit, least: true, unit: unit})
 }
 
+// ratio adds a number for which no limit was set out.
+func (r *report) ratio(name string, got float64) {
+	r.targets = append(r.targets, target{name: name, got: got, none: true})
+}
+
 // write prints both tables. Beside the median stands how far it may be off: ∞
-// where there are too few measurements to say. The worse end of a time is its
-// 95th percentile, of a rate the 5th.
+// where there are too few measurements to say. The worse end of a time, or of
+// memory, is its 95th percentile, of a rate the 5th.
 func (r *report) write(w io.Writer) {
-	fmt.Fprintf(w, "\n%-34s %6s %10s %6s %10s\n", "", "n", "median", "±", "p95")
+	fmt.Fprintf(w, "\n%-60s %6s %10s %6s %10s\n", "", "n", "median", "±", "p95")
 	for _, row := range r.rows {
 		worse := row.values.quantile(0.95)
-		if row.unit != "ms" {
+		if strings.HasSuffix(row.unit, "/s") {
 			worse = row.values.quantile(0.05)
 		}
 		middle := row.values.summary()
-		fmt.Fprintf(w, "%-34s %6d %10.2f %6s %10.2f %s\n", row.name, len(row.values), middle.Center, middle.PctRangeString(), worse, row.unit)
+		fmt.Fprintf(w, "%-60s %6d %10.2f %6s %10.2f %s\n", row.name, len(row.values), middle.Center, middle.PctRangeString(), worse, row.unit)
 	}
-	fmt.Fprintf(w, "\n%-52s %9s %12s\n", "", "is", "wanted")
+	fmt.Fprintf(w, "\n%-60s %9s %12s\n", "", "is", "wanted")
 	for _, t := range r.targets {
+		if t.none {
+			fmt.Fprintf(w, "%-60s %9.3f\n", t.name, t.got)
+			continue
+		}
 		sign, verdict := "<=", "holds"
 		if t.least {
 			sign = ">="
@@ -101,6 +112,6 @@ func (r *report) write(w io.Writer) {
 		if !t.holds() {
 			verdict = "does not hold"
 		}
-		fmt.Fprintf(w, "%-52s %9.3f %3s %8.3f %-2s %s\n", t.name, t.got, sign, t.limit, t.unit, verdict)
+		fmt.Fprintf(w, "%-60s %9.3f %3s %8.3f %-2s %s\n", t.name, t.got, sign, t.limit, t.unit, verdict)
 	}
 }

@@ -45,22 +45,26 @@ func TestReportSaysWhatTargetsHold(t *testing.T) {
 	var r report
 	r.row("time", "ms", samples{1, 2, 30})
 	r.row("rate", "MB/s", samples{10, 20, 300})
+	r.row("memory", "MB", samples{10, 20, 300})
 	r.row("many", "ms", samples{100, 102, 98, 101, 99, 100, 100, 102})
 	r.atMost("small enough", 0.05, 0.05, "")
 	r.atMost("too large", 0.06, 0.05, "")
 	r.atLeast("large enough", 0.25, 0.25, "")
 	r.atLeast("too small", 0.24, 0.25, "")
 	r.atMost("never measured", math.NaN(), 1, "ms")
+	r.ratio("for people", 0.5)
 	var b bytes.Buffer
 	r.write(&b)
 	for _, want := range []string{
 		"time 3 2.00 ∞ 30.00 ms",
 		"many 8 100.00 2% 102.00 ms",
 		"rate 3 20.00 ∞ 10.00 MB/s",
+		"memory 3 20.00 ∞ 300.00 MB",
 		"small enough 0.050 <= 0.050 holds",
 		"too large 0.060 <= 0.050 does not hold",
 		"large enough 0.250 >= 0.250 holds",
 		"too small 0.240 >= 0.250 does not hold",
+		"for people 0.500",
 		"never measured NaN <= 1.000 ms does not hold",
 	} {
 		if !hasLine(b.String(), want) {
@@ -85,11 +89,14 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 		of   options
 		want string
 	}{
-		{options{rounds: 1}, ""},
-		{options{rounds: 1, only: onlyPut}, ""},
-		{options{rounds: 1, only: onlyGateway}, ""},
-		{options{rounds: 0}, "-rounds 0: want at least 1"},
-		{options{rounds: 1, only: "post"}, `-only "post": want put or gateway`},
+		{options{rounds: 1, divide: 1}, ""},
+		{options{rounds: 1, divide: 1, only: "put"}, ""},
+		{options{rounds: 1, divide: 1, only: "gateway"}, ""},
+		{options{rounds: 1, divide: 1, only: "scale"}, ""},
+		{options{rounds: 1, divide: 1, only: "cleanup"}, ""},
+		{options{rounds: 0, divide: 1}, "-rounds 0: want at least 1"},
+		{options{rounds: 1, divide: 0}, "-divide 0: want at least 1"},
+		{options{rounds: 1, divide: 1, only: "post"}, `-only "post": want one of ` + strings.Join(partNames(), ", ")},
 	} {
 		if got := tt.of.problem(); got != tt.want {
 			t.Errorf("%+v: %q, want %q", tt.of, got, tt.want)

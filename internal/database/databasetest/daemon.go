@@ -37,7 +37,19 @@ type Daemon struct {
 // ends with the test. Options are added to its command line.
 func Server(t testing.TB, options ...string) *Daemon {
 	t.Helper()
-	d, err := newDaemon()
+	return start(t, tempRoot(), options)
+}
+
+// DurableServer is [Server] for measurements: a commit is on the disk under TMPDIR
+// before it is answered, as servers have it unless they are told otherwise.
+func DurableServer(t testing.TB) *Daemon {
+	t.Helper()
+	return start(t, os.TempDir(), []string{"--innodb-flush-log-at-trx-commit=1", "--loose-skip-debug-no-sync", "--innodb-buffer-pool-size=128M"})
+}
+
+func start(t testing.TB, place string, options []string) *Daemon {
+	t.Helper()
+	d, err := newDaemon(place)
 	if err != nil {
 		unavailable(t, err)
 	}
@@ -58,8 +70,8 @@ func (d *Daemon) Config(t testing.TB) database.Config {
 	return create(t, d.admin())
 }
 
-// newDaemon prepares a folder with an initialised server.
-func newDaemon() (*Daemon, error) {
+// newDaemon prepares a folder with an initialised server, in another one.
+func newDaemon(place string) (*Daemon, error) {
 	p, err := findProgram()
 	if err != nil {
 		return nil, err
@@ -68,7 +80,7 @@ func newDaemon() (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := newTempDir()
+	dir, err := newTempDir(place)
 	if err != nil {
 		return nil, err
 	}

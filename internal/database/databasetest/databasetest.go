@@ -86,7 +86,7 @@ var shared = sync.OnceValues(func() (func() *mysql.Config, error) {
 		}
 		return cfg.Clone, nil
 	}
-	d, err := newDaemon()
+	d, err := newDaemon(tempRoot())
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,4 +103,32 @@ func TestKilled(t *testing.T) {
 func running(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(stat), ") Z ")
+}
+
+func TestDurableServerWritesCommitsToDisk(t *testing.T) {
+	db := databasetest.Open(t, databasetest.DurableServer(t).Config(t))
+	var server struct {
+		Flush int    `db:"flush"`
+		Dir   string `db:"dir"`
+		PID   string `db:"pid"`
+	}
+	if err := db.Get(&server, `SELECT @@innodb_flush_log_at_trx_commit AS flush, @@datadir AS dir, @@pid_file AS pid`); err != nil {
+		t.Fatal(err)
+	}
+	if server.Flush != 1 || !strings.HasPrefix(server.Dir, os.TempDir()) {
+		t.Errorf("flush = %d in %s, want 1 below %s", server.Flush, server.Dir, os.TempDir())
+	}
+	// Whether it syncs is no variable that can be asked for: the last word counts.
+	pid, err := os.ReadFile(server.PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/cmdline")
+	if err != nil {
+		t.Skip(err)
+	}
+	args := strings.Split(string(command), "\x00")
+	if slices.Index(args, "--debug-no-sync") > slices.Index(args, "--loose-skip-debug-no-sync") {
+		t.Errorf("it is told not to sync, and nothing else after that: %q", args)
+	}
 }

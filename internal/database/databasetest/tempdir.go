@@ -28,8 +28,7 @@ type tempDir struct {
 	stdin   io.Closer
 }
 
-func newTempDir() (*tempDir, error) {
-	place := tempRoot()
+func newTempDir(place string) (*tempDir, error) {
 	sweep(place, daemonPrefix)
 	path, err := os.MkdirTemp(place, ownPrefix(daemonPrefix))
 	if err != nil {
