@@ -18,24 +18,26 @@ const (
 // other sessions' pictures on a slow line is late through no fault of whoever
 // answers. The time is counted in slices, each of which lasts until the link has
 // answered a question put at its beginning. A link on which nothing moves is not
-// behind, it is dead: that ends it too.
+// behind, it is dead: that ends it too. Nor does the time count in which the link is
+// not made because other hosts have their turn.
 type patience struct {
 	context.Context // whose end is an end of the patience as well
 
-	link  func() *connection // now; nil: there is none
-	watch linkWatch
-	busy  atomic.Bool // the time was spent waiting for a session
-	done  chan struct{}
-	once  sync.Once
-	err   error // once done
+	link   func() *connection // now; nil: there is none
+	queued func() bool        // for a login, behind those to other hosts
+	watch  linkWatch
+	busy   atomic.Bool // the time was spent waiting for a session
+	done   chan struct{}
+	once   sync.Once
+	err    error // once done
 }
 
 type patienceKey struct{}
 
 // newPatience returns a patience of the time d, and what ends it; of 0, one that
 // only knows whether the link is behind.
-func newPatience(ctx context.Context, d time.Duration, link func() *connection) (*patience, context.CancelFunc) {
-	p := &patience{Context: ctx, link: link, done: make(chan struct{})}
+func newPatience(ctx context.Context, d time.Duration, link func() *connection, queued func() bool) (*patience, context.CancelFunc) {
+	p := &patience{Context: ctx, link: link, queued: queued, done: make(chan struct{})}
 	if err := ctx.Err(); err != nil {
 		p.end(err) // now, lest what has no time begins
 	}
@@ -87,6 +89,9 @@ func (p *patience) run(d time.Duration) {
 		case <-p.done:
 			return
 		case <-tick.C:
+		}
+		if p.queued() {
+			continue
 		}
 		free, moved := p.watch.look(p.link())
 		if free {
@@ -154,11 +159,14 @@ func isBehind(ctx context.Context, err error) bool {
 
 // patience returns a context for what the host is asked, see [newPatience].
 func (h *host) patience(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return newPatience(ctx, d, func() *connection {
-		if h.client == nil {
-			return nil
-		}
-		conn, _ := h.client.established()
-		return conn
-	})
+	return newPatience(ctx, d, h.link, func() bool { return h.client != nil && h.client.queued.Load() > 0 })
+}
+
+// link returns the host's connection if there is one, else nil.
+func (h *host) link() *connection {
+	if h.client == nil {
+		return nil
+	}
+	conn, _ := h.client.established()
+	return conn
 }

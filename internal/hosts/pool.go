@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 )
@@ -36,7 +35,17 @@ type Config struct {
 
 // A Pool is the set of container hosts. It is safe for concurrent use.
 type Pool struct {
-	hosts []*host // in the configured order
+	hosts  []*host // in the configured order
+	byName map[string]*host
+	first  *firstChecks
+}
+
+// What the hosts of a pool have in common.
+type shared struct {
+	keys    *hostKeys
+	engines *engineOwners
+	logins  *logins
+	turns   *turns
 }
 
 // New returns the pool of cfg's hosts. It connects to none of them.
@@ -48,15 +57,20 @@ func New(cfg Config) (*Pool, error) {
 	if cfg.KnownHosts.AcceptNew != "" {
 		cfg.KnownHosts.AcceptNew = filepath.Clean(cfg.KnownHosts.AcceptNew)
 	}
-	p := &Pool{}
-	keys := &hostKeys{KnownHosts: cfg.KnownHosts, log: cfg.Log}
-	engines := &engineOwners{owners: make(map[string]string)}
+	p := &Pool{byName: make(map[string]*host), first: newFirstChecks(cfg.ConnectTimeout)}
+	common := &shared{
+		keys:    &hostKeys{KnownHosts: cfg.KnownHosts, log: cfg.Log},
+		engines: &engineOwners{owners: make(map[string]string)},
+		logins:  newLogins(),
+		turns:   newTurns(len(cfg.Hosts)),
+	}
 	for _, configured := range cfg.Hosts {
-		h, err := newHost(configured, &cfg, keys, engines)
+		h, err := newHost(configured, &cfg, common)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("host %s: %w", configured.Name, err), p.Close())
 		}
 		p.hosts = append(p.hosts, h)
+		p.byName[h.Name] = h
 	}
 	return p, nil
 }
@@ -75,6 +89,7 @@ func (p *Pool) Run(ctx context.Context, w Watcher) error {
 
 // Close ends all connections. Containers keep running.
 func (p *Pool) Close() error {
+	p.first.end()
 	for _, h := range p.hosts {
 		h.close()
 	}
@@ -110,11 +125,11 @@ func (p *Pool) Hosts() []Host {
 }
 
 func (p *Pool) find(name string) (*host, error) {
-	i := slices.IndexFunc(p.hosts, func(h *host) bool { return h.Name == name })
-	if i < 0 {
+	h, ok := p.byName[name]
+	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownHost, name)
 	}
-	return p.hosts[i], nil
+	return h, nil
 }
 
 // Status returns what is known of every host, without asking any.
@@ -124,18 +139,6 @@ func (p *Pool) Status() []Status {
 		list[i] = h.status()
 	}
 	return list
-}
-
-// AwaitFirstCheck waits until every host has been checked once. A host that is
-// unresponsive delays that by one connect timeout, and only the first time.
-func (p *Pool) AwaitFirstCheck(ctx context.Context) {
-	var wg sync.WaitGroup
-	for _, h := range p.hosts {
-		if h.status().State == Unknown {
-			wg.Go(func() { h.checkHealth(ctx) })
-		}
-	}
-	wg.Wait()
 }
 
 // onContainer calls do for the host of r. Its error says what was to be done to
