@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -140,6 +141,30 @@ func (p *Pool) Status() []Status {
 	}
 	return list
 }
+
+// Statuses is [Pool.Status] for those who look at each once: a copy of a thousand is
+// much for one request.
+func (p *Pool) Statuses() iter.Seq[Status] {
+	return func(yield func(Status) bool) {
+		for _, h := range p.hosts {
+			if !yield(h.status()) {
+				return
+			}
+		}
+	}
+}
+
+// StatusOf returns what is known of one host, or [ErrUnknownHost].
+func (p *Pool) StatusOf(name string) (Status, error) {
+	h, err := p.find(name)
+	if err != nil {
+		return Status{}, err
+	}
+	return h.status(), nil
+}
+
+// Len returns how many hosts there are.
+func (p *Pool) Len() int { return len(p.hosts) }
 
 // onContainer calls do for the host of r. Its error says what was to be done to
 // which container.
