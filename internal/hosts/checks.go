@@ -29,11 +29,11 @@ func (t *turns) next() func() time.Duration {
 	return func() time.Duration { return untilTurn(time.Since(t.begun), phase) }
 }
 
-// untilTurn returns how long it is from now to a moment that is phase into an interval:
-// the first one that is at least half an interval away.
+// untilTurn returns how long it is from now to the next moment that is phase into an
+// interval: never longer than that.
 func untilTurn(now, phase time.Duration) time.Duration {
-	const least = checkInterval / 2
-	return least + ((phase-now-least)%checkInterval+checkInterval)%checkInterval
+	passed := ((now-phase)%checkInterval + checkInterval) % checkInterval
+	return checkInterval - passed
 }
 
 // firstChecks are the checks of all hosts of which nothing is known yet. All who wait
