@@ -77,6 +77,7 @@ func (d *distributor) connect(svc *service.Service) {
 	}
 	d.warmer = newWarmer(d.cfg, svc, d.log)
 	d.control = openControl(d.cfg, svc, d.log)
+	warnOfFewDescriptors(len(d.cfg.Hosts), d.log)
 	d.apiFront.set(d.api)
 	d.log.Info("serving", "version", service.BuildVersion(), "address", d.listeners.api.Addr().String(), "config", d.cfg)
 }

@@ -32,12 +32,18 @@ type engine struct {
 	version string // the newest that the engine speaks, when api was made; empty: not known
 }
 
+// connBuffer is of a connection to an engine. Each host has two, most of the time with
+// nothing to say.
+const connBuffer = 1024
+
 // newEngine returns the engine behind dial.
 func newEngine(dial func(context.Context) (net.Conn, error)) (*engine, error) {
 	e := &engine{transport: &http.Transport{
 		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 		IdleConnTimeout:     time.Minute,
 		MaxIdleConnsPerHost: maxStdio,
+		ReadBufferSize:      connBuffer,
+		WriteBufferSize:     connBuffer,
 	}}
 	var err error
 	e.api, err = e.newClient()
@@ -200,31 +206,32 @@ func sum(layers map[string]pullDetail) (done, total int64) {
 	return done, total
 }
 
+// An eventStream is what happens to containers from a time on.
+type eventStream struct {
+	messages <-chan events.Message
+	failed   <-chan error
+}
+
 // events streams what happens to the containers that carry a label, from a time
 // of the engine's clock on, until ctx ends or the stream breaks.
-func (e *engine) events(ctx context.Context, since time.Time, label string) (<-chan Event, <-chan error) {
+func (e *engine) events(ctx context.Context, since time.Time, label string) eventStream {
 	filter := filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)), filters.Arg("label", label))
 	for _, a := range []Action{Created, Started, Died, Destroyed} {
 		filter.Add("event", string(a))
 	}
 	messages, failed := e.client().Events(ctx, events.ListOptions{Since: engineTime(since), Filters: filter})
-	out, broken := make(chan Event), make(chan error, 1)
-	go func() {
-		for {
-			select {
-			case m := <-messages:
-				c := newContainer(m.Actor.ID, m.Actor.Attributes["name"], m.Actor.Attributes, time.Time{})
-				select {
-				case out <- Event{Action: Action(m.Action), Container: c}:
-				case <-ctx.Done():
-				}
-			case err := <-failed:
-				broken <- err
-				return
-			}
-		}
-	}()
-	return out, broken
+	return eventStream{messages, failed}
+}
+
+// next waits for the next event. An error is the end of the stream.
+func (s eventStream) next() (Event, error) {
+	select {
+	case m := <-s.messages:
+		c := newContainer(m.Actor.ID, m.Actor.Attributes["name"], m.Actor.Attributes, time.Time{})
+		return Event{Action: Action(m.Action), Container: c}, nil
+	case err := <-s.failed:
+		return Event{}, err
+	}
 }
 
 func engineTime(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }

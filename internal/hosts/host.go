@@ -13,10 +13,9 @@ import (
 )
 
 const (
-	callTimeout   = 10 * time.Second // of a Docker call that takes milliseconds
-	checkInterval = 10 * time.Second
-	minPause      = time.Second
-	maxPause      = 30 * time.Second
+	callTimeout = 10 * time.Second // of a Docker call that takes milliseconds
+	minPause    = time.Second
+	maxPause    = 30 * time.Second
 )
 
 // A host is one host of the pool, with what is known of it.
@@ -30,6 +29,8 @@ type host struct {
 	probe   prober
 	puller  puller
 	engines *engineOwners
+	first   chan struct{}        // a place for who makes the first check
+	turn    func() time.Duration // until the next check of a host that works
 
 	wentDown chan struct{} // tells run, which checks the host again after the pause
 
@@ -51,14 +52,16 @@ type host struct {
 	openNetwork sync.Once // says that containers reach each other
 }
 
-func newHost(configured Host, cfg *Config, keys *hostKeys, engines *engineOwners) (*host, error) {
+func newHost(configured Host, cfg *Config, shared *shared) (*host, error) {
 	h := &host{
 		Host:     configured,
 		cfg:      cfg,
 		starts:   make(chan struct{}, cfg.ParallelStarts),
 		log:      cfg.Log.With("host", configured.Name),
 		since:    time.Now(),
-		engines:  engines,
+		engines:  shared.engines,
+		first:    make(chan struct{}, 1),
+		turn:     shared.turns.next(),
 		wentDown: make(chan struct{}, 1),
 
 		connectionFault: newFault(),
@@ -67,7 +70,7 @@ func newHost(configured Host, cfg *Config, keys *hostKeys, engines *engineOwners
 	h.alive, h.abort = context.WithCancel(context.Background())
 	dial := dialLocal
 	if h.SSH != nil {
-		h.client = newSSHClient(configured, cfg, keys, h.log)
+		h.client = newSSHClient(configured, cfg, shared, h.log)
 		dial = h.client.dialDocker
 	}
 	var err error
@@ -75,8 +78,8 @@ func newHost(configured Host, cfg *Config, keys *hostKeys, engines *engineOwners
 	return h, err
 }
 
-func newSSHClient(h Host, cfg *Config, keys *hostKeys, log *slog.Logger) *sshClient {
-	c := &sshClient{target: *h.SSH, keys: keys, log: log, timeout: cfg.ConnectTimeout}
+func newSSHClient(h Host, cfg *Config, shared *shared, log *slog.Logger) *sshClient {
+	c := &sshClient{target: *h.SSH, keys: shared.keys, logins: shared.logins, log: log, timeout: cfg.ConnectTimeout}
 	if first := cfg.GatewayStartPort; first > 0 {
 		c.required.configured = []int{first, first + h.Max + cfg.SparePorts - 1}
 	}
@@ -100,8 +103,8 @@ func (h *host) close() {
 // pauses.
 func (h *host) run(ctx context.Context) {
 	defer h.puller.wait()
-	for {
-		h.checkHealth(ctx)
+	for check := h.firstCheck; ; check = h.checkHealth {
+		check(ctx)
 		if h.needsImage() {
 			h.puller.start(ctx, h)
 		}
@@ -129,7 +132,7 @@ func (h *host) untilNextCheck() time.Duration {
 	case h.engineFault.err != nil:
 		return max(time.Until(h.engineFault.retryAt), minPause/10)
 	}
-	return checkInterval
+	return h.turn()
 }
 
 // checkHealth asks the host who it is and whether it has network and image.

@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,15 +23,24 @@ type KnownHosts struct {
 }
 
 // hostKeys checks host keys against known_hosts. The files are read anew for
-// each connection, so that an operator's edit counts at once. What cannot be used
+// each connection, so that an operator's edit counts at once; one that has not changed
+// is not parsed again. What cannot be used
 // of them is said once, and concerns nobody but the hosts whose keys are there. It
 // is safe for concurrent use.
 type hostKeys struct {
 	KnownHosts
 	log *slog.Logger
 
-	mu   sync.Mutex
-	said map[string]bool // what could not be used at the last reading
+	mu     sync.Mutex
+	said   map[string]bool       // what could not be used at the last reading
+	parsed map[string]parsedFile // by path
+}
+
+// A parsedFile is what a known_hosts file said when it was last parsed.
+type parsedFile struct {
+	text []byte
+	keys []knownKey
+	bad  []badLine
 }
 
 // hostKeyCallback is an [ssh.HostKeyCallback]. It accepts keys that are known, and
@@ -76,11 +86,26 @@ func (k *hostKeys) load() ([]knownKey, error) {
 			bad = append(bad, badLine{file, err})
 			continue
 		}
-		keys, badLines := parseKnownHosts(file, text)
-		all, bad = append(all, keys...), append(bad, badLines...)
+		f := k.parse(file, text)
+		all, bad = append(all, f.keys...), append(bad, f.bad...)
 	}
 	k.report(bad)
 	return all, unreadable
+}
+
+func (k *hostKeys) parse(file string, text []byte) parsedFile {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if f, ok := k.parsed[file]; ok && bytes.Equal(f.text, text) {
+		return f
+	}
+	f := parsedFile{text: text}
+	f.keys, f.bad = parseKnownHosts(file, text)
+	if k.parsed == nil {
+		k.parsed = make(map[string]parsedFile)
+	}
+	k.parsed[file] = f
+	return f
 }
 
 // report says what could be used at the last reading, or was not there yet, and

@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh/knownhosts"
 
@@ -66,6 +68,29 @@ func TestUnreadableFileConcernsItsHostsOnly(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), folder); n == 0 {
 		t.Errorf("the file is not named:\n%s", log)
+	}
+}
+
+// TestKnownHostsAreParsedWhenTheyChange, however little that is: the same size, and
+// the same time.
+func TestKnownHostsAreParsedWhenTheyChange(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "known_hosts")
+	k, _ := accepting(file)
+	key, other := newSigner(t).PublicKey(), newSigner(t).PublicKey()
+	write := func(line string) {
+		must(t, os.WriteFile(file, []byte(line+"\n"), 0o600))
+		must(t, os.Chtimes(file, time.Unix(1, 0), time.Unix(1, 0)))
+	}
+	check := func() error { return k.hostKeyCallback("a.example:22", &net.TCPAddr{}, key) }
+	write(knownhosts.Line([]string{"a.example"}, key))
+	before, _ := k.load()
+	must(t, check())
+	if now, _ := k.load(); &now[0].names[0] != &before[0].names[0] {
+		t.Error("a file that did not change was parsed again")
+	}
+	write(knownhosts.Line([]string{"a.example"}, other))
+	if err := check(); !errors.Is(err, errKeyMismatch) {
+		t.Errorf("after the key in the file changed: %v, want %v", err, errKeyMismatch)
 	}
 }
 

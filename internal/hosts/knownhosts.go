@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"regexp"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -30,7 +29,7 @@ const (
 type knownKey struct {
 	where  string // file:line
 	marker string
-	names  []string // patterns, or one hashed name
+	names  []string // patterns in lower case, or one hashed name
 	key    ssh.PublicKey
 }
 
@@ -69,18 +68,26 @@ func parseKnownKey(line []byte) (knownKey, error) {
 	case marker != "" && marker != markAuthority && marker != markRevoked:
 		return knownKey{}, errors.New("it has an unknown marker")
 	}
-	return knownKey{marker: marker, names: names, key: key}, nil
+	k := knownKey{marker: marker, names: names, key: key}
+	if !k.isHashed() {
+		for i, name := range names {
+			names[i] = strings.ToLower(name)
+		}
+	}
+	return k, nil
 }
+
+func (k knownKey) isHashed() bool { return len(k.names) == 1 && strings.HasPrefix(k.names[0], "|") }
 
 // matches reports whether the line is about name, which is in lower case. One that
 // is excluded by a ! is not, whatever else the line says.
 func (k knownKey) matches(name string) bool {
-	if len(k.names) == 1 && strings.HasPrefix(k.names[0], "|") {
+	if k.isHashed() {
 		return matchesHash(k.names[0], name)
 	}
 	found := false
 	for _, pattern := range k.names {
-		pattern, excluded := strings.CutPrefix(strings.ToLower(pattern), "!")
+		pattern, excluded := strings.CutPrefix(pattern, "!")
 		if !matchesPattern(pattern, name) {
 			continue
 		}
@@ -92,9 +99,27 @@ func (k knownKey) matches(name string) bool {
 	return found
 }
 
+// matchesPattern reports whether name is what pattern says, in which * stands for any
+// characters and ? for one.
 func matchesPattern(pattern, name string) bool {
-	expr := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern))
-	return regexp.MustCompile(`(?s)\A` + expr + `\z`).MatchString(name)
+	star, from := -1, 0 // the latest star, and what comes after what it stands for
+	p, n := 0, 0
+	for n < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, n
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == name[n]):
+			p++
+			n++
+		case star >= 0: // let it stand for one character more
+			from++
+			p, n = star+1, from
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
 }
 
 // matchesHash compares a name with |1|salt|hash, in which names are hidden from

@@ -14,9 +14,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -133,6 +135,26 @@ func judgeHostKeys(t *testing.T, client string) {
 			t.Errorf("%s: we say %s, want %s", tt.name, got, tt.want)
 		}
 	}
+}
+
+// FuzzPatterns: a pattern matches what the regular expression that says the same does.
+func FuzzPatterns(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"*", ""}, {"?", ""}, {"a*", "a"}, {"*a", "ba"}, {"a*c", "abbc"}, {"a*b*c", "aXbYbZc"}, {"a**c", "ac"},
+		{"*ab", "aab"}, {"a?c", "abc"}, {"?*?", "a"}, {"*.x", "a.y"}, {"a.b", "aXb"}, {"[a]:1", "[a]:1"}, {"*aab*", "aaab"},
+	} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, pattern, name string) {
+		if strings.ContainsFunc(pattern+name, func(r rune) bool { return r >= utf8.RuneSelf }) {
+			t.Skip("bytes and characters differ")
+		}
+		expr := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern))
+		want := regexp.MustCompile(`(?s)\A` + expr + `\z`).MatchString(name)
+		if got := matchesPattern(pattern, name); got != want {
+			t.Errorf("%q matches %q: %t, want %t", pattern, name, got, want)
+		}
+	})
 }
 
 func must(t *testing.T, err error) {

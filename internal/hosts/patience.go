@@ -19,25 +19,27 @@ const (
 // other sessions' pictures on a slow line is late through no fault of whoever
 // answers. The time is counted in slices, each of which lasts until the link has
 // answered a question put at its beginning. A link on which nothing moves is not
-// behind, it is dead: that ends it too.
+// behind, it is dead: that ends it too. Nor does the time count in which the link is
+// not made because other hosts have their turn.
 type Patience struct {
 	context.Context // whose end is an end of the patience as well
 
-	link  func() *connection // now; nil: there is none
-	watch linkWatch
-	left  atomic.Int64 // nanoseconds
-	busy  atomic.Bool  // the time was spent waiting for a session
-	done  chan struct{}
-	once  sync.Once
-	err   error // once done
+	link   func() *connection // now; nil: there is none
+	queued func() bool        // for a login, behind those to other hosts
+	watch  linkWatch
+	left   atomic.Int64 // nanoseconds
+	busy   atomic.Bool  // the time was spent waiting for a session
+	done   chan struct{}
+	once   sync.Once
+	err    error // once done
 }
 
 type patienceKey struct{}
 
 // newPatience returns a patience of the time d, and what ends it; of 0, one that
 // only knows whether the link is behind.
-func newPatience(ctx context.Context, d time.Duration, link func() *connection) (*Patience, context.CancelFunc) {
-	p := &Patience{Context: ctx, link: link, done: make(chan struct{})}
+func newPatience(ctx context.Context, d time.Duration, link func() *connection, queued func() bool) (*Patience, context.CancelFunc) {
+	p := &Patience{Context: ctx, link: link, queued: queued, done: make(chan struct{})}
 	p.left.Store(int64(d))
 	if err := ctx.Err(); err != nil {
 		p.end(err) // now, lest what has no time begins
@@ -93,6 +95,9 @@ func (p *Patience) run(d time.Duration) {
 		case <-p.done:
 			return
 		case <-tick.C:
+		}
+		if p.queued() {
+			continue
 		}
 		free, moved := p.watch.look(p.link())
 		if free {
@@ -188,10 +193,13 @@ func unanswered(ctx context.Context, err error) error {
 
 // patience returns a context for what the host is asked, see [newPatience].
 func (h *host) patience(ctx context.Context, d time.Duration) (*Patience, context.CancelFunc) {
-	return newPatience(ctx, d, h.link)
+	return newPatience(ctx, d, h.link, h.queued)
 }
 
-// link returns the connection of now; nil: there is none.
+// queued reports whether a login to the host waits behind those to others.
+func (h *host) queued() bool { return h.client != nil && h.client.queued.Load() > 0 }
+
+// link returns the host's connection if there is one, else nil.
 func (h *host) link() *connection {
 	if h.client == nil {
 		return nil
@@ -203,9 +211,9 @@ func (h *host) link() *connection {
 // Patience returns a context for the start of a container on a host, which lasts for d.
 // Time in which the link to the host is behind is not counted.
 func (p *Pool) Patience(ctx context.Context, host string, d time.Duration) (*Patience, context.CancelFunc) {
-	link := func() *connection { return nil }
-	if h, err := p.find(host); err == nil {
-		link = h.link
+	h, err := p.find(host)
+	if err != nil {
+		return newPatience(ctx, d, func() *connection { return nil }, func() bool { return false })
 	}
-	return newPatience(ctx, d, link)
+	return h.patience(ctx, d)
 }

@@ -13,7 +13,7 @@ func TestNoPatienceWithoutTime(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 100 {
-		p, end := newPatience(ctx, time.Hour, func() *connection { return nil })
+		p, end := newPatience(ctx, time.Hour, func() *connection { return nil }, func() bool { return false })
 		if err := p.Err(); !errors.Is(err, context.Canceled) {
 			t.Fatalf("patience of an ended context: Err = %v, want %v", err, context.Canceled)
 		}

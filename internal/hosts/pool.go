@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 )
@@ -36,7 +36,17 @@ type Config struct {
 
 // A Pool is the set of container hosts. It is safe for concurrent use.
 type Pool struct {
-	hosts []*host // in the configured order
+	hosts  []*host // in the configured order
+	byName map[string]*host
+	first  *firstChecks
+}
+
+// What the hosts of a pool have in common.
+type shared struct {
+	keys    *hostKeys
+	engines *engineOwners
+	logins  *logins
+	turns   *turns
 }
 
 // New returns the pool of cfg's hosts. It connects to none of them.
@@ -48,15 +58,20 @@ func New(cfg Config) (*Pool, error) {
 	if cfg.KnownHosts.AcceptNew != "" {
 		cfg.KnownHosts.AcceptNew = filepath.Clean(cfg.KnownHosts.AcceptNew)
 	}
-	p := &Pool{}
-	keys := &hostKeys{KnownHosts: cfg.KnownHosts, log: cfg.Log}
-	engines := &engineOwners{owners: make(map[string]string)}
+	p := &Pool{byName: make(map[string]*host), first: newFirstChecks(cfg.ConnectTimeout)}
+	common := &shared{
+		keys:    &hostKeys{KnownHosts: cfg.KnownHosts, log: cfg.Log},
+		engines: &engineOwners{owners: make(map[string]string)},
+		logins:  newLogins(),
+		turns:   newTurns(len(cfg.Hosts)),
+	}
 	for _, configured := range cfg.Hosts {
-		h, err := newHost(configured, &cfg, keys, engines)
+		h, err := newHost(configured, &cfg, common)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("host %s: %w", configured.Name, err), p.Close())
 		}
 		p.hosts = append(p.hosts, h)
+		p.byName[h.Name] = h
 	}
 	return p, nil
 }
@@ -75,6 +90,7 @@ func (p *Pool) Run(ctx context.Context, w Watcher) error {
 
 // Close ends all connections. Containers keep running.
 func (p *Pool) Close() error {
+	p.first.end()
 	for _, h := range p.hosts {
 		h.close()
 	}
@@ -110,11 +126,11 @@ func (p *Pool) Hosts() []Host {
 }
 
 func (p *Pool) find(name string) (*host, error) {
-	i := slices.IndexFunc(p.hosts, func(h *host) bool { return h.Name == name })
-	if i < 0 {
+	h, ok := p.byName[name]
+	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownHost, name)
 	}
-	return p.hosts[i], nil
+	return h, nil
 }
 
 // Status returns what is known of every host, without asking any.
@@ -126,17 +142,29 @@ func (p *Pool) Status() []Status {
 	return list
 }
 
-// AwaitFirstCheck waits until every host has been checked once. A host that is
-// unresponsive delays that by one connect timeout, and only the first time.
-func (p *Pool) AwaitFirstCheck(ctx context.Context) {
-	var wg sync.WaitGroup
-	for _, h := range p.hosts {
-		if h.status().State == Unknown {
-			wg.Go(func() { h.checkHealth(ctx) })
+// Statuses is [Pool.Status] for those who look at each once: a copy of a thousand is
+// much for one request.
+func (p *Pool) Statuses() iter.Seq[Status] {
+	return func(yield func(Status) bool) {
+		for _, h := range p.hosts {
+			if !yield(h.status()) {
+				return
+			}
 		}
 	}
-	wg.Wait()
 }
+
+// StatusOf returns what is known of one host, or [ErrUnknownHost].
+func (p *Pool) StatusOf(name string) (Status, error) {
+	h, err := p.find(name)
+	if err != nil {
+		return Status{}, err
+	}
+	return h.status(), nil
+}
+
+// Len returns how many hosts there are.
+func (p *Pool) Len() int { return len(p.hosts) }
 
 // onContainer calls do for the host of r. Its error says what was to be done to
 // which container.

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"wrpdistributor/internal/hosts/hoststest"
 )
 
@@ -179,10 +181,14 @@ func TestRealLockedKeyIsForDockerOnly(t *testing.T) {
 	} {
 		p, _ := realPool(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: options}))
 		p.CheckHealth(t.Context())
-		c, err := p.hosts[0].client.connection(t.Context())
+		conn, err := p.hosts[0].client.connection(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
+		channels, requests := make(chan ssh.NewChannel), make(chan *ssh.Request)
+		close(channels)
+		close(requests)
+		c := ssh.NewClient(conn.Conn, channels, requests)
 		shell, err := c.NewSession()
 		if err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -25,6 +26,8 @@ type sshClient struct {
 	timeout  time.Duration // for everything from TCP to the end of the login
 	silence  silence       // of an established connection; zero: askAfter and endAfter
 	required requiredPorts
+	logins   *logins      // of the pool; nil: any number at once
+	queued   atomic.Int32 // attempts that wait for a place among those
 
 	dialing singleflight.Group // callers share one attempt
 	tasks   sync.WaitGroup
@@ -70,9 +73,7 @@ func (c *sshClient) connect() (*connection, error) {
 	if conn, err := c.established(); conn != nil || err != nil {
 		return conn, err // made between a caller's look and this attempt
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
-	defer cancel()
-	conn, err := c.explore(ctx)
+	conn, err := c.explore(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +84,20 @@ func (c *sshClient) connect() (*connection, error) {
 	return conn, nil
 }
 
-// explore logs in, and finds out where the new connection leads.
+// explore logs in, and finds out where the new connection leads. It gives up after
+// the timeout, in which the time does not count that it waits for other logins.
 func (c *sshClient) explore(ctx context.Context) (*connection, error) {
-	conn, err := c.login(ctx)
+	begun := time.Now()
+	raw, err := c.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	left := c.timeout - time.Since(begun)
+	done := c.awaitTurn()
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, left)
+	defer cancel()
+	conn, err := c.login(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +110,13 @@ func (c *sshClient) explore(ctx context.Context) (*connection, error) {
 		return nil, err
 	}
 	return conn, nil
+}
+
+// awaitTurn waits for a place among the logins.
+func (c *sshClient) awaitTurn() (done func()) {
+	c.queued.Add(1)
+	defer c.queued.Add(-1)
+	return c.logins.begin()
 }
 
 // keep makes conn the connection that callers get, and starts what serves it.
@@ -117,13 +136,22 @@ func (c *sshClient) keep(conn *connection) error {
 	return nil
 }
 
-func (c *sshClient) login(ctx context.Context) (*connection, error) {
-	var d net.Dialer
+func (c *sshClient) dial(ctx context.Context) (*netConn, error) {
+	d := net.Dialer{Timeout: c.timeout}
 	tcp, err := d.DialContext(ctx, "tcp", c.target.Addr)
 	if err != nil {
 		return nil, err
 	}
-	raw := &netConn{Conn: tcp}
+	return &netConn{Conn: tcp}, nil
+}
+
+// login makes an SSH connection of raw, or closes it.
+func (c *sshClient) login(ctx context.Context, raw *netConn) (*connection, error) {
+	_, err := c.established()
+	if err != nil {
+		raw.Close()
+		return nil, err // the pool was closed meanwhile
+	}
 	conn, err := handshake(ctx, raw, c.target.Addr, &ssh.ClientConfig{
 		User:              c.target.User,
 		Auth:              []ssh.AuthMethod{ssh.PublicKeys(c.target.Signer)},
@@ -162,7 +190,8 @@ func handshake(ctx context.Context, raw *netConn, addr string, config *ssh.Clien
 	if err := raw.SetDeadline(time.Time{}); err != nil {
 		return nil, err
 	}
-	return &connection{Client: ssh.NewClient(sc, chans, reqs), ended: make(chan struct{}), raw: raw}, nil
+	go serve(chans, reqs) // ends with the connection
+	return &connection{Conn: sc, ended: make(chan struct{}), raw: raw}, nil
 }
 
 // awaitEnd waits for the end of conn, and forgets it.

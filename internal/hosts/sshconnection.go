@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +24,7 @@ const (
 
 // A connection is one established SSH connection, and what it turned out to allow.
 type connection struct {
-	*ssh.Client
+	ssh.Conn
 	raw       *netConn
 	ended     chan struct{} // closed when the connection has ended
 	questions questioner
@@ -41,11 +40,20 @@ type connection struct {
 // stalls for 43 ms. With a key that allows no
 // commands the refused attempt is enough.
 func (c *connection) disableNagle() {
-	if s, err := c.NewSession(); err == nil {
-		_ = s.Run("true")
-		s.Close()
+	ch, requests, err := c.OpenChannel("session", nil)
+	if err != nil {
+		return
 	}
+	defer ch.Close()
+	if ok, err := ch.SendRequest("exec", true, command("true")); !ok || err != nil {
+		return
+	}
+	_ = ch.CloseWrite() // what runs in its place may wait for input
+	ssh.DiscardRequests(requests)
 }
+
+// command is what asks for one to be run.
+func command(line string) []byte { return ssh.Marshal(struct{ Command string }{line}) }
 
 // chooseTransport finds out how this connection reaches the Docker engine: over
 // a channel to its socket, or else over the command made for it. A way that leads to
@@ -111,7 +119,7 @@ func (c *connection) dialDocker(ctx context.Context) (net.Conn, error) {
 	if c.stdio != nil {
 		return c.dialStdio(ctx)
 	}
-	nc, err := c.DialContext(ctx, "unix", dockerSocket)
+	nc, err := c.dialSocket(ctx, dockerSocket)
 	// sshd says only that it could not.
 	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok && refused.Reason == ssh.ConnectionFailed {
 		return nil, fmt.Errorf("%s cannot be opened there (is Docker stopped?): %w", dockerSocket, err)
@@ -123,7 +131,7 @@ func (c *connection) dialDocker(ctx context.Context) (net.Conn, error) {
 // [ErrForbidden] if the key does not allow that.
 func (c *connection) dialPort(ctx context.Context, port int) (net.Conn, error) {
 	nc, err := c.use.dial(func() (net.Conn, error) {
-		return c.DialContext(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+		return c.dialTCP(ctx, loopback, port)
 	})
 	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok && refused.Reason == ssh.Prohibited {
 		c.forbiddenPort.CompareAndSwap(0, int32(port))

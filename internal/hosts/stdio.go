@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -32,7 +30,7 @@ func (c *connection) dialStdio(ctx context.Context) (net.Conn, error) {
 		defer close(nc.stderrEnded)
 		_, _ = io.Copy(&nc.stderr, ch.Stderr())
 	}()
-	accepted, err := ch.SendRequest("exec", true, ssh.Marshal(struct{ Command string }{dialStdio}))
+	accepted, err := ch.SendRequest("exec", true, command(dialStdio))
 	if err == nil && !accepted {
 		err = errors.New("sshd does not run " + dialStdio)
 	}
@@ -73,6 +71,7 @@ func (p *stderrPrefix) String() string {
 // A stdioConn makes a connection of a command's standard input and output.
 type stdioConn struct {
 	ssh.Channel
+	channelLimits
 	out    *bufio.Reader
 	begun  bool // the first answer has begun
 	stderr stderrPrefix
@@ -129,27 +128,3 @@ func (c *stdioConn) Close() error {
 	}
 	return err
 }
-
-// SetDeadline always fails. Contexts end the Docker client's requests.
-func (c *stdioConn) SetDeadline(time.Time) error { return os.ErrNoDeadline }
-
-// SetReadDeadline always fails.
-func (c *stdioConn) SetReadDeadline(time.Time) error { return os.ErrNoDeadline }
-
-// SetWriteDeadline always fails.
-func (c *stdioConn) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
-
-// LocalAddr implements [net.Conn].
-func (c *stdioConn) LocalAddr() net.Addr { return noAddr{} }
-
-// RemoteAddr implements [net.Conn].
-func (c *stdioConn) RemoteAddr() net.Addr { return noAddr{} }
-
-// noAddr is an address that no host has.
-type noAddr struct{}
-
-// Network implements [net.Addr].
-func (noAddr) Network() string { return "tcp" }
-
-// String implements [net.Addr].
-func (noAddr) String() string { return "0.0.0.0:0" }

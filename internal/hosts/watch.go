@@ -56,14 +56,16 @@ func (h *host) watch(ctx context.Context, w Watcher) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() {
-		select {
-		case <-h.singleSession(): // somebody waits for the one that the stream has
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	events, broken := h.engine.events(ctx, info.Now, h.ourLabel())
+	if single := h.singleSession(); single != nil {
+		go func() {
+			select {
+			case <-single: // somebody waits for the one that the stream has
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	stream := h.engine.events(ctx, info.Now, h.ourLabel())
 	list, err := h.engine.list(ctx, h.ourLabel())
 	if err != nil {
 		return err
@@ -73,13 +75,12 @@ func (h *host) watch(ctx context.Context, w Watcher) error {
 	defer work.Wait() // its functions return no errors
 	work.Go(func() error { w.HandleListing(ctx, h.Name, list); return nil })
 	for {
-		select {
-		case e := <-events:
-			e.Host = h.Name
-			work.Go(func() error { w.HandleEvent(ctx, e); return nil })
-		case err := <-broken:
+		e, err := stream.next()
+		if err != nil {
 			return err
 		}
+		e.Host = h.Name
+		work.Go(func() error { w.HandleEvent(ctx, e); return nil })
 	}
 }
 
@@ -116,6 +117,7 @@ func (h *host) poll(ctx context.Context, w Watcher) error {
 // watchWhileUp watches the host whenever it answers. A stream that breaks is often
 // the first sign of a host that went down, so the host is checked then.
 func (h *host) watchWhileUp(ctx context.Context, w Watcher) {
+	h.firstCheck(ctx)
 	for ctx.Err() == nil {
 		if h.unresponsive() == nil {
 			err := h.watch(ctx, w)

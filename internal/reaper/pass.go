@@ -16,8 +16,13 @@ import (
 	"wrpdistributor/internal/session"
 )
 
-// perHost is how many sessions of one host are dealt with at once.
-const perHost = 4
+const (
+	perHost = 4 // sessions of one host that are dealt with at once
+
+	// atOnce is the same of all hosts. The hosts take their time for each, the database
+	// has one for a moment; but what waits for the database needs memory too.
+	atOnce = 256
+)
 
 // A pass compares database and hosts once.
 type pass struct {
@@ -25,18 +30,26 @@ type pass struct {
 	*recorder
 	opt      Options
 	listings map[string]listing // by host; those that could not be asked have none
+	places   chan struct{}      // for sessions that are dealt with
 	done     atomic.Int64       // rows dealt with
+}
+
+func newPass(r *Reaper, opt Options) *pass {
+	return &pass{Reaper: r, recorder: &recorder{}, opt: opt, listings: make(map[string]listing), places: make(chan struct{}, atOnce)}
 }
 
 // A listing is what a host says it has.
 type listing struct {
-	containers map[string]hosts.Container // of ours, by id
-	now        time.Time                  // by the host's clock
+	containers map[string]*hosts.Container // of ours, by id
+	now        time.Time                   // by the host's clock
 }
 
 // finding returns what the listing says of a session's container.
 func (l listing) finding(s *session.Session) finding {
-	c := l.containers[s.ContainerID]
+	c, ok := l.containers[s.ContainerID]
+	if !ok {
+		return finding{}
+	}
 	return finding{running: c.Running, paused: c.Paused}
 }
 
@@ -51,9 +64,9 @@ func (p *pass) survey(ctx context.Context) {
 				p.problem("Host %s could not be asked, its sessions and containers are left as they are: %v.", h.Name, err)
 				return
 			}
-			l := listing{make(map[string]hosts.Container), now}
-			for _, c := range list {
-				l.containers[c.ID] = c
+			l := listing{make(map[string]*hosts.Container, len(list)), now}
+			for i, c := range list {
+				l.containers[c.ID] = &list[i]
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -125,7 +138,9 @@ func (p *pass) sessionsOn(ctx context.Context, rows []row, total int) {
 	g.SetLimit(perHost)
 	for _, r := range rows {
 		g.Go(func() error {
+			p.places <- struct{}{}
 			p.session(ctx, r)
+			<-p.places
 			if done := p.done.Add(1); p.opt.Progress != nil {
 				p.opt.Progress(int(done), total)
 			}
@@ -214,7 +229,7 @@ func (p *pass) orphans(ctx context.Context, rows []row) {
 	wg.Wait()
 }
 
-func (p *pass) orphan(ctx context.Context, host string, c hosts.Container) {
+func (p *pass) orphan(ctx context.Context, host string, c *hosts.Container) {
 	if p.opt.DryRun {
 		p.plan("would remove container %s on %s, which no session knows", c.Name, host)
 		return

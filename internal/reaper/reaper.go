@@ -91,7 +91,7 @@ func (r *Reaper) logPass(ctx context.Context, opt Options, trouble *reminder.Tro
 // Reconcile corrects all differences once. What could not be corrected is in the
 // report; an error means that the pass could not be made at all.
 func (r *Reaper) Reconcile(ctx context.Context, opt Options) (*Report, error) {
-	p := &pass{Reaper: r, recorder: &recorder{}, opt: opt, listings: make(map[string]listing)}
+	p := newPass(r, opt)
 	// Containers are listed before the rows are read: one that is created in
 	// between has a row by then, not the other way round.
 	p.survey(ctx)

@@ -57,7 +57,7 @@ func (m *Manager) announce(ctx context.Context, id int64) (*Session, error) {
 
 // startCold starts a container in a slot of its own.
 func (r *request) startCold(ctx context.Context) (*Session, error) {
-	loads, full := r.eligible()
+	loads, refused := r.eligible()
 	if r.tls && !r.servesTLS() {
 		return nil, ErrNoTLS
 	}
@@ -65,8 +65,7 @@ func (r *request) startCold(ctx context.Context) (*Session, error) {
 	c.client = &r.client
 	s, err := r.store.Claim(ctx, c)
 	if more, ok := errors.AsType[*FullError](err); ok {
-		full.Reasons, full.evictable = append(full.Reasons, more.Reasons...), more.evictable
-		return nil, full
+		return nil, &FullError{Reasons: append(r.reasons(refused), more.Reasons...), evictable: more.evictable}
 	}
 	if err != nil {
 		return nil, err
@@ -150,18 +149,30 @@ func (r *request) evict(ctx context.Context, full *FullError) error {
 }
 
 // eligible returns the hosts that can take a container and did not fail this
-// client yet, and of the others why not.
-func (r *request) eligible() ([]hosts.Load, *FullError) {
-	full := &FullError{}
-	var loads []hosts.Load
-	for _, st := range r.pool.Status() {
-		if why := refusal(st, r.tls && !r.cfg.Gateway, r.failed[st.Host.Name]); why != "" {
-			full.Reasons = append(full.Reasons, Reason{st.Host.Name, why})
-			continue
+// client yet, and the others.
+func (r *request) eligible() (loads []hosts.Load, refused []hosts.Status) {
+	loads = make([]hosts.Load, 0, r.pool.Len())
+	for st := range r.pool.Statuses() {
+		if takes(st, r.needsCertificate()) && r.failed[st.Host.Name] == nil {
+			loads = append(loads, hosts.Load{Host: st.Host.Name, Max: st.Host.Max})
+		} else {
+			refused = append(refused, st)
 		}
-		loads = append(loads, hosts.Load{Host: st.Host.Name, Max: st.Host.Max})
 	}
-	return loads, full
+	return loads, refused
+}
+
+// needsCertificate reports whether a host has to serve TLS itself to serve the client.
+func (r *request) needsCertificate() bool { return r.tls && !r.cfg.Gateway }
+
+// reasons says why hosts are not eligible. With many that is much to put in words, and
+// most clients get a host.
+func (r *request) reasons(refused []hosts.Status) []Reason {
+	list := make([]Reason, 0, len(refused))
+	for _, st := range refused {
+		list = append(list, Reason{st.Host.Name, refusal(st, r.needsCertificate(), r.failed[st.Host.Name])})
+	}
+	return list
 }
 
 func isAmong(loads []hosts.Load, host string) bool {
@@ -173,8 +184,16 @@ func (m *Manager) servesTLS() bool {
 	if m.cfg.Gateway {
 		return m.cfg.GatewayTLS
 	}
-	return slices.ContainsFunc(m.pool.Status(), func(st hosts.Status) bool { return st.NoTLS == "" })
+	for st := range m.pool.Statuses() {
+		if st.NoTLS == "" {
+			return true
+		}
+	}
+	return false
 }
+
+// takes reports whether a host is asked, and so whether [refusal] has nothing to say.
+func takes(st hosts.Status, tls bool) bool { return st.State == hosts.Up && (!tls || st.NoTLS == "") }
 
 // refusal says why a host is not asked, or nothing.
 func refusal(st hosts.Status, tls bool, failed error) string {

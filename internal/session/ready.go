@@ -41,7 +41,7 @@ func (e *NotReadyError) Error() string {
 func (m *Manager) Ready(ctx context.Context) error {
 	drained := m.drained.look(ctx, m.store.Drained)
 	e := &NotReadyError{}
-	for _, st := range m.pool.Status() {
+	for st := range m.pool.Statuses() {
 		_, isDrained := drained[st.Host.Name]
 		switch {
 		case st.State == hosts.Unknown:

@@ -25,7 +25,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"wrpdistributor/internal/database"
@@ -56,29 +55,6 @@ var (
 	// errEnough means that enough containers wait for clients.
 	errEnough = errors.New("enough containers wait for clients")
 )
-
-// A FullError says why no host can take a container.
-type FullError struct {
-	Reasons []Reason
-
-	evictable bool // a container that never had a client takes a slot
-}
-
-// A Reason says why one host takes no container.
-type Reason struct {
-	Host string
-	Why  string
-}
-
-// Error says it of each host.
-func (e *FullError) Error() string {
-	var b strings.Builder
-	b.WriteString("no host takes a container")
-	for _, r := range e.Reasons {
-		fmt.Fprintf(&b, "; %s: %s", r.Host, r.Why)
-	}
-	return b.String()
-}
 
 // A State is where a session is in its life.
 type State string

@@ -39,13 +39,13 @@ func (w *world) Hosts() []hosts.Host { return w.hosts }
 // AwaitFirstCheck implements [warm.Pool].
 func (w *world) AwaitFirstCheck(context.Context) {}
 
-// Status implements [warm.Pool].
-func (w *world) Status() []hosts.Status {
-	var list []hosts.Status
-	for _, h := range w.hosts {
-		list = append(list, hosts.Status{Host: h, State: hosts.Up})
+// StatusOf implements [warm.Pool].
+func (w *world) StatusOf(name string) (hosts.Status, error) {
+	i := slices.IndexFunc(w.hosts, func(h hosts.Host) bool { return h.Name == name })
+	if i < 0 {
+		return hosts.Status{}, hosts.ErrUnknownHost
 	}
-	return list
+	return hosts.Status{Host: w.hosts[i], State: hosts.Up}, nil
 }
 
 // IsCurrent implements [warm.Sessions].

@@ -61,7 +61,7 @@ type Store interface {
 // A Pool is what the warmer knows of the hosts. [hosts.Pool] is one.
 type Pool interface {
 	Hosts() []hosts.Host
-	Status() []hosts.Status
+	StatusOf(name string) (hosts.Status, error)
 	AwaitFirstCheck(ctx context.Context)
 }
 
@@ -194,10 +194,6 @@ func (w *Warmer) lacksCertificate(h hosts.Host) bool { return w.status(h).NoTLS 
 
 // status returns what is known of a host.
 func (w *Warmer) status(h hosts.Host) hosts.Status {
-	for _, st := range w.Pool.Status() {
-		if st.Host.Name == h.Name {
-			return st
-		}
-	}
-	return hosts.Status{}
+	st, _ := w.Pool.StatusOf(h.Name) // a host that is not configured is not up
+	return st
 }

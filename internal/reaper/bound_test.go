@@ -1,0 +1,62 @@
+package reaper
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
+)
+
+// A slowStop is sessions whose containers take a second to stop.
+type slowStop struct {
+	Sessions
+	now, most, all atomic.Int64
+}
+
+// StopSession counts those that are being stopped at once.
+func (s *slowStop) StopSession(context.Context, *session.Session) (bool, error) {
+	n := s.now.Add(1)
+	for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {
+	}
+	time.Sleep(time.Second)
+	s.now.Add(-1)
+	s.all.Add(1)
+	return true, nil
+}
+
+// TestFewSessionsAtOnce: of one host and of all, and no fewer than that.
+func TestFewSessionsAtOnce(t *testing.T) {
+	for _, tt := range []struct{ hosts, each, want int }{{1, 50, perHost}, {10, 50, 10 * perHost}, {500, 4, atOnce}} {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := hosts.Config{Log: slog.New(slog.DiscardHandler)}
+			listings := make(map[string]listing)
+			var rows []row
+			for i := range tt.hosts {
+				name := fmt.Sprint("host", i)
+				cfg.Hosts = append(cfg.Hosts, hosts.Host{Name: name})
+				listings[name] = listing{}
+				for range tt.each {
+					rows = append(rows, row{&session.Session{Host: name, State: session.Running, ClientIP: "192.0.2.1"}, false})
+				}
+			}
+			pool, err := hosts.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pool.Close()
+			sessions := &slowStop{}
+			p := newPass(&Reaper{Sessions: sessions, Pool: pool}, Options{All: true})
+			p.listings = listings
+			p.sessions(t.Context(), rows)
+			if most, all := int(sessions.most.Load()), int(sessions.all.Load()); most != tt.want || all != len(rows) {
+				t.Errorf("%d hosts: %d at once, %d in all, want %d, %d", tt.hosts, most, all, tt.want, len(rows))
+			}
+		})
+	}
+}

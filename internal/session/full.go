@@ -1,0 +1,67 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A FullError says why no host can take a container.
+type FullError struct {
+	Reasons []Reason
+
+	evictable bool // a container that never had a client takes a slot
+}
+
+// A Reason says why one host takes no container.
+type Reason struct {
+	Host string
+	Why  string
+}
+
+// maxReasons is how many are said: the error is logged for each client that is refused.
+const maxReasons = 10
+
+// Error says it of each host, or of many hosts what most of them have in common.
+func (e *FullError) Error() string {
+	var b strings.Builder
+	b.WriteString("no host takes a container")
+	said := 0
+	for _, g := range e.groups() {
+		fmt.Fprintf(&b, "; %s: %s", g.name(), g.why)
+		said += 1 + g.more
+	}
+	if rest := len(e.Reasons) - said; rest > 0 {
+		fmt.Fprintf(&b, "; and %d hosts more", rest)
+	}
+	return b.String()
+}
+
+// A group is hosts that have a reason in common, if there are many.
+type group struct {
+	first string // host
+	more  int
+	why   string
+}
+
+func (g group) name() string {
+	if g.more == 0 {
+		return g.first
+	}
+	return fmt.Sprintf("%s and %d more", g.first, g.more)
+}
+
+// groups returns a host each if there are few, else the first reasons that differ.
+func (e *FullError) groups() (list []group) {
+	at := make(map[string]int)
+	for _, r := range e.Reasons {
+		i, known := at[r.Why]
+		switch {
+		case known && len(e.Reasons) > maxReasons:
+			list[i].more++
+		case len(list) < maxReasons:
+			at[r.Why] = len(list)
+			list = append(list, group{first: r.Host, why: r.Why})
+		}
+	}
+	return list
+}
