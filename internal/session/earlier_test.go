@@ -133,7 +133,7 @@ func TestRestoredDatabaseWarmsUp(t *testing.T) {
 // waits at once.
 func TestRestoredDatabaseWithoutSparePorts(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		k := watching(t, db)
+		k := newKit(t, db, servicetest.Options{})
 		now := updated(t, k, func(c *config.Config) { c.SparePorts, c.Hosts[0].Max = 0, 2 })
 		mustAllocate(t, k, st, true)
 		restoreEmpty(t, k)
