@@ -34,6 +34,7 @@ func TestCleanupRepairsWhatEveryFailpointLeaves(t *testing.T) {
 		failpoint string
 		during    string // "PUT", "DELETE" or "cleanup"; "warming up" a container; "taking" a warm one
 	}{
+		{"claims committed", "PUT"},
 		{"claimed", "PUT"},
 		{"starting", "PUT"},
 		{"created", "PUT"},
@@ -49,6 +50,7 @@ func TestCleanupRepairsWhatEveryFailpointLeaves(t *testing.T) {
 		{"stopping", "cleanup"},
 		{"removed", "cleanup"},
 		{"deleted", "cleanup"},
+		{"claims committed", "warming up"},
 		{"claimed", "warming up"},
 		{"starting", "warming up"},
 		{"created", "warming up"},

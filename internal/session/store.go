@@ -13,12 +13,16 @@ import (
 type Store struct {
 	db           *database.DB
 	startTimeout time.Duration // after which a start is taken for given up
+	claims       claimQueue
+	recounted    time.Time // when claims last counted all rows; the writer's
 }
 
 // NewStore returns a store backed by db, which must be migrated. A start that
 // takes longer than startTimeout is taken for given up.
 func NewStore(db *database.DB, startTimeout time.Duration) *Store {
-	return &Store{db: db, startTimeout: startTimeout}
+	st := &Store{db: db, startTimeout: startTimeout}
+	st.claims.write = st.writeClaims
+	return st
 }
 
 const (

@@ -103,7 +103,7 @@ func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list []Sessi
 	if !slices.ContainsFunc(list, func(s Session) bool { return s.Host != list[0].Host }) {
 		return list[0].Host, nil
 	}
-	rows, err := r.store.usage(ctx)
+	inUse, err := r.store.inUse(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +111,7 @@ func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list []Sessi
 		return !slices.ContainsFunc(list, func(s Session) bool { return s.Host == l.Host })
 	})
 	for i := range loads {
-		loads[i].Used = rows[loads[i].Host].inUse()
+		loads[i].Used = inUse[loads[i].Host]
 	}
 	if i, ok := r.cfg.Strategy(loads); ok {
 		return loads[i].Host, nil
