@@ -26,14 +26,7 @@ type batch struct {
 
 // run makes the claims, or refuses them one by one. An error is the whole batch's.
 func (b *batch) run(ctx context.Context, tx *sqlx.Tx) error {
-	*b = batch{Store: b.Store, claims: b.claims, isFirst: b.isFirst, mayRecount: b.mayRecount, tx: tx}
-	for _, p := range b.claims {
-		p.placement = placement{}
-	}
-	if err := database.LockPool(ctx, tx); err != nil {
-		return err
-	}
-	if err := b.look(ctx); err != nil {
+	if err := b.begin(ctx, tx); err != nil {
 		return err
 	}
 	if err := b.refuseTaken(ctx); err != nil {
@@ -46,6 +39,23 @@ func (b *batch) run(ctx context.Context, tx *sqlx.Tx) error {
 		return err
 	}
 	return b.count(ctx)
+}
+
+// begin locks the pool, and forgets what an earlier run found.
+func (b *batch) begin(ctx context.Context, tx *sqlx.Tx) error {
+	b.reset()
+	b.tx = tx
+	if err := database.LockPool(ctx, tx); err != nil {
+		return err
+	}
+	return b.look(ctx)
+}
+
+func (b *batch) reset() {
+	*b = batch{Store: b.Store, claims: b.claims, isFirst: b.isFirst, mayRecount: b.mayRecount}
+	for _, p := range b.claims {
+		p.placement = placement{}
+	}
 }
 
 // look reads what does not depend on where the claims go.

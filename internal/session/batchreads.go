@@ -2,7 +2,11 @@ package session
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // readCounters returns what the counters say of each host.
@@ -48,19 +52,50 @@ func (b *batch) readRows(ctx context.Context, hosts ...string) error {
 	if len(hosts) == 0 {
 		return nil
 	}
-	rows, err := selectIn[place](ctx, b.tx, `SELECT containerHost, slot, port FROM sessions WHERE containerHost IN (?)`, hosts)
+	list, err := selectIn[numbers](ctx, b.tx, readPlaces, hosts, hosts)
 	if err != nil {
 		return err
 	}
 	for _, host := range hosts {
 		b.room(host).on = newOccupancy()
 	}
-	for _, at := range rows {
-		b.room(at.Host).on.take(at.Slot, at.Port)
+	for _, n := range list {
+		on := b.room(n.Host).on
+		if err := errors.Join(addNumbers(on.slots, n.Slots), addNumbers(on.ports, n.Ports)); err != nil {
+			return fmt.Errorf("places of %s: %w", n.Host, err)
+		}
 	}
 	for _, host := range hosts {
 		r := b.room(host)
 		r.setTaken(len(r.on.slots))
+	}
+	return nil
+}
+
+// numbers are slots or ports of one host, as a list with commas: a row for each would
+// cost more than all the rest of a claim.
+type numbers struct {
+	Host  string `db:"containerHost"`
+	Slots string `db:"slots"`
+	Ports string `db:"ports"`
+}
+
+// readPlaces reads each from the unique key that has it, and no row.
+const readPlaces = `
+	SELECT containerHost, GROUP_CONCAT(slot) AS slots, '' AS ports FROM sessions WHERE containerHost IN (?) GROUP BY containerHost
+	UNION ALL
+	SELECT containerHost, '' AS slots, GROUP_CONCAT(port) AS ports FROM sessions WHERE containerHost IN (?) GROUP BY containerHost`
+
+func addNumbers(set map[int]bool, list string) error {
+	for text := range strings.SplitSeq(list, ",") {
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return err
+		}
+		set[n] = true
 	}
 	return nil
 }

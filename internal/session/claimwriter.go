@@ -44,10 +44,12 @@ func (st *Store) makeClaims(ctx context.Context, claims []*pendingClaim) (*batch
 	b := &batch{Store: st, claims: claims, isFirst: st.recounted.IsZero(), mayRecount: time.Since(st.recounted) >= recountEvery}
 	err := database.InTx(ctx, st.db, func(tx *sqlx.Tx) error { return b.run(ctx, tx) })
 	if err != nil && !errors.Is(err, database.ErrUncertain) {
+		b.reset()
 		return nil, nil, err
 	}
 	made, findErr := st.byToken(ctx, b.open())
 	if err != nil && len(made) == 0 {
+		b.reset()
 		return nil, nil, errors.Join(err, findErr)
 	}
 	if b.recounted {
