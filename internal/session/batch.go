@@ -48,6 +48,11 @@ func (b *batch) begin(ctx context.Context, tx *sqlx.Tx) error {
 	if err := database.LockPool(ctx, tx); err != nil {
 		return err
 	}
+	for _, p := range b.claims {
+		if p.settled.Load() {
+			p.refused = context.Canceled // that may have taken long
+		}
+	}
 	return b.look(ctx)
 }
 

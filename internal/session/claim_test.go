@@ -18,9 +18,9 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-// asking makes claims at once, which find the pool locked until release is called, and
-// returns their results in order. The first is under way alone.
-func asking(t *testing.T, st *Store, locker *database.DB, ctx context.Context, claims []claim) (release func() []result) {
+// asking makes claims at once, which find the pool locked until release is called. The
+// first is under way alone. What await returns are their results, in order.
+func asking(t *testing.T, st *Store, locker *database.DB, ctx context.Context, claims []claim) (release func(), await func() []result) {
 	t.Helper()
 	tx, err := locker.BeginTxx(t.Context(), nil)
 	if err != nil {
@@ -44,14 +44,16 @@ func asking(t *testing.T, st *Store, locker *database.DB, ctx context.Context, c
 			time.Sleep(time.Millisecond)
 		}
 	}
-	return func() []result {
+	release = func() {
 		if err := tx.Rollback(); err != nil {
 			t.Error(err)
 		}
+	}
+	await = func() []result {
 		wg.Wait()
-		st.claims.wait()
 		return results
 	}
+	return release, await
 }
 
 type result struct {
@@ -92,9 +94,10 @@ func TestClaimsThatWaitAreMadeTogether(t *testing.T) {
 	eachWithLocker(t, func(t *testing.T, db, locker *database.DB, r *databasetest.Recorder) {
 		st := NewStore(db, time.Minute)
 		claims := []claim{claimOf(0), claimOf(1), claimOf(1), claimOf(2), claimOf(0), claimOf(3), claimOf(4)}
-		release := asking(t, st, locker, t.Context(), claims)
+		release, await := asking(t, st, locker, t.Context(), claims)
 		r.Take()
-		got := release()
+		release()
+		got := await()
 		if n := count(r.Take(), "INSERT INTO sessions"); n != 2 {
 			t.Errorf("%d INSERTs, want one for the first claim, and one for the others", n)
 		}
@@ -118,15 +121,18 @@ func TestGivenUpClaimIsNotMade(t *testing.T) {
 	eachWithLocker(t, func(t *testing.T, db, locker *database.DB, r *databasetest.Recorder) {
 		st := NewStore(db, time.Minute)
 		ctx, cancel := context.WithCancel(t.Context())
-		release := asking(t, st, locker, ctx, []claim{claimOf(0), claimOf(1)})
+		release, await := asking(t, st, locker, ctx, []claim{claimOf(0), claimOf(1)})
 		cancel()
-		for _, res := range release() {
+		results := await()
+		release()
+		st.claims.wait(time.Minute)
+		for _, res := range results {
 			if !errors.Is(res.err, context.Canceled) {
 				t.Errorf("Claim = %+v, %v; want that it was cancelled", res.s, res.err)
 			}
 		}
-		if n := rowCount(t, db); n != 0 {
-			t.Errorf("%d rows are left of claims that were given up", n)
+		if n := count(r.Take(), "INSERT INTO sessions"); n != 0 || rowCount(t, db) != 0 {
+			t.Errorf("%d rows were inserted for claims that had been given up", n)
 		}
 		// One is given up when it was made, and not answered yet.
 		ctx, cancel = context.WithCancel(t.Context())
@@ -138,7 +144,7 @@ func TestGivenUpClaimIsNotMade(t *testing.T) {
 			close(gone)
 		}()
 		<-ctx.Done()
-		st.claims.wait()
+		st.claims.wait(time.Minute)
 		if n := rowCount(t, db); n != 0 {
 			t.Errorf("%d rows are left of a claim that nobody waited for", n)
 		}
@@ -151,9 +157,10 @@ func TestGivenUpClaimIsNotMade(t *testing.T) {
 func TestUncertainCommitIsLookedUp(t *testing.T) {
 	eachWithLocker(t, func(t *testing.T, db, locker *database.DB, r *databasetest.Recorder) {
 		st := NewStore(db, time.Minute)
-		release := asking(t, st, locker, t.Context(), []claim{claimOf(0), claimOf(1), claimOf(2)})
+		release, await := asking(t, st, locker, t.Context(), []claim{claimOf(0), claimOf(1), claimOf(2)})
 		r.Committed(func() error { return mysql.ErrInvalidConn })
-		for i, res := range release() {
+		release()
+		for i, res := range await() {
 			if res.err != nil || res.s.ClientIP != clientOf(i).IP {
 				t.Errorf("claim %d = %+v, %v; want the session that was made", i, res.s, res.err)
 			}
@@ -182,11 +189,14 @@ func TestMistakeOfOneClaimIsItsOwn(t *testing.T) {
 			}
 			return nil
 		})
-		for i, res := range asking(t, st, locker, t.Context(), claims)() {
+		release, await := asking(t, st, locker, t.Context(), claims)
+		release()
+		for i, res := range await() {
 			if errors.Is(res.err, boom) != (i == 2) || (res.s == nil) != (i == 2) {
 				t.Errorf("claim %d = %+v, %v", i, res.s, res.err)
 			}
 		}
+		st.claims.wait(time.Minute)
 		wantCounters(t, db)
 	})
 }
@@ -258,7 +268,7 @@ func TestBatchesSpreadAsSingleClaims(t *testing.T) {
 				t.Errorf("%s: %v, %v; want %s", tt.name, got, err, tt.want)
 			}
 			for _, st := range stores {
-				st.claims.wait()
+				st.claims.wait(time.Minute)
 			}
 			wantCounters(t, db)
 		}

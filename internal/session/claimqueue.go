@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // maxBatch is how many claims are made in one transaction: others wait for its lock.
@@ -14,6 +15,9 @@ const maxBatch = 32
 // who gives up takes nothing from the others.
 type claimQueue struct {
 	write func([]*pendingClaim) // makes claims, and answers each
+
+	alive context.Context // done when the writer is to be cut off
+	abort context.CancelFunc
 
 	mu      sync.Mutex // guards what follows
 	waiting []*pendingClaim
@@ -90,6 +94,9 @@ func (q *claimQueue) next() (batch []*pendingClaim) {
 	return batch
 }
 
-// wait returns when the writer has nothing left to do. Nothing may be submitted
-// meanwhile.
-func (q *claimQueue) wait() { q.writer.Wait() }
+// wait returns when the writer has nothing left to do. It is cut off if that takes
+// longer than patience. Nothing may be submitted any more.
+func (q *claimQueue) wait(patience time.Duration) {
+	defer time.AfterFunc(patience, q.abort).Stop()
+	q.writer.Wait()
+}

@@ -21,7 +21,7 @@ const (
 // writeClaims makes claims in one transaction, and answers each by itself. A mistake of
 // one of them is no other's: then each is made alone.
 func (st *Store) writeClaims(claims []*pendingClaim) {
-	ctx, cancel := context.WithTimeout(context.Background(), claimTimeout)
+	ctx, cancel := context.WithTimeout(st.claims.alive, claimTimeout)
 	defer cancel()
 	b, made, err := st.makeClaims(ctx, claims)
 	if err != nil && len(claims) > 1 && !database.IsUnavailable(err) && ctx.Err() == nil {

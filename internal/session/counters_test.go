@@ -54,7 +54,7 @@ func TestWrongCountersAreCorrected(t *testing.T) {
 					t.Errorf("%s: claim %d = %v", tt.name, i, err)
 				}
 			}
-			st.claims.wait()
+			st.claims.wait(time.Minute)
 			if tt.name != "of no rows" {
 				wantCounters(t, db)
 			}
@@ -83,7 +83,7 @@ func TestHostIsChosenByItsRows(t *testing.T) {
 				t.Errorf("Claim = %+v, %v; want a slot of b, which has fewer rows", s, err)
 			}
 		}
-		st.claims.wait()
+		st.claims.wait(time.Minute)
 		wantCounters(t, db)
 	})
 }
@@ -132,7 +132,7 @@ func TestWritersOfCountersDoNotDeadlock(t *testing.T) {
 	}
 	wg.Wait()
 	for i, st := range stores {
-		st.claims.wait()
+		st.claims.wait(time.Minute)
 		failed := slices.DeleteFunc(recorders[i].Take(), func(s databasetest.Statement) bool {
 			e, ok := errors.AsType[*mysql.MySQLError](s.Err)
 			return !ok || e.Number != 1213

@@ -102,7 +102,7 @@ func (m *Manager) SetObserver(o Observer) { m.observer = o }
 func (m *Manager) Close() {
 	m.abort()
 	m.starts.Wait()
-	m.store.claims.wait()
+	m.store.claims.wait(m.limits.rollback)
 }
 
 // untilClosed returns a context that ends with ctx or with the manager.

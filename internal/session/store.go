@@ -24,6 +24,7 @@ type Store struct {
 func NewStore(db *database.DB, startTimeout time.Duration) *Store {
 	st := &Store{db: db, startTimeout: startTimeout}
 	st.claims.write = st.writeClaims
+	st.claims.alive, st.claims.abort = context.WithCancel(context.Background())
 	return st
 }
 

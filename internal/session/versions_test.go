@@ -121,7 +121,7 @@ func TestEarlierVersionsBesideThisOne(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		now.claims.wait()
+		now.claims.wait(time.Minute)
 		// Counters are too low, and too high, in turn.
 		var old []int64
 		for i := range slots {
@@ -145,7 +145,7 @@ func TestEarlierVersionsBesideThisOne(t *testing.T) {
 			}
 		}
 		wantFull(t, now)
-		now.claims.wait()
+		now.claims.wait(time.Minute)
 		mustRecount(t, now)
 		wantCounters(t, db)
 	})
