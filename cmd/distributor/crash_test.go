@@ -34,6 +34,7 @@ func TestCleanupRepairsWhatEveryFailpointLeaves(t *testing.T) {
 		failpoint string
 		during    string // "PUT", "HEAD", "DELETE" or "cleanup"; "warming up" a container; "taking" a warm one
 	}{
+		{"claims committed", "PUT"},
 		{"claimed", "PUT"},
 		{"starting", "PUT"},
 		{"created", "PUT"},
@@ -50,6 +51,7 @@ func TestCleanupRepairsWhatEveryFailpointLeaves(t *testing.T) {
 		{"stopping", "cleanup"},
 		{"removed", "cleanup"},
 		{"deleted", "cleanup"},
+		{"claims committed", "warming up"},
 		{"claimed", "warming up"},
 		{"starting", "warming up"},
 		{"created", "warming up"},

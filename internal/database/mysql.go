@@ -94,7 +94,7 @@ func sessionSettings() []string {
 		`SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',` +
 			` autocommit = 1, completion_type = 0, sql_auto_is_null = 0,` +
 			` sql_safe_updates = 0, sql_big_selects = 1, sql_select_limit = 18446744073709551615,` +
-			` unique_checks = 1, foreign_key_checks = 1, default_storage_engine = 'InnoDB',` +
+			` group_concat_max_len = 1048576, unique_checks = 1, foreign_key_checks = 1, default_storage_engine = 'InnoDB',` +
 			` innodb_lock_wait_timeout = 5, lock_wait_timeout = 5,` +
 			// After so many seconds the server releases the locks of a process whose network
 			// is gone. It is more than idleTimeout, or the server would close connections that

@@ -22,13 +22,17 @@ const (
 	txDropped = 2
 )
 
+// ErrUncertain means that a commit failed. Unless the server says why, nobody knows
+// whether it was made: look.
+var ErrUncertain = errors.New("commit")
+
 // InTx runs fn in a transaction and commits it if fn returns nil.
 //
 // If another transaction got in the way (a deadlock, a lock that did not come
 // free), or the server has become read-only, everything is rolled back and fn is run
 // again, after a short random pause and not for ever: fn must set what it returns anew each time, and do
 // nothing outside the database, least of all talk to a host while rows are
-// locked.
+// locked. It is not run again after a commit of unknown outcome ([ErrUncertain]).
 func InTx(ctx context.Context, db *DB, fn func(*sqlx.Tx) error) error {
 	return retry(ctx, db, func() error { return runTx(ctx, db, fn) })
 }
@@ -82,7 +86,7 @@ func runTx(ctx context.Context, db *DB, fn func(*sqlx.Tx) error) error {
 	defer tx.Rollback() // nothing to do after Commit
 	if err = fn(tx); err == nil {
 		if err = tx.Commit(); err != nil {
-			err = fmt.Errorf("commit: %w", err)
+			err = fmt.Errorf("%w: %w", ErrUncertain, err)
 		}
 	}
 	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {

@@ -99,6 +99,16 @@ func (p *pass) rows(ctx context.Context) ([]row, error) {
 	return rows, nil
 }
 
+// recount corrects what is counted without looking at rows.
+func (p *pass) recount(ctx context.Context) {
+	if p.opt.DryRun {
+		return
+	}
+	if err := p.Store.Recount(ctx); err != nil {
+		p.problem("The counters of the hosts could not be corrected: %v.", err)
+	}
+}
+
 // sessions deals with every row, on all hosts at once.
 func (p *pass) sessions(ctx context.Context, rows []row) {
 	byHost := make(map[string][]row)

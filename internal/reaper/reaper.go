@@ -35,6 +35,7 @@ type Store interface {
 	All(ctx context.Context) ([]session.Session, error)
 	Idle(ctx context.Context, unused time.Duration) ([]session.Session, error)
 	ByID(ctx context.Context, id int64) (*session.Session, error)
+	Recount(ctx context.Context) error
 }
 
 // A Reaper makes passes. All fields are required.
@@ -99,6 +100,7 @@ func (r *Reaper) Reconcile(ctx context.Context, opt Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.recount(ctx)
 	p.sessions(ctx, rows)
 	if !opt.NoOrphans {
 		p.orphans(ctx, rows)

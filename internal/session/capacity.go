@@ -47,13 +47,12 @@ func refuses(st hosts.Status) bool {
 
 // usage is how many rows a host has.
 type usage struct {
-	Host     string `db:"containerHost"`
-	Total    int    `db:"total"`
-	Clients  int    `db:"clients"`
-	Running  int    `db:"running"`
-	Stopping int    `db:"stopping"`
-	Warm     int    `db:"warm"`
-	Warming  int    `db:"warming"`
+	Total    int
+	Clients  int // those that have one
+	Running  int
+	Stopping int
+	Warm     int
+	Warming  int
 }
 
 // inUse is how many slots the next client cannot have: what waits for a client is
@@ -61,24 +60,41 @@ type usage struct {
 func (u usage) inUse() int { return u.Total - u.Warm - u.Warming }
 
 func (st *Store) usage(ctx context.Context) (map[string]usage, error) {
-	var rows []usage
+	var rows []struct {
+		Host  string `db:"containerHost"`
+		State State  `db:"state"`
+		N     int    `db:"n"`
+	}
 	err := ask(ctx, func(ctx context.Context) error {
-		return st.db.SelectContext(ctx, &rows, `
-			SELECT containerHost, COUNT(*) AS total, COUNT(identity) AS clients,
-				SUM(CASE WHEN state = 'stopping' THEN 1 ELSE 0 END) AS stopping,
-				SUM(CASE WHEN state = 'running' THEN 1 ELSE 0 END) AS running,
-				SUM(CASE WHEN state = 'warm' THEN 1 ELSE 0 END) AS warm,
-				SUM(CASE WHEN state = 'warming' THEN 1 ELSE 0 END) AS warming
-			FROM sessions GROUP BY containerHost`)
+		return st.db.SelectContext(ctx, &rows, `SELECT state, containerHost, COUNT(*) AS n FROM sessions GROUP BY state, containerHost`)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("count sessions: %w", err)
 	}
 	m := make(map[string]usage)
-	for _, u := range rows {
-		m[u.Host] = u
+	for _, r := range rows {
+		u := m[r.Host]
+		u.add(r.State, r.N)
+		m[r.Host] = u
 	}
 	return m, nil
+}
+
+func (u *usage) add(s State, n int) {
+	u.Total += n
+	switch s {
+	case Warm:
+		u.Warm += n
+	case Warming:
+		u.Warming += n
+	case Stopping:
+		u.Stopping += n
+	case Running:
+		u.Running += n
+	}
+	if s == Claimed || s == Starting || s == Running {
+		u.Clients += n
+	}
 }
 
 // A HostState says whether a host takes sessions, and if not why.

@@ -111,6 +111,7 @@ func (m *Manager) SetObserver(o Observer) { m.observer = o }
 func (m *Manager) Close() {
 	m.abort()
 	m.starts.Wait()
+	m.store.claims.wait(m.limits.rollback)
 	m.touches.tasks.Wait()
 	m.overview.tasks.Wait()
 	m.waiting.tasks.Wait()

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -16,8 +15,9 @@ const (
 
 // A place is where a container goes: a slot of a host, and the port for it.
 type place struct {
-	Host       string
-	Slot, Port int
+	Host string `db:"containerHost"`
+	Slot int    `db:"slot"`
+	Port int    `db:"port"`
 }
 
 // A portRange says which ports containers get: one for each slot from start on, and
@@ -27,59 +27,13 @@ type portRange struct{ start, spare int }
 // occupancy is what rows occupy on one host.
 type occupancy struct {
 	slots, ports map[int]bool
-	waiting      int  // slots of containers that wait for a client
-	evictable    bool // a slot is taken by a container that never had a client
 }
 
-// choose asks the strategy for hosts until one has a free port as well, and
-// returns a [FullError] if none has.
-func (c *claim) choose(taken map[string]*occupancy, drained map[string]Drained) (place, error) {
-	loads, full := c.candidates(taken, drained)
-	for {
-		i, ok := c.strategy(loads)
-		if !ok {
-			return place{}, full
-		}
-		h := loads[i]
-		if slot, port, ok := taken[h.Host].free(h.Max, c.ports, c.isForeign(h.Host)); ok {
-			return place{h.Host, slot, port}, nil
-		}
-		full.evictable = full.evictable || taken[h.Host].evictable
-		full.Reasons = append(full.Reasons, Reason{h.Host, "foreign processes hold all its ports"})
-		loads[i].Max = 0
-	}
+func newOccupancy() *occupancy {
+	return &occupancy{slots: make(map[int]bool), ports: make(map[int]bool)}
 }
 
-// candidates returns the hosts that have a free slot, and of the others why they
-// have none. What waits for clients takes slots, but does not count as load.
-func (c *claim) candidates(taken map[string]*occupancy, drained map[string]Drained) ([]hosts.Load, *FullError) {
-	full := &FullError{}
-	var loads []hosts.Load
-	for _, h := range c.hosts {
-		on := taken[h.Host]
-		h.Used = len(on.slots)
-		if why := occupied(h, drained); why != "" {
-			_, isDrained := drained[h.Host]
-			full.evictable = full.evictable || on.evictable && !isDrained
-			full.Reasons = append(full.Reasons, Reason{h.Host, why})
-			continue
-		}
-		h.Used -= on.waiting
-		loads = append(loads, h)
-	}
-	return loads, full
-}
-
-// occupied says why the database gives no slot of a host, or nothing.
-func occupied(h hosts.Load, drained map[string]Drained) string {
-	if d, ok := drained[h.Host]; ok {
-		return d.why()
-	}
-	if h.Used >= h.Max {
-		return fmt.Sprintf("full %d/%d", h.Used, h.Max)
-	}
-	return ""
-}
+func (o *occupancy) take(slot, port int) { o.slots[slot], o.ports[port] = true, true }
 
 // free returns the slot and port of a host's next container. The slot is the
 // lowest free one whose own port is free; if foreign processes hold the ports of

@@ -1,8 +1,10 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,12 +18,17 @@ type Store struct {
 	startTimeout time.Duration // after which a start is taken for given up
 	changes      atomic.Int64  // what this process has changed that counts, or may have
 	arrivals     atomic.Int64  // of those, after which something may wait for a client that did not, or in another way
+	claims       claimQueue
+	recounted    time.Time // when claims last counted all rows; the writer's
 }
 
 // NewStore returns a store backed by db, which must be migrated. A start that
 // takes longer than startTimeout is taken for given up.
 func NewStore(db *database.DB, startTimeout time.Duration) *Store {
-	return &Store{db: db, startTimeout: startTimeout}
+	st := &Store{db: db, startTimeout: startTimeout}
+	st.claims.write = st.writeClaims
+	st.claims.alive, st.claims.abort = context.WithCancel(context.Background())
+	return st
 }
 
 const (
@@ -47,11 +54,14 @@ func (st *Store) find(ctx context.Context, where string, args ...any) ([]Session
 	err := ask(ctx, func(ctx context.Context) error {
 		return st.db.SelectContext(ctx, &list, `
 			SELECT `+columns+`, started <= `+st.db.SecondsAgo()+` AS overdue
-			FROM sessions WHERE `+where+` ORDER BY id`, append([]any{seconds(st.startTimeout)}, args...)...)
+			FROM sessions WHERE `+where, append([]any{seconds(st.startTimeout)}, args...)...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look up sessions: %w", err)
 	}
+	// Asked for an order, MariaDB reads the whole table in it rather than a few rows by
+	// their index.
+	slices.SortFunc(list, func(a, b Session) int { return cmp.Compare(a.ID, b.ID) })
 	return list, nil
 }
 

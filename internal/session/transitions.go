@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -124,16 +125,58 @@ func (st *Store) StopOverdue(ctx context.Context, id int64) (bool, error) {
 
 // Delete gives back the slot of a session that does not run, and reports whether
 // the session was still there.
-func (st *Store) Delete(ctx context.Context, id int64) (bool, error) {
-	return st.change(ctx, `DELETE FROM sessions WHERE id = ? AND state NOT IN ('running', 'warm')`, id)
+func (st *Store) Delete(ctx context.Context, id int64) (deleted bool, err error) {
+	err = ask(ctx, func(ctx context.Context) error {
+		return database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
+			deleted, err = deleteSession(ctx, tx, id)
+			return err
+		})
+	})
+	st.changes.Add(1)
+	if err != nil {
+		return false, fmt.Errorf("delete session: %w", err)
+	}
+	return deleted, nil
+}
+
+func deleteSession(ctx context.Context, tx *sqlx.Tx, id int64) (bool, error) {
+	var host string
+	err := tx.GetContext(ctx, &host, `SELECT containerHost FROM sessions WHERE id = ?`, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	res, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id = ? AND state NOT IN ('running', 'warm')`, id)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	if err != nil || n == 0 {
+		return false, err
+	}
+	// After the row: see the order of locks in counters.go.
+	_, err = tx.ExecContext(ctx, `UPDATE counters SET taken = taken - 1 WHERE containerHost = ?`, host)
+	return true, err
 }
 
 // Forget deletes all rows of a host, and returns how many.
-func (st *Store) Forget(ctx context.Context, host string) (int64, error) {
-	res, err := st.db.ExecContext(ctx, `DELETE FROM sessions WHERE containerHost = ?`, host)
+func (st *Store) Forget(ctx context.Context, host string) (n int64, err error) {
+	err = database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
+		res, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE containerHost = ?`, host)
+		if err != nil {
+			return err
+		}
+		if n, err = res.RowsAffected(); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM counters WHERE containerHost = ?`, host)
+		return err
+	})
 	st.changes.Add(1)
 	if err != nil {
 		return 0, fmt.Errorf("forget host %s: %w", host, err)
 	}
-	return res.RowsAffected()
+	return n, nil
 }

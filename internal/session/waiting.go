@@ -3,12 +3,9 @@ package session
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"wrpdistributor/internal/hosts"
 )
@@ -106,39 +103,15 @@ func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list []Sessi
 	case 1:
 		return loads[0].Host, nil
 	}
-	if err := r.store.fillUsed(ctx, loads); err != nil {
+	inUse, err := r.store.inUse(ctx)
+	if err != nil {
 		return "", err
+	}
+	for i := range loads {
+		loads[i].Used = inUse[loads[i].Host]
 	}
 	if i, ok := r.cfg.Strategy(loads); ok {
 		return loads[i].Host, nil
 	}
 	return list[0].Host, nil // a limit was lowered below what waits
-}
-
-// fillUsed sets how many slots of each host clients have. It reads the rows of these hosts
-// only.
-func (st *Store) fillUsed(ctx context.Context, loads []hosts.Load) error {
-	names := make([]string, len(loads))
-	for i, l := range loads {
-		names[i] = l.Host
-	}
-	query, args, err := sqlx.In(`
-		SELECT containerHost, COUNT(*) AS total FROM sessions
-		WHERE containerHost IN (?) AND state NOT IN ('warm', 'warming') GROUP BY containerHost`, names)
-	if err != nil {
-		return fmt.Errorf("count sessions of hosts: %w", err)
-	}
-	var rows []usage
-	err = ask(ctx, func(ctx context.Context) error { return st.db.SelectContext(ctx, &rows, query, args...) })
-	if err != nil {
-		return fmt.Errorf("count sessions of hosts: %w", err)
-	}
-	used := make(map[string]int)
-	for _, u := range rows {
-		used[u.Host] = u.Total
-	}
-	for i := range loads {
-		loads[i].Used = used[loads[i].Host]
-	}
-	return nil
 }

@@ -1,6 +1,12 @@
 -- The tables that all migrations together make. Nothing reads this: it is
 -- written, and compared with databases old and new, by the tests of internal/database.
 
+CREATE TABLE counters (
+	containerHost varchar(255) NOT NULL,
+	taken int NOT NULL,
+	PRIMARY KEY (containerHost)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
 CREATE TABLE hosts (
 	containerHost varchar(255) NOT NULL,
 	drainedAt datetime NOT NULL,
@@ -61,7 +67,9 @@ CREATE TABLE sessions (
 	UNIQUE KEY containerHost_AND_slot_UNIQUE (containerHost, slot),
 	UNIQUE KEY identity_UNIQUE (identity),
 	UNIQUE KEY token_UNIQUE (token),
-	UNIQUE KEY wrpContainerId_UNIQUE (wrpContainerId)
+	UNIQUE KEY wrpContainerId_UNIQUE (wrpContainerId),
+	KEY clientIp (clientIp),
+	KEY state (state, containerHost)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 
 CREATE TABLE statistics (

@@ -1,6 +1,11 @@
 -- The tables that all migrations together make. Nothing reads this: it is
 -- written, and compared with databases old and new, by the tests of internal/database.
 
+CREATE TABLE counters (
+	containerHost TEXT NOT NULL PRIMARY KEY,
+	taken INTEGER NOT NULL
+);
+
 CREATE TABLE hosts (
 	containerHost TEXT NOT NULL PRIMARY KEY,
 	drainedAt DATETIME NOT NULL,
@@ -55,6 +60,10 @@ CREATE TABLE sessions (
 	UNIQUE (containerHost, slot),
 	UNIQUE (containerHost, port)
 );
+
+CREATE INDEX clientIp ON sessions (clientIp);
+
+CREATE INDEX state ON sessions (state, containerHost);
 
 CREATE TABLE statistics (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
