@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -164,14 +165,7 @@ func deleteSession(ctx context.Context, tx *sqlx.Tx, id int64) (bool, error) {
 // Forget deletes all rows of a host, and returns how many.
 func (st *Store) Forget(ctx context.Context, host string) (n int64, err error) {
 	err = database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
-		res, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE containerHost = ?`, host)
-		if err != nil {
-			return err
-		}
-		if n, err = res.RowsAffected(); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM counters WHERE containerHost = ?`, host)
+		n, err = forget(ctx, tx, host)
 		return err
 	})
 	st.changes.Add(1)
@@ -179,4 +173,24 @@ func (st *Store) Forget(ctx context.Context, host string) (n int64, err error) {
 		return 0, fmt.Errorf("forget host %s: %w", host, err)
 	}
 	return n, nil
+}
+
+// forget deletes rows by their ids: by the host, MariaDB locks an index before the row,
+// and whoever stops a session does the opposite.
+func forget(ctx context.Context, tx *sqlx.Tx, host string) (n int64, err error) {
+	if err := database.LockPool(ctx, tx); err != nil {
+		return 0, err
+	}
+	var ids []int64
+	if err := tx.SelectContext(ctx, &ids, `SELECT id FROM sessions WHERE containerHost = ?`, host); err != nil {
+		return 0, err
+	}
+	slices.Sort(ids)
+	if len(ids) > 0 {
+		if err := execIn(ctx, tx, `DELETE FROM sessions WHERE id IN (?)`, ids); err != nil {
+			return 0, err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM counters WHERE containerHost = ?`, host)
+	return int64(len(ids)), err
 }
