@@ -57,6 +57,10 @@ func requests(t *testing.T, k *servicetest.Kit) []request {
 			return err
 		})},
 		{"a gateway's look at the container", running(func(s *session.Session) error { return k.Sessions.ConfirmRuns(t.Context(), s) })},
+		{"tokens that a gateway does not know", func() {
+			_, err := k.Store.GatewaySessionsOf(t.Context(), []string{"token1", "token2", "token3", "token4", "token5"})
+			must(t, err)
+		}},
 		{"GET", func() {
 			_, err := k.Sessions.Counts(t.Context())
 			must(t, err)
