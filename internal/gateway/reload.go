@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -45,6 +46,9 @@ func (g *Gateway) addSessions(ctx context.Context, ids []int64) error {
 			return err
 		}
 		g.routes.addAll(list, g.newRoute)
+	}
+	if len(ids) > maxChunk {
+		debug.FreeOSMemory() // at the start; what so many rows took to read is not needed again
 	}
 	return nil
 }

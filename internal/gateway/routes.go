@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -14,7 +13,6 @@ import (
 
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/inflight"
-	"wrpdistributor/internal/redact"
 	"wrpdistributor/internal/session"
 )
 
@@ -38,7 +36,7 @@ type route struct {
 	session   *session.Session // as it was first seen; what the route needs of it never changes
 	key       key
 	since     uint64 // the reload that was the latest to begin when the route was made
-	transport *http.Transport
+	transport transport
 	work      inflight.Counter // requests for it
 	places    places           // of those requests
 	conns     atomic.Int64     // to its container
@@ -57,13 +55,10 @@ type route struct {
 
 func (g *Gateway) newRoute(s *session.Session) *route {
 	kept := *s // not as a part of a list, which it would keep in memory
+	kept.UserAgent, kept.Settings = "", ""
 	r := &route{session: &kept, key: keyOf(s.Token), activity: newActivity()}
 	r.ended, r.cut = context.WithCancelCause(context.Background())
-	r.transport = &http.Transport{
-		DialContext:         redact.Dialer(func(ctx context.Context) (net.Conn, error) { return g.connect(ctx, r) }),
-		DisableCompression:  true,
-		MaxIdleConnsPerHost: maxIdleConns, // for as long as the container lives: they end with it
-	}
+	r.transport.create = func() *http.Transport { return g.newTransport(r) }
 	return r
 }
 
