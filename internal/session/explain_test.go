@@ -189,6 +189,7 @@ func costs(t *testing.T, db *database.DB, n int) string {
 	r := databasetest.Record(t, db)
 	db.SetMaxOpenConns(1) // the counts are those of one connection
 	k := newKit(t, db, servicetest.Options{Hosts: 2, Max: 2})
+	k.Sessions.SetWaitingAge(0) // each PUT looks, however fast it is
 	fill(t, db, n)
 	must(t, k.Store.Recount(t.Context()))
 	mustAllocate(t, k, amiga, true)
