@@ -258,6 +258,7 @@ func (c *Config) LogValue() slog.Value {
 		slog.String("instance", c.Instance),
 		slog.String("listen", c.Listen),
 		slog.String("gateway", c.Gateway.Listen),
+		slog.String("gatewayTLS", c.Gateway.TLSListen),
 		slog.Any("hosts", names),
 		slog.String("distribution", c.Distribution),
 		slog.Int("startPort", c.StartPort),
