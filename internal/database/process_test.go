@@ -191,7 +191,7 @@ func TestRegisterWaitsForMigration(t *testing.T) {
 		}
 	}
 	const name = `CONCAT('wrp-distributor.', LEFT(SHA2(DATABASE(), 256), 32))`
-	lock(`GET_LOCK(` + name + `, 0)`)
+	lock(`GET_LOCK(` + name + `, 60)`) // a connection that migrated may still be about to end
 	registered := make(chan error)
 	go func() { registered <- db.Register(t.Context(), p) }()
 	observer := raw(t, cfg)
