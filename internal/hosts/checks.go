@@ -51,9 +51,10 @@ type firstChecks struct {
 
 // A firstRound is one check of each unknown host.
 type firstRound struct {
-	over chan struct{} // closed when all were checked
-	up   chan struct{} // closed when one takes containers
-	once sync.Once     // for up
+	began time.Time
+	over  chan struct{} // closed when all were checked
+	up    chan struct{} // closed when one takes containers
+	once  sync.Once     // for up
 }
 
 func newFirstChecks(enough time.Duration) *firstChecks {
@@ -70,7 +71,7 @@ func (p *Pool) AwaitFirstCheck(ctx context.Context) {
 		return
 	}
 	round := p.firstRound()
-	enough := time.NewTimer(p.first.enough)
+	enough := time.NewTimer(time.Until(round.began.Add(p.first.enough))) // whoever comes later waits less
 	defer enough.Stop()
 	select {
 	case <-round.over:
@@ -92,7 +93,7 @@ func (p *Pool) firstRound() *firstRound {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.running == nil {
-		round := &firstRound{over: make(chan struct{}), up: make(chan struct{})}
+		round := &firstRound{began: time.Now(), over: make(chan struct{}), up: make(chan struct{})}
 		f.running = round
 		f.tasks.Go(func() { p.checkFirst(round) })
 	}

@@ -106,7 +106,7 @@ func TestSomeHostsAreEnough(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				round := &firstRound{over: make(chan struct{}), up: make(chan struct{})}
+				round := &firstRound{began: time.Now(), over: make(chan struct{}), up: make(chan struct{})}
 				defer time.AfterFunc(tt.up, func() { close(round.up) }).Stop()
 				defer time.AfterFunc(tt.over, func() { close(round.over) }).Stop()
 				p := &Pool{first: newFirstChecks(5 * time.Second)}
@@ -114,6 +114,9 @@ func TestSomeHostsAreEnough(t *testing.T) {
 				begun := time.Now()
 				if p.AwaitFirstCheck(t.Context()); time.Since(begun) != tt.until {
 					t.Errorf("it was waited for %v, want %v", time.Since(begun), tt.until)
+				}
+				if p.AwaitFirstCheck(t.Context()); time.Since(begun) != tt.until {
+					t.Errorf("the next waited until %v, want no wait after %v", time.Since(begun), tt.until)
 				}
 			})
 		})

@@ -158,10 +158,10 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 		case err != nil:
 			return nil, false, err
 		}
+		wait.join()
 		if usable, err := m.resume(ctx, c, s); usable || err != nil {
 			return s, false, err
 		}
-		wait.join()
 	}
 }
 
