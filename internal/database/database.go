@@ -60,18 +60,29 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.MySQL != nil {
 		open = openMySQL
 	}
-	db, err := open(cfg)
+	conns, err := open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	if err := db.PingContext(ctx); err != nil {
+	db := &DB{DB: conns, cfg: cfg, lockWait: time.Minute}
+	if err := db.connect(ctx); err != nil {
 		db.Close()
-		if cfg.Path != "" { // the driver does not say which file
-			err = fmt.Errorf("SQLite file %s: %w", cfg.Path, err)
-		}
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	return &DB{DB: db, cfg: cfg, lockWait: time.Minute}, nil
+	return db, nil
+}
+
+// connect makes the first connection.
+func (db *DB) connect(ctx context.Context) error {
+	if db.isMySQL() {
+		return db.PingContext(ctx)
+	}
+	// SQLite does not wait for others who open or close the file while it changes to WAL.
+	err := retry(ctx, db, func() error { return db.PingContext(ctx) })
+	if err != nil {
+		err = fmt.Errorf("SQLite file %s: %w", db.cfg.Path, err) // the driver does not say which
+	}
+	return err
 }
 
 // OpenAndMigrate is [Open] and [DB.Migrate].
