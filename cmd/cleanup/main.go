@@ -8,16 +8,16 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"wrpdistributor/internal/cli"
+	"wrpdistributor/internal/service"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	spareMemory()
+	service.LimitGarbage()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "cleanup:", err)
@@ -28,12 +28,4 @@ func main() {
 // run is the whole program.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return cli.Run(ctx, rootCommand(), args, stdout, stderr)
-}
-
-// spareMemory has garbage collected sooner than usual: cleanup works for a moment, on a
-// machine whose memory is for others, and waits for hosts and database anyway.
-func spareMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
 }

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"os"
-
-	"runtime/debug"
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
@@ -24,7 +21,7 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 	for _, w := range cfg.Warnings {
 		log.WarnContext(ctx, "setting not read", "name", w.Variable, "err", w.Want)
 	}
-	limitGarbage()
+	service.LimitGarbage()
 	hold := service.HoldDataDir
 	if opt.pretend > 0 {
 		hold = func(cfg *config.Config) (io.Closer, error) { return service.Pretend(cfg, opt.pretend, log) }
@@ -44,14 +41,6 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 	}
 	d.pretends = opt.pretend > 0
 	return d.run(ctx)
-}
-
-// limitGarbage keeps what clients make us hold from being held twice: by default the
-// collector lets memory double. GOGC is for who wants it otherwise.
-func limitGarbage() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
 }
 
 func load(opt *options) (*config.Config, error) {

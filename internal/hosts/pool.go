@@ -41,7 +41,7 @@ type Pool struct {
 	first  *firstChecks
 }
 
-// What the hosts of a pool have in common.
+// A shared is what the hosts of a pool have in common.
 type shared struct {
 	keys    *hostKeys
 	engines *engineOwners

@@ -63,11 +63,7 @@ func (st *Store) byToken(ctx context.Context, claims []*pendingClaim) (map[strin
 	if len(claims) == 0 {
 		return nil, nil
 	}
-	where, args, err := sqlx.In(`token IN (?)`, tokens(claims))
-	if err != nil {
-		return nil, err
-	}
-	list, err := st.find(ctx, where, args...)
+	list, err := st.findIn(ctx, `token IN (?)`, tokens(claims))
 	if err != nil {
 		return nil, err
 	}

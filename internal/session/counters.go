@@ -163,13 +163,13 @@ func hostCounts(ctx context.Context, q sqlx.QueryerContext, query string, args .
 }
 
 // selectIn returns the rows of a query whose lists are slices in args.
-func selectIn[T any](ctx context.Context, tx *sqlx.Tx, query string, args ...any) ([]T, error) {
+func selectIn[T any](ctx context.Context, q sqlx.QueryerContext, query string, args ...any) ([]T, error) {
 	query, args, err := sqlx.In(query, args...)
 	if err != nil {
 		return nil, err
 	}
 	var list []T
-	err = tx.SelectContext(ctx, &list, query, args...)
+	err = sqlx.SelectContext(ctx, q, &list, query, args...)
 	return list, err
 }
 

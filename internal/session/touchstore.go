@@ -98,12 +98,8 @@ func (st *Store) lookUpTouched(ctx context.Context, keys map[touchKey]bool) (map
 	if len(clients) == 0 {
 		return found, nil
 	}
-	query, args, err := sqlx.In(lookUpClients, clients)
+	rows, err := selectIn[Session](ctx, st.db, lookUpClients, clients)
 	if err != nil {
-		return nil, fmt.Errorf("look up clients' sessions: %w", err)
-	}
-	var rows []Session
-	if err := st.db.SelectContext(ctx, &rows, query, args...); err != nil {
 		return nil, fmt.Errorf("look up clients' sessions: %w", err)
 	}
 	for _, s := range rows {
@@ -122,12 +118,8 @@ func (st *Store) touchRunning(ctx context.Context, running map[int64]bool) error
 	if err != nil || n == int64(len(ids)) {
 		return err
 	}
-	query, args, err := sqlx.In(`SELECT id FROM sessions WHERE id IN (?) AND `+runs, ids)
+	left, err := selectIn[int64](ctx, st.db, `SELECT id FROM sessions WHERE id IN (?) AND `+runs, ids)
 	if err != nil {
-		return fmt.Errorf("look up touched sessions: %w", err)
-	}
-	var left []int64
-	if err := st.db.SelectContext(ctx, &left, query, args...); err != nil {
 		return fmt.Errorf("look up touched sessions: %w", err)
 	}
 	clear(running)
