@@ -16,6 +16,7 @@ const evictPoll = 50 * time.Millisecond
 // A request is one client's PUT while it is served.
 type request struct {
 	*Manager
+	allocation *allocation
 	client     Client
 	tls        bool             // the client connects over TLS
 	failed     map[string]error // by host: why a start for this client failed there
@@ -28,9 +29,12 @@ type request struct {
 // startNew gives the client a warm container, else claims slots until a container
 // starts on one: the next port after one that is taken, the next host after any
 // other failure.
-func (m *Manager) startNew(ctx context.Context, c Client, tls bool) (*Session, error) {
+func (m *Manager) startNew(ctx context.Context, a *allocation, c Client, tls bool) (*Session, error) {
 	m.pool.AwaitFirstCheck(ctx)
-	r := &request{Manager: m, client: c, tls: tls, failed: make(map[string]error), evictUntil: time.Now().Add(m.limits.evict)}
+	r := &request{
+		Manager: m, allocation: a, client: c, tls: tls,
+		failed: make(map[string]error), evictUntil: time.Now().Add(m.limits.evict),
+	}
 	for {
 		s, err := r.takeWarm(ctx)
 		if errors.Is(err, ErrNotFound) {
@@ -74,10 +78,19 @@ func (r *request) startCold(ctx context.Context) (*Session, error) {
 	if len(loads) == 1 {
 		most *= maxStretch // a slow link is better than none
 	}
-	if err := r.start(ctx, s, most); err != nil {
+	if err := r.unlessCalledOff(func() error { return r.start(ctx, s, most) }); err != nil {
 		return nil, r.rollBackStart(ctx, s, err)
 	}
 	return s, nil
+}
+
+// unlessCalledOff goes on with a session that has just become the client's: whoever
+// called the request off before that has not seen it.
+func (r *request) unlessCalledOff(do func() error) error {
+	if r.allocation.isCalledOff() {
+		return ErrStopped
+	}
+	return do()
 }
 
 // newClaim returns a claim for a slot on one of some hosts.

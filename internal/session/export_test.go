@@ -49,11 +49,23 @@ const LookUpClients = lookUpClients
 // SetLog replaces where a manager logs to.
 func (m *Manager) SetLog(l *slog.Logger) { m.log = l }
 
-// Waits returns how many clients have requests that wait for others' starts.
-func (m *Manager) Waits() int {
-	m.waits.mu.Lock()
-	defer m.waits.mu.Unlock()
-	return len(m.waits.list)
+// Allocating returns how many clients have requests that are under way.
+func (m *Manager) Allocating() int {
+	m.allocations.mu.Lock()
+	defer m.allocations.mu.Unlock()
+	return len(m.allocations.list)
+}
+
+// Awaiting returns how many requests of a client wait for what becomes of a session.
+func (m *Manager) Awaiting(c Client) (n int) {
+	m.allocations.mu.Lock()
+	defer m.allocations.mu.Unlock()
+	for a := range m.allocations.list[string(c.identity())] {
+		if a.awaited != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // Queued returns how many touches wait in how many batches that are not begun.

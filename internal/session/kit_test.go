@@ -238,3 +238,13 @@ func unused(t *testing.T, k *servicetest.Kit, seconds int) {
 	t.Helper()
 	exec(t, k, `UPDATE sessions SET started = `+k.DB.SecondsAgo()+`, lastUsed = NULL`, seconds)
 }
+
+// awaitStatement returns when another connection to MySQL is busy with a statement.
+func awaitStatement(t *testing.T, db *database.DB, beginning string) {
+	t.Helper()
+	eventually(t, "a statement is under way: "+beginning, func() bool {
+		var n int
+		must(t, db.Get(&n, `SELECT COUNT(*) FROM information_schema.processlist WHERE TRIM(REPLACE(REPLACE(info, '\n', ''), '\t', '')) LIKE ? AND id <> CONNECTION_ID()`, beginning+"%"))
+		return n > 0
+	})
+}

@@ -56,20 +56,20 @@ type Config struct {
 
 // A Manager allocates sessions. It is safe for concurrent use.
 type Manager struct {
-	cfg      Config
-	store    *Store
-	pool     *hosts.Pool
-	log      *slog.Logger
-	limits   limits
-	foreign  foreignPorts
-	skipped  highest // id of a container from before the database was restored
-	drained  drainedHostsSeen
-	observer Observer // nil: there is none
-	waits    waits
-	touches  touchWriter
-	overview shared[*Overview]
-	waiting  shared[[]Session] // for clients
-	takings  takings
+	cfg         Config
+	store       *Store
+	pool        *hosts.Pool
+	log         *slog.Logger
+	limits      limits
+	foreign     foreignPorts
+	skipped     highest // id of a container from before the database was restored
+	drained     drainedHostsSeen
+	observer    Observer // nil: there is none
+	allocations allocations
+	touches     touchWriter
+	overview    shared[*Overview]
+	waiting     shared[[]Session] // for clients
+	takings     takings
 
 	starts sync.WaitGroup
 	alive  context.Context // done when starts are to be cut off
@@ -142,15 +142,15 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 	defer cancel()
 	m.starts.Add(1)
 	defer m.starts.Done()
-	wait := m.waits.begin(c)
-	defer wait.end()
+	a := m.allocations.begin(c)
+	defer a.end()
 	for {
 		s, err := m.store.ByIdentity(ctx, c.identity())
 		switch {
-		case errors.Is(err, ErrNotFound) && wait.isCalledOff():
+		case errors.Is(err, ErrNotFound) && m.isCalledOff(ctx, a):
 			return nil, false, ErrStopped
 		case errors.Is(err, ErrNotFound):
-			s, err := m.startNew(ctx, c, tls)
+			s, err := m.startNew(ctx, a, c, tls)
 			if errors.Is(err, errTaken) {
 				continue
 			}
@@ -158,11 +158,25 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 		case err != nil:
 			return nil, false, err
 		}
-		wait.join()
 		if usable, err := m.resume(ctx, c, s); usable || err != nil {
 			return s, false, err
 		}
+		a.await(s)
 	}
+}
+
+// isCalledOff reports whether the session that a request asks for was stopped before it
+// was there: here, or by another process while the request waited for its start. One
+// that was given up, or failed, is no reason not to begin another.
+func (m *Manager) isCalledOff(ctx context.Context, a *allocation) bool {
+	if a.isCalledOff() {
+		return true
+	}
+	if a.awaited == nil || !a.awaited.startUnderWay() {
+		return false
+	}
+	now, err := m.store.ByID(ctx, a.awaited.ID)
+	return err == nil && now.State == Stopping && !now.Overdue
 }
 
 // resume reports whether s can be given to its client. If not, the caller looks

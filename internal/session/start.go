@@ -81,11 +81,16 @@ func orStopped(changed bool, err error) error {
 // rollBackStart rolls back the start of a client's session, and returns what is to be
 // said about it as a startError.
 func (m *Manager) rollBackStart(ctx context.Context, s *Session, cause error) error {
-	if m.wasStopped(ctx, s) {
+	stopped := m.wasStopped(ctx, s)
+	if stopped {
 		// Whoever stopped it may have removed the container, which is why the start failed.
 		cause = fmt.Errorf("%w: %w", ErrStopped, cause)
 	}
-	return &startError{session: s, cause: errors.Join(cause, m.rollBack(ctx, s, cause))}
+	stoppedSince, err := m.rollBack(ctx, s, cause)
+	if stoppedSince && !stopped {
+		cause = fmt.Errorf("%w: %w", ErrStopped, cause)
+	}
+	return &startError{session: s, cause: errors.Join(cause, err)}
 }
 
 // wasStopped reports whether the session is being stopped, or is gone.
@@ -96,22 +101,22 @@ func (m *Manager) wasStopped(ctx context.Context, s *Session) bool {
 
 // rollBack rolls back a start that failed with cause, even if ctx has ended. The row is
 // deleted only if the container is proven absent; else it stays, as stopping, for
-// the reaper.
-func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) error {
+// the reaper. It reports whether somebody else had stopped the session before.
+func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) (stopped bool, err error) {
 	ctx = m.withBudget(context.WithoutCancel(ctx)) // what failed may have used up the request's
 	failpoint("rolling back")
-	err := m.ensureRemoved(ctx, s, cause)
+	err = m.ensureRemoved(ctx, s, cause)
 	failpoint("rolled back")
 	ctx, cancel := context.WithTimeout(ctx, m.limits.rollback)
 	defer cancel()
 	if err == nil {
-		_, err = m.store.Delete(ctx, s.ID)
+		if stopped, err = m.store.Abandon(ctx, s.ID); err == nil {
+			return stopped, nil
+		}
 	}
-	if err == nil {
-		return nil
-	}
-	_, stopErr := m.store.Stop(ctx, s.ID, Starting)
-	return fmt.Errorf("roll back session %d, left to cleanup: %w", s.ID, errors.Join(err, stopErr))
+	ours, stopErr := m.store.Stop(ctx, s.ID, Starting)
+	stopped = !ours && stopErr == nil && m.wasStopped(ctx, s)
+	return stopped, fmt.Errorf("roll back session %d, left to cleanup: %w", s.ID, errors.Join(err, stopErr))
 }
 
 // ensureRemoved returns nil if there is no container of s, and none can come into

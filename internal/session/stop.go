@@ -12,11 +12,11 @@ import (
 // Stop stops the client's session. The client is free at once; the slot is,
 // when the host confirms that the container is gone. [ErrNotFound] means that
 // there is none, [hosts.ErrUnreachable] that the container is left to the reaper.
-// What the client asked for before, and still waits for, ends with [ErrStopped].
+// What the client asked for before, and has not got, ends with [ErrStopped].
 func (m *Manager) Stop(ctx context.Context, c Client) error {
 	ctx, cancel := m.untilClosed(m.withBudget(context.WithoutCancel(ctx)))
 	defer cancel()
-	m.waits.callOff(c) // before they can see that it is gone
+	m.allocations.callOff(c) // before they can see that it is gone
 	for {
 		s, err := m.store.ByIdentity(ctx, c.identity())
 		if err != nil {

@@ -53,27 +53,6 @@ func TestStopOvertakesStart(t *testing.T) {
 	wantContainers(t, k, 0)
 }
 
-// TestStopEndsWaitingRequests: a process was killed in the middle of a start; who waits
-// until it is overdue, and then sends a DELETE, gets no session after that.
-func TestStopEndsWaitingRequests(t *testing.T) {
-	k := newKit(t, databasetest.New(t), servicetest.Options{Max: 3})
-	mustAllocate(t, k, amiga, true)
-	exec(t, k, `UPDATE sessions SET state = 'claimed', wrpContainerId = NULL`)
-	waiting := allocating(t, k.Sessions, amiga)
-	eventually(t, "the request waits", func() bool { return k.Sessions.Waits() == 1 })
-	mustAllocate(t, k, atari, true)
-	must(t, k.Sessions.Stop(t.Context(), atari)) // which is nothing to the first
-	must(t, k.Sessions.Stop(t.Context(), amiga))
-	if err := <-waiting; !errors.Is(err, session.ErrStopped) {
-		t.Errorf("Allocate = %v, want ErrStopped", err)
-	}
-	wantRows(t, k, "stopping:1")
-	if n := k.Sessions.Waits(); n != 0 {
-		t.Errorf("%d clients wait after that, want none", n)
-	}
-	mustAllocate(t, k, amiga, true)
-}
-
 // TestStopUnusedSparesUsedSessions: a session whose 202 could not be written is
 // stopped, but not if the client asked again meanwhile and was told of it.
 func TestStopUnusedSparesUsedSessions(t *testing.T) {

@@ -178,11 +178,8 @@ func TestTouchOfSessionThatIsBeingStopped(t *testing.T) {
 	holding.MustExec(`UPDATE sessions SET settings = 'held' WHERE slot = 0`)
 	stopping.MustExec(`UPDATE sessions SET state = 'stopping', identity = NULL WHERE slot = 5`)
 	blocked := func(n int) {
-		eventually(t, fmt.Sprintf("touch %d waits for a lock", n), func() bool {
-			var waits int
-			must(t, other.Get(&waits, `SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE 'UPDATE sessions SET lastUsed%'`))
-			return waits == 1 && k.DB.Stats().InUse == 1
-		})
+		awaitStatement(t, other, "UPDATE sessions SET lastUsed")
+		eventually(t, fmt.Sprintf("only touch %d is under way", n), func() bool { return k.DB.Stats().InUse == 1 })
 	}
 	first := touch(k.Sessions, numbered(0))
 	blocked(1)

@@ -127,20 +127,41 @@ func (st *Store) StopOverdue(ctx context.Context, id int64) (bool, error) {
 // Delete gives back the slot of a session that does not run, and reports whether
 // the session was still there.
 func (st *Store) Delete(ctx context.Context, id int64) (deleted bool, err error) {
-	err = ask(ctx, func(ctx context.Context) error {
-		return database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
-			deleted, err = deleteSession(ctx, tx, id)
+	err = st.deleting(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		deleted, err = deleteSession(ctx, tx, id, `state NOT IN ('running', 'warm')`)
+		return err
+	})
+	return deleted, err
+}
+
+// Abandon is [Store.Delete] for a start. It reports whether that was stopped meanwhile.
+func (st *Store) Abandon(ctx context.Context, id int64) (stopped bool, err error) {
+	err = st.deleting(ctx, func(ctx context.Context, tx *sqlx.Tx) error {
+		underWay, err := deleteSession(ctx, tx, id, `state IN ('claimed', 'starting', 'warming')`)
+		if err != nil || underWay {
 			return err
-		})
+		}
+		stopped = true
+		_, err = deleteSession(ctx, tx, id, `state = 'stopping'`)
+		return err
+	})
+	return stopped, err
+}
+
+func (st *Store) deleting(ctx context.Context, do func(context.Context, *sqlx.Tx) error) error {
+	err := ask(ctx, func(ctx context.Context) error {
+		return database.InTx(ctx, st.db, func(tx *sqlx.Tx) error { return do(ctx, tx) })
 	})
 	st.changes.Add(1)
 	if err != nil {
-		return false, fmt.Errorf("delete session: %w", err)
+		return fmt.Errorf("delete session: %w", err)
 	}
-	return deleted, nil
+	return nil
 }
 
-func deleteSession(ctx context.Context, tx *sqlx.Tx, id int64) (bool, error) {
+// deleteSession deletes a session if its state is as it should be, and reports whether
+// it was.
+func deleteSession(ctx context.Context, tx *sqlx.Tx, id int64, state string) (bool, error) {
 	var host string
 	err := tx.GetContext(ctx, &host, `SELECT containerHost FROM sessions WHERE id = ?`, id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -149,7 +170,7 @@ func deleteSession(ctx context.Context, tx *sqlx.Tx, id int64) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	res, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id = ? AND state NOT IN ('running', 'warm')`, id)
+	res, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE id = ? AND `+state, id)
 	if err != nil {
 		return false, err
 	}

@@ -38,7 +38,7 @@ func (r *request) takeWarm(ctx context.Context) (*Session, error) {
 		}
 		failpoint("taken")
 		s.State, s.TLS = Starting, r.tls
-		if err := r.handOver(ctx, s, before); err != nil {
+		if err := r.unlessCalledOff(func() error { return r.handOver(ctx, s, before) }); err != nil {
 			return nil, r.rollBackStart(ctx, s, err)
 		}
 		return s, nil
@@ -197,7 +197,8 @@ func (m *Manager) rollBackWarmUp(ctx context.Context, s *Session, cause error) e
 	case err != nil:
 		return errors.Join(cause, err)
 	case stopped || m.wasStopped(ctx, s):
-		return errors.Join(cause, m.rollBack(ctx, s, cause))
+		_, err := m.rollBack(ctx, s, cause)
+		return errors.Join(cause, err)
 	case errors.Is(cause, ErrStopped):
 		return nil
 	}

@@ -1,0 +1,65 @@
+package session
+
+import "sync"
+
+// allocations are the requests of clients that are under way here. Who stops the session
+// has no use for what was asked for before.
+type allocations struct {
+	mu   sync.Mutex
+	list map[string]map[*allocation]struct{} // by identity
+}
+
+// An allocation is one request's.
+type allocation struct {
+	all       *allocations
+	identity  string
+	calledOff bool
+	awaited   *Session // which the request found and could not have, as it was then
+}
+
+// begin says that a request of the client is under way from now on.
+func (as *allocations) begin(c Client) *allocation {
+	a := &allocation{all: as, identity: string(c.identity())}
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if as.list == nil {
+		as.list = make(map[string]map[*allocation]struct{})
+	}
+	if as.list[a.identity] == nil {
+		as.list[a.identity] = make(map[*allocation]struct{})
+	}
+	as.list[a.identity][a] = struct{}{}
+	return a
+}
+
+// callOff tells the client's requests that the session is not wanted any more.
+func (as *allocations) callOff(c Client) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	for a := range as.list[string(c.identity())] {
+		a.calledOff = true
+	}
+}
+
+// end says that the request is not under way any more.
+func (a *allocation) end() {
+	a.all.mu.Lock()
+	defer a.all.mu.Unlock()
+	delete(a.all.list[a.identity], a)
+	if len(a.all.list[a.identity]) == 0 {
+		delete(a.all.list, a.identity)
+	}
+}
+
+// await notes that the request waits for what becomes of a session.
+func (a *allocation) await(s *Session) {
+	a.all.mu.Lock()
+	defer a.all.mu.Unlock()
+	a.awaited = s
+}
+
+func (a *allocation) isCalledOff() bool {
+	a.all.mu.Lock()
+	defer a.all.mu.Unlock()
+	return a.calledOff
+}
