@@ -27,8 +27,8 @@ type Patience struct {
 	link   func() *connection // now; nil: there is none
 	queued func() bool        // for a login, behind those to other hosts
 	watch  linkWatch
-	left   atomic.Int64 // nanoseconds
-	busy   atomic.Bool  // the time was spent waiting for a session
+	left   atomic.Int64          // nanoseconds
+	wanted atomic.Pointer[error] // why the time was spent in vain: waiting for a session
 	done   chan struct{}
 	once   sync.Once
 	err    error // once done

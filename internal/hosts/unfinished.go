@@ -65,7 +65,7 @@ func (h *host) ping() {
 		defer cancel()
 		err := h.engine.ping(ctx)
 		if err != nil && !h.engine.answeredSince(begun) && !isBehind(ctx, err) {
-			h.markDown(h.alive, err)
+			h.markDown(h.alive, h.judgeBusy(ctx, begun, err))
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
