@@ -77,10 +77,7 @@ func (h *host) judge(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
 	case !isCertain(err):
 		h.markDown(ctx, err)
-		if isBehind(ctx, err) {
-			err = &slowLinkError{err}
-		}
-		return fmt.Errorf("%w: %w", ErrUncertain, err)
+		return fmt.Errorf("%w: %w", ErrUncertain, orSlowLink(ctx, err))
 	}
 	return err
 }
