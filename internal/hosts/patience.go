@@ -27,8 +27,8 @@ type Patience struct {
 	link   func() *connection // now; nil: there is none
 	queued func() bool        // for a login, behind those to other hosts
 	watch  linkWatch
-	left   atomic.Int64 // nanoseconds
-	busy   atomic.Bool  // the time was spent waiting for a session
+	left   atomic.Int64          // nanoseconds
+	wanted atomic.Pointer[error] // why the time was spent in vain: waiting for a session
 	done   chan struct{}
 	once   sync.Once
 	err    error // once done
@@ -119,6 +119,7 @@ type linkWatch struct {
 	answered <-chan struct{} // the latest question
 	asked    progress        // when it was put
 	seen     progress        // at the latest look
+	late     bool            // it was not answered then
 }
 
 // look looks at the link of now. It reports whether the latest question is answered,
@@ -133,19 +134,19 @@ func (w *linkWatch) look(conn *connection) (free, moved bool) {
 	now := conn.raw.progress()
 	free = conn != w.conn || isClosed(w.answered)
 	moved = conn != w.conn || now.since(w.seen)
-	w.conn, w.seen = conn, now
+	w.conn, w.seen, w.late = conn, now, !free
 	if free {
 		w.answered, w.asked = conn.answered(), now
 	}
 	return free, moved
 }
 
-// behind reports whether bytes came since the latest question was put, but not yet
-// its answer.
+// behind reports whether bytes came since the latest question was put, but not its
+// answer, or only since the latest look.
 func (w *linkWatch) behind() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.conn != nil && !isClosed(w.answered) && w.conn.raw.progress().since(w.asked)
+	return w.conn != nil && (w.late || !isClosed(w.answered)) && w.conn.raw.progress().since(w.asked)
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -179,14 +180,19 @@ func (e *slowLinkError) Unwrap() error { return e.err }
 // Is implements what [errors.Is] asks for.
 func (e *slowLinkError) Is(target error) bool { return target == ErrUnreachable }
 
+// orSlowLink returns err, of what was done with ctx, as the link's fault if it is that.
+func orSlowLink(ctx context.Context, err error) error {
+	if _, known := errors.AsType[*slowLinkError](err); known || !isBehind(ctx, err) {
+		return err
+	}
+	return &slowLinkError{err}
+}
+
 // unanswered returns [ErrUnreachable] with err, of what was done with ctx, as the reason,
 // once: a connection that cannot be made says so itself.
 func unanswered(ctx context.Context, err error) error {
-	switch {
-	case errors.Is(err, ErrUnreachable):
+	if err = orSlowLink(ctx, err); errors.Is(err, ErrUnreachable) {
 		return err
-	case isBehind(ctx, err):
-		return &slowLinkError{err}
 	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
