@@ -119,7 +119,8 @@ type linkWatch struct {
 	answered <-chan struct{} // the latest question
 	asked    progress        // when it was put
 	seen     progress        // at the latest look
-	late     bool            // it was not answered then
+	inTime   int             // looks that found the question before answered
+	late     int             // the others
 }
 
 // look looks at the link of now. It reports whether the latest question is answered,
@@ -134,19 +135,29 @@ func (w *linkWatch) look(conn *connection) (free, moved bool) {
 	now := conn.raw.progress()
 	free = conn != w.conn || isClosed(w.answered)
 	moved = conn != w.conn || now.since(w.seen)
-	w.conn, w.seen, w.late = conn, now, !free
+	w.conn, w.seen = conn, now
 	if free {
 		w.answered, w.asked = conn.answered(), now
+		w.inTime++
+	} else {
+		w.late++
 	}
 	return free, moved
 }
 
-// behind reports whether bytes came since the latest question was put, but not its
-// answer, or only since the latest look.
+// behind reports whether bytes came since the latest question was put, but not yet
+// its answer.
 func (w *linkWatch) behind() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.conn != nil && (w.late || !isClosed(w.answered)) && w.conn.raw.progress().since(w.asked)
+	return w.conn != nil && !isClosed(w.answered) && w.conn.raw.progress().since(w.asked)
+}
+
+// mostlyBehind reports whether most answers came late.
+func (w *linkWatch) mostlyBehind() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.late > w.inTime
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -179,6 +190,13 @@ func (e *slowLinkError) Unwrap() error { return e.err }
 
 // Is implements what [errors.Is] asks for.
 func (e *slowLinkError) Is(target error) bool { return target == ErrUnreachable }
+
+// wasMostlyBehind reports whether err, of what was done with ctx, is the end of the time,
+// and the link was behind for most of it: whoever else got an answer meanwhile got it late.
+func wasMostlyBehind(ctx context.Context, err error) bool {
+	p, ok := ctx.Value(patienceKey{}).(*Patience)
+	return ok && errors.Is(err, context.DeadlineExceeded) && p.watch.mostlyBehind()
+}
 
 // orSlowLink returns err, of what was done with ctx, as the link's fault if it is that.
 func orSlowLink(ctx context.Context, err error) error {

@@ -17,6 +17,9 @@ const (
 	// ended within its grace.
 	killTime = 2 * time.Second
 
+	// workTime is how long an engine under load may take to start or remove a container.
+	workTime = 10 * time.Second
+
 	noLimit = time.Duration(math.MaxInt64)
 )
 

@@ -9,38 +9,29 @@ import (
 	"time"
 )
 
-// overdue returns a context whose time is up, and that watched a link on which bytes
-// came since the latest question. The question was answered or not, and that was late
-// or not.
-func overdue(answered, late bool) context.Context {
-	c := make(chan struct{})
-	if answered {
-		close(c)
-	}
-	conn := &connection{raw: &netConn{}}
-	conn.raw.received.Store(1)
+// overdue returns a context whose time is up, and that watched a link which answered so
+// many questions in time, and so many late.
+func overdue(inTime, late int) context.Context {
 	p := &Patience{Context: context.Background(), done: make(chan struct{}), err: context.DeadlineExceeded}
 	close(p.done)
-	p.watch.conn, p.watch.answered, p.watch.late = conn, c, late
+	p.watch.inTime, p.watch.late = inTime, late
 	return p
 }
 
 // TestSlowLinkIsBlamed: of what the time was up for while the link was behind, the link is
-// blamed, once, and not the engine that answered others. It was behind until the latest
-// look if the answer came after that.
+// blamed, once, and not the engine that answered others.
 func TestSlowLinkIsBlamed(t *testing.T) {
 	for _, tt := range []struct {
-		name           string
-		answered, late bool
-		want           error
+		name         string
+		inTime, late int
+		want         error
 	}{
-		{"the link is behind", false, true, ErrUnreachable},
-		{"it was a moment ago", true, true, ErrUnreachable},
-		{"it was not", true, false, ErrUnfinished},
+		{"the link was behind", 8, 20, ErrUnreachable},
+		{"once it was", 8, 1, ErrUnfinished},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newTestHost(t)
-			ctx := overdue(tt.answered, tt.late)
+			ctx := overdue(tt.inTime, tt.late)
 			err := h.ask(ctx, func(ctx context.Context) error {
 				h.engine.answered.Store(time.Now().Add(time.Second).UnixNano()) // somebody else
 				return fmt.Errorf("remove: %w", ctx.Err())

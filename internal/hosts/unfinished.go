@@ -15,8 +15,8 @@ const slowAfter = 500 * time.Millisecond
 
 // ask makes a request to the host's engine, once more if the connection broke. If the
 // time is up, but the engine answers other requests, it returns [ErrUnfinished]: one
-// container that hangs says nothing against its host. Nor does a link that is behind,
-// over which others' answers come as well.
+// container that hangs says nothing against its host. Where the link was behind, others'
+// answers say nothing about the engine.
 func (h *host) ask(ctx context.Context, request func(context.Context) error) error {
 	begun := time.Now()
 	defer h.doubt(ctx)()
@@ -30,7 +30,10 @@ func (h *host) ask(ctx context.Context, request func(context.Context) error) err
 	if err == nil || isCertain(err) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return err
 	}
-	if err = orSlowLink(ctx, err); errors.Is(err, ErrUnreachable) || !h.engine.answeredSince(begun.Add(time.Since(begun)/2)) {
+	switch {
+	case wasMostlyBehind(ctx, err):
+		return &slowLinkError{err}
+	case !h.engine.answeredSince(begun.Add(time.Since(begun) / 2)):
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnfinished, err)
