@@ -116,9 +116,9 @@ const runningGateway = `gateway AND +state = 'running'`
 const freezable = runningGateway + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
 
 // Waiting returns the sessions that wait for a client, or are being warmed up, on
-// hosts that are not drained.
+// hosts that are not drained; none while new sessions are paused.
 func (st *Store) Waiting(ctx context.Context) ([]Session, error) {
-	return st.find(ctx, `state IN ('warm', 'warming') AND containerHost NOT IN (SELECT containerHost FROM hosts)`)
+	return st.find(ctx, `state IN ('warm', 'warming') AND containerHost NOT IN (SELECT containerHost FROM hosts) AND `+notPaused)
 }
 
 // Evictable returns the sessions that never had a client, in whatever state, on
