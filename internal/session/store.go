@@ -81,6 +81,12 @@ func (st *Store) All(ctx context.Context) ([]Session, error) {
 	return st.find(ctx, `1 = 1`)
 }
 
+// Begun returns the sessions, in whatever state, that began so long ago, or longer: were
+// claimed, or started to run.
+func (st *Store) Begun(ctx context.Context, ago time.Duration) ([]Session, error) {
+	return st.find(ctx, `started <= `+st.db.SecondsAgo(), seconds(ago))
+}
+
 // OnHost returns the sessions of one host.
 func (st *Store) OnHost(ctx context.Context, host string) ([]Session, error) {
 	return st.find(ctx, `containerHost = ?`, host)
