@@ -84,20 +84,6 @@ func (d *distributor) connect(svc *service.Service) {
 	d.log.Info("serving", "version", service.BuildVersion(), "address", d.listeners.api.Addr().String(), "config", d.cfg)
 }
 
-// operatorConfig returns what operators are answered from.
-func operatorConfig(cfg *config.Config, svc *service.Service, heartbeat *database.Heartbeat, log *slog.Logger) operator.Config {
-	return operator.Config{
-		Sessions:  svc.Sessions,
-		Store:     svc.Store,
-		Processes: svc.DB.Known,
-		StopNow:   svc.Reaper.StopNow,
-		Writable:  heartbeat.Err,
-		Process:   svc.Process.ID,
-		Image:     cfg.Container.Image,
-		Log:       log,
-	}
-}
-
 func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartbeat, operators http.Handler, guard *auth.Guard, log *slog.Logger) *httpapi.Server {
 	return httpapi.New(httpapi.Config{
 		Sessions:          svc.Sessions,
@@ -147,16 +133,6 @@ func newWarmer(cfg *config.Config, svc *service.Service, log *slog.Logger) *warm
 		Release:  cfg.WarmRelease,
 		Log:      log,
 	}
-}
-
-// openControl makes the control socket. Without it commands ask elsewhere.
-func openControl(cfg *config.Config, svc *service.Service, log *slog.Logger) *operator.Socket {
-	s, err := operator.Listen(cfg.RuntimeDir, svc.Process.ID)
-	if err != nil {
-		log.Warn("no control socket; commands cannot ask this process", "err", err)
-		return nil
-	}
-	return s
 }
 
 // run serves until ctx is done, and returns when all parts have stopped.

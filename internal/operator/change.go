@@ -47,6 +47,7 @@ func (o operators) drain(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err := o.Store.Drain(r.Context(), host, why); err != nil {
 		return nil, err
 	}
+	o.Log.InfoContext(r.Context(), "host drained", "host", host, "reason", why)
 	rows, err := o.Store.OnHost(r.Context(), host)
 	if err != nil {
 		return nil, err
@@ -70,6 +71,9 @@ func (o operators) undrain(_ http.ResponseWriter, r *http.Request) (any, error) 
 	if err == nil && !was {
 		err = newProblem(http.StatusConflict, "not-drained", host+" is not drained")
 	}
+	if err == nil {
+		o.Log.InfoContext(r.Context(), "host undrained", "host", host)
+	}
 	return struct {
 		Host string `json:"host"`
 	}{host}, err
@@ -90,6 +94,7 @@ func (o operators) pause(w http.ResponseWriter, r *http.Request) (any, error) {
 	if now.Pause == nil {
 		return nil, newProblem(http.StatusConflict, "not-paused", "sessions were resumed at the same time")
 	}
+	o.Log.InfoContext(r.Context(), "new sessions paused", "reason", now.Pause.Reason)
 	return paused(now.Pause), nil
 }
 
@@ -97,6 +102,9 @@ func (o operators) resume(_ http.ResponseWriter, r *http.Request) (any, error) {
 	was, err := o.Store.Resume(r.Context())
 	if err == nil && !was {
 		err = newProblem(http.StatusConflict, "not-paused", "new sessions are not paused")
+	}
+	if err == nil {
+		o.Log.InfoContext(r.Context(), "new sessions given again")
 	}
 	return struct{}{}, err
 }

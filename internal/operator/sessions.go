@@ -145,7 +145,6 @@ func (o operators) stopSession(_ http.ResponseWriter, r *http.Request) (any, err
 	if err := o.StopNow(r.Context(), s); err != nil {
 		return nil, stopProblem(s, err)
 	}
-	o.Log.InfoContext(r.Context(), "operator stopped session", "session", was.ID, "client", was.Client, "host", was.Host)
 	return was, nil
 }
 
