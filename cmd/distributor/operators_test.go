@@ -85,7 +85,7 @@ func (s *stack) stopsByID(ask func(int, string) string) {
 		s.t.Fatalf("sessions list --json says %s, %v; want two, the first of them one's", out, err)
 	}
 	stop := fmt.Sprintf("sessions stop %d", all.Sessions[0].ID)
-	s.want(stop, ask(0, stop), "Stopping 1 session.", "1 session stopped, their containers are gone; 0 could not be.")
+	s.want(stop, ask(0, stop), "Stopping 1 session.", "Stopped, with their containers gone: 1. Not stopped: 0.")
 	s.want(stop+" again", ask(1, stop), "there is no session")
 	s.do("PUT", "one", 202)
 }
@@ -96,7 +96,7 @@ func (s *stack) stopsByFilter(ask func(int, string) string) {
 	s.want("a stop of the old", ask(0, "sessions stop --older-than 1h"), "There are no such sessions.")
 	s.want("a stop that is tried", ask(0, "sessions stop --client 127.0.0.1 --dry-run"), "2 sessions would be stopped.")
 	s.do("PUT", "two", 204)
-	s.want("a stop", ask(0, "sessions stop --client 127.0.0.1"), "Stopping 2 sessions.", "2 sessions stopped")
+	s.want("a stop", ask(0, "sessions stop --client 127.0.0.1"), "Stopping 2 sessions.", "gone: 2. Not stopped: 0.")
 }
 
 // TestStopSaysWhichCouldNotBeStopped: by its exit code, too.
@@ -107,7 +107,7 @@ func TestStopSaysWhichCouldNotBeStopped(t *testing.T) {
 	if err := h.SetDown(true); err != nil {
 		t.Fatal(err)
 	}
-	s.want("stop", s.asked("")(1, "sessions stop --host "+h.SSHAddr()), "does not answer: cleanup removes the container when it does", "0 sessions stopped", "1 could not be")
+	s.want("stop", s.asked("")(1, "sessions stop --host "+h.SSHAddr()), "does not answer: cleanup removes the container when it does", "gone: 0. Not stopped: 1.")
 	s.want("status", s.asked("")(1, "status"), "Host "+h.SSHAddr()+" is down since")
 }
 

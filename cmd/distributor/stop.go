@@ -144,7 +144,7 @@ func (s *stopping) stopAll(ctx context.Context, list []operator.Session) error {
 	for _, err := range problems {
 		fmt.Fprintln(s.stderr, "distributor:", err)
 	}
-	fmt.Fprintf(s.out, "%s stopped, their containers are gone; %d could not be.\n", number(len(list)-len(problems)), len(problems))
+	fmt.Fprintf(s.out, "Stopped, with their containers gone: %d. Not stopped: %d.\n", len(list)-len(problems), len(problems))
 	if len(problems) > 0 {
 		return errNotStopped
 	}

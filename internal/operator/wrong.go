@@ -102,8 +102,8 @@ func because(reason string) string {
 	return ": " + strings.TrimSuffix(reason, ".")
 }
 
-// lookThere is the command that shows more of a host that is down: how far one gets, or
-// what its engine says.
+// lookThere is the command that makes a host's key known, if that is what is missing, or
+// shows more of a host that is down: how far one gets, or what its engine says.
 func lookThere(st session.HostState) string {
 	if st.State == hosts.Unusable || st.Host.SSH == nil {
 		return onHost(st.Host, "docker info")
@@ -111,6 +111,10 @@ func lookThere(st session.HostState) string {
 	host, port, err := net.SplitHostPort(st.Host.SSH.Addr)
 	if err != nil {
 		host, port = st.Host.Name, "22"
+	}
+	if _, after, found := strings.Cut(st.Reason, "is unknown; add it to "); found {
+		file, _, _ := strings.Cut(after, " (ssh-keyscan)")
+		return fmt.Sprintf("ssh-keyscan -p %s %s >> %s", port, host, file)
 	}
 	return fmt.Sprintf("ssh -v -p %s %s@%s", port, st.Host.SSH.User, host)
 }
