@@ -26,14 +26,15 @@ import (
 )
 
 // Config holds what the interface needs. All fields are required, but for
-// AdminToken and the gateway's.
+// AdminToken, Operators and the gateway's.
 type Config struct {
 	Sessions   *session.Manager
 	Pool       *hosts.Pool
 	Writable   func() error // why the database takes no writes, without asking it; nil: it does
 	Guard      *auth.Guard
 	AuthToken  string
-	AdminToken string // shows operators what clients do not see; empty: nobody sees it
+	AdminToken string       // shows operators what clients do not see; empty: nobody sees it
+	Operators  http.Handler // answers them at [operator.Paths]; nil: nobody does
 	Log        *slog.Logger
 
 	// What clients of gateway sessions are told, host:port; without a host it is
@@ -85,8 +86,10 @@ func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler
 	r.Handle("/index.php", main)
 	r.Handle("/healthz", s.check(s.healthy))
 	r.Handle("/readyz", s.check(s.readiness(ready)))
-	if s.AdminToken != "" && s.Sessions != nil {
-		r.Handle(operator.HostsPath, s.requireOperator(operator.Handler(s.Sessions, s.Log)))
+	if s.AdminToken != "" && s.Operators != nil {
+		for _, path := range operator.Paths() {
+			r.Handle(path, s.requireOperator(s.Operators))
+		}
 	}
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNoSuchPage }))
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
