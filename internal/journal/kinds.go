@@ -88,6 +88,14 @@ type Drained struct {
 // Undrained is a host that gets sessions again.
 type Undrained struct{}
 
+// Paused is when clients began to get no new sessions.
+type Paused struct {
+	Reason string `json:"reason"` // which they are told
+}
+
+// Resumed is the end of that.
+type Resumed struct{}
+
 // Serving is a process that began to serve.
 type Serving struct {
 	Version string `json:"version"`
@@ -123,6 +131,8 @@ func (HostUp) kind() string    { return "host-up" }
 func (HostDown) kind() string  { return "host-down" }
 func (Drained) kind() string   { return "drained" }
 func (Undrained) kind() string { return "undrained" }
+func (Paused) kind() string    { return "paused" }
+func (Resumed) kind() string   { return "resumed" }
 func (Serving) kind() string   { return "serving" }
 func (Leaving) kind() string   { return "leaving" }
 func (Lost) kind() string      { return "lost" }
@@ -131,7 +141,7 @@ func (o Other) kind() string   { return o.Of }
 func all() []What {
 	return []What{
 		Claimed{}, Taken{}, Started{}, Failed{}, Refused{}, Given{}, Ended{},
-		HostUp{}, HostDown{}, Drained{}, Undrained{}, Serving{}, Leaving{}, Lost{},
+		HostUp{}, HostDown{}, Drained{}, Undrained{}, Paused{}, Resumed{}, Serving{}, Leaving{}, Lost{},
 	}
 }
 

@@ -184,6 +184,12 @@ func (w Drained) sentence(e *Entry, _ zone) string {
 
 func (Undrained) sentence(e *Entry, _ zone) string { return e.Host + " gets sessions again" }
 
+func (w Paused) sentence(*Entry, zone) string {
+	return "new sessions are paused; clients are told: " + strings.TrimSuffix(w.Reason, ".")
+}
+
+func (Resumed) sentence(*Entry, zone) string { return "clients get new sessions again" }
+
 func (w Serving) sentence(e *Entry, _ zone) string {
 	text := fmt.Sprintf("%s %s began to serve on %s", e.Program, w.Version, w.Machine)
 	if w.Gateway != "" {

@@ -26,6 +26,8 @@ func everything() []journal.Note {
 		{Host: "b.example", What: journal.HostDown{Why: "no route to host"}},
 		{Host: "b.example", What: journal.Drained{Reason: "fan broken"}},
 		{Host: "b.example", What: journal.Undrained{}},
+		{What: journal.Paused{Reason: "Back at six."}},
+		{What: journal.Resumed{}},
 		{What: journal.Serving{Version: "v1", Machine: "m1", Gateway: ":8080"}},
 		{What: journal.Leaving{Machine: "m1"}},
 	}
@@ -63,6 +65,8 @@ func TestEveryKindIsReadAsItWasNoted(t *testing.T) {
 			"b.example is down: no route to host.",
 			"b.example is drained: fan broken.",
 			"b.example gets sessions again.",
+			"new sessions are paused; clients are told: Back at six.",
+			"clients get new sessions again.",
 			"distributor v1 began to serve on m1, its gateway at :8080.",
 			"distributor on m1 stopped; sessions go on.",
 		}

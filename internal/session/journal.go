@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"wrpdistributor/internal/journal"
@@ -42,6 +43,10 @@ func (m *Manager) refused(err error) journal.Refused {
 	w := journal.Refused{Why: err.Error(), Retry: int(RetryAfter(err) / time.Second)}
 	if m.alive.Err() != nil {
 		w.Why = "this process stopped meanwhile: " + w.Why
+	}
+	if paused, ok := errors.AsType[*PausedError](err); ok {
+		w.Why = "new sessions were paused: " + strings.TrimSuffix(paused.Reason, ".")
+		return w
 	}
 	full, ok := errors.AsType[*FullError](err)
 	if !ok {

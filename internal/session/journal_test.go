@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -197,6 +198,26 @@ func TestJournalTellsDraining(t *testing.T) {
 		list, err := journal.Read(t.Context(), k.DB, journal.Query{Host: "host0"})
 		must(t, err)
 		if kinds(list) != "drained undrained" || list[0].What.(journal.Drained).Reason != "fan broken" {
+			t.Errorf("told: %+v", list)
+		}
+	})
+}
+
+// TestJournalTellsPauses, who was refused for them, and their end.
+func TestJournalTellsPauses(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		k := newKit(t, db, servicetest.Options{})
+		must(t, k.Store.Pause(t.Context(), "Back at six."))
+		wantPaused(t, k.Sessions, amiga, "Back at six.")
+		for range 2 { // the second is no news
+			_, err := k.Store.Resume(t.Context())
+			must(t, err)
+		}
+		must(t, k.Journal.Close())
+		list, err := journal.Read(t.Context(), k.DB, journal.Query{})
+		must(t, err)
+		list = slices.DeleteFunc(list, func(e journal.Entry) bool { return e.Host != "" })
+		if kinds(list) != "paused refused resumed" || list[1].Text != "refused: new sessions were paused: Back at six; told to come back in 30 s." {
 			t.Errorf("told: %+v", list)
 		}
 	})

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"wrpdistributor/internal/journal"
 )
 
 // DefaultPause is what clients are told while an operator who gave no reason has paused
@@ -44,6 +46,7 @@ func (st *Store) Pause(ctx context.Context, reason string) error {
 	if err != nil {
 		return fmt.Errorf("pause: %w", err)
 	}
+	st.journal.Add(ctx, journal.Note{What: journal.Paused{Reason: reason}})
 	return nil
 }
 
@@ -53,6 +56,9 @@ func (st *Store) Resume(ctx context.Context) (bool, error) {
 	was, err := st.change(ctx, `UPDATE pool SET pausedAt = NULL, pauseReason = '' WHERE id = 1 AND pausedAt IS NOT NULL`)
 	if err != nil {
 		return false, fmt.Errorf("resume: %w", err)
+	}
+	if was {
+		st.journal.Add(ctx, journal.Note{What: journal.Resumed{}})
 	}
 	return was, nil
 }
