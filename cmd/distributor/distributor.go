@@ -94,6 +94,7 @@ func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartb
 		AdminToken:        string(cfg.AdminToken),
 		Operators:         operators,
 		Log:               log,
+		Journal:           svc.Journal,
 		GatewayAddress:    cfg.Gateway.Address,
 		GatewayTLSAddress: cfg.Gateway.TLSAddress,
 	})
