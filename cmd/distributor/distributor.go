@@ -56,7 +56,9 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 		return nil, err
 	}
 	d := &distributor{cfg: cfg, listeners: listeners, guard: auth.New(cfg.TrustedProxies, log), log: log}
-	d.apiFront.set(httpapi.NewWaiting(httpapi.Config{Guard: d.guard, AuthToken: string(cfg.AuthToken), Log: log}))
+	waiting := tokens(cfg)
+	waiting.Guard, waiting.Log = d.guard, log
+	d.apiFront.set(httpapi.NewWaiting(waiting))
 	d.apiServer = newServer(&d.apiFront, readTimeout, log)
 	if listeners.gateway != nil {
 		d.gatewayFront.set(http.HandlerFunc(gateway.Waiting))
@@ -80,20 +82,6 @@ func (d *distributor) connect(svc *service.Service) {
 	warnOfFewDescriptors(len(d.cfg.Hosts), d.log)
 	d.apiFront.set(d.api)
 	d.log.Info("serving", "version", service.BuildVersion(), "address", d.listeners.api.Addr().String(), "config", d.cfg)
-}
-
-func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartbeat, guard *auth.Guard, log *slog.Logger) *httpapi.Server {
-	return httpapi.New(httpapi.Config{
-		Sessions:          svc.Sessions,
-		Pool:              svc.Pool,
-		Writable:          heartbeat.Err,
-		Guard:             guard,
-		AuthToken:         string(cfg.AuthToken),
-		AdminToken:        string(cfg.AdminToken),
-		Log:               log,
-		GatewayAddress:    cfg.Gateway.Address,
-		GatewayTLSAddress: cfg.Gateway.TLSAddress,
-	})
 }
 
 func newGateway(cfg *config.Config, svc *service.Service, guard *auth.Guard, log *slog.Logger) *gateway.Gateway {

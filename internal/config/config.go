@@ -35,7 +35,8 @@ const MaxMinutes = 60 * 24 * 365
 // A Config holds all settings, checked. Load makes it; its zero value is of no
 // use. Each field is named after its variable.
 type Config struct {
-	AuthToken Secret // what clients have to send; never empty
+	AuthToken         Secret // what clients have to send; never empty
+	AuthTokenPrevious Secret // what they may send as well; empty: nothing
 
 	Hosts        []hosts.Host     // CONTAINER_HOSTS and its companions, in the configured order; from LoadPretend nil
 	Pretend      hosts.Host       // from LoadPretend only: the Max and TLS that all pretend hosts have
@@ -193,10 +194,7 @@ func (p *parser) server(c *Config, v *variables) {
 	}
 	c.Listen = p.listen("LISTEN", v.Listen)
 	c.TrustedProxies = p.prefixes("TRUSTED_PROXIES", v.TrustedProxies)
-	c.AdminToken = p.token("ADMIN_TOKEN", v.AdminToken, v.AdminTokenFile)
-	if c.AdminToken != "" && c.AdminToken == c.AuthToken {
-		p.wrong("ADMIN_TOKEN", "", "is that of AUTH_TOKEN, which would make every client an operator; want another secret")
-	}
+	p.otherTokens(c, v)
 	c.Instance = p.line("INSTANCE", v.Instance)
 }
 

@@ -20,6 +20,9 @@ type variables struct {
 	AuthToken     string `envconfig:"AUTH_TOKEN" verbatim:"true"`
 	AuthTokenFile string `envconfig:"AUTH_TOKEN_FILE"`
 
+	AuthTokenPrevious     string `envconfig:"AUTH_TOKEN_PREVIOUS" verbatim:"true"`
+	AuthTokenPreviousFile string `envconfig:"AUTH_TOKEN_PREVIOUS_FILE"`
+
 	ContainerHosts              string `envconfig:"CONTAINER_HOSTS" default:"local"`
 	MaxContainersRunning        string `envconfig:"MAX_CONTAINERS_RUNNING" default:"10"`
 	ContainerHostsKeys          string `envconfig:"CONTAINER_HOSTS_KEYS" verbatim:"true"`

@@ -14,6 +14,8 @@ func TestBadValueIsOneProblem(t *testing.T) {
 		{"AUTH_TOKEN", "a\nb", "AUTH_TOKEN: want one line of text"},
 		{"ADMIN_TOKEN", "a ", "ADMIN_TOKEN: want one line of text"},
 		{"ADMIN_TOKEN", "k", "ADMIN_TOKEN: is that of AUTH_TOKEN"},
+		{"AUTH_TOKEN_PREVIOUS", "k", "AUTH_TOKEN_PREVIOUS: is that of AUTH_TOKEN; want the one that clients had before"},
+		{"AUTH_TOKEN_PREVIOUS", "a\nb", "AUTH_TOKEN_PREVIOUS: want one line of text"},
 		{"START_PORT", "abc", `START_PORT="abc": ` + whole + " from 1 to 65535"},
 		{"START_PORT", "0", `START_PORT="0": ` + whole},
 		{"START_PORT", "65536", `START_PORT="65536": ` + whole},

@@ -25,16 +25,18 @@ import (
 	"wrpdistributor/internal/target"
 )
 
-// Config holds what the interface needs. All fields are required, but for
-// AdminToken and the gateway's.
+// Config holds what the interface needs. All fields are required, but for the tokens
+// other than AuthToken, and the gateway's.
 type Config struct {
-	Sessions   *session.Manager
-	Pool       *hosts.Pool
-	Writable   func() error // why the database takes no writes, without asking it; nil: it does
-	Guard      *auth.Guard
-	AuthToken  string
-	AdminToken string // shows operators what clients do not see; empty: nobody sees it
-	Log        *slog.Logger
+	Sessions  *session.Manager
+	Pool      *hosts.Pool
+	Writable  func() error // why the database takes no writes, without asking it; nil: it does
+	Guard     *auth.Guard
+	AuthToken string
+	Log       *slog.Logger
+
+	PreviousToken string // does what AuthToken does; empty: there is none
+	AdminToken    string // shows operators what clients do not see; empty: nobody sees it
 
 	// What clients of gateway sessions are told, host:port; without a host it is
 	// the one they reached us by.
@@ -48,6 +50,7 @@ type Server struct {
 	work    inflight.Counter
 	unready reminder.Trouble
 
+	outdated  outdated
 	lastPages atomic.Pointer[pages] // nil: none yet
 }
 
@@ -64,7 +67,7 @@ func New(cfg Config) *Server {
 }
 
 // NewWaiting returns the server for as long as there is no database: who has the
-// token is asked to try again. Of cfg it needs Guard, AuthToken and Log.
+// token is asked to try again. Of cfg it needs Guard, the tokens and Log.
 func NewWaiting(cfg Config) *Server {
 	s := &Server{Config: cfg}
 	s.routes = s.router(func(http.ResponseWriter, *http.Request) error { return errNoDatabase }, map[string]handler{

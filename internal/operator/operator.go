@@ -100,18 +100,19 @@ func Handler(s Sessions, log *slog.Logger) http.Handler {
 	return mux
 }
 
-// A problem is what an operator is told instead of an answer (RFC 9457).
+// A problem is what somebody is told instead of an answer (RFC 9457).
 type problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail,omitempty"`
+	Type    string `json:"type"`
+	Title   string `json:"title"`
+	Status  int    `json:"status"`
+	Detail  string `json:"detail,omitempty"`
+	Request string `json:"request,omitempty"` // under which the log has more; over HTTP
 }
 
 // WriteProblem answers that something is wrong: by a name for programs, and a sentence
-// for people.
+// for people. The request's id is that of the answer's header X-Request-Id, if it has one.
 func WriteProblem(w http.ResponseWriter, code int, name, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(problem{"urn:wrp-distributor:problem:" + name, http.StatusText(code), code, detail})
+	_ = json.NewEncoder(w).Encode(problem{"urn:wrp-distributor:problem:" + name, http.StatusText(code), code, detail, w.Header().Get("X-Request-Id")})
 }
