@@ -182,7 +182,9 @@ func (d *distributor) runParts(ctx context.Context) error {
 		g.Go(func() error { return d.control.Run(ctx, operator.Handler(d.svc.Sessions, d.log)) })
 	}
 	if every := d.cfg.CleanupEvery; every > 0 {
-		g.Go(func() error { return d.svc.Reaper.Run(ctx, every, reaper.Options{Idle: d.cfg.CleanupTimeout}) })
+		g.Go(func() error {
+			return d.svc.Reaper.Run(ctx, every, reaper.Options{Idle: d.cfg.CleanupTimeout, MaxAge: d.cfg.MaxSessionAge})
+		})
 	}
 	g.Go(func() error { defer close(warmerDone); return d.warmer.Run(ctx) })
 	if d.gateway != nil {

@@ -72,6 +72,7 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	CleanupEvery    time.Duration // 0: the distributor does not clean up by itself
 	CleanupTimeout  time.Duration // whole minutes; what is idle for so long goes, if CleanupEvery is set
+	MaxSessionAge   time.Duration // what began so long ago goes, whoever cleans up; 0: nothing
 
 	Warnings Problems // what stops nothing and is probably a mistake
 
@@ -224,6 +225,9 @@ func (p *parser) timeouts(c *Config, v *variables) {
 	c.ShutdownTimeout = p.duration("SHUTDOWN_TIMEOUT", v.ShutdownTimeout, minTimeout)
 	if v.CleanupEvery != "" {
 		c.CleanupEvery = p.duration("CLEANUP_EVERY", v.CleanupEvery, time.Second)
+	}
+	if v.MaxSessionAge != "" {
+		c.MaxSessionAge = p.duration("MAX_SESSION_AGE", v.MaxSessionAge, minSessionAge)
 	}
 	c.WarmMaxAge = p.duration("WARM_MAX_AGE", v.WarmMaxAge, minWarmAge)
 	c.WarmRelease = p.choice("WARM_RELEASE_ON_EXIT", v.WarmReleaseOnExit, "yes", "no") == "yes"

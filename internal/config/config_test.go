@@ -178,6 +178,8 @@ func TestVariableSetsItsField(t *testing.T) {
 		{"SHUTDOWN_TIMEOUT", "7s", func(c *Config) any { return c.ShutdownTimeout }, 7 * time.Second},
 		{"CLEANUP_EVERY", "1m", func(c *Config) any { return c.CleanupEvery }, time.Minute},
 		{"CLEANUP_TIMEOUT", "3", func(c *Config) any { return c.CleanupTimeout }, 3 * time.Minute},
+		{"MAX_SESSION_AGE", "8h", func(c *Config) any { return c.MaxSessionAge }, 8 * time.Hour},
+		{"MAX_SESSION_AGE", "", func(c *Config) any { return c.MaxSessionAge }, time.Duration(0)},
 		{"WARM_CONTAINERS", "10", func(c *Config) any { return c.Hosts[0].Warm }, 10},
 		{"WARM_TLS_CONTAINERS", "0", func(c *Config) any { return c.Hosts[0].WarmTLS }, 0},
 		{"WARM_MAX_AGE", "5m", func(c *Config) any { return c.WarmMaxAge }, 5 * time.Minute},

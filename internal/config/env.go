@@ -68,6 +68,7 @@ type variables struct {
 	ShutdownTimeout string `envconfig:"SHUTDOWN_TIMEOUT" default:"15s"`
 	CleanupEvery    string `envconfig:"CLEANUP_EVERY"`
 	CleanupTimeout  string `envconfig:"CLEANUP_TIMEOUT" default:"10"`
+	MaxSessionAge   string `envconfig:"MAX_SESSION_AGE"`
 
 	WarmContainers    string `envconfig:"WARM_CONTAINERS" default:"0"`
 	WarmTLSContainers string `envconfig:"WARM_TLS_CONTAINERS" default:"0"`

@@ -12,6 +12,8 @@ func TestBadValueIsOneProblem(t *testing.T) {
 		{"AUTH_TOKEN", "", "AUTH_TOKEN: not set, want the secret"},
 		{"AUTH_TOKEN", " ", "AUTH_TOKEN: want one line of text"},
 		{"AUTH_TOKEN", "a\nb", "AUTH_TOKEN: want one line of text"},
+		{"MAX_SESSION_AGE", "59s", `MAX_SESSION_AGE="59s": want at least 1m0s`},
+		{"MAX_SESSION_AGE", "8", `MAX_SESSION_AGE="8": ` + unit},
 		{"ADMIN_TOKEN", "a ", "ADMIN_TOKEN: want one line of text"},
 		{"ADMIN_TOKEN", "k", "ADMIN_TOKEN: is that of AUTH_TOKEN"},
 		{"AUTH_TOKEN_PREVIOUS", "k", "AUTH_TOKEN_PREVIOUS: is that of AUTH_TOKEN; want the one that clients had before"},
