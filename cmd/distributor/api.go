@@ -17,6 +17,8 @@ func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartb
 	c.Writable = heartbeat.Err
 	c.Guard = guard
 	c.Log = log
+	c.Version = service.BuildVersion()
+	c.MaxSessionAge = cfg.MaxSessionAge
 	c.GatewayAddress = cfg.Gateway.Address
 	c.GatewayTLSAddress = cfg.Gateway.TLSAddress
 	return httpapi.New(c)
@@ -27,6 +29,8 @@ func tokens(cfg *config.Config) httpapi.Config {
 	return httpapi.Config{
 		AuthToken:     string(cfg.AuthToken),
 		PreviousToken: string(cfg.AuthTokenPrevious),
+		BackendToken:  string(cfg.BackendToken),
 		AdminToken:    string(cfg.AdminToken),
+		MetricsToken:  string(cfg.MetricsToken),
 	}
 }

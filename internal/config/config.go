@@ -55,7 +55,9 @@ type Config struct {
 	TrustedProxies []netip.Prefix // what they forward counts; empty: nobody's
 	LocalAddress   string         // what clients of the host "local" connect to; empty: the address they reached us by
 	PublishAddress string         // the IP address on which the host "local" publishes containers; empty: all
-	AdminToken     Secret         // what operators have to send; empty: there are none
+	BackendToken   Secret         // what backends have to send; empty: there are none
+	AdminToken     Secret         // the same of operators
+	MetricsToken   Secret         // the same of monitoring
 	Instance       string         // a name for people; may be empty
 
 	WarmMaxAge  time.Duration // after which a waiting container is replaced

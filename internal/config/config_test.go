@@ -154,6 +154,8 @@ func TestVariableSetsItsField(t *testing.T) {
 		{"TRUSTED_PROXIES", "10.1.2.3/8", func(c *Config) any { return c.TrustedProxies[0].String() }, "10.0.0.0/8"},
 		{"TRUSTED_PROXIES", "::ffff:10.1.2.3", func(c *Config) any { return c.TrustedProxies[0].String() }, "10.1.2.3/32"},
 		{"ADMIN_TOKEN", "a", func(c *Config) any { return string(c.AdminToken) }, "a"},
+		{"BACKEND_TOKEN", "a", func(c *Config) any { return string(c.BackendToken) }, "a"},
+		{"METRICS_TOKEN", "a", func(c *Config) any { return string(c.MetricsToken) }, "a"},
 		{"AUTH_TOKEN_PREVIOUS", "a", func(c *Config) any { return string(c.AuthTokenPrevious) }, "a"},
 		{"INSTANCE", "living room", func(c *Config) any { return c.Instance }, "living room"},
 		{"DATA_DIR", "/d", func(c *Config) any { return c.Database.Path }, "/d/distributor.db"},

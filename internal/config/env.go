@@ -43,13 +43,17 @@ type variables struct {
 	DataDir                 string `envconfig:"DATA_DIR" default:"data"`
 	RuntimeDir              string `envconfig:"RUNTIME_DIR"`
 
-	Listen         string `envconfig:"LISTEN" default:":7777"`
-	TrustedProxies string `envconfig:"TRUSTED_PROXIES" default:"127.0.0.0/8,::1/128"`
-	LocalAddress   string `envconfig:"LOCAL_ADDRESS"`
-	PublishAddress string `envconfig:"PUBLISH_ADDRESS"`
-	AdminToken     string `envconfig:"ADMIN_TOKEN" verbatim:"true"`
-	AdminTokenFile string `envconfig:"ADMIN_TOKEN_FILE"`
-	Instance       string `envconfig:"INSTANCE"`
+	Listen           string `envconfig:"LISTEN" default:":7777"`
+	TrustedProxies   string `envconfig:"TRUSTED_PROXIES" default:"127.0.0.0/8,::1/128"`
+	LocalAddress     string `envconfig:"LOCAL_ADDRESS"`
+	PublishAddress   string `envconfig:"PUBLISH_ADDRESS"`
+	BackendToken     string `envconfig:"BACKEND_TOKEN" verbatim:"true"`
+	BackendTokenFile string `envconfig:"BACKEND_TOKEN_FILE"`
+	MetricsToken     string `envconfig:"METRICS_TOKEN" verbatim:"true"`
+	MetricsTokenFile string `envconfig:"METRICS_TOKEN_FILE"`
+	AdminToken       string `envconfig:"ADMIN_TOKEN" verbatim:"true"`
+	AdminTokenFile   string `envconfig:"ADMIN_TOKEN_FILE"`
+	Instance         string `envconfig:"INSTANCE"`
 
 	WRPImage        string `envconfig:"WRP_IMAGE" default:"alb42/amifoxserver:latest"`
 	WRPArgs         string `envconfig:"WRP_ARGS" default:"-O -n -token {token} -log /dev/null"`

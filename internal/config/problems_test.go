@@ -16,6 +16,8 @@ func TestBadValueIsOneProblem(t *testing.T) {
 		{"MAX_SESSION_AGE", "8", `MAX_SESSION_AGE="8": ` + unit},
 		{"ADMIN_TOKEN", "a ", "ADMIN_TOKEN: want one line of text"},
 		{"ADMIN_TOKEN", "k", "ADMIN_TOKEN: is that of AUTH_TOKEN"},
+		{"BACKEND_TOKEN", "k", "BACKEND_TOKEN: is that of AUTH_TOKEN, and each opens something else; want another secret"},
+		{"METRICS_TOKEN", "k", "METRICS_TOKEN: is that of AUTH_TOKEN"},
 		{"AUTH_TOKEN_PREVIOUS", "k", "AUTH_TOKEN_PREVIOUS: is that of AUTH_TOKEN; want the one that clients had before"},
 		{"AUTH_TOKEN_PREVIOUS", "a\nb", "AUTH_TOKEN_PREVIOUS: want one line of text"},
 		{"START_PORT", "abc", `START_PORT="abc": ` + whole + " from 1 to 65535"},

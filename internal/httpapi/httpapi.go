@@ -1,5 +1,6 @@
 // Package httpapi serves the distributor's HTTP interface: the protocol of the
-// PHP program on "/", which closed clients speak, and two health checks.
+// PHP program on "/", which closed clients speak; /v1, which answers in JSON; and two
+// health checks.
 //
 // A handler returns its error; [Server.fail] is the one place that turns an error
 // into a status, a page and a log line. What a client is told never
@@ -13,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -26,7 +28,7 @@ import (
 )
 
 // Config holds what the interface needs. All fields are required, but for the tokens
-// other than AuthToken, and the gateway's.
+// other than AuthToken, MaxSessionAge and the gateway's.
 type Config struct {
 	Sessions  *session.Manager
 	Pool      *hosts.Pool
@@ -36,7 +38,12 @@ type Config struct {
 	Log       *slog.Logger
 
 	PreviousToken string // does what AuthToken does; empty: there is none
+	BackendToken  string // is for sessions of users that its owner names; empty: there are none
 	AdminToken    string // shows operators what clients do not see; empty: nobody sees it
+	MetricsToken  string // tells monitoring what is served; empty: only others are told
+
+	Version       string        // of the program
+	MaxSessionAge time.Duration // after which cleanup ends sessions; 0: never
 
 	// What clients of gateway sessions are told, host:port; without a host it is
 	// the one they reached us by.
@@ -51,12 +58,13 @@ type Server struct {
 	unready reminder.Trouble
 
 	outdated  outdated
+	since     time.Time             // it serves
 	lastPages atomic.Pointer[pages] // nil: none yet
 }
 
 // New returns the server.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg}
+	s := &Server{Config: cfg, since: time.Now()}
 	s.routes = s.router(s.ready, map[string]handler{
 		http.MethodGet:    s.status,
 		http.MethodHead:   s.touch,
@@ -88,6 +96,7 @@ func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler
 	r.Handle("/index.php", main)
 	r.Handle("/healthz", s.check(s.healthy))
 	r.Handle("/readyz", s.check(s.readiness(ready)))
+	s.mount(r, s.v1())
 	if s.AdminToken != "" && s.Sessions != nil {
 		r.Handle(operator.HostsPath, s.requireOperator(operator.Handler(s.Sessions, s.Log)))
 	}

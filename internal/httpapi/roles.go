@@ -95,7 +95,7 @@ func roleOf(r *http.Request) auth.Role {
 // role returns whose token that is. That clients still use the previous one is
 // remembered.
 func (s *Server) role(r *http.Request, token string) auth.Role {
-	tokens := auth.Tokens{Client: s.AuthToken, PreviousClient: s.PreviousToken, Operator: s.AdminToken}
+	tokens := auth.Tokens{Client: s.AuthToken, PreviousClient: s.PreviousToken, Backend: s.BackendToken, Operator: s.AdminToken, Metrics: s.MetricsToken}
 	role, previous := tokens.Role(token)
 	if previous {
 		s.noteOutdated(r)
