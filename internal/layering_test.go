@@ -32,7 +32,7 @@ func TestLayering(t *testing.T) {
 		"internal/inflight":        {},
 		"internal/redact":          {},
 		"internal/target":          {},
-		"internal/operator":        {"internal/hosts", "internal/session"},
+		"internal/operator":        {"internal/database", "internal/hosts", "internal/session"},
 		"internal/httpapi":         {"docs", "internal/auth", "internal/hosts", "internal/inflight", "internal/operator", "internal/redact", "internal/reminder", "internal/session", "internal/target"},
 		"internal/gateway":         {"internal/clock", "internal/auth", "internal/clientconn", "internal/hosts", "internal/inflight", "internal/redact", "internal/reminder", "internal/session", "internal/target"},
 		"internal/service":         {"internal/config", "internal/database", "internal/hosts", "internal/pretend", "internal/reaper", "internal/session"},

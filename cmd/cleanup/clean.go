@@ -7,12 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"time"
 
-	"github.com/mattn/go-isatty"
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -67,16 +64,18 @@ func clean(cmd *cobra.Command, opt *options) error {
 // once makes one pass, and reports it if there is anything to say. An error that trouble
 // has been told of is [errKnown].
 func once(cmd *cobra.Command, opt *options, svc *service.Service, trouble *reminder.Trouble) error {
-	bar := newBar(cmd.ErrOrStderr())
+	bar := cli.NewBar(cmd.ErrOrStderr(), "sessions", -1)
 	report, err := svc.Reaper.Reconcile(cmd.Context(), reaper.Options{
 		Idle:      time.Duration(opt.timeout) * time.Minute,
 		MaxAge:    opt.maxAge,
 		All:       opt.all,
 		NoOrphans: opt.noOrphans,
 		DryRun:    opt.dryRun,
-		Progress:  bar.step,
+		// How many the reaper says are done is ignored, because it works on several at
+		// once and may say it out of order.
+		Progress: func(_, total int) { bar.StepOf(total) },
 	})
-	bar.finish()
+	bar.Finish()
 	if err != nil {
 		if !trouble.Due(err) {
 			return errKnown
@@ -101,7 +100,7 @@ func once(cmd *cobra.Command, opt *options, svc *service.Service, trouble *remin
 // speaks reports whether a pass is reported that had nothing to do: whoever asked for
 // that, or sits there, wants to know that it was made. Cron would send a mail each time.
 func (opt *options) speaks(w io.Writer) bool {
-	return opt.verbose || opt.dryRun || opt.json || isTerminal(w)
+	return opt.verbose || opt.dryRun || opt.json || cli.IsTerminal(w)
 }
 
 // warn names settings that nobody reads. Cron, which would send a mail each time, hears
@@ -186,34 +185,4 @@ func forget(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.S
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%d sessions of %s were forgotten; their containers, if any, are not touched.\n", n, opt.forgetHost)
 	return nil
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && isatty.IsTerminal(f.Fd())
-}
-
-// A bar shows progress on a terminal, and nothing elsewhere.
-type bar struct{ *progressbar.ProgressBar }
-
-func newBar(w io.Writer) bar {
-	if !isTerminal(w) {
-		return bar{}
-	}
-	return bar{progressbar.NewOptions(-1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("sessions"), progressbar.OptionClearOnFinish(), progressbar.OptionShowCount())}
-}
-
-// step counts one more session. How many the reaper says are done is ignored,
-// because it works on several at once and may say it out of order.
-func (b bar) step(_, total int) {
-	if b.ProgressBar != nil {
-		b.ChangeMax(total)
-		_ = b.Add(1) // it fails only beyond the total
-	}
-}
-
-func (b bar) finish() {
-	if b.ProgressBar != nil {
-		_ = b.Finish()
-	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"net/http"
 
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/config"
@@ -10,12 +11,13 @@ import (
 	"wrpdistributor/internal/service"
 )
 
-func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartbeat, guard *auth.Guard, log *slog.Logger) *httpapi.Server {
+func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartbeat, operators http.Handler, guard *auth.Guard, log *slog.Logger) *httpapi.Server {
 	c := tokens(cfg)
 	c.Sessions = svc.Sessions
 	c.Pool = svc.Pool
 	c.Writable = heartbeat.Err
 	c.Guard = guard
+	c.Operators = operators
 	c.Log = log
 	c.Version = service.BuildVersion()
 	c.MaxSessionAge = cfg.MaxSessionAge

@@ -42,6 +42,7 @@ type distributor struct {
 
 	svc       *service.Service
 	api       *httpapi.Server
+	operators http.Handler
 	gateway   *gateway.Gateway // nil with gatewayServer
 	warmer    *warm.Warmer
 	heartbeat *database.Heartbeat
@@ -71,7 +72,8 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 func (d *distributor) connect(svc *service.Service) {
 	d.svc = svc
 	d.heartbeat = database.NewHeartbeat(svc.DB, svc.Process, d.log)
-	d.api = newAPI(d.cfg, svc, d.heartbeat, d.guard, d.log)
+	d.operators = operator.Handler(operatorConfig(d.cfg, svc, d.heartbeat, d.log))
+	d.api = newAPI(d.cfg, svc, d.heartbeat, d.operators, d.guard, d.log)
 	if d.gatewayServer != nil {
 		d.gateway = newGateway(d.cfg, svc, d.guard, d.log)
 		svc.Sessions.SetObserver(d.gateway)
@@ -118,16 +120,6 @@ func newWarmer(cfg *config.Config, svc *service.Service, log *slog.Logger) *warm
 		Release:  cfg.WarmRelease,
 		Log:      log,
 	}
-}
-
-// openControl makes the control socket. Without it commands ask elsewhere.
-func openControl(cfg *config.Config, svc *service.Service, log *slog.Logger) *operator.Socket {
-	s, err := operator.Listen(cfg.RuntimeDir, svc.Process.ID)
-	if err != nil {
-		log.Warn("no control socket; commands cannot ask this process", "err", err)
-		return nil
-	}
-	return s
 }
 
 // run serves until ctx is done, and returns when all parts have stopped.
@@ -179,7 +171,7 @@ func (d *distributor) runParts(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.svc.Pool.Run(ctx, d.svc.Sessions) })
 	if d.control != nil {
-		g.Go(func() error { return d.control.Run(ctx, operator.Handler(d.svc.Sessions, d.log)) })
+		g.Go(func() error { return d.control.Run(ctx, d.operators) })
 	}
 	if every := d.cfg.CleanupEvery; every > 0 {
 		g.Go(func() error {

@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
+	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,9 +13,8 @@ import (
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
-	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/service"
-	"wrpdistributor/internal/session"
 )
 
 func hostsCommand(opt *options) *cobra.Command {
@@ -41,7 +39,7 @@ CONTAINER_HOSTS, and undrain it to forget the mark.`,
 		Short:   "Give a host sessions again",
 		Example: `  distributor hosts undrain c1.example`,
 		Args:    oneHost,
-		RunE:    withService(opt, undrainHost),
+		RunE:    func(cmd *cobra.Command, args []string) error { return undrainHost(cmd, opt, args[0]) },
 	})
 	return cmd
 }
@@ -61,29 +59,10 @@ func drainCommand(opt *options) *cobra.Command {
 		Short:   "Give a host no new sessions",
 		Example: `  distributor hosts drain c1.example --reason "new kernel on Sunday"`,
 		Args:    oneHost,
-		RunE: withService(opt, func(cmd *cobra.Command, svc *service.Service, args []string) error {
-			return drainHost(cmd, svc, args[0], reason)
-		}),
+		RunE:    func(cmd *cobra.Command, args []string) error { return drainHost(cmd, opt, args[0], reason) },
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the list and the log")
 	return cmd
-}
-
-// withService returns what a command runs that needs the service. The database has
-// to be there already.
-func withService(opt *options, do func(*cobra.Command, *service.Service, []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		cfg, err := loadRunning(opt, cmd.ErrOrStderr())
-		if err != nil {
-			return err
-		}
-		svc, err := openExisting(cmd.Context(), cfg)
-		if err != nil {
-			return err
-		}
-		defer svc.Close()
-		return do(cmd, svc, args)
-	}
 }
 
 // loadRunning reads the settings of the service that a command is for, and warns of
@@ -107,38 +86,25 @@ func openExisting(ctx context.Context, cfg *config.Config) (*service.Service, er
 	return service.Open(ctx, cfg, db, slog.New(slog.DiscardHandler))
 }
 
-func drainHost(cmd *cobra.Command, svc *service.Service, host, reason string) error {
-	if _, err := svc.Pool.Host(host); err != nil {
-		return fmt.Errorf("%w; configured are:%s", err, names(svc.Pool.Hosts()))
-	}
-	if err := svc.Store.Drain(cmd.Context(), host, reason); err != nil {
-		return err
-	}
-	rows, err := svc.Store.OnHost(cmd.Context(), host)
+func drainHost(cmd *cobra.Command, opt *options, host, reason string) error {
+	a := newAsker(cmd, opt, false, toDatabase)
+	defer a.close()
+	var now operator.Drain
+	err := a.ask(cmd.Context(), operator.Call{Method: http.MethodPost, Path: operator.DrainPath(host), Body: operator.Because(reason)}, &now)
 	if err != nil {
 		return err
 	}
-	rows = slices.DeleteFunc(rows, func(s session.Session) bool { return s.ClientIP == "" })
-	fmt.Fprintf(cmd.OutOrStdout(), "%s takes no new sessions. Sessions that it still has: %d.\n", host, len(rows))
+	fmt.Fprintf(cmd.OutOrStdout(), "%s takes no new sessions. Sessions that it still has: %d.\n", now.Host, now.Sessions)
 	return nil
 }
 
-func names(list []hosts.Host) string {
-	var text string
-	for _, h := range list {
-		text += " " + h.Name
-	}
-	return text
-}
-
-func undrainHost(cmd *cobra.Command, svc *service.Service, args []string) error {
-	was, err := svc.Store.Undrain(cmd.Context(), args[0])
-	if err != nil {
+func undrainHost(cmd *cobra.Command, opt *options, host string) error {
+	a := newAsker(cmd, opt, false, toDatabase)
+	defer a.close()
+	var done struct{}
+	if err := a.ask(cmd.Context(), operator.Call{Method: http.MethodPost, Path: operator.UndrainPath(host)}, &done); err != nil {
 		return err
 	}
-	if !was {
-		return errors.New(args[0] + " is not drained")
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s takes sessions again.\n", args[0])
+	fmt.Fprintf(cmd.OutOrStdout(), "%s takes sessions again.\n", host)
 	return nil
 }

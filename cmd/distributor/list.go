@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,10 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wrpdistributor/internal/cli"
-	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/operator"
-	"wrpdistributor/internal/service"
 )
 
 var errNoHostTakes = errors.New("no host takes sessions")
@@ -31,36 +26,25 @@ LISTEN if there is an ADMIN_TOKEN. If none answers, the hosts are looked at from
 here, and the first line says so.
 
 Exit status: 0 at least one host takes sessions (it is up and not drained; a full
-one counts), 1 none does, or the hosts are not known, 2 wrong usage or settings.`,
+one counts, and so does one while new sessions are paused), 1 none does, or the hosts are not known, 2 wrong usage or settings.`,
 		Example: `  distributor hosts list
   distributor hosts list --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return listHosts(cmd, opt, asJSON) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print what the running distributor answers at "+operator.HostsPath)
+	cmd.Flags().BoolVar(&asJSON, "json", false, jsonUsage+operator.HostsPath)
 	return cmd
 }
 
 func listHosts(cmd *cobra.Command, opt *options, asJSON bool) error {
-	all, err := askHosts(cmd.Context(), opt, cmd.ErrOrStderr())
-	notice := cmd.OutOrStdout()
-	if asJSON {
-		notice = cmd.ErrOrStderr()
-	}
-	if errors.Is(err, operator.ErrNobody) {
-		all, err = lookAtHosts(cmd.Context(), opt)
-		if err == nil {
-			fmt.Fprintln(notice, "No running distributor answers: this is how the hosts look from here.")
-		}
-	}
-	if err != nil {
+	a := newAsker(cmd, opt, asJSON, "this is how the hosts look from here.")
+	a.hosts = true
+	defer a.close()
+	var all operator.Hosts
+	if err := a.ask(cmd.Context(), operator.Call{Path: operator.HostsPath}, &all); err != nil {
 		return err
 	}
-	write := writeHosts
-	if asJSON {
-		write = func(w io.Writer, all operator.Hosts) error { return json.NewEncoder(w).Encode(all) }
-	}
-	if err := write(cmd.OutOrStdout(), all); err != nil {
+	if err := printed(cmd.OutOrStdout(), asJSON, all, writeHosts); err != nil {
 		return err
 	}
 	if !all.TakesSessions() {
@@ -69,40 +53,10 @@ func listHosts(cmd *cobra.Command, opt *options, asJSON bool) error {
 	return nil
 }
 
-// askHosts asks a running distributor, or returns [operator.ErrNobody]. The socket is
-// tried before the settings are looked at: the service may have others.
-func askHosts(ctx context.Context, opt *options, stderr io.Writer) (operator.Hosts, error) {
-	if _, folder, err := config.Folders(opt.envFile); err == nil {
-		if all, err := operator.Ask(ctx, folder); !errors.Is(err, operator.ErrNobody) {
-			return all, err
-		}
-	}
-	cfg, err := loadRunning(opt, stderr)
-	if err != nil {
-		return operator.Hosts{}, err
-	}
-	if cfg.AdminToken == "" {
-		return operator.Hosts{}, operator.ErrNobody
-	}
-	return operator.AskTCP(ctx, cfg.Listen, string(cfg.AdminToken))
-}
-
-// lookAtHosts asks database and hosts, as the service does.
-func lookAtHosts(ctx context.Context, opt *options) (operator.Hosts, error) {
-	cfg, err := service.LoadRunning(opt.envFile)
-	if err != nil {
-		return operator.Hosts{}, cli.Usage(err)
-	}
-	svc, err := openExisting(ctx, cfg)
-	if err != nil {
-		return operator.Hosts{}, err
-	}
-	defer svc.Close()
-	svc.Pool.CheckHealth(ctx)
-	return operator.Look(ctx, svc.Sessions)
-}
-
 func writeHosts(out io.Writer, all operator.Hosts) error {
+	if p := all.Paused; p != nil {
+		fmt.Fprintf(out, "New sessions are paused since %s: %s\n", moment(p.Since), p.Reason)
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "HOST\tSESSIONS\tSTOPPING\tWARM\tTLS\tDRAINED\tTAKES SESSIONS")
 	for _, h := range all.Hosts {
@@ -117,6 +71,9 @@ func writeHosts(out io.Writer, all operator.Hosts) error {
 	}
 	return w.Flush()
 }
+
+// moment is a time as people read it.
+func moment(t time.Time) string { return t.UTC().Format(time.DateTime) + " UTC" }
 
 // servesTLS says whether a host serves TLS.
 func servesTLS(h operator.Host) string {

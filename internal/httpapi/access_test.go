@@ -10,6 +10,7 @@ import (
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/httpapi"
+	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/service/servicetest"
 )
 
@@ -26,7 +27,8 @@ func serve(t *testing.T, k *servicetest.Kit, change func(*httpapi.Config)) *benc
 		Writable:  func() error { return nil },
 		Guard:     auth.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, log),
 		AuthToken: token, PreviousToken: previousToken, AdminToken: adminToken,
-		Log: log,
+		Log:       log,
+		Operators: operator.Handler(operator.Config{Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, StopNow: k.Reaper.StopNow, Log: log}),
 	}
 	if change != nil {
 		change(&cfg)

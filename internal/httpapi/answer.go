@@ -82,6 +82,7 @@ func answerTo(err error, method string) answer {
 func unavailable(err error, method string) answer {
 	_, full := errors.AsType[*session.FullError](err)
 	notReady, isNotReady := errors.AsType[*session.NotReadyError](err)
+	paused, isPaused := errors.AsType[*session.PausedError](err)
 	switch {
 	case isNotReady:
 		return answer{sentence: sentence(notReady), retry: retrySoon}
@@ -89,6 +90,8 @@ func unavailable(err error, method string) answer {
 		return answer{sentence: sentence(errNoWrites), retry: retrySoon}
 	case errors.Is(err, errNoDatabase):
 		return answer{sentence: sentence(errNoDatabase), retry: retryLater}
+	case isPaused:
+		return answer{sentence: paused.Reason, retry: retryLater}
 	case full:
 		return answer{sentence: "Could not find an available containerHost, try again later or adjust distributor configuration.", retry: retryLater}
 	case errors.Is(err, session.ErrNoTLS):
@@ -115,7 +118,8 @@ func sentence(err error) string {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	a := answerTo(err, r.Method)
 	level := s.Log.InfoContext
-	if a.code >= http.StatusInternalServerError && !errors.Is(err, errClosing) {
+	_, isPaused := errors.AsType[*session.PausedError](err)
+	if a.code >= http.StatusInternalServerError && !errors.Is(err, errClosing) && !isPaused {
 		level = s.Log.WarnContext
 	}
 	level(r.Context(), "request refused", "request", requestID(r), s.who(r), "method", redact.Method(r), "route", route(r), "status", a.code, "err", err)

@@ -35,6 +35,7 @@ type Config struct {
 	Writable  func() error // why the database takes no writes, without asking it; nil: it does
 	Guard     *auth.Guard
 	AuthToken string
+	Operators http.Handler // answers them at [operator.Paths]; nil: nobody does
 	Log       *slog.Logger
 
 	PreviousToken string // does what AuthToken does; empty: there is none
@@ -97,8 +98,10 @@ func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler
 	r.Handle("/healthz", s.check(s.healthy))
 	r.Handle("/readyz", s.check(s.readiness(ready)))
 	s.mount(r, s.v1())
-	if s.AdminToken != "" && s.Sessions != nil {
-		r.Handle(operator.HostsPath, s.requireOperator(operator.Handler(s.Sessions, s.Log)))
+	if s.AdminToken != "" && s.Operators != nil {
+		for _, path := range operator.Paths() {
+			r.Handle(path, s.requireOperator(s.Operators))
+		}
 	}
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNoSuchPage }))
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))

@@ -44,6 +44,9 @@ func problemOf(err error, method string) (name, detail string) {
 	if _, full := errors.AsType[*session.FullError](err); full {
 		return "full", "All container hosts are full or out of order, try again later."
 	}
+	if _, paused := errors.AsType[*session.PausedError](err); paused {
+		return "paused", "" // in the operator's words
+	}
 	for _, known := range []struct {
 		err          error
 		name, detail string

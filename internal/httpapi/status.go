@@ -61,7 +61,7 @@ func (s *Server) pages(r *http.Request) (*pages, error) {
 	}
 	perHost := s.perHost(now.Counts)
 	p := &pages{of: now, html: fragment(now.Counts, len(s.Pool.Hosts()), perHost)}
-	if p.json, err = s.statusJSON(now.Counts, now.Hosts, false); err != nil {
+	if p.json, err = s.statusJSON(now, false); err != nil {
 		return nil, err
 	}
 	s.lastPages.Store(p)
@@ -79,26 +79,26 @@ func (s *Server) statusForClients(r *http.Request) (string, error) {
 // statusForOperators tells what stands now: whoever drains a host and then looks has to
 // see it.
 func (s *Server) statusForOperators(r *http.Request) (string, error) {
-	states, err := s.Sessions.HostStates(r.Context())
+	now, err := s.Sessions.Now(r.Context())
 	if err != nil {
 		return "", err
 	}
-	counts, err := s.Sessions.Counts(r.Context())
-	if err != nil {
-		return "", err
-	}
-	return s.statusJSON(counts, states, true)
+	return s.statusJSON(now, true)
 }
 
-func (s *Server) statusJSON(counts session.Counts, states []session.HostState, operator bool) (string, error) {
-	body, err := json.Marshal(map[string]any{
-		"activeSessions":             counts.Sessions,
-		"containersRunning":          counts.Containers,
-		"remainingContainers":        counts.Remaining,
+func (s *Server) statusJSON(now *session.Overview, operator bool) (string, error) {
+	status := map[string]any{
+		"activeSessions":             now.Sessions,
+		"containersRunning":          now.Containers,
+		"remainingContainers":        now.Remaining,
 		"containerHosts":             len(s.Pool.Hosts()),
-		"containerHostsWithSessions": s.perHost(counts),
-		"hosts":                      hostStates(states, operator),
-	})
+		"containerHostsWithSessions": s.perHost(now.Counts),
+		"hosts":                      hostStates(now.Hosts, operator),
+	}
+	if now.Pause != nil {
+		status["paused"] = now.Pause.Reason
+	}
+	body, err := json.Marshal(status)
 	return string(body) + "\n", err
 }
 

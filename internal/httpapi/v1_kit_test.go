@@ -120,6 +120,9 @@ func (d *described) compare(t *testing.T, what string, a ask, resp *http.Respons
 	if a.problem != "" && (got["type"] != want || got["request"] != resp.Header.Get("X-Request-Id") || got["status"] != float64(a.code)) {
 		t.Errorf("%s: %v, want the problem %s of request %s", what, got, a.problem, resp.Header.Get("X-Request-Id"))
 	}
+	if a.token == adminToken {
+		return // operators are told names
+	}
 	for _, word := range []string{"host0", "host1", "sql", "SQL", "docker", "Docker", "127.0.0.1:", "dial"} {
 		if detail, _ := got["detail"].(string); strings.Contains(detail, word) {
 			t.Errorf("%s: a client is told %q", what, detail)

@@ -13,15 +13,14 @@ import (
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/httpapi"
+	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/service/servicetest"
 	"wrpdistributor/internal/session"
 )
 
 // operatorEndpoints is what package operator serves over TCP. Each has to be described,
 // too; what stands in braces is filled in by exampleOf.
-var operatorEndpoints = []string{
-	"GET /v1/admin/hosts",
-}
+var operatorEndpoints = operator.Routes()
 
 // exampleOf returns a path that fits one of a description.
 func exampleOf(path string) string {
@@ -326,5 +325,40 @@ func TestDocumentIsServedAsItIs(t *testing.T) {
 	resp := d.do(t, call{method: "GET", path: "/v1/openapi.yaml", header: "Bearer:", code: 200, answer: ".*"})
 	if resp.ContentLength != int64(len(docs.OpenAPI)) {
 		t.Errorf("%d bytes, want %d", resp.ContentLength, len(docs.OpenAPI))
+	}
+}
+
+// TestOperatorsRoutesAreDescribed: what they answer, and how they refuse.
+func TestOperatorsRoutesAreDescribed(t *testing.T) {
+	d := describe(t, databasetest.New(t), servicetest.Options{Max: 2}, nil)
+	if err := d.DB.Register(t.Context(), d.Process); err != nil {
+		t.Fatal(err)
+	}
+	d.do(t, call{method: "PUT", code: 202, answer: started})
+	const admin = "/v1/admin/"
+	for _, a := range []ask{
+		{method: "POST", path: admin + "hosts/host0/drain", body: `{"reason":"fan"}`, code: 200, fields: "host sessions"},
+		{method: "GET", path: admin + "hosts", code: 200, fields: "hosts"},
+		{method: "GET", path: admin + "status", code: 200, fields: "free processes sentence sessions takesSessions warm wrong"},
+		{method: "POST", path: admin + "hosts/host0/undrain", code: 200, fields: "host"},
+		{method: "POST", path: admin + "hosts/host0/undrain", code: 409, problem: "not-drained"},
+		{method: "POST", path: admin + "hosts/host7/drain", code: 404},
+		{method: "POST", path: admin + "pause", body: `{"reason":"Later."}`, code: 200, fields: "reason since"},
+		{method: "POST", path: admin + "pause", body: `[]`, code: 400, problem: "bad-request"},
+		{method: "GET", path: admin + "hosts", code: 200, fields: "hosts paused"},
+		{method: "GET", path: admin + "status", code: 200, fields: "free paused processes sentence sessions takesSessions warm wrong"},
+		{method: "POST", path: "/v1/sessions", token: token, header: "User-Agent: other", code: 503, problem: "paused", headers: `Retry-After: 30`},
+		{method: "POST", path: admin + "resume", code: 200},
+		{method: "POST", path: admin + "resume", code: 409, problem: "not-paused"},
+		{method: "GET", path: admin + "processes", code: 200, fields: "processes"},
+		{method: "GET", path: admin + "sessions?client=127.0.0.1&older-than=0s", code: 200, fields: "sessions"},
+		{method: "GET", path: admin + "sessions?hsot=a", code: 400, problem: "bad-request"},
+		{method: "DELETE", path: admin + "sessions/1", code: 200},
+		{method: "DELETE", path: admin + "sessions/1", code: 404, problem: "no-such-session"},
+	} {
+		if a.token == "" {
+			a.token = adminToken
+		}
+		d.ask(t, a)
 	}
 }

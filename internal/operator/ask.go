@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"time"
 )
@@ -21,66 +23,154 @@ const (
 // ErrNobody means that no process answers that could be asked.
 var ErrNobody = errors.New("no running distributor answers")
 
-// Ask asks the first process that answers at a control socket in folder, or [ErrNobody].
-func Ask(ctx context.Context, folder string) (Hosts, error) {
+// A Call is one request to the service.
+type Call struct {
+	Method  string // empty: GET
+	Path    string // one of this package's
+	Query   url.Values
+	Body    any           // sent as JSON; nil: nothing is sent
+	Timeout time.Duration // for the answer; 0: the usual
+}
+
+// Because is the body of calls that say why.
+func Because(reason string) any { return withReason{reason} }
+
+// Ask sends a call to the first process that answers at a control socket in folder, and
+// reads its answer into what into points to. It returns [ErrNobody] if none does, or none
+// that knows such calls, and a [Problem] if what was asked for cannot be.
+func Ask(ctx context.Context, folder string, c Call, into any) error {
 	sockets, _ := filepath.Glob(filepath.Join(escape(folder), "control-*.sock"))
 	for _, path := range sockets {
 		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", path)
 		}
-		h, err := ask(ctx, &http.Transport{DialContext: dial}, "http://control", "")
+		err := c.send(ctx, &http.Transport{DialContext: dial, DisableKeepAlives: true}, "http://control", "", into)
 		if !errors.Is(err, ErrNobody) {
-			return h, err
+			return err
 		}
 	}
-	return Hosts{}, ErrNobody
+	return ErrNobody
 }
 
-// AskTCP asks the process that listens on an address, as an operator with that token.
-func AskTCP(ctx context.Context, listen, token string) (Hosts, error) {
+// AskTCP is [Ask] for the process that listens on an address, as an operator with that
+// token.
+func AskTCP(ctx context.Context, listen, token string, c Call, into any) error {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return Hosts{}, err
+		return err
 	}
 	if addr, err := netip.ParseAddr(host); host == "" || err == nil && addr.IsUnspecified() {
 		host = "localhost"
 	}
 	// A transport of its own: the default one asks the environment for a proxy.
-	return ask(ctx, &http.Transport{}, "http://"+net.JoinHostPort(host, port), token)
+	return c.send(ctx, &http.Transport{DisableKeepAlives: true}, "http://"+net.JoinHostPort(host, port), token, into)
 }
 
-func ask(ctx context.Context, transport *http.Transport, base, token string) (Hosts, error) {
-	transport.DisableKeepAlives = true
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+// AskHandler is [Ask] for a handler of this process.
+func AskHandler(ctx context.Context, h http.Handler, c Call, into any) error {
+	err := c.send(ctx, inProcess{h}, "http://here", "", into)
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p // nobody else answered
+	}
+	return err
+}
+
+func (c Call) send(ctx context.Context, to http.RoundTripper, base, token string, into any) error {
+	timeout := c.Timeout
+	if timeout == 0 {
+		timeout = answerTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+HostsPath, http.NoBody)
+	req, err := c.request(ctx, base)
 	if err != nil {
-		return Hosts{}, err
+		return err
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	resp, err := transport.RoundTrip(req)
+	resp, err := to.RoundTrip(req)
 	if err != nil {
-		return Hosts{}, fmt.Errorf("%w: %w", ErrNobody, err)
+		return fmt.Errorf("%w: %w", ErrNobody, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return Hosts{}, fmt.Errorf("ask the running distributor: %w", err)
+		return fmt.Errorf("ask the running distributor: %w", err)
 	}
-	switch resp.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound: // it has no ADMIN_TOKEN, or is another program
-		return Hosts{}, ErrNobody
-	default:
-		var p problem
-		_ = json.Unmarshal(body, &p) // without a sentence the status has to do
-		return Hosts{}, fmt.Errorf("the running distributor answers %s %s", resp.Status, p.Detail)
+	if resp.StatusCode != http.StatusOK {
+		return refusal(resp, body)
 	}
-	var h Hosts
-	if err := json.Unmarshal(body, &h); err != nil {
-		return Hosts{}, fmt.Errorf("ask the running distributor: %w", err)
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("ask the running distributor: %w", err)
 	}
-	return h, nil
+	return nil
 }
+
+func (c Call) request(ctx context.Context, base string) (*http.Request, error) {
+	body := io.Reader(http.NoBody)
+	if c.Body != nil {
+		text, err := json.Marshal(c.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(text)
+	}
+	target := base + c.Path
+	if len(c.Query) > 0 {
+		target += "?" + c.Query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, c.Method, target, body)
+	if err == nil && c.Body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, err
+}
+
+// refusal is the error of an answer that is none. Whoever does not know such calls is an
+// earlier version, has no ADMIN_TOKEN, or is another program: not who was to be asked.
+func refusal(resp *http.Response, body []byte) error {
+	var p Problem
+	isProblem := json.Unmarshal(body, &p) == nil && p.Type != ""
+	switch {
+	case resp.StatusCode == http.StatusNotFound && (!isProblem || p.Name() == noSuchRoute):
+		return ErrNobody
+	case !isProblem:
+		return fmt.Errorf("the running distributor answers %s", resp.Status)
+	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden, p.Name() == "unavailable":
+		return fmt.Errorf("the running distributor answers %s: %w", resp.Status, &p)
+	}
+	return &p
+}
+
+// escapeHost makes a host's name, which may have brackets and colons, a part of a path.
+func escapeHost(host string) string { return url.PathEscape(host) }
+
+// inProcess sends requests to a handler.
+type inProcess struct{ http.Handler }
+
+// RoundTrip implements [http.RoundTripper].
+func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := &recorder{header: make(http.Header), code: http.StatusOK}
+	h.ServeHTTP(w, r)
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", w.code, http.StatusText(w.code)), StatusCode: w.code,
+		Header: w.header, Body: io.NopCloser(&w.body), Request: r,
+	}, nil
+}
+
+// A recorder keeps an answer.
+type recorder struct {
+	header http.Header
+	code   int
+	body   bytes.Buffer
+}
+
+// Header implements [http.ResponseWriter].
+func (w *recorder) Header() http.Header { return w.header }
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *recorder) WriteHeader(code int) { w.code = code }
+
+// Write implements [http.ResponseWriter].
+func (w *recorder) Write(b []byte) (int, error) { return w.body.Write(b) }

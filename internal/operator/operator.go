@@ -5,9 +5,6 @@ package operator
 
 import (
 	"context"
-	"encoding/json"
-	"log/slog"
-	"net/http"
 	"time"
 
 	"wrpdistributor/internal/hosts"
@@ -19,7 +16,8 @@ const HostsPath = "/v1/admin/hosts"
 
 // Hosts is how the hosts are doing, in the configured order.
 type Hosts struct {
-	Hosts []Host `json:"hosts"`
+	Hosts  []Host  `json:"hosts"`
+	Paused *Paused `json:"paused,omitempty"` // nil: new sessions are not paused
 }
 
 // A Host is one of them.
@@ -44,6 +42,12 @@ type Drained struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
+// Paused says since when no client gets a new session, and what clients are told.
+type Paused struct {
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason"`
+}
+
 // TakesSessions reports whether any host does.
 func (h Hosts) TakesSessions() bool {
 	for _, host := range h.Hosts {
@@ -54,65 +58,41 @@ func (h Hosts) TakesSessions() bool {
 	return false
 }
 
-// Sessions is what is asked. [session.Manager] is one.
-type Sessions interface {
-	HostStates(ctx context.Context) ([]session.HostState, error)
-}
-
 // Look returns how the hosts are doing as far as s knows. It asks no host.
 func Look(ctx context.Context, s Sessions) (Hosts, error) {
-	states, err := s.HostStates(ctx)
+	now, err := s.Now(ctx)
 	if err != nil {
 		return Hosts{}, err
 	}
-	all := Hosts{Hosts: make([]Host, len(states))}
-	for i, st := range states {
-		h := Host{
-			Name: st.Host.Name, State: string(st.State), Since: st.Since.UTC(),
-			Takes: st.State == hosts.Up && st.Drained == nil, Why: st.Why,
-			Used: st.Used, Max: st.Host.Max, Stopping: st.Stopping, Warm: st.Warm,
-			TLS: st.NoTLS == "", NoTLS: st.NoTLS,
-		}
-		if st.Since.IsZero() {
-			h.Since = time.Time{}
-		}
-		if st.Drained != nil {
-			h.Drained = &Drained{Since: st.Drained.Since, Reason: st.Drained.Reason}
-		}
-		all.Hosts[i] = h
+	all := Hosts{Hosts: make([]Host, len(now.Hosts)), Paused: paused(now.Pause)}
+	for i, st := range now.Hosts {
+		all.Hosts[i] = describe(st)
 	}
 	return all, nil
 }
 
-// Handler answers whoever gets to it, at [HostsPath].
-func Handler(s Sessions, log *slog.Logger) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+HostsPath, func(w http.ResponseWriter, r *http.Request) {
-		all, err := Look(r.Context(), s)
-		if err != nil {
-			log.WarnContext(r.Context(), "operator request failed", "err", err)
-			WriteProblem(w, http.StatusServiceUnavailable, "unavailable", "The database does not answer.")
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(all) // who left is not waiting for it
-	})
-	return mux
+func describe(st session.HostState) Host {
+	h := Host{
+		Name: st.Host.Name, State: string(st.State), Since: st.Since.UTC(),
+		Takes: takes(st), Why: st.Why,
+		Used: st.Used, Max: st.Host.Max, Stopping: st.Stopping, Warm: st.Warm,
+		TLS: st.NoTLS == "", NoTLS: st.NoTLS,
+	}
+	if st.Since.IsZero() {
+		h.Since = time.Time{}
+	}
+	if st.Drained != nil {
+		h.Drained = &Drained{Since: st.Drained.Since, Reason: st.Drained.Reason}
+	}
+	return h
 }
 
-// A problem is what somebody is told instead of an answer (RFC 9457).
-type problem struct {
-	Type    string `json:"type"`
-	Title   string `json:"title"`
-	Status  int    `json:"status"`
-	Detail  string `json:"detail,omitempty"`
-	Request string `json:"request,omitempty"` // under which the log has more; over HTTP
-}
+// takes reports whether a host is up and not drained.
+func takes(st session.HostState) bool { return st.State == hosts.Up && st.Drained == nil }
 
-// WriteProblem answers that something is wrong: by a name for programs, and a sentence
-// for people. The request's id is that of the answer's header X-Request-Id, if it has one.
-func WriteProblem(w http.ResponseWriter, code int, name, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(problem{"urn:wrp-distributor:problem:" + name, http.StatusText(code), code, detail, w.Header().Get("X-Request-Id")})
+func paused(p *session.Pause) *Paused {
+	if p == nil {
+		return nil
+	}
+	return &Paused{Since: p.Since.UTC(), Reason: p.Reason}
 }

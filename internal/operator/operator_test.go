@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,14 @@ import (
 	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/service/servicetest"
 )
+
+// handler answers operators of a service that is not registered.
+func handler(t *testing.T, k *servicetest.Kit) http.Handler {
+	return operator.Handler(operator.Config{
+		Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, StopNow: k.Reaper.StopNow,
+		Process: k.Process.ID, Image: k.Config.Container.Image, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+}
 
 // run answers at a socket of a process until the returned function is called.
 func run(t *testing.T, folder, process string, k *servicetest.Kit) (stop func()) {
@@ -25,7 +34,7 @@ func run(t *testing.T, folder, process string, k *servicetest.Kit) (stop func())
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() {
-		done <- s.Run(ctx, operator.Handler(k.Sessions, slog.New(slog.NewTextHandler(t.Output(), nil))))
+		done <- s.Run(ctx, handler(t, k))
 	}()
 	return func() {
 		t.Helper()
@@ -56,7 +65,8 @@ func TestSocketsAreOfTheLiving(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "run[1]")
 	ask := func(want error) {
 		t.Helper()
-		all, err := operator.Ask(t.Context(), folder)
+		var all operator.Hosts
+		err := operator.Ask(t.Context(), folder, operator.Call{Path: operator.HostsPath}, &all)
 		if !errors.Is(err, want) || want == nil && (len(all.Hosts) != 2 || all.Hosts[1].Name != "host1" || all.Hosts[1].Max != 3) {
 			t.Errorf("Ask = %+v, %v; want two hosts, or %v", all, err, want)
 		}
@@ -120,7 +130,7 @@ func TestServiceWithoutDatabaseSaysSo(t *testing.T) {
 	folder := t.TempDir()
 	defer run(t, folder, "aaaaaaaaaaaa", k)()
 	k.DB.DB.Close()
-	if _, err := operator.Ask(t.Context(), folder); err == nil || errors.Is(err, operator.ErrNobody) || !strings.Contains(err.Error(), "database") {
+	if err := operator.Ask(t.Context(), folder, operator.Call{Path: operator.HostsPath}, new(operator.Hosts)); err == nil || errors.Is(err, operator.ErrNobody) || !strings.Contains(err.Error(), "database") {
 		t.Errorf("Ask = %v, want that the database does not answer", err)
 	}
 }

@@ -17,8 +17,8 @@ type batch struct {
 	isFirst    bool // of this process: the rows are counted at once
 	mayRecount bool // the rows may be counted before a claim is refused
 
-	tx        *sqlx.Tx
-	drained   map[string]Drained
+	tx *sqlx.Tx
+	closure
 	rooms     map[string]*room
 	waiting   map[kind]int
 	recounted bool
@@ -29,6 +29,7 @@ func (b *batch) run(ctx context.Context, tx *sqlx.Tx) error {
 	if err := b.begin(ctx, tx); err != nil {
 		return err
 	}
+	b.refusePaused()
 	if err := b.refuseTaken(ctx); err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (b *batch) reset() {
 
 // look reads what does not depend on where the claims go.
 func (b *batch) look(ctx context.Context) (err error) {
-	if b.drained, err = drainedHosts(ctx, b.tx); err != nil {
+	if b.closure, err = readClosure(ctx, b.tx); err != nil {
 		return err
 	}
 	if b.rooms, err = b.readCounters(ctx); err != nil {

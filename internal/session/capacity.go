@@ -155,24 +155,8 @@ func (st *Store) Undrain(ctx context.Context, host string) (bool, error) {
 
 // Drained returns the hosts that are drained, by name.
 func (st *Store) Drained(ctx context.Context) (map[string]Drained, error) {
-	var m map[string]Drained
-	err := ask(ctx, func(ctx context.Context) (err error) {
-		m, err = drainedHosts(ctx, st.db)
-		return err
-	})
-	return m, err
-}
-
-func drainedHosts(ctx context.Context, q sqlx.QueryerContext) (map[string]Drained, error) {
-	var list []Drained
-	if err := sqlx.SelectContext(ctx, q, &list, `SELECT containerHost, drainedAt, reason FROM hosts`); err != nil {
-		return nil, fmt.Errorf("look up drained hosts: %w", err)
-	}
-	m := make(map[string]Drained)
-	for _, d := range list {
-		m[d.Host] = d
-	}
-	return m, nil
+	c, err := st.closure(ctx)
+	return c.drained, err
 }
 
 func (d Drained) why() string {

@@ -15,17 +15,18 @@ const (
 type Overview struct {
 	Counts
 	Hosts []HostState
+	Pause *Pause // nil: new sessions are not paused
 }
 
 // A census is what the database says of all hosts.
 type census struct {
-	rows    map[string]usage
-	drained map[string]Drained
+	rows map[string]usage
+	closure
 }
 
 func (st *Store) census(ctx context.Context) (c census, err error) {
 	if c.rows, err = st.usage(ctx); err == nil {
-		c.drained, err = st.Drained(ctx)
+		c.closure, err = st.closure(ctx)
 	}
 	return c, err
 }
@@ -36,7 +37,7 @@ func (m *Manager) takeOverview(ctx context.Context) (*Overview, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Overview{Counts: m.counts(c), Hosts: m.hostStates(c)}, nil
+	return &Overview{Counts: m.counts(c), Hosts: m.hostStates(c), Pause: c.pause}, nil
 }
 
 // Overview returns the pool's state of the last second, in which all that this process has
@@ -58,12 +59,21 @@ func (m *Manager) Counts(ctx context.Context) (Counts, error) {
 	return o.Counts, nil
 }
 
-// HostStates returns the state of every host, in the configured order. Whatever was
-// changed before the call, and by whom, is seen.
-func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
+// Now is [Manager.Overview] of this moment. Whatever was changed before the call, and by
+// whom, is seen.
+func (m *Manager) Now(ctx context.Context) (*Overview, error) {
 	l, err := m.overview.exact(m.withBudget(ctx), m.working())
 	if err != nil {
 		return nil, err
 	}
-	return l.value.Hosts, nil
+	return l.value, nil
+}
+
+// HostStates returns the state of every host, in the configured order, as [Manager.Now].
+func (m *Manager) HostStates(ctx context.Context) ([]HostState, error) {
+	o, err := m.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return o.Hosts, nil
 }

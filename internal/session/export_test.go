@@ -93,3 +93,12 @@ func (st *Store) TouchClients(ctx context.Context, identities [][]byte) (n int, 
 	}
 	return n, err
 }
+
+// LookForWaiting looks at what waits unless the last look will do.
+func (m *Manager) LookForWaiting(ctx context.Context) ([]Session, error) {
+	l, err := m.waiting.recent(ctx, m.working())
+	if err != nil {
+		return nil, err
+	}
+	return l.value, nil
+}

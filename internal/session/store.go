@@ -81,6 +81,12 @@ func (st *Store) All(ctx context.Context) ([]Session, error) {
 	return st.find(ctx, `1 = 1`)
 }
 
+// Begun returns the sessions, in whatever state, that began so long ago, or longer: were
+// claimed, or started to run.
+func (st *Store) Begun(ctx context.Context, ago time.Duration) ([]Session, error) {
+	return st.find(ctx, `started <= `+st.db.SecondsAgo(), seconds(ago))
+}
+
 // OnHost returns the sessions of one host.
 func (st *Store) OnHost(ctx context.Context, host string) ([]Session, error) {
 	return st.find(ctx, `containerHost = ?`, host)
@@ -116,9 +122,9 @@ const runningGateway = `gateway AND +state = 'running'`
 const freezable = runningGateway + ` AND NOT frozen AND COALESCE(lastUsed, started) <= `
 
 // Waiting returns the sessions that wait for a client, or are being warmed up, on
-// hosts that are not drained.
+// hosts that are not drained; none while new sessions are paused.
 func (st *Store) Waiting(ctx context.Context) ([]Session, error) {
-	return st.find(ctx, `state IN ('warm', 'warming') AND containerHost NOT IN (SELECT containerHost FROM hosts)`)
+	return st.find(ctx, `state IN ('warm', 'warming') AND containerHost NOT IN (SELECT containerHost FROM hosts) AND `+notPaused)
 }
 
 // Evictable returns the sessions that never had a client, in whatever state, on

@@ -78,11 +78,11 @@ func (st *Store) Distrust(ctx context.Context, below int64) error {
 
 // Take gives a session that waits, or is being warmed up, to a client. [Store.Confirm]
 // makes it one that was not used yet. It reports whether the session was still as
-// expected, and its host not drained. The error is errTaken if the client has a session.
+// expected, its host not drained, and new sessions not paused. The error is errTaken if the client has a session.
 func (st *Store) Take(ctx context.Context, expected *Session, c Client, tls bool) (bool, error) {
 	won, err := st.change(ctx, `
 		UPDATE sessions SET identity = ?, clientIp = ?, clientUserAgent = ?, tls = ?, state = 'starting', started = `+st.db.Now()+`, lastUsed = `+st.db.Now()+`
-		WHERE id = ? AND state = ? AND settings = ? AND containerHost NOT IN (SELECT containerHost FROM hosts)`,
+		WHERE id = ? AND state = ? AND settings = ? AND containerHost NOT IN (SELECT containerHost FROM hosts) AND `+notPaused,
 		c.identity(), c.IP, c.agent(), tls, expected.ID, expected.State, expected.Settings)
 	if database.IsDuplicate(err) {
 		return false, errTaken

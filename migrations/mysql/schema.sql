@@ -25,6 +25,8 @@ CREATE TABLE pool (
 	id tinyint unsigned NOT NULL,
 	databaseId char(32) NOT NULL,
 	description text,
+	pausedAt datetime,
+	pauseReason varchar(255) NOT NULL DEFAULT '',
 	PRIMARY KEY (id)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 

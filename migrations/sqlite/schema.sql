@@ -21,7 +21,9 @@ CREATE TABLE leases (
 CREATE TABLE pool (
 	id INTEGER PRIMARY KEY,
 	databaseId TEXT NOT NULL,
-	description TEXT
+	description TEXT,
+	pausedAt DATETIME,
+	pauseReason TEXT NOT NULL DEFAULT ''
 );
 
 CREATE TABLE processes (

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"wrpdistributor/internal/cli"
+	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/service"
+)
+
+var (
+	errSettings = errors.New("the settings are wrong, see above")
+	errDatabase = errors.New("the database cannot be reached")
+)
+
+func configCommand(opt *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Check the settings",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return cli.Usage(fmt.Errorf("unknown command %q for %q, want check", args[0], cmd.CommandPath()))
+		},
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "check",
+		Short: "Say all that is wrong with the settings at once, and what they come to",
+		Long: `Say all that is wrong with the settings at once, and if nothing is, what they come
+to: the hosts, where clients connect, and whether the database can be reached. No
+host is asked (see hosts list), nothing is changed, and no secret is printed. Names
+that nobody reads and that look like settings are named too.
+
+Exit status: 0 the service could start, 1 a setting is wrong, or the database cannot be
+reached, 2 wrong usage.`,
+		Example: `  distributor config check
+  distributor config check --env-file /etc/wrp-distributor/new.env`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return checkConfig(cmd, opt) },
+	})
+	return cmd
+}
+
+func checkConfig(cmd *cobra.Command, opt *options) error {
+	out := cmd.OutOrStdout()
+	cfg, err := config.Load(opt.envFile)
+	if problems, ok := errors.AsType[config.Problems](err); ok {
+		fmt.Fprintf(out, "Problems: %d\n%s\n", len(problems), problems)
+		return errSettings
+	}
+	if err != nil {
+		return err
+	}
+	for _, w := range cfg.Warnings {
+		fmt.Fprintf(out, "Warning: %s\n", w)
+	}
+	writeFound(out, cfg)
+	state, err := databaseState(cmd.Context(), cfg)
+	fmt.Fprintf(out, "Database: %s\n  reachable: %s\n", cfg.Database, state)
+	if err != nil {
+		return errDatabase
+	}
+	fmt.Fprintln(out, "The settings are good.")
+	return nil
+}
+
+func writeFound(out io.Writer, cfg *config.Config) {
+	fmt.Fprintf(out, "Hosts: %d, chosen by %s\n", len(cfg.Hosts), cfg.Distribution)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, h := range cfg.Hosts {
+		fmt.Fprintf(w, "  %s\t%s\t%d containers, %d of them warm\tports %d to %d\n", h.Name, wayTo(h), h.Max, h.Warm+h.WarmTLS,
+			cfg.StartPort, cfg.StartPort+h.Max+cfg.SparePorts-1)
+	}
+	_ = w.Flush() // as the other lines
+	fmt.Fprintf(out, "Clients connect to: %s\n", cfg.Listen)
+	fmt.Fprintf(out, "Gateway: %s\n", cmp.Or(cfg.Gateway.Listen, "none"))
+	operators := "by the control socket in " + cfg.RuntimeDir
+	if cfg.AdminToken != "" {
+		operators += ", and with ADMIN_TOKEN at " + cfg.Listen
+	}
+	fmt.Fprintf(out, "Operators: %s\nImage: %s\n", operators, cfg.Container.Image)
+}
+
+// wayTo says how a host is reached.
+func wayTo(h hosts.Host) string {
+	if h.SSH == nil {
+		return "this machine's Docker"
+	}
+	return fmt.Sprintf("ssh %s@%s", h.SSH.User, h.SSH.Addr)
+}
+
+// databaseState says whether the database answers, and whether its tables are there. One
+// that the distributor will make is no error.
+func databaseState(ctx context.Context, cfg *config.Config) (string, error) {
+	db, err := database.Open(ctx, service.Database(cfg, false))
+	if errors.Is(err, database.ErrNoDatabase) {
+		return "not there yet; the distributor makes it when it first starts", nil
+	}
+	if err != nil {
+		return fmt.Sprintf("no, %v", err), err
+	}
+	defer db.Close()
+	if _, err := db.DatabaseID(ctx); err != nil {
+		return "yes, and not set up yet; the distributor does it when it starts (or distributor migrate)", nil
+	}
+	return "yes", nil
+}

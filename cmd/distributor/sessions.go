@@ -1,0 +1,117 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"wrpdistributor/internal/cli"
+	"wrpdistributor/internal/operator"
+)
+
+func sessionsCommand(opt *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sessions",
+		Short: "List sessions, and stop some",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return cli.Usage(fmt.Errorf("unknown command %q for %q, want list or stop", args[0], cmd.CommandPath()))
+		},
+	}
+	cmd.AddCommand(listSessionsCommand(opt), stopSessionsCommand(opt))
+	return cmd
+}
+
+// filterFlags adds the flags that choose sessions.
+func filterFlags(flags *pflag.FlagSet, f *operator.Filter) {
+	flags.StringVar(&f.Client, "client", "", "of this client: an address, a name as the log has it (192.0.2.1#1a2b3c4d), or its last 8 digits")
+	flags.StringVar(&f.Host, "host", "", "on this host, as in CONTAINER_HOSTS")
+	flags.DurationVar(&f.OlderThan, "older-than", 0, "that started so long ago, such as 90m")
+}
+
+// checkFilter refuses an age that chooses nothing, or all.
+func checkFilter(flags *pflag.FlagSet, f operator.Filter) error {
+	if flags.Changed("older-than") && f.OlderThan <= 0 {
+		return cli.Usage(fmt.Errorf("--older-than %s: want a time such as 90m", f.OlderThan))
+	}
+	for _, name := range []string{"client", "host"} {
+		if flags.Changed(name) && flags.Lookup(name).Value.String() == "" {
+			return cli.Usage(errors.New("--" + name + " is empty"))
+		}
+	}
+	return nil
+}
+
+func listSessionsCommand(opt *options) *cobra.Command {
+	var filter operator.Filter
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List who has a session, where, and since when",
+		Long: `List who has a session, where, and since when. Slots without a client are listed
+too: of containers that wait for one, and of sessions whose containers are not
+proven gone. Of several flags all have to be true.
+
+` + askedWhere + `
+
+Exit status: 0 they are listed, if there are any, 1 nobody knows, 2 wrong usage or
+settings.`,
+		Example: `  distributor sessions list
+  distributor sessions list --host c1.example --older-than 8h
+  distributor sessions list --client 192.0.2.7 --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFilter(cmd.Flags(), filter); err != nil {
+				return err
+			}
+			a := newAsker(cmd, opt, asJSON, byDatabase)
+			defer a.close()
+			var all operator.SessionList
+			if err := a.ask(cmd.Context(), operator.Call{Path: operator.SessionsPath, Query: filter.Query()}, &all); err != nil {
+				return err
+			}
+			return printed(cmd.OutOrStdout(), asJSON, all, writeSessions)
+		},
+	}
+	filterFlags(cmd.Flags(), &filter)
+	cmd.Flags().BoolVar(&asJSON, "json", false, jsonUsage+operator.SessionsPath)
+	return cmd
+}
+
+func writeSessions(out io.Writer, all operator.SessionList) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tSTATE\tCLIENT\tHOST\tPORT\tSTARTED\tLAST USED\tKIND\tUSER-AGENT")
+	for _, s := range all.Sessions {
+		used := "not yet"
+		if !s.LastUsed.IsZero() {
+			used = s.LastUsed.Format(time.DateTime)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.State, cmp.Or(s.Client, "none"), s.Host, s.Port,
+			s.Started.Format(time.DateTime), used, kindOf(s), s.UserAgent)
+	}
+	return w.Flush()
+}
+
+// kindOf says how a session is reached, and whether it is frozen.
+func kindOf(s operator.Session) string {
+	kind := "direct"
+	if s.Gateway {
+		kind = "gateway"
+	}
+	if s.TLS {
+		kind += ", TLS"
+	}
+	if s.Frozen {
+		kind += ", frozen"
+	}
+	return kind
+}

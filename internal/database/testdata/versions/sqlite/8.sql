@@ -1,0 +1,4 @@
+-- From version 7 to 8.
+ALTER TABLE pool ADD COLUMN pausedAt DATETIME;
+ALTER TABLE pool ADD COLUMN pauseReason TEXT NOT NULL DEFAULT '';
+INSERT INTO distributor_migrations (version_id, is_applied) VALUES (8, TRUE);

@@ -1,0 +1,31 @@
+package httpapi_test
+
+import (
+	"strings"
+	"testing"
+
+	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/operator"
+	"wrpdistributor/internal/service/servicetest"
+)
+
+// TestOperatorsRoutesAreGuarded: all of them, and by the operator's token only.
+func TestOperatorsRoutesAreGuarded(t *testing.T) {
+	b := newBench(t, databasetest.New(t), servicetest.Options{})
+	for _, r := range operator.Routes() {
+		method, path, _ := strings.Cut(r, " ")
+		path = strings.NewReplacer("{host}", "host0", "{id}", "7").Replace(path)
+		b.do(t, call{method: method, path: path, header: "Bearer:", code: 401, answer: problem, headers: `Www-Authenticate: Bearer`})
+		b.do(t, call{method: method, path: path, code: 403, answer: problem})
+		code, answer := 200, `{.*}\n`
+		if strings.HasSuffix(path, "/7") {
+			code, answer = 404, `.*problem:no-such-session.*"request":"[A-Z2-7]{10}"}\n`
+		}
+		b.do(t, call{method: method, path: path, header: "Bearer:|Authorization: Bearer " + adminToken, code: code, answer: answer})
+	}
+	if paused, err := b.Sessions.Now(t.Context()); err != nil || paused.Pause != nil {
+		t.Errorf("after pause and resume: %+v, %v", paused.Pause, err)
+	}
+	b.do(t, call{method: "GET", path: "/v1/admin/nonsense", code: 404, answer: page})
+	b.do(t, call{method: "GET", path: "/v1/admin/pause", header: "Bearer:|Authorization: Bearer " + adminToken, code: 405, answer: problem, headers: `Allow: POST`})
+}

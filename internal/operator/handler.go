@@ -1,0 +1,154 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/session"
+)
+
+// Sessions is what is asked how the pool is. [session.Manager] is one.
+type Sessions interface {
+	Now(ctx context.Context) (*session.Overview, error)
+}
+
+// A Store is what is read and changed in the database. [session.Store] is one.
+type Store interface {
+	Begun(ctx context.Context, ago time.Duration) ([]session.Session, error)
+	ByID(ctx context.Context, id int64) (*session.Session, error)
+	OnHost(ctx context.Context, host string) ([]session.Session, error)
+	Drain(ctx context.Context, host, reason string) error
+	Undrain(ctx context.Context, host string) (was bool, err error)
+	Pause(ctx context.Context, reason string) error
+	Resume(ctx context.Context) (was bool, err error)
+}
+
+// A Config holds what operators are answered from. All fields are required, but Process
+// and Writable.
+type Config struct {
+	Sessions  Sessions
+	Store     Store
+	Processes func(context.Context) ([]database.KnownProcess, error)
+
+	// StopNow stops a session, whoever uses it, and returns when its container is gone.
+	StopNow func(context.Context, *session.Session) error
+
+	Writable func() error // why the database takes no writes, without asking it; nil: not known
+	Process  string       // the id of the one that answers; empty: a command that looks for itself
+	Image    string       // that containers are made of
+	Log      *slog.Logger
+}
+
+// An operators answers to them.
+type operators struct{ Config }
+
+// A route is a request that operators may send. What it returns is the answer; an error
+// that is no [Problem] is logged, and operators are told that the database is to blame.
+type route struct {
+	pattern string
+	serve   func(o operators, w http.ResponseWriter, r *http.Request) (any, error)
+}
+
+// routes are all of them.
+func routes() []route {
+	return []route{
+		{"GET " + StatusPath, operators.status},
+		{"GET " + HostsPath, operators.hosts},
+		{"POST " + HostsPath + "/{host}/drain", operators.drain},
+		{"POST " + HostsPath + "/{host}/undrain", operators.undrain},
+		{"GET " + SessionsPath, operators.sessions},
+		{"DELETE " + SessionsPath + "/{id}", operators.stopSession},
+		{"GET " + ProcessesPath, operators.processes},
+		{"POST " + PausePath, operators.pause},
+		{"POST " + ResumePath, operators.resume},
+	}
+}
+
+// Routes returns all that [Handler] answers, as "METHOD /path/{parameter}".
+func Routes() []string {
+	var list []string
+	for _, r := range routes() {
+		list = append(list, r.pattern)
+	}
+	return list
+}
+
+// Paths returns the paths of [Routes], each once.
+func Paths() []string {
+	var list []string
+	for _, r := range Routes() {
+		if _, path, _ := strings.Cut(r, " "); !slices.Contains(list, path) {
+			list = append(list, path)
+		}
+	}
+	return list
+}
+
+// Handler answers whoever gets to it.
+func Handler(cfg Config) http.Handler {
+	o, mux := operators{cfg}, http.NewServeMux()
+	for _, r := range routes() {
+		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) { o.answer(w, req, r) })
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h, pattern := mux.Handler(r); pattern == "" {
+			refuse(w, r, h)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func (o operators) answer(w http.ResponseWriter, r *http.Request, to route) {
+	v, err := to.serve(o, w, r)
+	p, isProblem := errors.AsType[*Problem](err)
+	switch {
+	case isProblem:
+		p.write(w)
+	case err != nil:
+		o.Log.WarnContext(r.Context(), "operator request failed", "route", to.pattern, "err", err)
+		WriteProblem(w, http.StatusServiceUnavailable, "unavailable", "The database does not answer.")
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v) // who left is not waiting for it
+	}
+}
+
+// refuse says as a problem what h would say of a path or a method that there is not.
+func refuse(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	says := &recorder{header: make(http.Header)}
+	h.ServeHTTP(says, r)
+	if says.code == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", says.header.Get("Allow"))
+		WriteProblem(w, says.code, "method-not-allowed", "This is not done by "+r.Method+", but by "+says.header.Get("Allow")+".")
+		return
+	}
+	WriteProblem(w, http.StatusNotFound, noSuchRoute, "There is nothing here.")
+}
+
+const noSuchRoute = "no-such-route"
+
+const maxBody = 64 << 10
+
+// withReason is the body of requests that say why.
+type withReason struct {
+	Reason string `json:"reason"`
+}
+
+// reason reads it. A request without a body gives none.
+func reason(w http.ResponseWriter, r *http.Request) (string, error) {
+	var body withReason
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&body)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", newProblem(http.StatusBadRequest, "bad-request", `The body is not JSON such as {"reason":"new disk"}.`)
+	}
+	return body.Reason, nil
+}

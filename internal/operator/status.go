@@ -1,0 +1,78 @@
+package operator
+
+import (
+	"context"
+	"net/http"
+
+	"wrpdistributor/internal/session"
+)
+
+// StatusPath is where [Status] is.
+const StatusPath = "/v1/admin/status"
+
+// Status says whether a client could get a session now, and what is wrong.
+type Status struct {
+	Takes     bool      `json:"takesSessions"` // a client without a session could get one now
+	Sentence  string    `json:"sentence"`      // the same in words
+	Free      int       `json:"free"`          // slots that clients could have, if it were not for a pause
+	Warm      int       `json:"warm"`          // of those, with a container that waits
+	Sessions  int       `json:"sessions"`      // of clients
+	Paused    *Paused   `json:"paused,omitempty"`
+	Wrong     []Wrong   `json:"wrong"`     // the worst first
+	Processes []Process `json:"processes"` // that live
+}
+
+// Wrong is one thing that is not as it should be.
+type Wrong struct {
+	What string `json:"what"`           // in words
+	Mend string `json:"mend,omitempty"` // a command that mends it, or shows more; missing: none is known
+}
+
+func (o operators) status(_ http.ResponseWriter, r *http.Request) (any, error) {
+	l, err := o.look(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	s := Status{
+		Free: l.now.Remaining, Sessions: l.now.Sessions, Paused: paused(l.now.Pause),
+		Wrong: l.wrong(), Processes: make([]Process, 0, len(l.processes)),
+	}
+	for _, st := range l.now.Hosts {
+		if takes(st) {
+			s.Warm += st.Warm
+		}
+	}
+	for _, p := range l.processes {
+		if p.State == Running {
+			s.Processes = append(s.Processes, p)
+		}
+	}
+	s.Takes, s.Sentence = l.sentence()
+	return s, nil
+}
+
+// A state is what the status is made of.
+type state struct {
+	now       *session.Overview
+	processes []Process
+	writes    error // the database takes none
+	image     string
+}
+
+func (o operators) look(ctx context.Context) (l state, err error) {
+	if l.now, err = o.Sessions.Now(ctx); err != nil {
+		return l, err
+	}
+	known, err := o.Processes(ctx)
+	if err != nil {
+		return l, err
+	}
+	for _, p := range known {
+		l.processes = append(l.processes, o.process(p))
+	}
+	if o.Writable != nil {
+		l.writes = o.Writable()
+	}
+	l.image = o.Image
+	return l, nil
+}

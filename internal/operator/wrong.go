@@ -1,0 +1,177 @@
+package operator
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
+)
+
+// sentence says whether a client could get a session now, and if not what keeps it
+// from that first of all.
+func (l state) sentence() (takes bool, text string) {
+	const nobody = "Nobody gets a new session: "
+	switch {
+	case !l.isServed():
+		return false, nobody + "no distributor works with this database."
+	case l.now.Pause != nil:
+		return false, nobody + "paused since " + moment(l.now.Pause.Since) + "."
+	case l.writes != nil:
+		return false, nobody + "the database takes no writes."
+	case l.now.Remaining == 1:
+		return true, "A client can get a session now: 1 slot is free."
+	case l.now.Remaining > 0:
+		return true, fmt.Sprintf("A client can get a session now: %d slots are free.", l.now.Remaining)
+	case l.anyTakes():
+		return false, nobody + "all is full."
+	}
+	return false, nobody + "no host takes sessions."
+}
+
+// isServed reports whether any process that clients could ask lives. Cleanup is none.
+func (l state) isServed() bool {
+	return slices.ContainsFunc(l.processes, func(p Process) bool { return p.State == Running && serves(p) })
+}
+
+func serves(p Process) bool { return p.Answers || p.Kind != "cleanup" }
+
+func (l state) anyTakes() bool { return slices.ContainsFunc(l.now.Hosts, takes) }
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// wrong is all that is, the worst first.
+func (l state) wrong() []Wrong {
+	list := make([]Wrong, 0) // so that there is a list in JSON too
+	if !l.isServed() {
+		list = append(list, Wrong{"No distributor works with this database.", "systemctl start wrp-distributor"})
+	}
+	if p := l.now.Pause; p != nil {
+		list = append(list, Wrong{fmt.Sprintf("New sessions are paused since %s: %s", moment(p.Since), p.Reason), "distributor resume"})
+	}
+	if l.writes != nil {
+		list = append(list, Wrong{fmt.Sprintf("The database takes no writes: %v.", l.writes), "distributor config check"})
+	}
+	list = append(list, l.wrongHosts()...)
+	if l.now.Remaining == 0 && l.anyTakes() {
+		list = append(list, Wrong{"All hosts that take sessions are full.", "distributor sessions list --older-than 1h"})
+	}
+	return slices.Concat(list, l.unknownHosts(), l.silent(), l.otherPools())
+}
+
+// wrongHosts begins with those that are down.
+func (l state) wrongHosts() (list []Wrong) {
+	states := slices.Clone(l.now.Hosts)
+	slices.SortStableFunc(states, func(a, b session.HostState) int { return cmp.Compare(severity(a), severity(b)) })
+	for _, st := range states {
+		name := "Host " + st.Host.Name
+		switch {
+		case st.State.IsDown():
+			list = append(list, Wrong{fmt.Sprintf("%s is down since %s: %s.", name, moment(st.Since), st.Reason), lookThere(st)})
+		case st.State == hosts.NoImage:
+			list = append(list, Wrong{fmt.Sprintf("%s takes no sessions: %s.", name, st.Reason), onHost(st.Host, "docker pull "+l.image)})
+		case st.Drained != nil:
+			list = append(list, Wrong{fmt.Sprintf("%s is drained since %s%s.", name, moment(st.Drained.Since), because(st.Drained.Reason)), "distributor hosts undrain " + st.Host.Name})
+		}
+		if st.Host.TLS != nil && st.NoTLS != "" {
+			list = append(list, Wrong{fmt.Sprintf("%s serves no TLS: %s.", name, st.NoTLS), onHost(st.Host, "ls -l "+st.Host.TLS.Cert+" "+st.Host.TLS.Key)})
+		}
+	}
+	return list
+}
+
+func severity(st session.HostState) int {
+	switch {
+	case st.State.IsDown():
+		return 0
+	case st.State == hosts.NoImage:
+		return 1
+	}
+	return 2
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + strings.TrimSuffix(reason, ".")
+}
+
+// lookThere is the command that makes a host's key known, if that is what is missing, or
+// shows more of a host that is down: how far one gets, or what its engine says.
+func lookThere(st session.HostState) string {
+	if st.State == hosts.Unusable || st.Host.SSH == nil {
+		return onHost(st.Host, "docker info")
+	}
+	host, port, err := net.SplitHostPort(st.Host.SSH.Addr)
+	if err != nil {
+		host, port = st.Host.Name, "22"
+	}
+	if _, after, found := strings.Cut(st.Reason, "is unknown; add it to "); found {
+		file, _, _ := strings.Cut(after, " (ssh-keyscan)")
+		return fmt.Sprintf("ssh-keyscan -p %s %s >> %s", port, host, file)
+	}
+	return fmt.Sprintf("ssh -v -p %s %s@%s", port, st.Host.SSH.User, host)
+}
+
+// onHost is a command for a host's root: the distributor's own key runs none.
+func onHost(h hosts.Host, command string) string {
+	if h.SSH == nil {
+		return command
+	}
+	return fmt.Sprintf("ssh root@%s %s", h.Address, command)
+}
+
+// unknownHosts are those that have sessions, and are not configured here.
+func (l state) unknownHosts() (list []Wrong) {
+	known := make(map[string]bool)
+	for _, st := range l.now.Hosts {
+		known[st.Host.Name] = true
+	}
+	for _, host := range slices.Sorted(maps.Keys(l.now.PerHost)) {
+		if !known[host] {
+			list = append(list, Wrong{fmt.Sprintf("Host %s has %d sessions, and is not configured: put it back, or give them up.", host, l.now.PerHost[host]), "cleanup --forget-host " + host})
+		}
+	}
+	return list
+}
+
+// silent are processes that were killed, unless another has taken their place.
+func (l state) silent() (list []Wrong) {
+	for _, p := range l.processes {
+		replaced := slices.ContainsFunc(l.processes, func(q Process) bool {
+			return q.Kind == p.Kind && machine(q) == machine(p) && q.Started.After(p.Started)
+		})
+		if p.State == Silent && !replaced {
+			list = append(list, Wrong{fmt.Sprintf("%s on %s was last seen %s, and did not say that it ended.", p.Kind, p.Machine, moment(p.Seen)), ""})
+		}
+	}
+	return list
+}
+
+// machine is where a process runs, without its number.
+func machine(p Process) string {
+	name, _, _ := strings.Cut(p.Machine, " (process ")
+	return name
+}
+
+// otherPools are processes that work with other hosts, limits or ports than the one
+// that answers.
+func (l state) otherPools() (list []Wrong) {
+	i := slices.IndexFunc(l.processes, func(p Process) bool { return p.Answers })
+	if i < 0 {
+		return nil
+	}
+	ours := l.processes[i].Pool
+	for _, p := range l.processes {
+		if p.State == Running && p.Pool != ours {
+			list = append(list, Wrong{fmt.Sprintf("%s on %s works with another pool than this one (%s): %s.", p.Kind, p.Machine, ours, p.Pool), "distributor config check"})
+		}
+	}
+	return list
+}

@@ -1,0 +1,29 @@
+package operator
+
+import (
+	"testing"
+
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/session"
+)
+
+// TestCommandForHostThatIsDown can be typed as it is.
+func TestCommandForHostThatIsDown(t *testing.T) {
+	ssh := &hosts.SSH{Addr: "[2001:db8::7]:2222", User: "wrp"}
+	for _, tt := range []struct {
+		state  hosts.State
+		reason string
+		ssh    *hosts.SSH
+		want   string
+	}{
+		{hosts.Unreachable, "connect: no route to host", ssh, "ssh -v -p 2222 wrp@2001:db8::7"},
+		{hosts.Unreachable, "log in as wrp: host key of a.example:22 is unknown; add it to ssh/known_hosts (ssh-keyscan), or set SSH_HOST_KEYS=accept-new", ssh, "ssh-keyscan -p 2222 2001:db8::7 >> ssh/known_hosts"},
+		{hosts.Unusable, "no usable network", ssh, "ssh root@a.example docker info"},
+		{hosts.Unreachable, "no way to the Docker engine", nil, "docker info"},
+	} {
+		st := session.HostState{Status: hosts.Status{Host: hosts.Host{Name: "a.example", Address: "a.example", SSH: tt.ssh}, State: tt.state, Reason: tt.reason}}
+		if got := lookThere(st); got != tt.want {
+			t.Errorf("%s, %s: %q, want %q", tt.state, tt.reason, got, tt.want)
+		}
+	}
+}
