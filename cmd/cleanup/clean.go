@@ -33,6 +33,7 @@ func clean(cmd *cobra.Command, opt *options) error {
 		return cli.Usage(err)
 	}
 	opt.warn(cmd, cfg.Warnings)
+	opt.maxAge = cfg.MaxSessionAge
 	level := slog.LevelError // what is less is in the report
 	if cfg.LogLevel == slog.LevelDebug {
 		level = slog.LevelDebug
@@ -66,6 +67,7 @@ func once(cmd *cobra.Command, opt *options, svc *service.Service, trouble *remin
 	bar := cli.NewBar(cmd.ErrOrStderr(), "sessions", -1)
 	report, err := svc.Reaper.Reconcile(cmd.Context(), reaper.Options{
 		Idle:      time.Duration(opt.timeout) * time.Minute,
+		MaxAge:    opt.maxAge,
 		All:       opt.all,
 		NoOrphans: opt.noOrphans,
 		DryRun:    opt.dryRun,

@@ -24,6 +24,8 @@ type options struct {
 	json       bool
 	verbose    bool
 	forgetHost string
+
+	maxAge time.Duration // from the settings; 0: sessions may be of any age
 }
 
 const defaultTimeout = 10 // minutes
@@ -34,9 +36,10 @@ func rootCommand() *cobra.Command {
 		Use:     "cleanup [minutes]",
 		Version: service.BuildVersion(),
 		Short:   "Stop idle sessions and remove what was left behind",
-		Long: `Stop every session that no client has used for the given time, repair what
-crashes left behind, and remove containers of this service that no session
-knows. One host that cannot be reached does not keep the others from it.
+		Long: `Stop every session that no client has used for the given time, or that is older
+than MAX_SESSION_AGE if that is set; repair what crashes left behind, and remove
+containers of this service that no session knows. One host that cannot be
+reached does not keep the others from it.
 
 A pass that had nothing to do says nothing, unless on a terminal.
 

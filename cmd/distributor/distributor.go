@@ -57,7 +57,9 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 		return nil, err
 	}
 	d := &distributor{cfg: cfg, listeners: listeners, guard: auth.New(cfg.TrustedProxies, log), log: log}
-	d.apiFront.set(httpapi.NewWaiting(httpapi.Config{Guard: d.guard, AuthToken: string(cfg.AuthToken), Log: log}))
+	waiting := tokens(cfg)
+	waiting.Guard, waiting.Log = d.guard, log
+	d.apiFront.set(httpapi.NewWaiting(waiting))
 	d.apiServer = newServer(&d.apiFront, readTimeout, log)
 	if listeners.gateway != nil {
 		d.gatewayFront.set(http.HandlerFunc(gateway.Waiting))
@@ -82,22 +84,6 @@ func (d *distributor) connect(svc *service.Service) {
 	warnOfFewDescriptors(len(d.cfg.Hosts), d.log)
 	d.apiFront.set(d.api)
 	d.log.Info("serving", "version", service.BuildVersion(), "address", d.listeners.api.Addr().String(), "config", d.cfg)
-}
-
-func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartbeat, operators http.Handler, guard *auth.Guard, log *slog.Logger) *httpapi.Server {
-	return httpapi.New(httpapi.Config{
-		Sessions:          svc.Sessions,
-		Pool:              svc.Pool,
-		Writable:          heartbeat.Err,
-		Guard:             guard,
-		AuthToken:         string(cfg.AuthToken),
-		AdminToken:        string(cfg.AdminToken),
-		Operators:         operators,
-		Log:               log,
-		Journal:           svc.Journal,
-		GatewayAddress:    cfg.Gateway.Address,
-		GatewayTLSAddress: cfg.Gateway.TLSAddress,
-	})
 }
 
 func newGateway(cfg *config.Config, svc *service.Service, guard *auth.Guard, log *slog.Logger) *gateway.Gateway {
@@ -190,7 +176,9 @@ func (d *distributor) runParts(ctx context.Context) error {
 		g.Go(func() error { return d.control.Run(ctx, d.operators) })
 	}
 	if every := d.cfg.CleanupEvery; every > 0 {
-		g.Go(func() error { return d.svc.Reaper.Run(ctx, every, reaper.Options{Idle: d.cfg.CleanupTimeout}) })
+		g.Go(func() error {
+			return d.svc.Reaper.Run(ctx, every, reaper.Options{Idle: d.cfg.CleanupTimeout, MaxAge: d.cfg.MaxSessionAge})
+		})
 	}
 	g.Go(func() error { defer close(warmerDone); return d.warmer.Run(ctx) })
 	if d.gateway != nil {

@@ -35,7 +35,8 @@ const MaxMinutes = 60 * 24 * 365
 // A Config holds all settings, checked. Load makes it; its zero value is of no
 // use. Each field is named after its variable.
 type Config struct {
-	AuthToken Secret // what clients have to send; never empty
+	AuthToken         Secret // what clients have to send; never empty
+	AuthTokenPrevious Secret // what they may send as well; empty: nothing
 
 	Hosts        []hosts.Host     // CONTAINER_HOSTS and its companions, in the configured order; from LoadPretend nil
 	Pretend      hosts.Host       // from LoadPretend only: the Max and TLS that all pretend hosts have
@@ -54,7 +55,9 @@ type Config struct {
 	TrustedProxies []netip.Prefix // what they forward counts; empty: nobody's
 	LocalAddress   string         // what clients of the host "local" connect to; empty: the address they reached us by
 	PublishAddress string         // the IP address on which the host "local" publishes containers; empty: all
-	AdminToken     Secret         // what operators have to send; empty: there are none
+	BackendToken   Secret         // what backends have to send; empty: there are none
+	AdminToken     Secret         // the same of operators
+	MetricsToken   Secret         // the same of monitoring
 	Instance       string         // a name for people; may be empty
 
 	WarmMaxAge  time.Duration // after which a waiting container is replaced
@@ -71,6 +74,7 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	CleanupEvery    time.Duration // 0: the distributor does not clean up by itself
 	CleanupTimeout  time.Duration // whole minutes; what is idle for so long goes, if CleanupEvery is set
+	MaxSessionAge   time.Duration // what began so long ago goes, whoever cleans up; 0: nothing
 
 	Warnings Problems // what stops nothing and is probably a mistake
 
@@ -196,10 +200,7 @@ func (p *parser) server(c *Config, v *variables) {
 	}
 	c.Listen = p.listen("LISTEN", v.Listen)
 	c.TrustedProxies = p.prefixes("TRUSTED_PROXIES", v.TrustedProxies)
-	c.AdminToken = p.token("ADMIN_TOKEN", v.AdminToken, v.AdminTokenFile)
-	if c.AdminToken != "" && c.AdminToken == c.AuthToken {
-		p.wrong("ADMIN_TOKEN", "", "is that of AUTH_TOKEN, which would make every client an operator; want another secret")
-	}
+	p.otherTokens(c, v)
 	c.Instance = p.line("INSTANCE", v.Instance)
 }
 
@@ -229,6 +230,9 @@ func (p *parser) timeouts(c *Config, v *variables) {
 	c.ShutdownTimeout = p.duration("SHUTDOWN_TIMEOUT", v.ShutdownTimeout, minTimeout)
 	if v.CleanupEvery != "" {
 		c.CleanupEvery = p.duration("CLEANUP_EVERY", v.CleanupEvery, time.Second)
+	}
+	if v.MaxSessionAge != "" {
+		c.MaxSessionAge = p.duration("MAX_SESSION_AGE", v.MaxSessionAge, minSessionAge)
 	}
 	c.WarmMaxAge = p.duration("WARM_MAX_AGE", v.WarmMaxAge, minWarmAge)
 	c.WarmRelease = p.choice("WARM_RELEASE_ON_EXIT", v.WarmReleaseOnExit, "yes", "no") == "yes"

@@ -20,6 +20,9 @@ type variables struct {
 	AuthToken     string `envconfig:"AUTH_TOKEN" verbatim:"true"`
 	AuthTokenFile string `envconfig:"AUTH_TOKEN_FILE"`
 
+	AuthTokenPrevious     string `envconfig:"AUTH_TOKEN_PREVIOUS" verbatim:"true"`
+	AuthTokenPreviousFile string `envconfig:"AUTH_TOKEN_PREVIOUS_FILE"`
+
 	ContainerHosts              string `envconfig:"CONTAINER_HOSTS" default:"local"`
 	MaxContainersRunning        string `envconfig:"MAX_CONTAINERS_RUNNING" default:"10"`
 	ContainerHostsKeys          string `envconfig:"CONTAINER_HOSTS_KEYS" verbatim:"true"`
@@ -40,13 +43,17 @@ type variables struct {
 	DataDir                 string `envconfig:"DATA_DIR" default:"data"`
 	RuntimeDir              string `envconfig:"RUNTIME_DIR"`
 
-	Listen         string `envconfig:"LISTEN" default:":7777"`
-	TrustedProxies string `envconfig:"TRUSTED_PROXIES" default:"127.0.0.0/8,::1/128"`
-	LocalAddress   string `envconfig:"LOCAL_ADDRESS"`
-	PublishAddress string `envconfig:"PUBLISH_ADDRESS"`
-	AdminToken     string `envconfig:"ADMIN_TOKEN" verbatim:"true"`
-	AdminTokenFile string `envconfig:"ADMIN_TOKEN_FILE"`
-	Instance       string `envconfig:"INSTANCE"`
+	Listen           string `envconfig:"LISTEN" default:":7777"`
+	TrustedProxies   string `envconfig:"TRUSTED_PROXIES" default:"127.0.0.0/8,::1/128"`
+	LocalAddress     string `envconfig:"LOCAL_ADDRESS"`
+	PublishAddress   string `envconfig:"PUBLISH_ADDRESS"`
+	BackendToken     string `envconfig:"BACKEND_TOKEN" verbatim:"true"`
+	BackendTokenFile string `envconfig:"BACKEND_TOKEN_FILE"`
+	MetricsToken     string `envconfig:"METRICS_TOKEN" verbatim:"true"`
+	MetricsTokenFile string `envconfig:"METRICS_TOKEN_FILE"`
+	AdminToken       string `envconfig:"ADMIN_TOKEN" verbatim:"true"`
+	AdminTokenFile   string `envconfig:"ADMIN_TOKEN_FILE"`
+	Instance         string `envconfig:"INSTANCE"`
 
 	WRPImage        string `envconfig:"WRP_IMAGE" default:"alb42/amifoxserver:latest"`
 	WRPArgs         string `envconfig:"WRP_ARGS" default:"-O -n -token {token} -log /dev/null"`
@@ -65,6 +72,7 @@ type variables struct {
 	ShutdownTimeout string `envconfig:"SHUTDOWN_TIMEOUT" default:"15s"`
 	CleanupEvery    string `envconfig:"CLEANUP_EVERY"`
 	CleanupTimeout  string `envconfig:"CLEANUP_TIMEOUT" default:"10"`
+	MaxSessionAge   string `envconfig:"MAX_SESSION_AGE"`
 
 	WarmContainers    string `envconfig:"WARM_CONTAINERS" default:"0"`
 	WarmTLSContainers string `envconfig:"WARM_TLS_CONTAINERS" default:"0"`

@@ -14,6 +14,7 @@ import (
 const (
 	maxPort       = 65535
 	minTimeout    = 100 * time.Millisecond
+	minSessionAge = time.Minute
 	maxRuntimeDir = 85 // operator.MaxFolder
 
 	maxPids = 4 << 20 // what Linux can count on 64 bits

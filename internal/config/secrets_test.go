@@ -33,7 +33,7 @@ func TestSecretFileProblemQuotesNothing(t *testing.T) {
 	dir := t.TempDir()
 	empty := writeFile(t, filepath.Join(dir, "empty"), " \n")
 	full := writeFile(t, filepath.Join(dir, "full"), "hunter2\nhunter2\n")
-	for _, name := range []string{"AUTH_TOKEN", "ADMIN_TOKEN", "SESSION_DATABASE_DSN", "SESSION_DATABASE_USER", "SESSION_DATABASE_PASS", "CONTAINER_HOSTS_KEYS"} {
+	for _, name := range []string{"AUTH_TOKEN", "AUTH_TOKEN_PREVIOUS", "BACKEND_TOKEN", "ADMIN_TOKEN", "METRICS_TOKEN", "SESSION_DATABASE_DSN", "SESSION_DATABASE_USER", "SESSION_DATABASE_PASS", "CONTAINER_HOSTS_KEYS"} {
 		for _, tt := range []struct{ value, file, want string }{
 			{"", dir + "/none", "want a readable file: open " + dir + "/none: no such file"},
 			{"", dir, "want a readable file: read " + dir + ": is a directory"},

@@ -32,3 +32,28 @@ func TestIdentityIsByteForByte(t *testing.T) {
 		}
 	}
 }
+
+// TestKindsOfIdentitiesDoNotMeet: not by moving letters from one name to the next, nor by
+// a User-Agent that looks like a name.
+func TestKindsOfIdentitiesDoNotMeet(t *testing.T) {
+	seen := make(map[string]string)
+	for name, identity := range map[string][]byte{
+		"backend anna":            NamedIdentity("backend", "anna"),
+		"backend ann, a":          NamedIdentity("backend", "ann", "a"),
+		"backend a, nna":          NamedIdentity("backend", "a", "nna"),
+		"backend anna, nothing":   NamedIdentity("backend", "anna", ""),
+		"backend Anna":            NamedIdentity("backend", "Anna"),
+		"account anna":            NamedIdentity("account", "anna"),
+		"backenda nna":            NamedIdentity("backenda", "nna"),
+		"address backend":         Identity("backend", "anna"),
+		"no address":              Identity("", "anna"),
+		"no address, looks alike": Identity("", "\x00\x00\x00\x00\x00\x00\x00\x07backend\x00\x00\x00\x00\x00\x00\x00\x04anna"),
+		"the text before":         Identity("wrp-distributor: an identity that is of no address", ""),
+		"an address":              Identity("192.0.2.1", "anna"),
+	} {
+		if other, taken := seen[string(identity)]; taken || len(identity) != 32 {
+			t.Errorf("%s and %s have the same identity, or one of %d bytes", name, other, len(identity))
+		}
+		seen[string(identity)] = name
+	}
+}

@@ -49,6 +49,9 @@ type answer struct {
 // answerTo maps errors to answers; what the client is not to blame for is
 // unavailable for now.
 func answerTo(err error, method string) answer {
+	if e, ok := errors.AsType[*refusal](err); ok {
+		return answer{e.code, http.StatusText(e.code), e.detail, 0}
+	}
 	for _, known := range []struct {
 		err  error
 		code int
@@ -130,6 +133,10 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	a := answerTo(err, r.Method)
 	if a.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(a.retry))
+	}
+	if isV1(r) && !errors.Is(err, errNoSuchPage) {
+		writeProblem(w, r, a, err)
+		return
 	}
 	page := fmt.Sprintf("<h1>%s</h1><p>%s</p><p>Request %s</p>", html.EscapeString(a.title), html.EscapeString(a.sentence), requestID(r))
 	write(w, a.code, "text/html;charset=UTF-8", page)

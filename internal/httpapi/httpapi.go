@@ -1,5 +1,6 @@
 // Package httpapi serves the distributor's HTTP interface: the protocol of the
-// PHP program on "/", which closed clients speak, and two health checks.
+// PHP program on "/", which closed clients speak; /v1, which answers in JSON; and two
+// health checks.
 //
 // A handler returns its error; [Server.fail] is the one place that turns an error
 // into a status, a page and a log line. What a client is told never
@@ -13,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -26,18 +28,25 @@ import (
 	"wrpdistributor/internal/target"
 )
 
-// Config holds what the interface needs. All fields are required, but for
-// AdminToken, Operators, Journal and the gateway's.
+// Config holds what the interface needs. All fields are required, but for the tokens
+// other than AuthToken, Journal, MaxSessionAge and the gateway's.
 type Config struct {
-	Sessions   *session.Manager
-	Pool       *hosts.Pool
-	Writable   func() error // why the database takes no writes, without asking it; nil: it does
-	Guard      *auth.Guard
-	AuthToken  string
-	AdminToken string       // shows operators what clients do not see; empty: nobody sees it
-	Operators  http.Handler // answers them at [operator.Paths]; nil: nobody does
-	Log        *slog.Logger
-	Journal    *journal.Writer // is told of requests that are refused; nil: nobody is
+	Sessions  *session.Manager
+	Pool      *hosts.Pool
+	Writable  func() error // why the database takes no writes, without asking it; nil: it does
+	Guard     *auth.Guard
+	AuthToken string
+	Operators http.Handler // answers them at [operator.Paths]; nil: nobody does
+	Log       *slog.Logger
+	Journal   *journal.Writer // is told of requests that are refused; nil: nobody is
+
+	PreviousToken string // does what AuthToken does; empty: there is none
+	BackendToken  string // is for sessions of users that its owner names; empty: there are none
+	AdminToken    string // shows operators what clients do not see; empty: nobody sees it
+	MetricsToken  string // tells monitoring what is served; empty: only others are told
+
+	Version       string        // of the program
+	MaxSessionAge time.Duration // after which cleanup ends sessions; 0: never
 
 	// What clients of gateway sessions are told, host:port; without a host it is
 	// the one they reached us by.
@@ -51,12 +60,14 @@ type Server struct {
 	work    inflight.Counter
 	unready reminder.Trouble
 
+	outdated  outdated
+	since     time.Time             // it serves
 	lastPages atomic.Pointer[pages] // nil: none yet
 }
 
 // New returns the server.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg}
+	s := &Server{Config: cfg, since: time.Now()}
 	s.routes = s.router(s.ready, map[string]handler{
 		http.MethodGet:    s.status,
 		http.MethodHead:   s.touch,
@@ -67,7 +78,7 @@ func New(cfg Config) *Server {
 }
 
 // NewWaiting returns the server for as long as there is no database: who has the
-// token is asked to try again. Of cfg it needs Guard, AuthToken and Log.
+// token is asked to try again. Of cfg it needs Guard, the tokens and Log.
 func NewWaiting(cfg Config) *Server {
 	s := &Server{Config: cfg}
 	s.routes = s.router(func(http.ResponseWriter, *http.Request) error { return errNoDatabase }, map[string]handler{
@@ -88,6 +99,7 @@ func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler
 	r.Handle("/index.php", main)
 	r.Handle("/healthz", s.check(s.healthy))
 	r.Handle("/readyz", s.check(s.readiness(ready)))
+	s.mount(r, s.v1())
 	if s.AdminToken != "" && s.Operators != nil {
 		for _, path := range operator.Paths() {
 			r.Handle(path, s.requireOperator(s.Operators))

@@ -36,9 +36,13 @@ func (s *Server) start(w http.ResponseWriter, r *http.Request) error {
 		s.repeat(w, r, sess)
 		return nil
 	}
-	s.Log.InfoContext(r.Context(), "session started", "request", requestID(r), "session", sess.ID, "client", client, "host", sess.Host, "port", sess.Port, "tls", sess.TLS)
+	s.logStarted(r, client, sess)
 	s.handOver(w, r, sess)
 	return nil
+}
+
+func (s *Server) logStarted(r *http.Request, client session.Client, sess *session.Session) {
+	s.Log.InfoContext(r.Context(), "session started", "request", requestID(r), "session", sess.ID, "client", client, "host", sess.Host, "port", sess.Port, "tls", sess.TLS)
 }
 
 // repeat tells a client of the session that it has. Old clients read no more than
@@ -51,10 +55,14 @@ func (s *Server) repeat(w http.ResponseWriter, r *http.Request, sess *session.Se
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// handOver tells a client of its new session, which is stopped if the client does
-// not hear of it.
+// handOver tells a client of its new session.
 func (s *Server) handOver(w http.ResponseWriter, r *http.Request, sess *session.Session) {
 	write(w, http.StatusAccepted, "text/xml;charset=UTF-8", fmt.Sprintf("<xml><wrpUrl>%s</wrpUrl><token>%s</token></xml>", s.address(sess, r), sess.Token))
+	s.stopUnheard(w, r, sess)
+}
+
+// stopUnheard stops a new session if its client does not hear the answer.
+func (s *Server) stopUnheard(w http.ResponseWriter, r *http.Request, sess *session.Session) {
 	if http.NewResponseController(w).Flush() == nil {
 		return
 	}

@@ -6,17 +6,16 @@ import (
 	"strings"
 
 	"wrpdistributor/internal/auth"
-	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/redact"
 	"wrpdistributor/internal/session"
 )
 
-// requireToken refuses requests without the shared token, before anything else
+// requireToken refuses requests without a token of clients, before anything else
 // is looked at. Guessing is slowed down per address; a right token never is.
 func (s *Server) requireToken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, _ := auth.Token(r)
-		if auth.Equal(token, s.AuthToken) {
+		if s.role(r, token) == auth.Client {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -58,31 +57,6 @@ func (s *Server) who(r *http.Request) slog.Attr {
 		return slog.String("peer", r.RemoteAddr)
 	}
 	return slog.Any("client", session.Client{IP: addr.String(), UserAgent: strings.TrimSpace(r.UserAgent())})
-}
-
-// requireOperator lets operators pass. Who shows no token has not failed, and is told
-// that one is wanted.
-func (s *Server) requireOperator(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, header := auth.Token(r)
-		code, name, detail := http.StatusUnauthorized, "unauthorized", "Operators send ADMIN_TOKEN as Authorization: Bearer."
-		switch {
-		case auth.Equal(token, s.AdminToken):
-			next.ServeHTTP(w, r)
-			return
-		case auth.Equal(token, s.AuthToken):
-			code, name, detail = http.StatusForbidden, "forbidden", "This is for operators."
-		case header != "":
-			code = s.Guard.Failed(w, r)
-			s.Log.InfoContext(r.Context(), "operator authentication failed", "request", requestID(r), s.who(r), "method", redact.Method(r), "peer", r.RemoteAddr, "status", code, "reason", "wrong token")
-		}
-		if code == http.StatusTooManyRequests {
-			name, detail = "too-many-failures", "Too many wrong tokens came from this address, try again later."
-		} else if code == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="wrp-distributor"`)
-		}
-		operator.WriteProblem(w, code, name, detail)
-	})
 }
 
 // client returns who asks, by address and User-Agent.

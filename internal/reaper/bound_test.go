@@ -42,7 +42,7 @@ func TestFewSessionsAtOnce(t *testing.T) {
 				cfg.Hosts = append(cfg.Hosts, hosts.Host{Name: name})
 				listings[name] = listing{}
 				for range tt.each {
-					rows = append(rows, row{&session.Session{Host: name, State: session.Running, ClientIP: "192.0.2.1"}, false})
+					rows = append(rows, row{&session.Session{Host: name, State: session.Running, ClientIP: "192.0.2.1"}, false, false})
 				}
 			}
 			pool, err := hosts.New(cfg)

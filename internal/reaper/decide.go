@@ -12,6 +12,7 @@ const (
 
 	stop     action = "stop"      // whoever uses it
 	stopIdle action = "stop idle" // unless it is used meanwhile
+	stopOld  action = "stop old"  // used or not
 
 	// The repairs of what a crash left behind.
 	rollBack   action = "roll back overdue" // its start took too long
@@ -27,6 +28,8 @@ func (a action) reason() string {
 		return "all are"
 	case stopIdle:
 		return "not used"
+	case stopOld:
+		return "it is older than MAX_SESSION_AGE"
 	case rollBack:
 		return "its start took too long"
 	case finishStop:
@@ -39,6 +42,7 @@ func (a action) reason() string {
 type row struct {
 	*session.Session
 	idle bool // unused for longer than [Options] allow
+	old  bool // running for longer than they allow
 }
 
 // A finding is what a host says of a session's container.
@@ -56,6 +60,8 @@ func decide(r row, f finding, opt Options) action {
 		return stop
 	case r.idle:
 		return stopIdle
+	case r.old:
+		return stopOld
 	}
 	switch r.State {
 	case session.Claimed, session.Starting, session.Warming:

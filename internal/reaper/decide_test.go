@@ -11,7 +11,7 @@ func TestDecide(t *testing.T) {
 	running, paused, absent := finding{running: true}, finding{running: true, paused: true}, finding{}
 	confirmed := func(f finding) finding { f.inspected = true; return f }
 	in := func(state session.State, change ...func(*row)) row {
-		r := row{&session.Session{ID: 1, State: state, ContainerID: "c"}, false}
+		r := row{&session.Session{ID: 1, State: state, ContainerID: "c"}, false, false}
 		for _, c := range change {
 			c(&r)
 		}
@@ -20,6 +20,7 @@ func TestDecide(t *testing.T) {
 	overdue := func(r *row) { r.Overdue = true }
 	frozen := func(r *row) { r.Frozen = true }
 	unused := func(r *row) { r.idle = true }
+	tooOld := func(r *row) { r.old = true }
 	noID := func(r *row) { r.ContainerID = "" }
 
 	for _, tt := range []struct {
@@ -47,6 +48,9 @@ func TestDecide(t *testing.T) {
 		{"idle", in(session.Running, overdue, unused), running, stopIdle},
 		{"idle and frozen", in(session.Running, unused, frozen), paused, stopIdle},
 		{"idle and dead", in(session.Running, unused), absent, stopIdle},
+		{"too old, though used", in(session.Running, tooOld), running, stopOld},
+		{"too old and dead", in(session.Running, tooOld), absent, stopOld},
+		{"too old and idle", in(session.Running, tooOld, unused), running, stopIdle},
 		{"not listed", in(session.Running), absent, inspect},
 		{"not listed, overdue", in(session.Running, overdue), absent, inspect},
 		{"not listed, but runs", in(session.Running), confirmed(running), leave},

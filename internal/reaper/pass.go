@@ -76,27 +76,39 @@ func (p *pass) survey(ctx context.Context) {
 	wg.Wait()
 }
 
-// rows returns all sessions, and which of them are idle.
+// rows returns all sessions, and which of them are idle, or too old.
 func (p *pass) rows(ctx context.Context) ([]row, error) {
 	all, err := p.Store.All(ctx)
 	if err != nil {
 		return nil, err
 	}
-	idle := make(map[int64]bool)
-	if p.opt.Idle > 0 {
-		list, err := p.Store.Idle(ctx, p.opt.Idle)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range list {
-			idle[s.ID] = true
-		}
+	idle, err := ids(ctx, p.Store.Idle, p.opt.Idle)
+	if err != nil {
+		return nil, err
+	}
+	old, err := ids(ctx, p.Store.Old, p.opt.MaxAge)
+	if err != nil {
+		return nil, err
 	}
 	rows := make([]row, len(all))
 	for i := range all {
-		rows[i] = row{&all[i], idle[all[i].ID]}
+		id := all[i].ID
+		rows[i] = row{Session: &all[i], idle: idle[id], old: old[id]}
 	}
 	return rows, nil
+}
+
+// ids returns which sessions are past a limit; 0: none are.
+func ids(ctx context.Context, past func(context.Context, time.Duration) ([]session.Session, error), limit time.Duration) (map[int64]bool, error) {
+	if limit == 0 {
+		return nil, nil
+	}
+	list, err := past(ctx, limit)
+	m := make(map[int64]bool, len(list))
+	for _, s := range list {
+		m[s.ID] = true
+	}
+	return m, err
 }
 
 // recount corrects what is counted without looking at rows.
@@ -174,7 +186,7 @@ func (p *pass) sessionsOn(ctx context.Context, rows []row, total int) {
 func (p *pass) session(ctx context.Context, r row) {
 	l, reachable := p.listings[r.Host]
 	if !reachable {
-		if r.idle || p.opt.All {
+		if r.idle || r.old || p.opt.All {
 			p.outcome(r.Session, false, fmt.Errorf("%w: %s", hosts.ErrUnreachable, r.Host))
 		}
 		return
@@ -226,6 +238,8 @@ func (p *pass) carryOut(ctx context.Context, s *session.Session, a action) (bool
 		return true, p.StopNow(ctx, s)
 	case stopIdle:
 		return p.Sessions.StopIdle(ctx, s, p.opt.Idle)
+	case stopOld:
+		return p.Sessions.StopOld(ctx, s, p.opt.MaxAge)
 	}
 	return p.Sessions.Repair(ctx, s)
 }

@@ -220,6 +220,7 @@ func TestDryRunPlansWhatIsDone(t *testing.T) {
 	}{
 		{"repairs", reaper.Options{}, 1},
 		{"idle", reaper.Options{Idle: idle, NoOrphans: true}, 0},
+		{"old", reaper.Options{MaxAge: idle, Idle: 10 * idle}, 1},
 		{"all", reaper.Options{All: true, Idle: idle}, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

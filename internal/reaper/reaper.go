@@ -27,6 +27,7 @@ type Sessions interface {
 	Inspect(ctx context.Context, s *session.Session) (hosts.Container, error)
 	Repair(ctx context.Context, s *session.Session) (stopped bool, err error)
 	StopIdle(ctx context.Context, s *session.Session, unused time.Duration) (stopped bool, err error)
+	StopOld(ctx context.Context, s *session.Session, age time.Duration) (stopped bool, err error)
 	StopSession(ctx context.Context, s *session.Session) (stopped bool, err error)
 }
 
@@ -34,6 +35,7 @@ type Sessions interface {
 type Store interface {
 	All(ctx context.Context) ([]session.Session, error)
 	Idle(ctx context.Context, unused time.Duration) ([]session.Session, error)
+	Old(ctx context.Context, age time.Duration) ([]session.Session, error)
 	ByID(ctx context.Context, id int64) (*session.Session, error)
 	Recount(ctx context.Context) error
 }
@@ -57,6 +59,7 @@ type Reaper struct {
 // orphans, but stops no session that works.
 type Options struct {
 	Idle      time.Duration // stop sessions unused for this long, in whole seconds; 0: none
+	MaxAge    time.Duration // stop sessions that began so long ago, though they are used; 0: none
 	All       bool          // stop every session
 	NoOrphans bool          // leave containers without a session alone
 	DryRun    bool          // change nothing, only say what would be done

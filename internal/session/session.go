@@ -79,11 +79,23 @@ func (s *Session) startUnderWay() bool {
 // A Client is who asks for sessions: two installations behind one address
 // differ by user agent.
 type Client struct {
-	IP        string // canonical
-	UserAgent string // raw, in full
+	IP        string // canonical; or what kind the client is of
+	UserAgent string // raw, in full; or the client's name within its kind
 }
 
-func (c Client) identity() []byte { return database.Identity(c.IP, c.UserAgent) }
+// backend is the kind of clients that a backend names.
+const backend = "backend"
+
+// BackendUser returns the client that a backend knows by a name. No client has the same
+// identity, from whatever address.
+func BackendUser(name string) Client { return Client{IP: backend, UserAgent: name} }
+
+func (c Client) identity() []byte {
+	if c.IP == backend {
+		return database.NamedIdentity(backend, c.UserAgent)
+	}
+	return database.Identity(c.IP, c.UserAgent)
+}
 
 // agent is the user agent as it is stored for people. Nobody is recognised by it.
 func (c Client) agent() string { return readable(c.UserAgent, maxAgent) }
