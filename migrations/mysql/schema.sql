@@ -14,6 +14,31 @@ CREATE TABLE hosts (
 	PRIMARY KEY (containerHost)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 
+CREATE TABLE journal (
+	id bigint NOT NULL AUTO_INCREMENT,
+	process varchar(32) NOT NULL,
+	number bigint NOT NULL,
+	program varchar(16) NOT NULL DEFAULT '',
+	kind varchar(16) NOT NULL,
+	firstAt datetime(3) NOT NULL,
+	lastAt datetime(3) NOT NULL,
+	times int NOT NULL DEFAULT 1,
+	request varchar(16) NOT NULL DEFAULT '',
+	requests text NOT NULL,
+	sessionId bigint NOT NULL DEFAULT 0,
+	containerHost varchar(255) NOT NULL DEFAULT '',
+	clientIp varchar(45) NOT NULL DEFAULT '',
+	clientHash varchar(8) NOT NULL DEFAULT '',
+	detail text NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE KEY processNumber (process, number),
+	KEY clientHash (clientHash),
+	KEY clientIp (clientIp),
+	KEY firstAt (firstAt),
+	KEY request (request),
+	KEY sessionId (sessionId)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
 CREATE TABLE leases (
 	name varchar(64) NOT NULL,
 	holder char(32) NOT NULL,
