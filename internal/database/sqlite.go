@@ -7,15 +7,27 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
+// How long a connection waits for others who write.
+const (
+	busyTimeout      = 10 * time.Second
+	busyTimeoutAside = 500 * time.Millisecond
+)
+
 // openSQLite opens the file of cfg on a single connection: goroutines queue
 // fairly in Go then, rather than race for the file's lock.
-func openSQLite(cfg Config) (*sqlx.DB, error) {
+func openSQLite(cfg Config) (*sqlx.DB, error) { return openFile(cfg, busyTimeout) }
+
+// openSQLiteAside is openSQLite for a connection that gives up soon while others write.
+func openSQLiteAside(cfg Config) (*sqlx.DB, error) { return openFile(cfg, busyTimeoutAside) }
+
+func openFile(cfg Config, busy time.Duration) (*sqlx.DB, error) {
 	if cfg.Path == ":memory:" {
 		return nil, errors.New("a database in memory cannot be shared with the cleanup command: name a file")
 	}
@@ -31,7 +43,7 @@ func openSQLite(cfg Config) (*sqlx.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := sqlx.Open("sqlite", dsn(path))
+	db, err := sqlx.Open("sqlite", dsn(path, busy))
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +70,11 @@ func create(path string) error {
 
 // dsn asks for a transaction's write lock at its start, which waits for others,
 // rather than at its first change, which fails.
-func dsn(path string) string {
+func dsn(path string, busy time.Duration) string {
 	options := url.Values{
 		"mode":         {"rw"}, // never creates
 		"_txlock":      {"immediate"},
-		"_pragma":      {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)"},
+		"_pragma":      {fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()), "journal_mode(WAL)", "synchronous(NORMAL)"},
 		"_time_format": {"datetime"},
 		"_timezone":    {"UTC"},
 		"_error_rc":    {"true"}, // else a missing folder is reported as "out of memory"

@@ -21,7 +21,9 @@ const (
 func sharedTables() []string { return []string{"sessions", "statistics"} }
 
 // ownTables returns the names of tables that only we have.
-func ownTables() []string { return []string{"pool", "hosts", "leases", "processes", "counters", "journal"} }
+func ownTables() []string {
+	return []string{"pool", "hosts", "leases", "processes", "counters", "journal"}
+}
 
 // replaced returns the names of all tables that [Down] removes or replaces.
 func replaced() []string { return slices.Concat(sharedTables(), ownTables(), []string{versionTable}) }

@@ -1,0 +1,172 @@
+package journal
+
+import (
+	"encoding/json"
+	"reflect"
+	"time"
+)
+
+// Claimed is a slot that was reserved for a client.
+type Claimed struct {
+	Slot int  `json:"slot"`
+	Port int  `json:"port"`
+	TLS  bool `json:"tls,omitempty"`
+}
+
+// Taken is a container that waited, and that a client got.
+type Taken struct {
+	Ready bool `json:"ready"` // else it was still being warmed up
+}
+
+// Started is a session that began to run.
+type Started struct {
+	Port int   `json:"port"`
+	Warm bool  `json:"warm,omitempty"` // its container had waited for a client
+	TLS  bool  `json:"tls,omitempty"`
+	All  int64 `json:"allMs"` // from the request on, with attempts that failed
+	Took Steps `json:"took"`
+}
+
+// Steps says how long each step of a start took. Those that were not taken are zero.
+type Steps struct {
+	Claim  time.Duration
+	Create time.Duration
+	Start  time.Duration
+	Ready  time.Duration
+}
+
+// Failed is a start that failed on one host, and was tried once more.
+type Failed struct {
+	Port int    `json:"port"`
+	Why  string `json:"why"`
+}
+
+// Refused is a client that got no session.
+type Refused struct {
+	Why     string   `json:"why"`                    // in words; of a full pool, what its hosts have in common
+	Reasons []Reason `json:"hosts,omitempty"`        // of a full pool
+	Others  int      `json:"others,omitempty"`       // hosts that are not among the reasons
+	Retry   int      `json:"retrySeconds,omitempty"` // when it was told to come back; 0: never
+}
+
+// A Reason says why hosts take no session.
+type Reason struct {
+	Host  string    `json:"host"`
+	More  int       `json:"more,omitempty"` // other hosts with the same reason
+	Since time.Time `json:"downSince,omitzero"`
+	Why   string    `json:"why"`
+}
+
+// Given is a client that was told of the session that it has.
+type Given struct {
+	Port int `json:"port"`
+}
+
+// Ended is a session that left its client, or a container that waits for none any more.
+type Ended struct {
+	Why   string    `json:"why"`
+	State string    `json:"state"`          // that it was in
+	Warm  bool      `json:"warm,omitempty"` // it never had a client
+	Began time.Time `json:"began,omitzero"` // it was in that state, by the database's clock
+}
+
+// HostUp is a host that takes containers, unless it has no image.
+type HostUp struct {
+	NoImage bool `json:"noImage,omitempty"`
+}
+
+// HostDown is a host that has failed.
+type HostDown struct {
+	Why string `json:"why"`
+}
+
+// Drained is a host that is to get no sessions.
+type Drained struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// Undrained is a host that gets sessions again.
+type Undrained struct{}
+
+// Serving is a process that began to serve.
+type Serving struct {
+	Version string `json:"version"`
+	Machine string `json:"machine"`
+	Gateway string `json:"gateway,omitempty"` // where it listens
+}
+
+// Leaving is a process that serves no more.
+type Leaving struct {
+	Machine string `json:"machine"`
+}
+
+// Lost is how many entries were not written.
+type Lost struct {
+	Entries int    `json:"entries"`
+	Why     string `json:"why"`
+}
+
+// Other is what a later version noted.
+type Other struct {
+	Of     string
+	Detail []byte
+}
+
+func (Claimed) kind() string   { return "claimed" }
+func (Taken) kind() string     { return "warm-taken" }
+func (Started) kind() string   { return "started" }
+func (Failed) kind() string    { return "start-failed" }
+func (Refused) kind() string   { return "refused" }
+func (Given) kind() string     { return "given-again" }
+func (Ended) kind() string     { return "ended" }
+func (HostUp) kind() string    { return "host-up" }
+func (HostDown) kind() string  { return "host-down" }
+func (Drained) kind() string   { return "drained" }
+func (Undrained) kind() string { return "undrained" }
+func (Serving) kind() string   { return "serving" }
+func (Leaving) kind() string   { return "leaving" }
+func (Lost) kind() string      { return "lost" }
+func (o Other) kind() string   { return o.Of }
+
+// decode returns what was written of a kind; [Other], if it is not known how.
+func decode(kind string, detail []byte) What {
+	for _, known := range []What{
+		Claimed{}, Taken{}, Started{}, Failed{}, Refused{}, Given{}, Ended{},
+		HostUp{}, HostDown{}, Drained{}, Undrained{}, Serving{}, Leaving{}, Lost{},
+	} {
+		if known.kind() != kind {
+			continue
+		}
+		v := reflect.New(reflect.TypeOf(known))
+		if json.Unmarshal(detail, v.Interface()) == nil {
+			return v.Elem().Interface().(What)
+		}
+	}
+	return Other{kind, detail}
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (s Steps) MarshalJSON() ([]byte, error) {
+	return json.Marshal(steps{s.Claim.Milliseconds(), s.Create.Milliseconds(), s.Start.Milliseconds(), s.Ready.Milliseconds()})
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (s *Steps) UnmarshalJSON(b []byte) error {
+	var in steps
+	err := json.Unmarshal(b, &in)
+	*s = Steps{ms(in.Claim), ms(in.Create), ms(in.Start), ms(in.Ready)}
+	return err
+}
+
+// steps is what programs see.
+type steps struct {
+	Claim  int64 `json:"claimMs"`
+	Create int64 `json:"createMs"`
+	Start  int64 `json:"startMs"`
+	Ready  int64 `json:"readyMs"`
+}
+
+func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// MarshalJSON implements [json.Marshaler].
+func (o Other) MarshalJSON() ([]byte, error) { return json.Marshal(string(o.Detail)) }

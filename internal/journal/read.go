@@ -1,0 +1,116 @@
+package journal
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"wrpdistributor/internal/database"
+)
+
+const usualMost = 1000
+
+// A Query says which entries are wanted. Its zero value wants all.
+type Query struct {
+	Request string
+	Session int64
+	Address string // of a client
+	Hash    string // of a client
+	Host    string
+	Since   time.Time // they happened, or happened again, since then
+	After   int64     // they were written after the one with this id
+	Most    int       // the latest of them; 0: 1000
+}
+
+// Read returns entries, oldest first.
+func Read(ctx context.Context, db *database.DB, q Query) ([]Entry, error) {
+	list, err := read(ctx, db, q, "request = ?", q.Request)
+	if err == nil && len(list) == 0 && q.Request != "" {
+		// There is no index for this, and people ask seldom enough.
+		list, err = read(ctx, db, q, "requests LIKE ?", "%"+q.Request+"%")
+	}
+	return list, err
+}
+
+// A written is a row as it is read.
+type written struct {
+	ID       int64     `db:"id"`
+	Process  string    `db:"process"`
+	Program  string    `db:"program"`
+	Kind     string    `db:"kind"`
+	At       time.Time `db:"firstAt"`
+	Last     time.Time `db:"lastAt"`
+	Times    int       `db:"times"`
+	Request  string    `db:"request"`
+	Requests string    `db:"requests"`
+	Session  int64     `db:"sessionId"`
+	Host     string    `db:"containerHost"`
+	Address  string    `db:"clientIp"`
+	Hash     string    `db:"clientHash"`
+	Detail   string    `db:"detail"`
+}
+
+// read returns entries, of a request by that condition.
+func read(ctx context.Context, db *database.DB, q Query, ofRequest string, request string) ([]Entry, error) {
+	where, args := q.conditions()
+	if q.Request != "" {
+		where, args = append(where, ofRequest), append(args, request)
+	}
+	var rows []written
+	err := db.SelectContext(ctx, &rows, `SELECT id, process, program, kind, firstAt, lastAt, times, request, requests,
+			sessionId, containerHost, clientIp, clientHash, detail
+		FROM journal WHERE `+strings.Join(where, " AND ")+` ORDER BY firstAt DESC, id DESC LIMIT ?`, append(args, cmp.Or(q.Most, usualMost))...)
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	slices.Reverse(rows)
+	list := make([]Entry, len(rows))
+	for i := range rows {
+		list[i] = rows[i].entry()
+	}
+	return list, nil
+}
+
+func (w *written) entry() Entry {
+	e := Entry{
+		ID: w.ID, At: w.At.UTC(), Times: w.Times, Last: w.Last.UTC(), Kind: w.Kind, Request: w.Request, Requests: strings.Fields(w.Requests),
+		Session: w.Session, Host: w.Host, Client: joinClient(w.Address, w.Hash), Program: w.Program, Process: w.Process,
+		What: decode(w.Kind, []byte(w.Detail)),
+	}
+	e.Text = e.Sentence(time.UTC)
+	return e
+}
+
+// conditions returns those of a WHERE, and their arguments.
+func (q *Query) conditions() (where []string, args []any) {
+	where = []string{"1 = 1"}
+	add := func(wanted bool, condition string, values ...any) {
+		if wanted {
+			where, args = append(where, condition), append(args, values...)
+		}
+	}
+	add(q.Session != 0, "sessionId = ?", q.Session)
+	add(q.Address != "", "clientIp = ?", q.Address)
+	add(q.Hash != "", "clientHash = ?", q.Hash)
+	add(q.Host != "", "containerHost = ?", q.Host)
+	// The first condition is for the index.
+	add(!q.Since.IsZero(), "firstAt >= ? AND lastAt >= ?", stamp(q.Since.Add(-sameFor-sameWithin)), stamp(q.Since))
+	add(q.After != 0, "id > ?", q.After)
+	return where, args
+}
+
+// Oldest returns when the oldest entry was noted; zero: there is none.
+func Oldest(ctx context.Context, db *database.DB) (time.Time, error) {
+	var list []time.Time
+	err := db.SelectContext(ctx, &list, `SELECT firstAt FROM journal ORDER BY firstAt LIMIT 1`)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read journal: %w", err)
+	}
+	if len(list) == 0 {
+		return time.Time{}, nil
+	}
+	return list[0].UTC(), nil
+}

@@ -1,0 +1,181 @@
+package journal
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A zone writes times for people, in short where the day is that of an entry.
+type zone struct {
+	day time.Time
+	in  *time.Location
+}
+
+// at is a time of the day, with the day if that is another one.
+func (z zone) at(t time.Time, layout string) string {
+	t = t.In(z.in)
+	if t.Format(time.DateOnly) != z.day.In(z.in).Format(time.DateOnly) {
+		layout = time.DateOnly + " " + layout
+	}
+	return t.Format(layout)
+}
+
+// Sentence tells the entry, without its time and its client, to somebody in that zone.
+func (e *Entry) Sentence(in *time.Location) string {
+	z := zone{e.At, in}
+	text := e.What.sentence(e, z)
+	if e.Times > 1 {
+		text += fmt.Sprintf(" (%d times, the last at %s)", e.Times, z.at(e.Last, time.TimeOnly))
+	}
+	return text + "."
+}
+
+func (e *Entry) place(port int) string { return fmt.Sprintf("%s:%d", e.Host, port) }
+
+func (w Claimed) sentence(e *Entry, _ zone) string {
+	return fmt.Sprintf("session %d: slot %d of %s (port %d) reserved%s", e.Session, w.Slot, e.Host, w.Port, overTLS(w.TLS))
+}
+
+func overTLS(tls bool) string {
+	if tls {
+		return ", for TLS"
+	}
+	return ""
+}
+
+func (w Taken) sentence(e *Entry, _ zone) string {
+	if w.Ready {
+		return fmt.Sprintf("session %d: a warm container on %s taken", e.Session, e.Host)
+	}
+	return fmt.Sprintf("session %d: a container on %s taken that is still being warmed up", e.Session, e.Host)
+}
+
+func (w Started) sentence(e *Entry, _ zone) string {
+	how := ""
+	if w.Warm {
+		how = " in a warm container"
+	}
+	text := fmt.Sprintf("session %d runs on %s%s, %s after the request", e.Session, e.place(w.Port), how, short(ms(w.All)))
+	if steps := w.Took.String(); steps != "" {
+		text += " (" + steps + ")"
+	}
+	return text
+}
+
+// String names the steps that were taken.
+func (s Steps) String() string {
+	var parts []string
+	for _, step := range []struct {
+		name string
+		took time.Duration
+	}{{"claim", s.Claim}, {"create", s.Create}, {"start", s.Start}, {"ready", s.Ready}} {
+		if step.took > 0 {
+			parts = append(parts, step.name+" "+short(step.took))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// short is a duration as people read it.
+func short(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d h", int(d.Hours()))
+}
+
+func (w Failed) sentence(e *Entry, _ zone) string {
+	return fmt.Sprintf("session %d did not start on %s: %s; tried once more", e.Session, e.place(w.Port), w.Why)
+}
+
+func (w Refused) sentence(_ *Entry, z zone) string {
+	var b strings.Builder
+	b.WriteString("refused: ")
+	for i, r := range w.Reasons {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(r.text(z))
+	}
+	if w.Others > 0 {
+		fmt.Fprintf(&b, ", and %d hosts more", w.Others)
+	}
+	if len(w.Reasons) == 0 {
+		b.WriteString(w.Why)
+	}
+	if w.Retry > 0 {
+		fmt.Fprintf(&b, "; told to come back in %d s", w.Retry)
+	}
+	return b.String()
+}
+
+func (r Reason) text(z zone) string {
+	name := r.Host
+	if r.More > 0 {
+		name = fmt.Sprintf("%s and %d more", r.Host, r.More)
+	}
+	if r.Since.IsZero() {
+		return name + " " + r.Why
+	}
+	return fmt.Sprintf("%s down since %s (%s)", name, z.at(r.Since, "15:04"), r.Why)
+}
+
+func (w Given) sentence(e *Entry, _ zone) string {
+	return fmt.Sprintf("session %d on %s given again", e.Session, e.place(w.Port))
+}
+
+func (w Ended) sentence(e *Entry, _ zone) string {
+	name := "session"
+	if w.Warm {
+		name = "warm container"
+	}
+	after := ""
+	if !w.Began.IsZero() {
+		after = fmt.Sprintf(" after %s", short(max(0, e.At.Sub(w.Began))))
+	}
+	return fmt.Sprintf("%s %d on %s ended%s: %s (noted by %s)", name, e.Session, e.Host, after, w.Why, e.Program)
+}
+
+func (w HostUp) sentence(e *Entry, _ zone) string {
+	if w.NoImage {
+		return e.Host + " is up, and has no image yet"
+	}
+	return e.Host + " is up"
+}
+
+func (w HostDown) sentence(e *Entry, _ zone) string { return e.Host + " is down: " + w.Why }
+
+func (w Drained) sentence(e *Entry, _ zone) string {
+	if w.Reason == "" {
+		return e.Host + " is drained"
+	}
+	return e.Host + " is drained: " + w.Reason
+}
+
+func (Undrained) sentence(e *Entry, _ zone) string { return e.Host + " gets sessions again" }
+
+func (w Serving) sentence(e *Entry, _ zone) string {
+	text := fmt.Sprintf("%s %s began to serve on %s", e.Program, w.Version, w.Machine)
+	if w.Gateway != "" {
+		text += ", its gateway at " + w.Gateway
+	}
+	return text
+}
+
+func (w Leaving) sentence(e *Entry, _ zone) string {
+	return fmt.Sprintf("%s on %s stopped; sessions go on", e.Program, w.Machine)
+}
+
+func (w Lost) sentence(e *Entry, _ zone) string {
+	return fmt.Sprintf("%d entries of the journal before this one were lost: %s", w.Entries, w.Why)
+}
+
+func (o Other) sentence(*Entry, zone) string {
+	return fmt.Sprintf("%s (of a later version of this program): %s", o.Of, o.Detail)
+}
