@@ -13,6 +13,7 @@ import (
 
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/redact"
 	"wrpdistributor/internal/session"
 	"wrpdistributor/internal/target"
@@ -157,7 +158,7 @@ type requestIDKey struct{}
 func withRequestID(w http.ResponseWriter, r *http.Request) *http.Request {
 	id := rand.Text()[:10]
 	w.Header().Set("X-Request-Id", id)
-	return r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+	return r.WithContext(journal.WithRequest(context.WithValue(r.Context(), requestIDKey{}, id), id))
 }
 
 func requestID(r *http.Request) string {

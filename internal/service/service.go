@@ -11,6 +11,7 @@ import (
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/session"
 )
@@ -24,6 +25,7 @@ type Service struct {
 	Sessions   *session.Manager
 	Reaper     *reaper.Reaper
 	Process    database.Process // this one, for those that register
+	Journal    *journal.Writer
 }
 
 // Database returns where the configured database is. A SQLite file is only ever
@@ -44,7 +46,12 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 		return nil, errors.Join(err, db.Close())
 	}
 	process := newProcess(cfg, id)
+	notes, err := journal.NewWriter(journal.Config{DB: db, Process: process.ID, Program: process.Kind, Log: log})
+	if err != nil {
+		return nil, errors.Join(err, pool.Close(), db.Close())
+	}
 	store := session.NewStore(db, cfg.StartTimeout)
+	store.SetJournal(notes)
 	sessions := newManager(cfg, process, store, pool, log)
 	return &Service{
 		DB:         db,
@@ -54,6 +61,7 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 		Sessions:   sessions,
 		Reaper:     &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log},
 		Process:    process,
+		Journal:    notes,
 	}, nil
 }
 
@@ -91,8 +99,9 @@ func newManager(cfg *config.Config, process database.Process, store *session.Sto
 	})
 }
 
-// Close rolls back starts that are under way and closes all connections.
+// Close rolls back starts that are under way, has the journal written and closes all
+// connections.
 func (s *Service) Close() error {
 	s.Sessions.Close()
-	return errors.Join(s.Pool.Close(), s.DB.Close())
+	return errors.Join(s.Pool.Close(), s.Journal.Close(), s.DB.Close())
 }

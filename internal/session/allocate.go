@@ -9,6 +9,7 @@ import (
 
 	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/journal"
 )
 
 const evictPoll = 50 * time.Millisecond
@@ -24,6 +25,7 @@ type request struct {
 	taken      int              // how many names were taken
 	lookAgain  bool             // what was known of containers that wait may not be true any more
 	lost       bool             // another process took a container first
+	began      time.Time
 }
 
 // startNew gives the client a warm container, else claims slots until a container
@@ -33,14 +35,16 @@ func (m *Manager) startNew(ctx context.Context, a *allocation, c Client, tls boo
 	m.pool.AwaitFirstCheck(ctx)
 	r := &request{
 		Manager: m, allocation: a, client: c, tls: tls,
-		failed: make(map[string]error), evictUntil: time.Now().Add(m.limits.evict),
+		failed: make(map[string]error), evictUntil: time.Now().Add(m.limits.evict), began: time.Now(),
 	}
 	for {
 		s, err := r.takeWarm(ctx)
-		if errors.Is(err, ErrNotFound) {
+		warm := !errors.Is(err, ErrNotFound)
+		if !warm {
 			s, err = r.startCold(ctx)
 		}
 		if err == nil {
+			r.noteStarted(ctx, s, warm)
 			return m.announce(ctx, s.ID)
 		}
 		if err := r.prepareRetry(ctx, err); err != nil {
@@ -67,6 +71,7 @@ func (r *request) startCold(ctx context.Context) (*Session, error) {
 	}
 	c := r.newClaim(r.tls, loads)
 	c.client = &r.client
+	watch := startStopwatch()
 	s, err := r.store.Claim(ctx, c)
 	if more, ok := errors.AsType[*FullError](err); ok {
 		return nil, &FullError{Reasons: append(r.reasons(refused), more.Reasons...), evictable: more.evictable}
@@ -74,6 +79,8 @@ func (r *request) startCold(ctx context.Context) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Took.Claim = watch.lap()
+	r.note(ctx, s, journal.Claimed{Slot: s.Slot, Port: s.Port, TLS: s.TLS})
 	most := r.dockerTime()
 	if len(loads) == 1 {
 		most *= maxStretch // a slow link is better than none
@@ -125,6 +132,7 @@ func (r *request) prepareRetry(ctx context.Context, err error) error {
 	}
 	r.avoid(ctx, failed)
 	r.log.WarnContext(ctx, "start failed; trying elsewhere", "session", s.ID, "client", r.client, "host", s.Host, "port", s.Port, "err", failed.cause)
+	r.note(ctx, s, journal.Failed{Port: s.Port, Why: failed.cause.Error()})
 	return nil
 }
 
@@ -183,7 +191,12 @@ func (r *request) needsCertificate() bool { return r.tls && !r.cfg.Gateway }
 func (r *request) reasons(refused []hosts.Status) []Reason {
 	list := make([]Reason, 0, len(refused))
 	for _, st := range refused {
-		list = append(list, Reason{st.Host.Name, refusal(st, r.needsCertificate(), r.failed[st.Host.Name])})
+		failed := r.failed[st.Host.Name]
+		reason := Reason{Host: st.Host.Name, Why: refusal(st, r.needsCertificate(), failed)}
+		if failed == nil && st.State.IsDown() {
+			reason.Since, reason.Cause = st.Since, st.Reason
+		}
+		list = append(list, reason)
 	}
 	return list
 }

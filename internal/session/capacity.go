@@ -10,6 +10,7 @@ import (
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/journal"
 )
 
 // Counts is the pool's state as clients may see it.
@@ -144,13 +145,18 @@ func (st *Store) Drain(ctx context.Context, host, reason string) error {
 	if err != nil {
 		return fmt.Errorf("drain host %s: %w", host, err)
 	}
+	st.journal.Add(ctx, journal.Note{Host: host, What: journal.Drained{Reason: reason}})
 	return nil
 }
 
 // Undrain makes a host take sessions again, and reports whether it was drained.
 func (st *Store) Undrain(ctx context.Context, host string) (bool, error) {
 	defer st.arrivals.Add(1)
-	return st.change(ctx, `DELETE FROM hosts WHERE containerHost = ?`, host)
+	was, err := st.change(ctx, `DELETE FROM hosts WHERE containerHost = ?`, host)
+	if was {
+		st.journal.Add(ctx, journal.Note{Host: host, What: journal.Undrained{}})
+	}
+	return was, err
 }
 
 // Drained returns the hosts that are drained, by name.

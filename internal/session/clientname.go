@@ -1,10 +1,13 @@
 package session
 
 import (
+	"context"
 	"encoding/hex"
 	"log/slog"
 	"strings"
 	"unicode/utf8"
+
+	"wrpdistributor/internal/journal"
 )
 
 // LogValue implements [slog.LogValuer]. The log names a client by its address and the
@@ -54,7 +57,8 @@ const (
 
 // logStopped says that a session leaves its client, or that a warm container is not
 // handed over any more, and why.
-func (m *Manager) logStopped(s *Session, reason string) {
+func (m *Manager) logStopped(ctx context.Context, s *Session, reason string) {
+	m.note(ctx, s, journal.Ended{Why: reason, State: string(s.State), Warm: s.ClientIP == "", Began: s.Started.UTC()})
 	if s.ClientIP == "" {
 		m.log.Info("warm container stopped", "session", s.ID, "host", s.Host, "reason", reason)
 		return

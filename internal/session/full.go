@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // A FullError says why no host can take a container.
@@ -16,6 +17,9 @@ type FullError struct {
 type Reason struct {
 	Host string
 	Why  string
+
+	Since time.Time // it is down; zero: it is not, or failed for this client only
+	Cause string    // of that
 }
 
 // maxReasons is how many are said: the error is logged for each client that is refused.
@@ -27,7 +31,7 @@ func (e *FullError) Error() string {
 	b.WriteString("no host takes a container")
 	said := 0
 	for _, g := range e.groups() {
-		fmt.Fprintf(&b, "; %s: %s", g.name(), g.why)
+		fmt.Fprintf(&b, "; %s: %s", g.name(), g.first.Why)
 		said += 1 + g.more
 	}
 	if rest := len(e.Reasons) - said; rest > 0 {
@@ -38,16 +42,15 @@ func (e *FullError) Error() string {
 
 // A group is hosts that have a reason in common, if there are many.
 type group struct {
-	first string // host
+	first Reason
 	more  int
-	why   string
 }
 
 func (g group) name() string {
 	if g.more == 0 {
-		return g.first
+		return g.first.Host
 	}
-	return fmt.Sprintf("%s and %d more", g.first, g.more)
+	return fmt.Sprintf("%s and %d more", g.first.Host, g.more)
 }
 
 // groups returns a host each if there are few, else the first reasons that differ.
@@ -60,7 +63,7 @@ func (e *FullError) groups() (list []group) {
 			list[i].more++
 		case len(list) < maxReasons:
 			at[r.Why] = len(list)
-			list = append(list, group{first: r.Host, why: r.Why})
+			list = append(list, group{first: r})
 		}
 	}
 	return list

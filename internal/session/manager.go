@@ -144,6 +144,7 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 	defer m.starts.Done()
 	a := m.allocations.begin(c)
 	defer a.end()
+	defer func() { m.noteOutcome(ctx, c, s, fresh, err) }()
 	for {
 		s, err := m.store.ByIdentity(ctx, c.identity())
 		switch {

@@ -93,7 +93,7 @@ func (b *batch) full(p *pendingClaim) *FullError {
 		if why == "" {
 			why = "foreign processes hold all its ports"
 		}
-		full.Reasons = append(full.Reasons, Reason{h.Host, why})
+		full.Reasons = append(full.Reasons, Reason{Host: h.Host, Why: why})
 	}
 	return full
 }

@@ -29,6 +29,7 @@ import (
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/journal"
 )
 
 var (
@@ -111,6 +112,8 @@ type Session struct {
 	// Elsewhere is the address of another process's gateway, which clients reach the
 	// session through; empty: this process has one, or the session is direct.
 	Elsewhere string `db:"-"`
+
+	Took journal.Steps `db:"-"` // by the start that is under way here
 }
 
 // spec says how the session's container is started.

@@ -42,24 +42,28 @@ func (m *Manager) launch(ctx context.Context, s *Session) error {
 		return err
 	}
 	failpoint("starting")
+	watch := startStopwatch()
 	id, err := m.pool.Create(ctx, m.spec(s))
 	if err != nil {
 		return err
 	}
-	s.ContainerID = id
+	s.ContainerID, s.Took.Create = id, watch.lap()
 	failpoint("created")
 	// Once more: the session may have been stopped while the host created.
 	if err := m.markStarting(ctx, s); err != nil {
 		return err
 	}
 	failpoint("recorded")
+	watch.lap() // of the database: no step
 	if err := m.pool.Start(ctx, m.ref(s)); err != nil {
 		return err
 	}
+	s.Took.Start = watch.lap()
 	failpoint("started")
 	if err := m.pool.Ready(ctx, m.spec(s)); err != nil {
 		return err
 	}
+	s.Took.Ready = watch.lap()
 	failpoint("ready")
 	return nil
 }

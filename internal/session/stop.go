@@ -40,7 +40,7 @@ func (m *Manager) StopUnused(ctx context.Context, s *Session) error {
 	if ok, err := m.store.StopUnused(ctx, s.ID); !ok || err != nil {
 		return err
 	}
-	m.logStopped(s, clientLeft)
+	m.logStopped(ctx, s, clientLeft)
 	_, err := m.removeAndDelete(ctx, s)
 	return err
 }
@@ -51,7 +51,7 @@ func (m *Manager) StopIdle(ctx context.Context, s *Session, unused time.Duration
 	if ok, err := m.store.StopIdle(ctx, s.ID, unused); !ok || err != nil {
 		return false, err
 	}
-	m.logStopped(s, notUsed)
+	m.logStopped(ctx, s, notUsed)
 	return m.removeAndDelete(ctx, s)
 }
 
@@ -71,7 +71,7 @@ func (m *Manager) stop(ctx context.Context, s *Session, reason string) (bool, er
 		if ok, err := m.store.Stop(ctx, s.ID, s.State); !ok || err != nil {
 			return false, err
 		}
-		m.logStopped(s, reason)
+		m.logStopped(ctx, s, reason)
 	}
 	return m.removeAndDelete(ctx, s)
 }
@@ -95,7 +95,7 @@ func (m *Manager) Repair(ctx context.Context, s *Session) (bool, error) {
 		if ok, err := m.store.StopOverdue(ctx, s.ID); !ok || err != nil {
 			return false, err
 		}
-		m.logStopped(s, startOverdue)
+		m.logStopped(ctx, s, startOverdue)
 	}
 	return m.removeAndDelete(ctx, s)
 }

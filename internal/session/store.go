@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/journal"
 )
 
 // A Store keeps sessions in a SQL database. What differs between the dialects
@@ -19,7 +20,8 @@ type Store struct {
 	changes      atomic.Int64  // what this process has changed that counts, or may have
 	arrivals     atomic.Int64  // of those, after which something may wait for a client that did not, or in another way
 	claims       claimQueue
-	recounted    time.Time // when claims last counted all rows; the writer's
+	recounted    time.Time       // when claims last counted all rows; the writer's
+	journal      *journal.Writer // nil: there is none
 }
 
 // NewStore returns a store backed by db, which must be migrated. A start that

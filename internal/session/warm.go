@@ -8,6 +8,7 @@ import (
 
 	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/journal"
 )
 
 const creationPoll = 20 * time.Millisecond
@@ -38,6 +39,7 @@ func (r *request) takeWarm(ctx context.Context) (*Session, error) {
 		}
 		failpoint("taken")
 		s.State, s.TLS = Starting, r.tls
+		r.note(ctx, s, journal.Taken{Ready: before == Warm})
 		if err := r.unlessCalledOff(func() error { return r.handOver(ctx, s, before) }); err != nil {
 			return nil, r.rollBackStart(ctx, s, err)
 		}
@@ -70,9 +72,11 @@ func (r *request) handOver(ctx context.Context, s *Session, before State) error 
 	if before == Warm {
 		check = r.probe
 	}
+	watch := startStopwatch()
 	if err := check(ctx, s); err != nil {
 		return err
 	}
+	s.Took.Ready = watch.lap()
 	return orStopped(r.store.Confirm(ctx, s.ID))
 }
 

@@ -1,0 +1,85 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"wrpdistributor/internal/journal"
+)
+
+// SetJournal has what happens to sessions be noted. It must be called before anything
+// else; without it nothing is.
+func (st *Store) SetJournal(w *journal.Writer) { st.journal = w }
+
+// note has the journal say what happened to a session.
+func (m *Manager) note(ctx context.Context, s *Session, what journal.What) {
+	m.store.journal.Add(ctx, journal.Note{Session: s.ID, Host: s.Host, Client: s.ClientName(), What: what})
+}
+
+// note is [Manager.note] for a session that the request's client gets, or does not.
+func (r *request) note(ctx context.Context, s *Session, what journal.What) {
+	r.store.journal.Add(ctx, journal.Note{Session: s.ID, Host: s.Host, Client: r.client.LogValue().String(), What: what})
+}
+
+func (r *request) noteStarted(ctx context.Context, s *Session, warm bool) {
+	r.note(ctx, s, journal.Started{Port: s.Port, Warm: warm, TLS: s.TLS, All: time.Since(r.began).Milliseconds(), Took: s.Took})
+}
+
+// noteOutcome says how a request ended that started nothing.
+func (m *Manager) noteOutcome(ctx context.Context, c Client, s *Session, fresh bool, err error) {
+	name := c.LogValue().String()
+	switch {
+	case err != nil:
+		m.store.journal.Add(ctx, journal.Note{Client: name, What: m.refused(err)})
+	case !fresh:
+		m.store.journal.Add(ctx, journal.Note{Session: s.ID, Host: s.Host, Client: name, What: journal.Given{Port: s.Port}})
+	}
+}
+
+// refused says why a client got no session.
+func (m *Manager) refused(err error) journal.Refused {
+	w := journal.Refused{Why: err.Error(), Retry: int(RetryAfter(err) / time.Second)}
+	if m.alive.Err() != nil {
+		w.Why = "this process stopped meanwhile: " + w.Why
+	}
+	full, ok := errors.AsType[*FullError](err)
+	if !ok {
+		return w
+	}
+	said := 0
+	for _, g := range full.groups() {
+		reason := journal.Reason{Host: g.first.Host, More: g.more, Why: g.first.Why}
+		if !g.first.Since.IsZero() {
+			reason.Since, reason.Why = g.first.Since.UTC(), g.first.Cause
+		}
+		w.Reasons = append(w.Reasons, reason)
+		said += 1 + g.more
+	}
+	w.Others = len(full.Reasons) - said
+	return w
+}
+
+// RetryAfter is when a client that [Manager.Allocate] refused may come again; 0: it
+// would be refused again.
+func RetryAfter(err error) time.Duration {
+	switch {
+	case errors.Is(err, ErrNoTLS):
+		return 0
+	case errors.Is(err, ErrStopped):
+		return time.Second
+	}
+	return 30 * time.Second
+}
+
+// A stopwatch measures steps.
+type stopwatch struct{ last time.Time }
+
+func startStopwatch() *stopwatch { return &stopwatch{time.Now()} }
+
+// lap returns how long the step took that ends now.
+func (w *stopwatch) lap() time.Duration {
+	now := time.Now()
+	defer func() { w.last = now }()
+	return now.Sub(w.last)
+}
