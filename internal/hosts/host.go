@@ -21,16 +21,17 @@ const (
 // A host is one host of the pool, with what is known of it.
 type host struct {
 	Host
-	cfg     *Config
-	client  *sshClient // nil: this machine
-	engine  *engine
-	starts  chan struct{} // one place per container that starts
-	log     *slog.Logger
-	probe   prober
-	puller  puller
-	engines *engineOwners
-	first   chan struct{}        // a place for who makes the first check
-	turn    func() time.Duration // until the next check of a host that works
+	cfg      *Config
+	client   *sshClient // nil: this machine
+	engine   *engine
+	starts   chan struct{} // one place per container that starts
+	log      *slog.Logger
+	probe    prober
+	puller   puller
+	engines  *engineOwners
+	first    chan struct{} // a place for who makes the first check
+	observer *observer
+	turn     func() time.Duration // until the next check of a host that works
 
 	wentDown chan struct{} // tells run, which checks the host again after the pause
 
@@ -60,6 +61,7 @@ func newHost(configured Host, cfg *Config, shared *shared) (*host, error) {
 		log:      cfg.Log.With("host", configured.Name),
 		since:    time.Now(),
 		engines:  shared.engines,
+		observer: shared.observer,
 		first:    make(chan struct{}, 1),
 		turn:     shared.turns.next(),
 		wentDown: make(chan struct{}, 1),

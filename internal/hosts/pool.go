@@ -39,6 +39,8 @@ type Pool struct {
 	hosts  []*host // in the configured order
 	byName map[string]*host
 	first  *firstChecks
+
+	observer *observer
 }
 
 // A shared is what the hosts of a pool have in common.
@@ -47,6 +49,8 @@ type shared struct {
 	engines *engineOwners
 	logins  *logins
 	turns   *turns
+
+	observer *observer
 }
 
 // New returns the pool of cfg's hosts. It connects to none of them.
@@ -64,7 +68,10 @@ func New(cfg Config) (*Pool, error) {
 		engines: &engineOwners{owners: make(map[string]string)},
 		logins:  newLogins(),
 		turns:   newTurns(len(cfg.Hosts)),
+
+		observer: &observer{},
 	}
+	p.observer = common.observer
 	for _, configured := range cfg.Hosts {
 		h, err := newHost(configured, &cfg, common)
 		if err != nil {

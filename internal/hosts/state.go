@@ -124,6 +124,7 @@ func (h *host) markUp(info engineInfo, image imageInfo) {
 	h.engineFault.clear()
 	h.checked, h.since = true, time.Now()
 	h.trouble.Over()
+	h.tellObserver()
 	h.log.Info("host up", "engine", info.Version, "image", image.id != "")
 }
 
@@ -146,7 +147,8 @@ func (h *host) markDown(ctx context.Context, err error) {
 	if f.isFresh() && isDefinite(f.err) == isDefinite(err) {
 		return // one failure seen by many requests
 	}
-	if !h.isDown() {
+	wasUp := !h.isDown()
+	if wasUp {
 		h.since = time.Now()
 	}
 	pause := f.note(err)
@@ -154,7 +156,11 @@ func (h *host) markDown(ctx context.Context, err error) {
 	case h.wentDown <- struct{}{}:
 	default:
 	}
-	if h.trouble.Due(err) {
+	isNews := h.trouble.Due(err)
+	if wasUp || isNews {
+		h.tellObserver()
+	}
+	if isNews {
 		h.log.Warn("host down", "err", err, "retry_in", pause.Round(time.Millisecond))
 	}
 }
