@@ -40,7 +40,7 @@ func clean(cmd *cobra.Command, opt *options) error {
 	if cfg.LogLevel == slog.LevelDebug {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), service.LogOptions(cfg, level)))
 	ctx := cmd.Context()
 	db, err := database.Open(ctx, service.Database(cfg, false))
 	if errors.Is(err, database.ErrNoDatabase) {

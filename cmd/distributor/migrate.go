@@ -79,6 +79,7 @@ func migrateDown(cmd *cobra.Command, cfg *config.Config, log *slog.Logger) error
 	if err := stopUnfit(ctx, svc, unfit, out); err != nil {
 		return err
 	}
+	closeAll(svc.Journal, log) // there will be no table for it
 	if err := database.Down(ctx, db); err != nil {
 		return err
 	}

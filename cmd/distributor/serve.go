@@ -72,7 +72,7 @@ func closeAll(c io.Closer, log *slog.Logger) {
 }
 
 func newLogger(cfg *config.Config, w io.Writer) *slog.Logger {
-	opt := &slog.HandlerOptions{Level: cfg.LogLevel}
+	opt := service.LogOptions(cfg, cfg.LogLevel)
 	var h slog.Handler = slog.NewTextHandler(w, opt)
 	if cfg.LogFormat == "json" {
 		h = slog.NewJSONHandler(w, opt)

@@ -76,6 +76,9 @@ type Config struct {
 
 	LogLevel  slog.Level
 	LogFormat string // text or json
+
+	HashClients bool          // LOG_CLIENTS=hash: no address of a client in log and journal
+	JournalKeep time.Duration // after which entries of the journal are removed
 }
 
 // Load reads the settings from the environment and from envFile, if that is
@@ -242,6 +245,8 @@ func (p *parser) logging(c *Config, v *variables) {
 	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 	c.LogLevel = levels[p.choice("LOG_LEVEL", v.LogLevel, "debug", "info", "warn", "error")]
 	c.LogFormat = p.choice("LOG_FORMAT", v.LogFormat, "text", "json")
+	c.HashClients = p.choice("LOG_CLIENTS", v.LogClients, "address", "hash") == "hash"
+	c.JournalKeep = p.age("JOURNAL_KEEP", v.JournalKeep, time.Hour)
 }
 
 // LogValue tells what an operator wants to see at the start. Neither tokens

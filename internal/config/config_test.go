@@ -123,6 +123,7 @@ func TestDefaults(t *testing.T) {
 		WarmMaxAge:      time.Hour,
 		LogLevel:        slog.LevelInfo,
 		LogFormat:       "text",
+		JournalKeep:     14 * 24 * time.Hour,
 	}
 	if diff := cmp.Diff(want, got, ignoreFuncs, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -186,6 +187,9 @@ func TestVariableSetsItsField(t *testing.T) {
 		{"LOG_LEVEL", "WARN", func(c *Config) any { return c.LogLevel }, slog.LevelWarn},
 		{"LOG_LEVEL", "error", func(c *Config) any { return c.LogLevel }, slog.LevelError},
 		{"LOG_FORMAT", "json", func(c *Config) any { return c.LogFormat }, "json"},
+		{"LOG_CLIENTS", "hash", func(c *Config) any { return c.HashClients }, true},
+		{"JOURNAL_KEEP", "36h", func(c *Config) any { return c.JournalKeep }, 36 * time.Hour},
+		{"JOURNAL_KEEP", "400d", func(c *Config) any { return c.JournalKeep }, 400 * 24 * time.Hour},
 		{"CONTAINER_DISTRIBUTION_METHOD", "fillhost", func(c *Config) any { return c.Distribution }, "fillhost"},
 	} {
 		c, err := parseEnv(map[string]string{"AUTH_TOKEN": "k", tt.variable: tt.value})

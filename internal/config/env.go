@@ -78,8 +78,10 @@ type variables struct {
 	GatewayTLSCert    string `envconfig:"GATEWAY_TLS_CERT" default:"self-signed"`
 	FreezeAfter       string `envconfig:"FREEZE_AFTER"`
 
-	LogLevel  string `envconfig:"LOG_LEVEL" default:"info"`
-	LogFormat string `envconfig:"LOG_FORMAT" default:"text"`
+	LogLevel    string `envconfig:"LOG_LEVEL" default:"info"`
+	LogFormat   string `envconfig:"LOG_FORMAT" default:"text"`
+	LogClients  string `envconfig:"LOG_CLIENTS" default:"address"`
+	JournalKeep string `envconfig:"JOURNAL_KEEP" default:"14d"`
 }
 
 // read fills the variables from the environment, else from the file, else with

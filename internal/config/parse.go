@@ -48,6 +48,23 @@ func (p *parser) duration(name, value string, least time.Duration) time.Duration
 	return d
 }
 
+// maxDays is a hundred years.
+const maxDays = 36500
+
+// age parses a time that may be one of days, such as 14d.
+func (p *parser) age(name, value string, least time.Duration) time.Duration {
+	days, isDays := strings.CutSuffix(value, "d")
+	if !isDays {
+		return p.duration(name, value, least)
+	}
+	n, err := strconv.Atoi(days)
+	if err != nil || n < 1 || n > maxDays {
+		p.wrong(name, value, "want a time with its unit, above zero, such as 14d or 12h")
+		return 0
+	}
+	return time.Duration(n) * 24 * time.Hour
+}
+
 // choice parses one of a few words, in whatever case.
 func (p *parser) choice(name, value string, words ...string) string {
 	word := strings.ToLower(value)

@@ -82,6 +82,10 @@ func TestBadValueIsOneProblem(t *testing.T) {
 		{"LOG_LEVEL", "loud", `LOG_LEVEL="loud": want debug, info, warn or error`},
 		{"LOG_LEVEL", "INFO+1", `LOG_LEVEL="INFO+1": want debug`},
 		{"LOG_FORMAT", "xml", `LOG_FORMAT="xml": want text or json`},
+		{"LOG_CLIENTS", "none", `LOG_CLIENTS="none": want address or hash`},
+		{"JOURNAL_KEEP", "0d", `JOURNAL_KEEP="0d": want a time with its unit, above zero, such as 14d or 12h`},
+		{"JOURNAL_KEEP", "1.5d", `JOURNAL_KEEP="1.5d": want a time`},
+		{"JOURNAL_KEEP", "1m", `JOURNAL_KEEP="1m": want at least 1h0m0s`},
 	} {
 		_, err := parseEnv(map[string]string{"AUTH_TOKEN": "k", tt.variable: tt.value})
 		if tt.variable == "AUTH_TOKEN" {

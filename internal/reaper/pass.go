@@ -109,6 +109,16 @@ func (p *pass) recount(ctx context.Context) {
 	}
 }
 
+// prune removes what is too old.
+func (p *pass) prune(ctx context.Context) {
+	if p.opt.DryRun || p.Prune == nil {
+		return
+	}
+	if err := p.Prune(ctx); err != nil {
+		p.problem("Old entries of the journal could not be removed: %v.", err)
+	}
+}
+
 // sessions deals with every row, on all hosts at once.
 func (p *pass) sessions(ctx context.Context, rows []row) {
 	byHost := make(map[string][]row)
@@ -180,9 +190,16 @@ func (p *pass) session(ctx context.Context, r row) {
 		stopped, err := p.carryOut(ctx, r.Session, a)
 		p.outcome(r.Session, stopped, err)
 		if stopped && err == nil {
-			p.ending(a, r.Session)
+			p.ending(a, r.Session, p.clientName(r.Session))
 		}
 	}
+}
+
+func (p *pass) clientName(s *session.Session) string {
+	if p.ClientName != nil {
+		return p.ClientName(s)
+	}
+	return s.ClientName()
 }
 
 // decide says what to do about a session, and inspects its container if a listing

@@ -38,13 +38,19 @@ type Store interface {
 	Recount(ctx context.Context) error
 }
 
-// A Reaper makes passes. All fields are required.
+// A Reaper makes passes. All fields are required, but for the last ones.
 type Reaper struct {
 	Sessions Sessions
 	Store    Store
 	Pool     *hosts.Pool
 	Grace    time.Duration // a container without a session is left alone for this long
 	Log      *slog.Logger
+
+	// Prune removes what is too old of what is only remembered, with each pass.
+	Prune func(ctx context.Context) error
+
+	// ClientName names the client of a session in reports; nil: by its own name.
+	ClientName func(*session.Session) string
 }
 
 // Options say what a pass does. The zero value repairs sessions and removes
@@ -101,6 +107,7 @@ func (r *Reaper) Reconcile(ctx context.Context, opt Options) (*Report, error) {
 		return nil, err
 	}
 	p.recount(ctx)
+	p.prune(ctx)
 	p.sessions(ctx, rows)
 	if !opt.NoOrphans {
 		p.orphans(ctx, rows)

@@ -63,10 +63,9 @@ func (r *recorder) plan(format string, args ...any) {
 }
 
 // ending notes which session was stopped, and why.
-func (r *recorder) ending(a action, s *session.Session) {
-	client := ""
-	if s.ClientIP != "" {
-		client = " of " + s.ClientName()
+func (r *recorder) ending(a action, s *session.Session, client string) {
+	if client != "" {
+		client = " of " + client
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -46,7 +46,7 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 		return nil, errors.Join(err, db.Close())
 	}
 	process := newProcess(cfg, id)
-	notes, err := journal.NewWriter(journal.Config{DB: db, Process: process.ID, Program: process.Kind, Log: log})
+	notes, err := journal.NewWriter(journal.Config{DB: db, Process: process.ID, Program: process.Kind, HashOnly: cfg.HashClients, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, pool.Close(), db.Close())
 	}
@@ -59,7 +59,7 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 		Pool:       pool,
 		Store:      store,
 		Sessions:   sessions,
-		Reaper:     &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log},
+		Reaper:     newReaper(cfg, sessions, store, pool, notes, log),
 		Process:    process,
 		Journal:    notes,
 	}, nil
@@ -97,6 +97,20 @@ func newManager(cfg *config.Config, process database.Process, store *session.Sto
 		Gateway:    cfg.Gateway.Listen != "",
 		GatewayTLS: cfg.Gateway.TLSListen != "",
 	})
+}
+
+func newReaper(cfg *config.Config, sessions *session.Manager, store *session.Store, pool *hosts.Pool, notes *journal.Writer, log *slog.Logger) *reaper.Reaper {
+	r := &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log}
+	if cfg.HashClients {
+		r.ClientName = func(s *session.Session) string { return journal.HashOnly(s.ClientName()) }
+	}
+	if cfg.JournalKeep > 0 {
+		r.Prune = func(ctx context.Context) error {
+			_, err := notes.Prune(ctx, cfg.JournalKeep)
+			return err
+		}
+	}
+	return r
 }
 
 // Close rolls back starts that are under way, has the journal written and closes all
