@@ -164,7 +164,9 @@ func (d *distributor) runService(ctx context.Context) error {
 	case err == nil:
 		defer closeAll(svc, d.log)
 		d.connect(svc)
+		d.noteServing(ctx)
 		err = d.runAlive(ctx)
+		d.noteLeaving(ctx)
 		d.sayWhatStays(context.WithoutCancel(ctx))
 	case ctx.Err() != nil:
 		err = nil // stopped while it waited
