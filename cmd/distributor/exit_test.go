@@ -53,6 +53,16 @@ func TestExitCodeSaysWhetherAnythingWasTouched(t *testing.T) {
 		{"drain", good, true, []string{"hosts", "drain", "local"}, 0},
 		{"undrain, not drained", good, true, []string{"hosts", "undrain", "local"}, 1},
 
+		{"why, nothing", good, true, []string{"why"}, 2},
+		{"why, of nothing that there is", good, true, []string{"why", "a.example"}, 2},
+		{"why, unknown", good, true, []string{"why", "ABCDEFGH22"}, 1},
+		{"why, no database", good, false, []string{"why", "ABCDEFGH22"}, 1},
+		{"journal", good, true, []string{"journal"}, 0},
+		{"journal, argument", good, true, []string{"journal", "x"}, 2},
+		{"journal, kind", good, true, []string{"journal", "--kind", "x"}, 2},
+		{"journal, time", good, true, []string{"journal", "--since", "-1h"}, 2},
+		{"journal, no database", good, false, []string{"journal"}, 1},
+
 		{"healthcheck, no port", good, false, []string{"healthcheck", "--address", "x"}, 2},
 		{"healthcheck, argument", good, false, []string{"healthcheck", "x"}, 2},
 		{"healthcheck, nobody there", good, false, []string{"healthcheck", "--address", "127.0.0.1:1"}, 1},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"modernc.org/sqlite"
@@ -19,6 +20,11 @@ func IsDuplicate(err error) bool {
 	}
 	code := sqliteCode(err)
 	return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+}
+
+// IsNoTable reports whether err means that a table is not there.
+func IsNoTable(err error) bool {
+	return mysqlNumber(err) == noSuchTable || sqliteCode(err) == sqlite3.SQLITE_ERROR && strings.Contains(err.Error(), "no such table")
 }
 
 // IsUnavailable reports whether err means that the database cannot be used just

@@ -128,12 +128,24 @@ func (Leaving) kind() string   { return "leaving" }
 func (Lost) kind() string      { return "lost" }
 func (o Other) kind() string   { return o.Of }
 
-// decode returns what was written of a kind; [Other], if it is not known how.
-func decode(kind string, detail []byte) What {
-	for _, known := range []What{
+func all() []What {
+	return []What{
 		Claimed{}, Taken{}, Started{}, Failed{}, Refused{}, Given{}, Ended{},
 		HostUp{}, HostDown{}, Drained{}, Undrained{}, Serving{}, Leaving{}, Lost{},
-	} {
+	}
+}
+
+// Kinds returns the names of all kinds of entries.
+func Kinds() (names []string) {
+	for _, w := range all() {
+		names = append(names, w.kind())
+	}
+	return names
+}
+
+// decode returns what was written of a kind; [Other], if it is not known how.
+func decode(kind string, detail []byte) What {
+	for _, known := range all() {
 		if known.kind() != kind {
 			continue
 		}

@@ -3,6 +3,7 @@ package journal
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,19 +14,35 @@ import (
 
 const usualMost = 1000
 
+// ErrNone means that the database has no journal.
+var ErrNone = errors.New("this database has no journal yet: its tables are of an earlier version (distributor migrate brings them up to date, and so does the service of this version when it starts)")
+
+func readError(err error) error {
+	if database.IsNoTable(err) {
+		return ErrNone
+	}
+	return fmt.Errorf("read journal: %w", err)
+}
+
 // A Query says which entries are wanted. Its zero value wants all.
 type Query struct {
 	Request string
 	Session int64
-	Address string // of a client
-	Hash    string // of a client
-	Host    string
+	Address string    // of a client
+	Hash    string    // of a client
+	Host    string    // its name, with or without a port
+	Kind    string    // one of [Kinds]
 	Since   time.Time // they happened, or happened again, since then
 	After   int64     // they were written after the one with this id
 	Most    int       // the latest of them; 0: 1000
 }
 
-// Read returns entries, oldest first.
+// Entries is what programs are told.
+type Entries struct {
+	Entries []Entry `json:"entries"`
+}
+
+// Read returns entries, oldest first. It returns [ErrNone] where there is no journal.
 func Read(ctx context.Context, db *database.DB, q Query) ([]Entry, error) {
 	list, err := read(ctx, db, q, "request = ?", q.Request)
 	if err == nil && len(list) == 0 && q.Request != "" {
@@ -64,7 +81,7 @@ func read(ctx context.Context, db *database.DB, q Query, ofRequest string, reque
 			sessionId, containerHost, clientIp, clientHash, detail
 		FROM journal WHERE `+strings.Join(where, " AND ")+` ORDER BY firstAt DESC, id DESC LIMIT ?`, append(args, cmp.Or(q.Most, usualMost))...)
 	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
+		return nil, readError(err)
 	}
 	slices.Reverse(rows)
 	list := make([]Entry, len(rows))
@@ -95,19 +112,23 @@ func (q *Query) conditions() (where []string, args []any) {
 	add(q.Session != 0, "sessionId = ?", q.Session)
 	add(q.Address != "", "clientIp = ?", q.Address)
 	add(q.Hash != "", "clientHash = ?", q.Hash)
-	add(q.Host != "", "containerHost = ?", q.Host)
+	add(q.Host != "", "(containerHost = ? OR containerHost LIKE ? ESCAPE '!')", q.Host, escape(q.Host)+":%")
+	add(q.Kind != "", "kind = ?", q.Kind)
 	// The first condition is for the index.
 	add(!q.Since.IsZero(), "firstAt >= ? AND lastAt >= ?", stamp(q.Since.Add(-sameFor-sameWithin)), stamp(q.Since))
-	add(q.After != 0, "id > ?", q.After)
+	add(q.After > 0, "id > ?", q.After)
 	return where, args
 }
+
+// escape keeps the signs of a name from being wildcards. No host has others.
+func escape(name string) string { return strings.NewReplacer("%", "", "_", "!_").Replace(name) }
 
 // Oldest returns when the oldest entry was noted; zero: there is none.
 func Oldest(ctx context.Context, db *database.DB) (time.Time, error) {
 	var list []time.Time
 	err := db.SelectContext(ctx, &list, `SELECT firstAt FROM journal ORDER BY firstAt LIMIT 1`)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read journal: %w", err)
+		return time.Time{}, readError(err)
 	}
 	if len(list) == 0 {
 		return time.Time{}, nil

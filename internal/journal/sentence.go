@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A zone writes times for people, in short where the day is that of an entry.
@@ -28,7 +29,15 @@ func (e *Entry) Sentence(in *time.Location) string {
 	if e.Times > 1 {
 		text += fmt.Sprintf(" (%d times, the last at %s)", e.Times, z.at(e.Last, time.TimeOnly))
 	}
-	return text + "."
+	return strings.Map(printable, text) + "."
+}
+
+// printable keeps what others said in its line.
+func printable(r rune) rune {
+	if unicode.IsControl(r) {
+		return ' '
+	}
+	return r
 }
 
 func (e *Entry) place(port int) string { return fmt.Sprintf("%s:%d", e.Host, port) }
@@ -137,9 +146,24 @@ func (w Ended) sentence(e *Entry, _ zone) string {
 	}
 	after := ""
 	if !w.Began.IsZero() {
-		after = fmt.Sprintf(" after %s", short(max(0, e.At.Sub(w.Began))))
+		after = " after " + life(e.At.Sub(w.Began))
 	}
-	return fmt.Sprintf("%s %d on %s ended%s: %s (noted by %s)", name, e.Session, e.Host, after, w.Why, e.Program)
+	text := fmt.Sprintf("%s %d on %s is over%s: %s", name, e.Session, e.Host, after, w.Why)
+	if w.Why != byClient {
+		text += fmt.Sprintf(" (by %s)", e.Program)
+	}
+	return text
+}
+
+// byClient needs no word on the program that did it.
+const byClient = "ended by its client"
+
+// life is how long something lasted that began at a time without fractions.
+func life(d time.Duration) string {
+	if d < 2*time.Minute {
+		return fmt.Sprintf("%d s", int(max(0, d).Seconds()))
+	}
+	return short(d)
 }
 
 func (w HostUp) sentence(e *Entry, _ zone) string {

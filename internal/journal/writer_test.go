@@ -58,7 +58,7 @@ func TestEveryKindIsReadAsItWasNoted(t *testing.T) {
 			"session 18: a warm container on b.example taken.",
 			"session 18 runs on b.example:9090 in a warm container, 1.2 s after the request (claim 1 ms, ready 20 ms).",
 			"session 18 on b.example:9090 given again.",
-			"session 18 on b.example ended after 12 min: not used (noted by distributor).",
+			"session 18 on b.example is over after 12 min: not used (by distributor).",
 			"refused: a.example full 20/20, b.example and 3 more down since 2024-06-01 13:58 (no route to host), and 2 hosts more; told to come back in 30 s.",
 			"b.example is down: no route to host.",
 			"b.example is drained: fan broken.",

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"wrpdistributor/internal/cli"
+	"wrpdistributor/internal/clock"
+	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/journal"
+)
+
+const followPause = 500 * time.Millisecond
+
+// wanted is what the flags of the journal's command say.
+type wanted struct {
+	since  ago
+	host   string
+	kind   string
+	follow bool
+	json   bool
+}
+
+func journalCommand(opt *options) *cobra.Command {
+	w := &wanted{since: ago(24 * time.Hour)}
+	cmd := &cobra.Command{
+		Use:   "journal",
+		Short: "Tell what happened lately, to all sessions and hosts",
+		Long: `Tell what happened to sessions and hosts, oldest first, in the time zone of this
+machine: at most the latest thousand entries. Each line has the client, as the log names
+it, and the request in brackets. For one request, session or client see "distributor why".
+
+The database is asked, whether or not a distributor runs.
+
+Exit status: 0 told, also if that is nothing; 1 the database does not answer, 2 wrong
+usage or settings.`,
+		Example: `  distributor journal --since 1h --host a.example
+  distributor journal --since 7d --kind refused
+  distributor journal --follow --json`,
+		Args: cobra.NoArgs,
+		PreRunE: func(*cobra.Command, []string) error {
+			if w.kind != "" && !slices.Contains(journal.Kinds(), w.kind) {
+				return cli.Usage(fmt.Errorf("--kind %q: want one of %s", w.kind, strings.Join(journal.Kinds(), ", ")))
+			}
+			return nil
+		},
+		RunE: withDatabase(opt, func(cmd *cobra.Command, _ *config.Config, db *database.DB, _ []string) error {
+			return tellJournal(cmd, db, w)
+		}),
+	}
+	f := cmd.Flags()
+	f.Var(&w.since, "since", "what happened in this `time`, like 1h or 7d")
+	f.StringVar(&w.host, "host", "", "what happened on one `host`")
+	f.StringVar(&w.kind, "kind", "", "entries of one `kind`: "+strings.Join(journal.Kinds(), ", "))
+	f.BoolVar(&w.follow, "follow", false, "stay, and tell what happens until interrupted")
+	f.BoolVar(&w.json, "json", false, `print {"entries":[...]}; with --follow an entry a line`)
+	return cmd
+}
+
+func tellJournal(cmd *cobra.Command, db *database.DB, w *wanted) error {
+	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	f, list, err := journal.Follow(ctx, db, journal.Query{Host: w.host, Kind: w.kind, Since: time.Now().Add(-time.Duration(w.since))})
+	if err != nil {
+		return err
+	}
+	if w.json && !w.follow {
+		return json.NewEncoder(out).Encode(journal.Entries{Entries: append([]journal.Entry{}, list...)})
+	}
+	if len(list) == 0 && !w.follow {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Nothing happened in the last %s that is wanted.\n", &w.since)
+	}
+	for {
+		if err := writeEntries(out, list, w.json); err != nil || !w.follow {
+			return err
+		}
+		if clock.Sleep(ctx, followPause) != nil {
+			return nil
+		}
+		if list, err = f.Next(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+}
+
+func writeEntries(out io.Writer, list []journal.Entry, asJSON bool) error {
+	lines := json.NewEncoder(out)
+	for _, e := range list {
+		if asJSON {
+			if err := lines.Encode(e); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := fmt.Fprintln(out, line(&e)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func line(e *journal.Entry) string {
+	parts := []string{e.At.Local().Format(time.DateTime)}
+	if e.Client != "" {
+		parts = append(parts, e.Client)
+	}
+	parts = append(parts, e.Sentence(time.Local))
+	if e.Request != "" {
+		parts = append(parts, "["+e.Request+"]")
+	}
+	return strings.Join(parts, " ")
+}
+
+// ago is a flag: a time that may be one of days.
+type ago time.Duration
+
+// String implements [pflag.Value].
+func (a *ago) String() string { return keepText(time.Duration(*a)) }
+
+// Type implements [pflag.Value].
+func (a *ago) Type() string { return "time" }
+
+// Set implements [pflag.Value].
+func (a *ago) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if days, isDays := strings.CutSuffix(text, "d"); isDays {
+		var n int
+		n, err = strconv.Atoi(days)
+		d = time.Duration(min(n, 36500)) * 24 * time.Hour
+	}
+	if err != nil || d <= 0 {
+		return errors.New("want a time with its unit, such as 30m, 1h or 7d")
+	}
+	*a = ago(d)
+	return nil
+}
