@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/journal"
@@ -18,7 +19,7 @@ func (d *distributor) noteServing(ctx context.Context) {
 	d.svc.Pool.SetObserver(func(c hosts.Change) {
 		what := journal.What(journal.HostUp{NoImage: c.State == hosts.NoImage})
 		if c.State.IsDown() {
-			what = journal.HostDown{Why: c.Reason}
+			what = journal.HostDown{Why: strings.TrimPrefix(c.Reason, hosts.ErrUnreachable.Error()+": ")}
 		}
 		d.svc.Journal.Add(context.Background(), journal.Note{Host: c.Host, What: what})
 	})

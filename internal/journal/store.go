@@ -113,6 +113,9 @@ func prune(ctx context.Context, db *database.DB, keep time.Duration) (n int, err
 		if err == nil && len(ids) > 0 {
 			err = remove(ctx, db, ids)
 		}
+		if database.IsNoTable(err) {
+			return n, nil // what this process works with has none yet
+		}
 		if err != nil {
 			return n, fmt.Errorf("prune journal: %w", err)
 		}

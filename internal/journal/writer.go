@@ -18,6 +18,7 @@ const (
 	maxBatch  = 256                    // entries that one statement writes
 	writeTime = 5 * time.Second        // for a batch
 	closeTime = 2 * time.Second        // for what is left at the end
+	lastTries = 3                      // of a batch at the end
 )
 
 // A Config says whose entries they are.
@@ -107,7 +108,7 @@ func (w *Writer) begin() {
 
 // write writes until nothing is left.
 func (w *Writer) write() {
-	wait := pause
+	wait, tries := pause, 0
 	for {
 		_ = clock.Sleep(w.open, wait) // at the end there is no time to wait
 		b := w.next()
@@ -117,7 +118,10 @@ func (w *Writer) write() {
 		wait = pause
 		if err := w.store(b); err != nil {
 			wait = failPause
-			if !w.putBack(b, err) {
+			if w.open.Err() != nil {
+				tries++
+			}
+			if !w.putBack(b, err, tries < lastTries) {
 				return
 			}
 			continue
@@ -173,14 +177,15 @@ func (w *Writer) settle(b *batch) (more bool) {
 	return len(w.queue) >= maxBatch
 }
 
-// putBack notes that a batch was not written, and reports whether to try again.
-func (w *Writer) putBack(b *batch, err error) bool {
+// putBack notes that a batch was not written. Unless it may be tried again, all that is
+// left is given up. It reports whether to go on.
+func (w *Writer) putBack(b *batch, err error, again bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range b.rows {
 		w.repeats.note(r)
 	}
-	if w.open.Err() == nil {
+	if again && w.alive.Err() == nil {
 		if w.trouble.Due(err) {
 			w.cfg.Log.Warn("journal not written; will retry", "err", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"wrpdistributor/internal/clock"
@@ -194,7 +195,7 @@ func (r *request) reasons(refused []hosts.Status) []Reason {
 		failed := r.failed[st.Host.Name]
 		reason := Reason{Host: st.Host.Name, Why: refusal(st, r.needsCertificate(), failed)}
 		if failed == nil && st.State.IsDown() {
-			reason.Since, reason.Cause = st.Since, st.Reason
+			reason.Since, reason.Cause = st.Since, strings.TrimPrefix(st.Reason, hosts.ErrUnreachable.Error()+": ")
 		}
 		list = append(list, reason)
 	}

@@ -94,6 +94,7 @@ func TestJournalTellsARefusal(t *testing.T) {
 			t.Fatalf("the refusals: %+v", list)
 		}
 		text := list[0].Sentence(time.UTC)
+		t.Log(text)
 		for _, part := range []string{"refused: ", "host0 full 1/1", "host1 down since ", "host2 drained: fan broken", "; told to come back in 30 s (2 times, "} {
 			if !strings.Contains(text, part) {
 				t.Errorf("%q has no %q", text, part)
@@ -197,6 +198,33 @@ func TestJournalTellsDraining(t *testing.T) {
 		must(t, err)
 		if kinds(list) != "drained undrained" || list[0].What.(journal.Drained).Reason != "fan broken" {
 			t.Errorf("told: %+v", list)
+		}
+	})
+}
+
+// TestRequestsDoNotWriteTheJournal: none of their statements does, nor of those that
+// others on the same connections wait for.
+func TestRequestsDoNotWriteTheJournal(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		k := newKit(t, db, servicetest.Options{Max: 1})
+		r := databasetest.Record(t, k.DB)
+		_, _, err := k.Sessions.Allocate(t.Context(), amiga, false)
+		must(t, err)
+		_, _, err = k.Sessions.Allocate(t.Context(), amiga, false)
+		must(t, err)
+		if _, _, err := k.Sessions.Allocate(t.Context(), st, false); err == nil {
+			t.Error("there is a place")
+		}
+		must(t, k.Sessions.Stop(t.Context(), amiga))
+		must(t, k.Journal.Close())
+		statements := r.Take()
+		for _, s := range statements {
+			if strings.Contains(s.Query, "journal") {
+				t.Errorf("a request asks %q", s.Query)
+			}
+		}
+		if list := told(t, k, amiga.IP); kinds(list) != "claimed started given-again ended" || len(statements) == 0 {
+			t.Errorf("told: %s, by %d statements of requests", kinds(list), len(statements))
 		}
 	})
 }
