@@ -91,6 +91,7 @@ func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartb
 		AuthToken:         string(cfg.AuthToken),
 		AdminToken:        string(cfg.AdminToken),
 		Log:               log,
+		Journal:           svc.Journal,
 		GatewayAddress:    cfg.Gateway.Address,
 		GatewayTLSAddress: cfg.Gateway.TLSAddress,
 	})

@@ -168,7 +168,7 @@ func unknown(ctx context.Context, cfg *config.Config, db *database.DB, about str
 	reasons := []string{
 		"it is mistyped, or happened less than a second ago",
 		fmt.Sprintf("it is in another database than %s", cfg.Database),
-		"it was refused before it was known whose it was: for its token, a page that is not there, or a missing User-Agent; or while the service began or stopped: that is in the log only",
+		"it was refused before it was known whose it was: for its token, a page that is not there, or because the service had no database yet; that is in the log only",
 	}
 	oldest, err := journal.Oldest(ctx, db)
 	if err != nil {

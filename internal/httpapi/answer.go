@@ -117,6 +117,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		level = s.Log.WarnContext
 	}
 	level(r.Context(), "request refused", "request", requestID(r), s.who(r), "method", redact.Method(r), "route", route(r), "status", a.code, "err", err)
+	s.noteRefusal(r, a, err)
 	s.refuse(w, r, err)
 }
 

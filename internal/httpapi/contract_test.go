@@ -44,7 +44,7 @@ func newBench(t *testing.T, db *database.DB, opt servicetest.Options) *bench {
 		Writable:  func() error { return k.DB.Beat(context.Background(), k.Process) },
 		Guard:     auth.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, log),
 		AuthToken: token, AdminToken: adminToken,
-		Log: log,
+		Log: log, Journal: k.Journal,
 	})
 	srv := httptest.NewUnstartedServer(api)
 	srv.Config.DisableGeneralOptionsHandler = true // as that of the distributor

@@ -19,6 +19,7 @@ import (
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/inflight"
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
@@ -26,7 +27,7 @@ import (
 )
 
 // Config holds what the interface needs. All fields are required, but for
-// AdminToken and the gateway's.
+// AdminToken, Journal and the gateway's.
 type Config struct {
 	Sessions   *session.Manager
 	Pool       *hosts.Pool
@@ -35,6 +36,7 @@ type Config struct {
 	AuthToken  string
 	AdminToken string // shows operators what clients do not see; empty: nobody sees it
 	Log        *slog.Logger
+	Journal    *journal.Writer // is told of requests that are refused; nil: nobody is
 
 	// What clients of gateway sessions are told, host:port; without a host it is
 	// the one they reached us by.

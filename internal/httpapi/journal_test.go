@@ -19,13 +19,17 @@ func TestJournalKnowsTheRequest(t *testing.T) {
 		started := b.do(t, call{method: "PUT", code: 202, answer: ".*"})
 		full := b.do(t, call{method: "PUT", header: "User-Agent: other", code: 503, answer: ".*"})
 		noTLS := b.do(t, call{method: "PUT", header: "User-Agent: other|Content-Type: application/x-www-form-urlencoded", body: "ssl=true", code: 503, answer: ".*"})
+		noAgent := b.do(t, call{method: "PUT", header: "User-Agent:", code: 400, answer: ".*"})
+		unknown := b.do(t, call{method: "GET", path: "/nothing", header: "User-Agent: third", code: 404, answer: ".*"})
+		b.api.Drain(t.Context())
+		closing := b.do(t, call{method: "PUT", header: "User-Agent: fourth", code: 503, answer: ".*"})
 		if err := b.Journal.Close(); err != nil {
 			t.Fatal(err)
 		}
 		for _, tt := range []struct {
 			resp *http.Response
 			kind string
-		}{{started, "claimed"}, {full, "refused"}, {noTLS, "refused"}} {
+		}{{started, "claimed"}, {full, "refused"}, {noTLS, "refused"}, {noAgent, "refused"}, {closing, "refused"}} {
 			id := tt.resp.Header.Get("X-Request-Id")
 			list, err := journal.Why(t.Context(), b.DB, id)
 			if err != nil || len(list) == 0 || list[0].Kind != tt.kind || list[0].Request != id {
@@ -41,6 +45,12 @@ func TestJournalKnowsTheRequest(t *testing.T) {
 					t.Errorf("Retry-After: %q, in the journal %q", header, told)
 				}
 			}
+		}
+		if list, err := journal.Why(t.Context(), b.DB, unknown.Header.Get("X-Request-Id")); err != nil || len(list) > 0 {
+			t.Errorf("of a page that is not there: %+v, %v; want nothing, for anybody can ask for one", list, err)
+		}
+		if list, err := journal.Read(t.Context(), b.DB, journal.Query{Kind: "refused"}); err != nil || len(list) != 4 {
+			t.Errorf("refusals: %+v, %v; want each once", list, err)
 		}
 	})
 }
