@@ -17,6 +17,7 @@ import (
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/journal"
+	"wrpdistributor/internal/reminder"
 )
 
 const followPause = 500 * time.Millisecond
@@ -78,17 +79,34 @@ func tellJournal(cmd *cobra.Command, db *database.DB, w *wanted) error {
 	if len(list) == 0 && !w.follow {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Nothing happened in the last %s that is wanted.\n", &w.since)
 	}
-	for {
-		if err := writeEntries(out, list, w.json); err != nil || !w.follow {
-			return err
-		}
-		if clock.Sleep(ctx, followPause) != nil {
+	if err := writeEntries(out, list, w.json); err != nil || !w.follow {
+		return err
+	}
+	return follow(cmd, f, w.json)
+}
+
+// follow tells what happens until the command's context is done. A database that is away
+// is waited for.
+func follow(cmd *cobra.Command, f *journal.Follower, asJSON bool) error {
+	ctx := cmd.Context()
+	var trouble reminder.Trouble
+	for clock.Sleep(ctx, followPause) == nil {
+		list, err := f.Next(ctx)
+		switch {
+		case ctx.Err() != nil:
 			return nil
+		case err == nil:
+			trouble.Over()
+		case !database.IsUnavailable(err):
+			return err
+		case trouble.Due(err):
+			fmt.Fprintf(cmd.ErrOrStderr(), "distributor: %v; it goes on when the database answers\n", err)
 		}
-		if list, err = f.Next(ctx); err != nil && ctx.Err() == nil {
+		if err := writeEntries(cmd.OutOrStdout(), list, asJSON); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 func writeEntries(out io.Writer, list []journal.Entry, asJSON bool) error {

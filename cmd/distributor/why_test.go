@@ -110,6 +110,29 @@ func TestJournalTellsAndFollows(t *testing.T) {
 	s.tells("journal --kind leaving", "stopped; sessions go on.")
 }
 
+// TestFollowerWaitsForTheDatabase, says so, and goes on.
+func TestFollowerWaitsForTheDatabase(t *testing.T) {
+	s, server, _ := newWaitingStack(t)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	follower := proctest.Start(t, s.Command("distributor", "journal", "--follow"))
+	s.eventually("the follower has begun", func() bool { return strings.Contains(follower.Output(), "began to serve") })
+	server.Kill()
+	s.eventually("the follower says that the database is away", func() bool { return strings.Contains(follower.Output(), "it goes on when") })
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.run(0, "distributor", "hosts", "drain", s.text("SELECT containerHost FROM journal WHERE kind = 'host-up'"), "--reason", "after the outage")
+	s.eventually("the follower goes on", func() bool { return strings.Contains(follower.Output(), "after the outage") })
+	follower.Signal(syscall.SIGTERM)
+	<-follower.Done()
+	if follower.ExitCode() != 0 {
+		t.Errorf("journal --follow that is stopped exits %d, want 0", follower.ExitCode())
+	}
+}
+
 // TestNoAddressIsWritten with LOG_CLIENTS=hash: not in the log, however much it says, nor
 // in the journal.
 func TestNoAddressIsWritten(t *testing.T) {
