@@ -91,7 +91,7 @@ func (c Call) send(ctx context.Context, to http.RoundTripper, base, token string
 	}
 	resp, err := to.RoundTrip(req)
 	switch {
-	case ctx.Err() != nil: // whoever asks does not want it any more, from anybody
+	case err != nil && ctx.Err() != nil: // whoever asks does not want it any more, from anybody
 		return ctx.Err()
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrNobody, err)
