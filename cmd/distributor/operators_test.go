@@ -111,6 +111,19 @@ func TestStopSaysWhichCouldNotBeStopped(t *testing.T) {
 	s.want("status", s.asked("")(1, "status"), "Host "+h.SSHAddr()+" is down since")
 }
 
+// TestConfigCheckSaysWhatIsLeftOnOtherHosts: before a restart that would not know them.
+func TestConfigCheckSaysWhatIsLeftOnOtherHosts(t *testing.T) {
+	s, h := newPretendStack(t)
+	s.start()
+	s.do("PUT", "one", 202)
+	s.do("PUT", "two", 202)
+	if out := s.run(0, "distributor", "config", "check"); strings.Contains(out, "Warning") || !strings.Contains(out, "ssh "+h.User()+"@"+h.SSHAddr()) {
+		t.Errorf("config check says\n%s\nwant how the host is reached, and no warning", out)
+	}
+	s.set("CONTAINER_HOSTS", "other.example")
+	s.want("config check", s.run(0, "distributor", "config", "check"), "Warning: "+h.SSHAddr()+" has 2 sessions, and is not configured.", "cleanup --forget-host "+h.SSHAddr())
+}
+
 // TestPauseIsKnownToAllProcesses: to one that was not asked, too, and the first that
 // answers names the other.
 func TestPauseIsKnownToAllProcesses(t *testing.T) {
