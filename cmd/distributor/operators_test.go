@@ -85,6 +85,7 @@ func (s *stack) stopsByID(ask func(int, string) string) {
 		s.t.Fatalf("sessions list --json says %s, %v; want two, the first of them one's", out, err)
 	}
 	stop := fmt.Sprintf("sessions stop %d", all.Sessions[0].ID)
+	s.want("completion", ask(0, "__complete sessions stop "), fmt.Sprintf("%d\t127.0.0.1#", all.Sessions[0].ID))
 	s.want(stop, ask(0, stop), "Stopping 1 session.", "Stopped, with their containers gone: 1. Not stopped: 0.")
 	s.want(stop+" again", ask(1, stop), "there is no session")
 	s.do("PUT", "one", 202)
