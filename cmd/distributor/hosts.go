@@ -39,7 +39,9 @@ CONTAINER_HOSTS, and undrain it to forget the mark.`,
 		Short:   "Give a host sessions again",
 		Example: `  distributor hosts undrain c1.example`,
 		Args:    oneHost,
-		RunE:    func(cmd *cobra.Command, args []string) error { return undrainHost(cmd, opt, args[0]) },
+
+		ValidArgsFunction: completeHosts(opt),
+		RunE:              func(cmd *cobra.Command, args []string) error { return undrainHost(cmd, opt, args[0]) },
 	})
 	return cmd
 }
@@ -59,7 +61,9 @@ func drainCommand(opt *options) *cobra.Command {
 		Short:   "Give a host no new sessions",
 		Example: `  distributor hosts drain c1.example --reason "new kernel on Sunday"`,
 		Args:    oneHost,
-		RunE:    func(cmd *cobra.Command, args []string) error { return drainHost(cmd, opt, args[0], reason) },
+
+		ValidArgsFunction: completeHosts(opt),
+		RunE:              func(cmd *cobra.Command, args []string) error { return drainHost(cmd, opt, args[0], reason) },
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the list and the log")
 	return cmd

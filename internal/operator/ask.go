@@ -80,9 +80,9 @@ func (c Call) send(ctx context.Context, to http.RoundTripper, base, token string
 	if timeout == 0 {
 		timeout = answerTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	req, err := c.request(ctx, base)
+	req, err := c.request(limited, base)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,10 @@ func (c Call) send(ctx context.Context, to http.RoundTripper, base, token string
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := to.RoundTrip(req)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // whoever asks does not want it any more, from anybody
+		return ctx.Err()
+	case err != nil:
 		return fmt.Errorf("%w: %w", ErrNobody, err)
 	}
 	defer resp.Body.Close()

@@ -134,3 +134,15 @@ func TestServiceWithoutDatabaseSaysSo(t *testing.T) {
 		t.Errorf("Ask = %v, want that the database does not answer", err)
 	}
 }
+
+// TestWhoGivesUpIsNotAnsweredByOthers: nobody else is asked, nor is it done otherwise.
+func TestWhoGivesUpIsNotAnsweredByOthers(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
+	folder := t.TempDir()
+	defer run(t, folder, "aaaaaaaaaaaa", k)()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := operator.Ask(ctx, folder, operator.Call{Path: operator.HostsPath}, new(operator.Hosts)); !errors.Is(err, context.Canceled) || errors.Is(err, operator.ErrNobody) {
+		t.Errorf("Ask = %v, want that it was cancelled", err)
+	}
+}
