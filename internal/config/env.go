@@ -26,6 +26,7 @@ type variables struct {
 	ContainerHostsKeysFile      string `envconfig:"CONTAINER_HOSTS_KEYS_FILE"`
 	ContainerHostsTLSCerts      string `envconfig:"CONTAINER_HOSTS_TLS_CERTS"`
 	ContainerDistributionMethod string `envconfig:"CONTAINER_DISTRIBUTION_METHOD" default:"equal"`
+	MemoryReserve               string `envconfig:"MEMORY_RESERVE" default:"512m"`
 	StartPort                   string `envconfig:"START_PORT" default:"9090"`
 	SparePorts                  string `envconfig:"SPARE_PORTS" default:"16"`
 	SSHDir                      string `envconfig:"SSH_DIR" default:"ssh"`

@@ -77,10 +77,21 @@ func (p *parser) hosts(list, localAddress, publish string) []hosts.Host {
 	return pool
 }
 
-// limits parses MAX_CONTAINERS_RUNNING: one number for all, or one for each.
+// limits parses MAX_CONTAINERS_RUNNING: one limit for all, or one for each.
 func (p *parser) limits(pool []hosts.Host, list string) {
-	for i, n := range p.perHost("MAX_CONTAINERS_RUNNING", list, 1, len(pool)) {
-		pool[i].Max = n
+	const name = "MAX_CONTAINERS_RUNNING"
+	given := entries(list)
+	for _, entry := range given {
+		if !setLimit(new(hosts.Host), entry) {
+			p.wrong(name, list, "entry %q: want a whole number from 1 to %d, or %s", entry, maxLimit, auto)
+		}
+	}
+	if len(given) != 1 && len(given) != len(pool) {
+		p.mismatch(name, list, len(given), len(pool))
+		return
+	}
+	for i := range pool {
+		setLimit(&pool[i], given[min(i, len(given)-1)])
 	}
 }
 

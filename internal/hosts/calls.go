@@ -28,7 +28,7 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 
 // isDefinite reports whether err leaves no doubt about what the engine did.
 func isDefinite(err error) bool {
-	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden, ErrCertificate, ErrUnfinished, ErrNetwork, errAddress} {
+	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden, ErrCertificate, ErrUnfinished, ErrNetwork, errAddress, errMemory} {
 		if errors.Is(err, e) {
 			return true
 		}

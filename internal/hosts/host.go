@@ -46,6 +46,7 @@ type host struct {
 	image           imageInfo // as the last check found it
 	noFiles         bool      // of the certificate
 	id              string    // the engine's own
+	memory          int64     // of the machine, as its engine last said
 	pinging         bool      // see ping
 	trouble         reminder.Trouble
 
@@ -159,6 +160,9 @@ func (h *host) examine(ctx context.Context) (engineInfo, imageInfo, error) {
 	}
 	info, err := h.engine.info(ctx)
 	if err != nil {
+		return engineInfo{}, imageInfo{}, err
+	}
+	if err := h.fits(info.Memory); err != nil {
 		return engineInfo{}, imageInfo{}, err
 	}
 	if err := h.ensureNetwork(ctx); err != nil {

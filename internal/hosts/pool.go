@@ -26,6 +26,8 @@ type Config struct {
 	GatewayStartPort int
 	SparePorts       int // above those of all slots
 
+	MemoryReserve int64 // bytes of a host's memory that are for no container
+
 	ConnectTimeout time.Duration // TCP and SSH login together; 0: 5 s
 	ReadyTimeout   time.Duration // a started container may take this long to answer; 0: 5 s
 	StopTimeout    time.Duration // between SIGTERM and SIGKILL; 0: 2 s
@@ -113,14 +115,18 @@ func (p *Pool) Host(name string) (Host, error) {
 	if err != nil {
 		return Host{}, err
 	}
-	return h.Host, nil
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.settled(), nil
 }
 
 // Hosts returns all hosts in the configured order.
 func (p *Pool) Hosts() []Host {
 	list := make([]Host, len(p.hosts))
 	for i, h := range p.hosts {
-		list[i] = h.Host
+		h.mu.Lock()
+		list[i] = h.settled()
+		h.mu.Unlock()
 	}
 	return list
 }

@@ -42,6 +42,9 @@ func describePool(cfg *config.Config) string {
 	names := make([]string, len(cfg.Hosts))
 	for i, h := range cfg.Hosts {
 		names[i] = fmt.Sprintf("%s=%d", h.Name, h.Max)
+		if h.Auto {
+			names[i] = h.Name + "=auto"
+		}
 	}
 	return fmt.Sprintf("hosts %s from port %d", strings.Join(names, ","), cfg.StartPort)
 }

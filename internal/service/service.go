@@ -69,6 +69,7 @@ func newPool(cfg *config.Config, id string, log *slog.Logger) (*hosts.Pool, erro
 		KnownHosts:       cfg.KnownHosts,
 		GatewayStartPort: gatewayStartPort,
 		SparePorts:       cfg.SparePorts,
+		MemoryReserve:    cfg.MemoryReserve,
 		ConnectTimeout:   cfg.ConnectTimeout,
 		ReadyTimeout:     cfg.ReadyTimeout,
 		StopTimeout:      cfg.StopTimeout,

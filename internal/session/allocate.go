@@ -167,7 +167,7 @@ func (r *request) eligible() (loads []hosts.Load, refused []hosts.Status) {
 	loads = make([]hosts.Load, 0, r.pool.Len())
 	for st := range r.pool.Statuses() {
 		if takes(st, r.needsCertificate()) && r.failed[st.Host.Name] == nil {
-			loads = append(loads, hosts.Load{Host: st.Host.Name, Max: st.Host.Max})
+			loads = append(loads, hosts.Load{Host: st.Host.Name, Max: st.Host.Max, Memory: st.Memory})
 		} else {
 			refused = append(refused, st)
 		}
