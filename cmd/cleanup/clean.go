@@ -171,7 +171,7 @@ func writeReport(w io.Writer, r *reaper.Report, opt *options) error {
 func forget(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.Service) error {
 	for _, h := range cfg.Hosts {
 		if h.Name == opt.forgetHost {
-			return cli.Usage(fmt.Errorf("--forget-host %s: the host is still in CONTAINER_HOSTS; take it out first", opt.forgetHost))
+			return cli.Usage(fmt.Errorf("--forget-host %s: the host is still in %s; take it out first", opt.forgetHost, cfg.HostsIn()))
 		}
 	}
 	n, err := svc.Store.Forget(cmd.Context(), opt.forgetHost)

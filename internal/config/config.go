@@ -37,7 +37,8 @@ const MaxMinutes = 60 * 24 * 365
 type Config struct {
 	AuthToken Secret // what clients have to send; never empty
 
-	Hosts        []hosts.Host     // CONTAINER_HOSTS and its companions, in the configured order; from LoadPretend nil
+	Hosts        []hosts.Host     // CONTAINER_HOSTS and its companions, or HOSTS_FILE, in the configured order; from LoadPretend nil
+	HostsFile    string           // empty: CONTAINER_HOSTS
 	Pretend      hosts.Host       // from LoadPretend only: the Max and TLS that all pretend hosts have
 	Distribution string           // CONTAINER_DISTRIBUTION_METHOD: equal, fillhost or resources
 	Strategy     hosts.Strategy   // the same as a function
@@ -155,7 +156,7 @@ func parse(v *variables, pretend bool) (*Config, error) {
 	if pretend {
 		p.pretend(c, v)
 	} else {
-		p.pool(c, v)
+		p.parsePool(c, v)
 	}
 	p.access(c, v)
 	c.Database = pretendDatabase(v)

@@ -21,6 +21,7 @@ type variables struct {
 	AuthTokenFile string `envconfig:"AUTH_TOKEN_FILE"`
 
 	ContainerHosts              string `envconfig:"CONTAINER_HOSTS" default:"local"`
+	HostsFile                   string `envconfig:"HOSTS_FILE"`
 	MaxContainersRunning        string `envconfig:"MAX_CONTAINERS_RUNNING" default:"10"`
 	ContainerHostsKeys          string `envconfig:"CONTAINER_HOSTS_KEYS" verbatim:"true"`
 	ContainerHostsKeysFile      string `envconfig:"CONTAINER_HOSTS_KEYS_FILE"`

@@ -119,7 +119,7 @@ func (p *pass) sessions(ctx context.Context, rows []row) {
 	for _, host := range slices.Sorted(maps.Keys(byHost)) {
 		list := byHost[host]
 		if _, err := p.Pool.Host(host); err != nil {
-			p.problem("Host %q has %s but is not in CONTAINER_HOSTS. Put it back, or give them up with: cleanup --forget-host %s.", host, count(list), host)
+			p.problem("Host %q has %s but is not among the configured hosts (CONTAINER_HOSTS, HOSTS_FILE). Put it back, or give them up with: cleanup --forget-host %s.", host, count(list), host)
 			continue
 		}
 		wg.Go(func() { p.sessionsOn(ctx, list, len(rows)) })
