@@ -48,8 +48,9 @@ func (h *host) create(ctx context.Context, s Spec) (string, error) {
 		return "", err
 	}
 	var id string
+	files := h.configured().TLS
 	err = h.ask(ctx, func(ctx context.Context) (err error) {
-		id, err = h.engine.create(ctx, s, h.cfg.Container, h.TLS, image.dir)
+		id, err = h.engine.create(ctx, s, h.cfg.Container, files, image.dir)
 		return err
 	})
 	switch {
@@ -90,7 +91,7 @@ func (h *host) prepareCreate(ctx context.Context, s Spec) (imageInfo, error) {
 	if err := h.down(); err != nil {
 		return imageInfo{}, err
 	}
-	if s.TLS && h.TLS == nil {
+	if s.TLS && h.configured().TLS == nil {
 		return imageInfo{}, fmt.Errorf("%w: none configured", ErrCertificate)
 	}
 	err := h.confirmResponsive(ctx)

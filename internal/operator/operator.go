@@ -27,7 +27,7 @@ type Host struct {
 	Name     string    `json:"host"`
 	State    string    `json:"state"` // as package hosts has it
 	Since    time.Time `json:"since,omitzero"`
-	Takes    bool      `json:"takesSessions"` // up, and not drained; a full one does when a session ends
+	Takes    bool      `json:"takesSessions"` // up, not drained and not leaving; a full one does when a session ends
 	Why      string    `json:"why,omitempty"` // the next session does not get in, in words
 	Used     int       `json:"used"`          // slots that the next client cannot have
 	Max      int       `json:"max"`
@@ -36,6 +36,7 @@ type Host struct {
 	TLS      bool      `json:"tls"`
 	NoTLS    string    `json:"noTLS,omitempty"` // why it serves none, in words
 	Drained  *Drained  `json:"drained,omitempty"`
+	Leaving  bool      `json:"leaving,omitempty"` // configured no more; it takes no new sessions and goes when it has none
 }
 
 // A Drained host was told to take no new sessions.
@@ -69,7 +70,7 @@ func Look(ctx context.Context, s Sessions) (Hosts, error) {
 	for i, st := range states {
 		h := Host{
 			Name: st.Host.Name, State: string(st.State), Since: st.Since.UTC(),
-			Takes: st.State == hosts.Up && st.Drained == nil, Why: st.Why,
+			Takes: st.State == hosts.Up && st.Drained == nil && !st.Leaving, Leaving: st.Leaving, Why: st.Why,
 			Used: st.Used, Max: st.Host.Max, Stopping: st.Stopping, Warm: st.Warm,
 			TLS: st.NoTLS == "", NoTLS: st.NoTLS,
 		}

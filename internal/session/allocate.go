@@ -198,7 +198,7 @@ func (m *Manager) servesTLS() bool {
 		return m.cfg.GatewayTLS
 	}
 	for st := range m.pool.Statuses() {
-		if st.NoTLS == "" {
+		if st.NoTLS == "" && !st.Leaving {
 			return true
 		}
 	}
@@ -206,13 +206,20 @@ func (m *Manager) servesTLS() bool {
 }
 
 // takes reports whether a host is asked, and so whether [refusal] has nothing to say.
-func takes(st hosts.Status, tls bool) bool { return st.State == hosts.Up && (!tls || st.NoTLS == "") }
+func takes(st hosts.Status, tls bool) bool {
+	return st.State == hosts.Up && !st.Leaving && (!tls || st.NoTLS == "")
+}
+
+// leaving is why a host takes no session that is configured no more.
+const leaving = "leaving: it is not among the configured hosts any more"
 
 // refusal says why a host is not asked, or nothing.
 func refusal(st hosts.Status, tls bool, failed error) string {
 	switch {
 	case failed != nil:
 		return failed.Error()
+	case st.Leaving:
+		return leaving
 	case st.State == hosts.NoImage:
 		return st.Reason
 	case st.State != hosts.Up:
