@@ -34,7 +34,7 @@ func TestLayering(t *testing.T) {
 		"internal/operator":        {"internal/hosts", "internal/session"},
 		"internal/httpapi":         {"internal/auth", "internal/hosts", "internal/inflight", "internal/operator", "internal/redact", "internal/reminder", "internal/session", "internal/target"},
 		"internal/gateway":         {"internal/clock", "internal/auth", "internal/clientconn", "internal/hosts", "internal/inflight", "internal/redact", "internal/reminder", "internal/session", "internal/target"},
-		"internal/service":         {"internal/config", "internal/database", "internal/hosts", "internal/pretend", "internal/reaper", "internal/session"},
+		"internal/service":         {"internal/clock", "internal/config", "internal/database", "internal/hosts", "internal/operator", "internal/pretend", "internal/reaper", "internal/reminder", "internal/session"},
 		"internal/torture":         {},
 		"internal/bench":           {},
 		"docker/wrp-standin":       {"internal/pretend/standin"},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
@@ -58,7 +56,7 @@ func clean(cmd *cobra.Command, opt *options) error {
 	case opt.forgetHost != "":
 		return forget(cmd, opt, cfg, svc)
 	case opt.every > 0:
-		return stay(cmd, opt, svc, log)
+		return stay(cmd, opt, cfg, svc, log)
 	}
 	return once(cmd, opt, svc, &reminder.Trouble{})
 }
@@ -111,19 +109,6 @@ func (opt *options) warn(cmd *cobra.Command, misspelt config.Problems) {
 	for _, w := range misspelt {
 		fmt.Fprintln(cmd.ErrOrStderr(), "cleanup:", w)
 	}
-}
-
-// stay repeats passes and lets other processes know that it does.
-func stay(cmd *cobra.Command, opt *options, svc *service.Service, log *slog.Logger) error {
-	beating, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
-	g, ctx := errgroup.WithContext(cmd.Context())
-	g.Go(func() error { return database.NewHeartbeat(svc.DB, svc.Process, log).Run(beating) })
-	g.Go(func() error {
-		defer stop()
-		cmd.SetContext(ctx)
-		return repeat(cmd, opt, svc)
-	})
-	return g.Wait()
 }
 
 // repeat makes passes until the command's context is done. A pass that fails is

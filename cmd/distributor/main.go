@@ -58,6 +58,7 @@ by environment variables and the file .env, see .env.dist.`,
   distributor --pretend 3         serve on three pretend hosts, nothing else is needed
   distributor migrate             bring the database up to date, and exit
   distributor hosts list          say how each host is doing
+  distributor reload              take over what has changed in HOSTS_FILE
   distributor migrate --down      give the database back to the PHP program`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -69,6 +70,6 @@ by environment variables and the file .env, see .env.dist.`,
 	}
 	root.PersistentFlags().StringVar(&opt.envFile, "env-file", ".env", "file with settings; variables of the process win over it")
 	root.Flags().IntVar(&opt.pretend, "pretend", 0, "serve on this many pretend hosts, 1 to 250, at 127.0.0.2, 127.0.0.3, …")
-	root.AddCommand(migrateCommand(opt), hostsCommand(opt), healthcheckCommand(opt))
+	root.AddCommand(migrateCommand(opt), hostsCommand(opt), healthcheckCommand(opt), reloadCommand(opt))
 	return root
 }

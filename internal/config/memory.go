@@ -23,11 +23,17 @@ func (p *parser) strategy(c *Config, v *variables) {
 	default:
 		c.Strategy = hosts.Equal
 	}
+	if c.Distribution == byMemory && v.ContainerMemory == "0" {
+		p.wrong("CONTAINER_MEMORY", v.ContainerMemory, "with CONTAINER_DISTRIBUTION_METHOD=%s want what a container may need", byMemory)
+	}
+	p.limitsNeedMemory(c, v)
+}
+
+// limitsNeedMemory looks whether it is known how much a container may need, where a limit
+// goes by that.
+func (p *parser) limitsNeedMemory(c *Config, v *variables) {
 	if v.ContainerMemory != "0" {
 		return
-	}
-	if c.Distribution == byMemory {
-		p.wrong("CONTAINER_MEMORY", v.ContainerMemory, "with CONTAINER_DISTRIBUTION_METHOD=%s want what a container may need", byMemory)
 	}
 	for _, h := range append(c.Hosts, c.Pretend) {
 		if h.Auto {

@@ -58,6 +58,9 @@ func (p *pass) survey(ctx context.Context) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for _, h := range p.Pool.Hosts() {
+		if !p.opt.isAbout(h.Name) {
+			continue
+		}
 		wg.Go(func() {
 			list, now, err := p.Pool.List(ctx, h.Name)
 			if err != nil {
@@ -99,6 +102,9 @@ func (p *pass) rows(ctx context.Context) ([]row, error) {
 	return rows, nil
 }
 
+// isAbout reports whether a pass looks at a host.
+func (o *Options) isAbout(host string) bool { return o.Hosts == nil || slices.Contains(o.Hosts, host) }
+
 // recount corrects what is counted without looking at rows.
 func (p *pass) recount(ctx context.Context) {
 	if p.opt.DryRun {
@@ -113,7 +119,9 @@ func (p *pass) recount(ctx context.Context) {
 func (p *pass) sessions(ctx context.Context, rows []row) {
 	byHost := make(map[string][]row)
 	for _, r := range rows {
-		byHost[r.Host] = append(byHost[r.Host], r)
+		if p.opt.isAbout(r.Host) {
+			byHost[r.Host] = append(byHost[r.Host], r)
+		}
 	}
 	var wg sync.WaitGroup
 	for _, host := range slices.Sorted(maps.Keys(byHost)) {

@@ -9,6 +9,7 @@ import (
 
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/hosts"
 )
 
 // newProcess describes this process to the others on the same database. Its kind is
@@ -24,7 +25,7 @@ func newProcess(cfg *config.Config, databaseID string) database.Process {
 		Machine:           strings.TrimSpace(fmt.Sprintf("%s (process %d)", machine, os.Getpid())),
 		GatewayAddress:    cfg.Gateway.Address,
 		GatewayTLSAddress: cfg.Gateway.TLSAddress,
-		Pool:              describePool(cfg),
+		Pool:              describePool(cfg.Hosts, cfg.StartPort),
 	}
 }
 
@@ -38,13 +39,13 @@ func BuildVersion() string {
 	return info.Main.Version
 }
 
-func describePool(cfg *config.Config) string {
-	names := make([]string, len(cfg.Hosts))
-	for i, h := range cfg.Hosts {
+func describePool(list []hosts.Host, startPort int) string {
+	names := make([]string, len(list))
+	for i, h := range list {
 		names[i] = fmt.Sprintf("%s=%d", h.Name, h.Max)
 		if h.Auto {
 			names[i] = h.Name + "=auto"
 		}
 	}
-	return fmt.Sprintf("hosts %s from port %d", strings.Join(names, ","), cfg.StartPort)
+	return fmt.Sprintf("hosts %s from port %d", strings.Join(names, ","), startPort)
 }

@@ -1,0 +1,111 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+)
+
+// ReloadPath is where the hosts are read again.
+const ReloadPath = "/v1/admin/reload"
+
+// A Reloaded is what came of reading HOSTS_FILE again, in one process. The lists have the
+// names of hosts, and none is null.
+type Reloaded struct {
+	Process string    `json:"process"` // for people
+	Joined  []string  `json:"joined"`  // new ones, and those that were leaving
+	Changed []string  `json:"changed"`
+	Leaving []Leaving `json:"leaving"` // all that leave now
+	Restart []string  `json:"restart"` // settings that are others now, and count after a restart only
+}
+
+// A Leaving host is one that is not in the file any more.
+type Leaving struct {
+	Host     string `json:"host"`
+	Sessions *int   `json:"sessions,omitempty"` // of clients, that stand on it; nil: the database does not say
+}
+
+// A Refusal is why nothing was changed. It is for people, and may have several lines.
+type Refusal struct{ Reason string }
+
+// Error implements error.
+func (r *Refusal) Error() string { return r.Reason }
+
+// WithReload answers like h, and at [ReloadPath] with what reload returns.
+func WithReload(h http.Handler, reload func(context.Context) (Reloaded, error), log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", h)
+	mux.HandleFunc("POST "+ReloadPath, func(w http.ResponseWriter, r *http.Request) {
+		// Who asked may leave: what was begun is finished.
+		done, err := reload(context.WithoutCancel(r.Context()))
+		if err != nil {
+			log.WarnContext(r.Context(), "reload refused; nothing was changed", "err", err)
+			WriteProblem(w, http.StatusUnprocessableEntity, "reload", err.Error())
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(done)
+	})
+	return mux
+}
+
+// A ReloadAnswer is what one process said.
+type ReloadAnswer struct {
+	Reloaded
+	Err error // a [Refusal], or why there is no answer; nil: what stands before
+}
+
+// Reload tells all processes at control sockets in folder to read their hosts again, one
+// after the other, or returns [ErrNobody]. Processes that cannot be told so, such as
+// earlier versions, are left out.
+func Reload(ctx context.Context, folder string) ([]ReloadAnswer, error) {
+	sockets, _ := filepath.Glob(filepath.Join(escape(folder), "control-*.sock"))
+	var answers []ReloadAnswer
+	for _, path := range sockets {
+		done, err := reloadOne(ctx, path)
+		if !errors.Is(err, ErrNobody) {
+			answers = append(answers, ReloadAnswer{done, err})
+		}
+	}
+	if len(answers) == 0 {
+		return nil, ErrNobody
+	}
+	return answers, nil
+}
+
+func reloadOne(ctx context.Context, socket string) (done Reloaded, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://control"+ReloadPath, http.NoBody)
+	if err != nil {
+		return done, err
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}
+	resp, err := (&http.Transport{DialContext: dial, DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		return done, fmt.Errorf("%w: %w", ErrNobody, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	switch {
+	case err != nil:
+	case resp.StatusCode == http.StatusOK:
+		err = json.Unmarshal(body, &done)
+	case resp.StatusCode == http.StatusUnprocessableEntity:
+		var p problem
+		if err = json.Unmarshal(body, &p); err == nil {
+			err = &Refusal{p.Detail}
+		}
+	default:
+		err = fmt.Errorf("%w: %s", ErrNobody, resp.Status)
+	}
+	return done, err
+}
