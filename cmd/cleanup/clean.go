@@ -29,6 +29,8 @@ var errUnclean = errors.New("something could not be cleaned, see above")
 var errKnown = errors.New("something still could not be cleaned")
 
 func clean(cmd *cobra.Command, opt *options) error {
+	reloads, ignore := opt.reloads()
+	defer ignore()
 	cfg, err := service.LoadRunning(opt.envFile)
 	if err != nil {
 		return cli.Usage(err)
@@ -56,7 +58,7 @@ func clean(cmd *cobra.Command, opt *options) error {
 	case opt.forgetHost != "":
 		return forget(cmd, opt, cfg, svc)
 	case opt.every > 0:
-		return stay(cmd, opt, cfg, svc, log)
+		return stay(cmd, opt, cfg, svc, log, reloads)
 	}
 	return once(cmd, opt, svc, &reminder.Trouble{})
 }

@@ -18,9 +18,20 @@ import (
 	"wrpdistributor/internal/service"
 )
 
+// reloads returns what tells of SIGHUP, which asks for the hosts to be read again, until
+// ignore is called. One that makes a single pass has no use for it.
+func (opt *options) reloads() (signals <-chan os.Signal, ignore func()) {
+	if opt.every == 0 {
+		return nil, func() {}
+	}
+	all := make(chan os.Signal, 1) // one that waits will do
+	signal.Notify(all, syscall.SIGHUP)
+	return all, func() { signal.Stop(all) }
+}
+
 // stay repeats passes, lets other processes know that it does, and reads the hosts again
 // when told to.
-func stay(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.Service, log *slog.Logger) error {
+func stay(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.Service, log *slog.Logger, reloads <-chan os.Signal) error {
 	beating, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	g, ctx := errgroup.WithContext(cmd.Context())
 	reloader, err := newReloader(opt, cfg, svc, log)
@@ -30,7 +41,7 @@ func stay(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.Ser
 	}
 	g.Go(func() error { return database.NewHeartbeat(svc.DB, svc.Process, log).Run(beating) })
 	g.Go(func() error { return reloader.Run(ctx) })
-	g.Go(func() error { return reloadOnSignal(ctx, cmd, reloader) })
+	g.Go(func() error { return reloadOnSignal(ctx, cmd, reloader, reloads) })
 	g.Go(func() error { return listenForReloads(ctx, cfg, reloader, log) })
 	g.Go(func() error {
 		defer stop()
@@ -50,11 +61,8 @@ func newReloader(opt *options, cfg *config.Config, svc *service.Service, log *sl
 	return r, err
 }
 
-// reloadOnSignal reads the hosts again for each SIGHUP, until ctx is done.
-func reloadOnSignal(ctx context.Context, cmd *cobra.Command, reloader *service.Reloader) error {
-	signals := make(chan os.Signal, 1) // one that waits will do
-	signal.Notify(signals, syscall.SIGHUP)
-	defer signal.Stop(signals)
+// reloadOnSignal reads the hosts again for each signal, until ctx is done.
+func reloadOnSignal(ctx context.Context, cmd *cobra.Command, reloader *service.Reloader, signals <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():

@@ -84,7 +84,9 @@ func TestReloadTakesHostsOver(t *testing.T) {
 		t.Errorf("sessions are on %s, want only the first on the host that leaves", got)
 	}
 	s.do("DELETE", "a", 202)
-	s.eventually("the host has left", func() bool { return strings.Contains(s.proc.Output(), "host has left") && list[0].OpenConnections() == 0 })
+	s.eventually("the host has left", func() bool {
+		return strings.Contains(s.proc.Output(), "host has left") && list[0].OpenConnections() == 0
+	})
 
 	s.WriteHostsFile(all[0], larger)
 	s.proc.Signal(syscall.SIGHUP)
