@@ -78,6 +78,9 @@ func TestReloadTakesHostsOver(t *testing.T) {
 	if out := s.run(0, "distributor", "hosts", "list"); !strings.Contains(out, "no, leaving") {
 		t.Errorf("hosts list says\n%s", out)
 	}
+	if out := s.run(0, "cleanup", "--verbose"); strings.Contains(out, "not among the configured hosts") {
+		t.Errorf("cleanup, which does not know the host that leaves, says\n%s", out)
+	}
 	s.do("PUT", "a", 204)
 	s.do("PUT", "c", 202)
 	if got := s.text("SELECT GROUP_CONCAT(CONCAT(containerHost, ' ', slot) ORDER BY id) FROM sessions"); got != all[0].Name+" 0,"+all[1].Name+" 0,"+all[1].Name+" 1" {

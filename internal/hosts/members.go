@@ -177,7 +177,7 @@ func (p *Pool) Host(name string) (Host, error) {
 	if err != nil {
 		return Host{}, err
 	}
-	return h.status().Host, nil
+	return h.current(), nil
 }
 
 // Hosts returns all hosts in the configured order, and then those that leave.
@@ -185,7 +185,7 @@ func (p *Pool) Hosts() []Host {
 	all := p.all()
 	list := make([]Host, len(all))
 	for i, h := range all {
-		list[i] = h.status().Host
+		list[i] = h.current()
 	}
 	return list
 }

@@ -48,14 +48,18 @@ func (h *host) settled() Host {
 	return c
 }
 
+// current is settled for who does not hold h.mu.
+func (h *host) current() Host {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.settled()
+}
+
 // fits returns why no container fits into the memory that an engine says its host has, or
 // nil.
 func (h *host) fits(memory int64) error {
-	h.mu.Lock()
-	auto := h.Auto
-	h.mu.Unlock()
 	c, reserve := h.cfg.Container.Memory, h.cfg.MemoryReserve
-	if !auto || AutoLimit(memory-reserve, c) > 0 {
+	if !h.configured().Auto || AutoLimit(memory-reserve, c) > 0 {
 		return nil
 	}
 	return fmt.Errorf("%w: the host has %s of memory, of which %s stay free (MEMORY_RESERVE), and a container may need %s (CONTAINER_MEMORY): name a number, or change these",

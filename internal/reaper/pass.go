@@ -127,6 +127,9 @@ func (p *pass) sessions(ctx context.Context, rows []row) {
 	for _, host := range slices.Sorted(maps.Keys(byHost)) {
 		list := byHost[host]
 		if _, err := p.Pool.Host(host); err != nil {
+			if p.IsLeaving != nil && p.IsLeaving(ctx, host) {
+				continue
+			}
 			p.problem("Host %q has %s but is not among the configured hosts (CONTAINER_HOSTS, HOSTS_FILE). Put it back, or give them up with: cleanup --forget-host %s.", host, count(list), host)
 			continue
 		}

@@ -38,13 +38,17 @@ type Store interface {
 	Recount(ctx context.Context) error
 }
 
-// A Reaper makes passes. All fields are required.
+// A Reaper makes passes. All fields are required but IsLeaving.
 type Reaper struct {
 	Sessions Sessions
 	Store    Store
 	Pool     *hosts.Pool
 	Grace    time.Duration // a container without a session is left alone for this long
 	Log      *slog.Logger
+
+	// IsLeaving reports whether another process sees off a host that is not configured
+	// here: its sessions are that one's, and no problem; nil: none does.
+	IsLeaving func(ctx context.Context, host string) bool
 }
 
 // Options say what a pass does. The zero value repairs sessions and removes

@@ -1,10 +1,12 @@
 package service
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"wrpdistributor/internal/config"
@@ -39,13 +41,35 @@ func BuildVersion() string {
 	return info.Main.Version
 }
 
-func describePool(list []hosts.Host, startPort int) string {
+// leaving stands in place of a host's limit.
+const leaving = "leaving"
+
+// isLeaving returns a function that reports whether a process that lives sees off a host.
+func isLeaving(db *database.DB) func(ctx context.Context, host string) bool {
+	return func(ctx context.Context, host string) bool {
+		all, err := db.Living(ctx)
+		return err == nil && slices.ContainsFunc(all, func(p database.Process) bool { return servesLeaving(p.Pool, host) })
+	}
+}
+
+// servesLeaving reports whether a host is leaving in the description of a pool.
+func servesLeaving(pool, host string) bool {
+	list, _, _ := strings.Cut(strings.TrimPrefix(pool, "hosts "), " ")
+	return slices.Contains(strings.Split(list, ","), host+"="+leaving)
+}
+
+// describePool names hosts, limits and ports for people, and hosts that leave for
+// [servesLeaving].
+func describePool(list []hosts.Host, startPort int, gone ...string) string {
 	names := make([]string, len(list))
 	for i, h := range list {
 		names[i] = fmt.Sprintf("%s=%d", h.Name, h.Max)
 		if h.Auto {
 			names[i] = h.Name + "=auto"
 		}
+	}
+	for _, name := range gone {
+		names = append(names, name+"="+leaving)
 	}
 	return fmt.Sprintf("hosts %s from port %d", strings.Join(names, ","), startPort)
 }

@@ -61,16 +61,25 @@ func (r *Reloader) Reload(ctx context.Context) (operator.Reloaded, error) {
 	for _, host := range r.Service.Pool.Leaving() {
 		done.Leaving = append(done.Leaving, operator.Leaving{Host: host, Sessions: r.sessionsOn(ctx, host)})
 	}
-	r.announce(ctx, done, describePool(list, r.Config.StartPort))
+	r.announce(ctx, done)
 	return done, nil
 }
 
 // announce tells the log and other processes what was done.
-func (r *Reloader) announce(ctx context.Context, done operator.Reloaded, pool string) {
+func (r *Reloader) announce(ctx context.Context, done operator.Reloaded) {
 	r.Log.InfoContext(ctx, "hosts reloaded", "joined", done.Joined, "changed", done.Changed, "leaving", r.Service.Pool.Leaving())
 	if len(done.Restart) > 0 {
 		r.Log.WarnContext(ctx, "settings changed that count after a restart only", "names", done.Restart)
 	}
+	r.tellOthers(ctx)
+}
+
+// tellOthers says in the process's row which hosts it has, and which of them leave: who does
+// not know these leaves their sessions to this process.
+func (r *Reloader) tellOthers(ctx context.Context) {
+	gone := r.Service.Pool.Leaving()
+	list := slices.DeleteFunc(r.Service.Pool.Hosts(), func(h hosts.Host) bool { return slices.Contains(gone, h.Name) })
+	pool := describePool(list, r.Config.StartPort, gone...)
 	if err := r.Service.DB.SetPool(ctx, r.Service.Process.ID, pool); err != nil {
 		r.Log.WarnContext(ctx, "others are not told of the new hosts", "err", err)
 	}
@@ -114,6 +123,7 @@ func (r *Reloader) Run(ctx context.Context) error {
 		for _, host := range leaving {
 			if r.isEmpty(ctx, host) && r.Service.Pool.Dismiss(host) {
 				r.Log.InfoContext(ctx, "host has left", "host", host)
+				r.tellOthers(ctx)
 			}
 		}
 	}

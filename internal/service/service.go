@@ -52,7 +52,7 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 		Pool:       pool,
 		Store:      store,
 		Sessions:   sessions,
-		Reaper:     &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log},
+		Reaper:     &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log, IsLeaving: isLeaving(db)},
 		Process:    process,
 	}, nil
 }
