@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -48,6 +49,9 @@ type distributor struct {
 	heartbeat *database.Heartbeat
 	pretends  bool             // what runs ends with the process
 	control   *operator.Socket // nil: it cannot be made here
+	origin    *config.Origin   // nil: the hosts are pretended
+	reloader  *service.Reloader
+	reloads   <-chan os.Signal // each asks for one
 }
 
 // newDistributor listens, and answers that there is no service yet.
@@ -80,6 +84,7 @@ func (d *distributor) connect(svc *service.Service) {
 		d.gatewayFront.set(d.gateway)
 	}
 	d.warmer = newWarmer(d.cfg, svc, d.log)
+	d.reloader = &service.Reloader{Service: svc, Origin: d.origin, Config: d.cfg, Cleans: d.cfg.CleanupEvery == 0, Log: d.log}
 	d.control = openControl(d.cfg, svc, d.log)
 	warnOfFewDescriptors(len(d.cfg.Hosts), d.log)
 	d.apiFront.set(d.api)
@@ -173,8 +178,10 @@ func (d *distributor) runParts(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.svc.Pool.Run(ctx, d.svc.Sessions) })
 	if d.control != nil {
-		g.Go(func() error { return d.control.Run(ctx, d.operators) })
+		g.Go(func() error { return d.control.Run(ctx, operator.WithReload(d.operators, d.reloader.Reload, d.log)) })
 	}
+	g.Go(func() error { return d.reloader.Run(ctx) })
+	g.Go(func() error { return d.reloadOnSignal(ctx, d.reloads) })
 	if every := d.cfg.CleanupEvery; every > 0 {
 		g.Go(func() error {
 			return d.svc.Reaper.Run(ctx, every, reaper.Options{Idle: d.cfg.CleanupTimeout, MaxAge: d.cfg.MaxSessionAge})

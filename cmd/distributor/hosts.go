@@ -25,7 +25,7 @@ func hostsCommand(opt *options) *cobra.Command {
 
 A drained host takes no new sessions and keeps its own until they stop. To take a
 host out for good: drain it, wait until it has no sessions, remove it from
-CONTAINER_HOSTS, and undrain it to forget the mark.`,
+CONTAINER_HOSTS or HOSTS_FILE, and undrain it to forget the mark.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

@@ -58,6 +58,9 @@ func (p *pass) survey(ctx context.Context) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for _, h := range p.Pool.Hosts() {
+		if !p.opt.isAbout(h.Name) {
+			continue
+		}
 		wg.Go(func() {
 			list, now, err := p.Pool.List(ctx, h.Name)
 			if err != nil {
@@ -111,6 +114,9 @@ func ids(ctx context.Context, past func(context.Context, time.Duration) ([]sessi
 	return m, err
 }
 
+// isAbout reports whether a pass looks at a host.
+func (o *Options) isAbout(host string) bool { return o.Hosts == nil || slices.Contains(o.Hosts, host) }
+
 // recount corrects what is counted without looking at rows.
 func (p *pass) recount(ctx context.Context) {
 	if p.opt.DryRun {
@@ -135,13 +141,18 @@ func (p *pass) prune(ctx context.Context) {
 func (p *pass) sessions(ctx context.Context, rows []row) {
 	byHost := make(map[string][]row)
 	for _, r := range rows {
-		byHost[r.Host] = append(byHost[r.Host], r)
+		if p.opt.isAbout(r.Host) {
+			byHost[r.Host] = append(byHost[r.Host], r)
+		}
 	}
 	var wg sync.WaitGroup
 	for _, host := range slices.Sorted(maps.Keys(byHost)) {
 		list := byHost[host]
 		if _, err := p.Pool.Host(host); err != nil {
-			p.problem("Host %q has %s but is not in CONTAINER_HOSTS. Put it back, or give them up with: cleanup --forget-host %s.", host, count(list), host)
+			if p.IsLeaving != nil && p.IsLeaving(ctx, host) {
+				continue
+			}
+			p.problem("Host %q has %s but is not among the configured hosts (CONTAINER_HOSTS, HOSTS_FILE). Put it back, or give them up with: cleanup --forget-host %s.", host, count(list), host)
 			continue
 		}
 		wg.Go(func() { p.sessionsOn(ctx, list, len(rows)) })

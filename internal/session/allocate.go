@@ -176,7 +176,7 @@ func (r *request) eligible() (loads []hosts.Load, refused []hosts.Status) {
 	loads = make([]hosts.Load, 0, r.pool.Len())
 	for st := range r.pool.Statuses() {
 		if takes(st, r.needsCertificate()) && r.failed[st.Host.Name] == nil {
-			loads = append(loads, hosts.Load{Host: st.Host.Name, Max: st.Host.Max})
+			loads = append(loads, hosts.Load{Host: st.Host.Name, Max: st.Host.Max, Memory: st.Memory})
 		} else {
 			refused = append(refused, st)
 		}
@@ -212,7 +212,7 @@ func (m *Manager) servesTLS() bool {
 		return m.cfg.GatewayTLS
 	}
 	for st := range m.pool.Statuses() {
-		if st.NoTLS == "" {
+		if st.NoTLS == "" && !st.Leaving {
 			return true
 		}
 	}
@@ -220,13 +220,20 @@ func (m *Manager) servesTLS() bool {
 }
 
 // takes reports whether a host is asked, and so whether [refusal] has nothing to say.
-func takes(st hosts.Status, tls bool) bool { return st.State == hosts.Up && (!tls || st.NoTLS == "") }
+func takes(st hosts.Status, tls bool) bool {
+	return st.State == hosts.Up && !st.Leaving && (!tls || st.NoTLS == "")
+}
+
+// leaving is why a host takes no session that is configured no more.
+const leaving = "leaving: it is not among the configured hosts any more"
 
 // refusal says why a host is not asked, or nothing.
 func refusal(st hosts.Status, tls bool, failed error) string {
 	switch {
 	case failed != nil:
 		return failed.Error()
+	case st.Leaving:
+		return leaving
 	case st.State == hosts.NoImage:
 		return st.Reason
 	case st.State != hosts.Up:

@@ -43,7 +43,7 @@ func (m *Manager) counts(now census) Counts {
 // refuses reports whether a host is known to take no sessions, full or not. One that
 // nobody has asked yet is asked by the first who needs it.
 func refuses(st hosts.Status) bool {
-	return st.State != hosts.Unknown && refusal(st, false, nil) != ""
+	return st.Leaving || st.State != hosts.Unknown && refusal(st, false, nil) != ""
 }
 
 // usage is how many rows a host has.

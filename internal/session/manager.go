@@ -71,9 +71,10 @@ type Manager struct {
 	waiting     shared[[]Session] // for clients
 	takings     takings
 
-	starts sync.WaitGroup
-	alive  context.Context // done when starts are to be cut off
-	abort  context.CancelFunc
+	starters starters
+	starts   sync.WaitGroup
+	alive    context.Context // done when starts are to be cut off
+	abort    context.CancelFunc
 }
 
 // An Observer is told which gateway sessions start and stop, and of containers that
@@ -142,6 +143,7 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 	defer cancel()
 	m.starts.Add(1)
 	defer m.starts.Done()
+	defer m.starters.begin()()
 	a := m.allocations.begin(c)
 	defer a.end()
 	defer func() { m.noteOutcome(ctx, c, s, fresh, err) }()

@@ -78,7 +78,7 @@ func (b *batch) loads(p *pendingClaim) []hosts.Load {
 		if isDrained || r.slots() >= h.Max || p.without[h.Host] {
 			continue
 		}
-		h.Used = r.slots() - r.waiting
+		h.Used, h.Waiting = r.slots()-r.waiting, r.waiting
 		list = append(list, h)
 	}
 	return list

@@ -138,8 +138,12 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 	defer cancel()
 	m.starts.Add(1)
 	defer m.starts.Done()
+	defer m.starters.begin()()
 	h, err := m.pool.Host(host)
 	if err != nil {
+		return false, err
+	}
+	if st, err := m.pool.StatusOf(host); err != nil || st.Leaving {
 		return false, err
 	}
 	for taken := 0; ; {
