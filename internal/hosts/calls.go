@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // call makes a request to the host's engine that may be repeated. It returns
@@ -77,10 +78,7 @@ func (h *host) judge(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
 	case !isCertain(err):
 		h.markDown(ctx, err)
-		if isBehind(ctx, err) {
-			err = &slowLinkError{err}
-		}
-		return fmt.Errorf("%w: %w", ErrUncertain, err)
+		return fmt.Errorf("%w: %w", ErrUncertain, orSlowLink(ctx, err))
 	}
 	return err
 }
@@ -112,18 +110,17 @@ func (h *host) confirmResponsive(ctx context.Context) error {
 	if err := h.ensureConnected(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := h.patience(ctx, h.cfg.ConnectTimeout)
+	limited, cancel := h.patience(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
 	dropIfSilent := h.listen()
-	err := h.engine.ping(ctx)
-	if err != nil && ctx.Err() == nil {
-		err = h.engine.ping(ctx) // over a new connection, if the old one broke unnoticed
+	begun := time.Now()
+	err := h.engine.ping(limited)
+	if err != nil && limited.Err() == nil {
+		err = h.engine.ping(limited) // over a new connection, if the old one broke unnoticed
 	}
 	if err != nil {
 		dropIfSilent()
-	}
-	if err != nil {
-		return unanswered(ctx, err)
+		return unanswered(limited, h.judgeBusy(limited, begun, err))
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ import (
 type engine struct {
 	transport *http.Transport
 	answered  atomic.Int64 // when the engine last answered anything, in Unix nanoseconds
+	slow      slowRequests
 
 	mu      sync.Mutex
 	api     *client.Client
@@ -75,12 +76,18 @@ func (e *engine) close() { e.transport.CloseIdleConnections() }
 
 // RoundTrip implements [http.RoundTripper]. It notes that the engine answers.
 func (e *engine) RoundTrip(r *http.Request) (*http.Response, error) {
+	r, over := e.slow.follow(r)
 	resp, err := queue{e.transport}.RoundTrip(r)
-	if err == nil {
-		e.answered.Store(time.Now().UnixNano())
+	if err != nil {
+		over()
+		return nil, err
 	}
-	return resp, err
+	e.hear()
+	resp.Body = &answerBody{resp.Body, e, over}
+	return resp, nil
 }
+
+func (e *engine) hear() { e.answered.Store(time.Now().UnixNano()) }
 
 // answeredSince reports whether the engine has answered anything after t.
 func (e *engine) answeredSince(t time.Time) bool { return e.answered.Load() > t.UnixNano() }
@@ -168,9 +175,10 @@ func (e *engine) image(ctx context.Context, name string) (imageInfo, error) {
 	return info, nil
 }
 
-// pull fetches the image, calling progress with bytes done and in total.
+// pull fetches the image, calling progress with bytes done and in total. It takes what
+// its registry takes.
 func (e *engine) pull(ctx context.Context, name string, progress func(done, total int64)) error {
-	body, err := e.client().ImagePull(ctx, name, image.PullOptions{})
+	body, err := e.client().ImagePull(mayLast(ctx, noLimit), name, image.PullOptions{})
 	if err != nil {
 		return err
 	}
@@ -220,7 +228,7 @@ func (e *engine) events(ctx context.Context, since time.Time, label string) even
 	for _, a := range []Action{Created, Started, Died, Destroyed} {
 		filter.Add("event", string(a))
 	}
-	messages, failed := e.client().Events(ctx, events.ListOptions{Since: engineTime(since), Filters: filter})
+	messages, failed := e.client().Events(mayLast(ctx, noLimit), events.ListOptions{Since: engineTime(since), Filters: filter})
 	return eventStream{messages, failed}
 }
 

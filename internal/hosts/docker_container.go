@@ -117,7 +117,7 @@ func isMountError(err error) bool {
 }
 
 func (e *engine) start(ctx context.Context, id string) error {
-	err := e.client().ContainerStart(ctx, id, container.StartOptions{})
+	err := e.client().ContainerStart(mayLast(ctx, workTime), id, container.StartOptions{})
 	switch {
 	case err == nil:
 		return nil
@@ -224,7 +224,7 @@ func (e *engine) setPaused(ctx context.Context, ref string, want bool, do func(c
 // stop stops the container, and kills it after the grace.
 func (e *engine) stop(ctx context.Context, ref string, grace time.Duration) error {
 	seconds := int((grace + time.Second - 1) / time.Second)
-	err := e.client().ContainerStop(ctx, ref, container.StopOptions{Timeout: &seconds})
+	err := e.client().ContainerStop(mayLast(ctx, grace+killTime), ref, container.StopOptions{Timeout: &seconds})
 	if cerrdefs.IsNotFound(err) {
 		return nil
 	}
@@ -233,7 +233,7 @@ func (e *engine) stop(ctx context.Context, ref string, grace time.Duration) erro
 
 // remove kills and removes the container; its name is free when it returns.
 func (e *engine) remove(ctx context.Context, ref string) error {
-	err := e.client().ContainerRemove(ctx, ref, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	err := e.client().ContainerRemove(mayLast(ctx, workTime), ref, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if cerrdefs.IsNotFound(err) {
 		return nil
 	}

@@ -153,6 +153,7 @@ func (h *host) untilNextCheck() time.Duration {
 // checkHealth asks the host who it is and whether it has network and image.
 func (h *host) checkHealth(ctx context.Context) {
 	h.beginTrial()
+	begun := time.Now()
 	limited, cancel := h.patience(ctx, h.cfg.ConnectTimeout)
 	defer cancel()
 	info, image, err := h.examine(limited)
@@ -160,7 +161,7 @@ func (h *host) checkHealth(ctx context.Context) {
 	case err == nil:
 		h.markUp(info, image)
 	case !isBehind(limited, err):
-		h.markDown(ctx, err)
+		h.markDown(ctx, h.judgeBusy(limited, begun, err))
 	}
 }
 

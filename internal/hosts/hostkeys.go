@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"github.com/gofrs/flock"
 	"golang.org/x/crypto/ssh"
@@ -51,7 +52,7 @@ func (k *hostKeys) hostKeyCallback(addr string, remote net.Addr, key ssh.PublicK
 	unknown := errors.Is(err, errUnknownKey)
 	switch {
 	case unknown && unreadable != nil:
-		return fmt.Errorf("host key of %s is unknown: %w; the user that this runs as has to be able to read it", addr, unreadable)
+		return fmt.Errorf("host key of %s is unknown: %w", addr, unreadable)
 	case unknown && k.AcceptNew != "":
 		return k.acceptNew(addr, remote, key)
 	case unknown:
@@ -77,7 +78,7 @@ func (k *hostKeys) load() ([]knownKey, error) {
 	var bad []badLine
 	var unreadable error
 	for _, file := range k.Files {
-		text, err := os.ReadFile(file)
+		text, err := readKeyFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -132,7 +133,10 @@ func (k *hostKeys) acceptNew(addr string, remote net.Addr, key ssh.PublicKey) er
 	if err := makeFolder(filepath.Dir(k.AcceptNew)); err != nil {
 		return fmt.Errorf("accept host key: %w", err)
 	}
-	lock := flock.New(k.AcceptNew, flock.SetFlag(os.O_CREATE|os.O_RDONLY|noFollow), flock.SetPermissions(acceptedMode))
+	if err := checkAppendable(k.AcceptNew); err != nil {
+		return fmt.Errorf("accept host key: %w", err)
+	}
+	lock := flock.New(k.AcceptNew, flock.SetFlag(os.O_CREATE|os.O_RDONLY|noFollow|syscall.O_NONBLOCK), flock.SetPermissions(acceptedMode))
 	if err := lock.Lock(); err != nil {
 		return fmt.Errorf("accept host key: lock %s: %w", k.AcceptNew, err)
 	}

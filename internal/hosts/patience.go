@@ -27,8 +27,8 @@ type Patience struct {
 	link   func() *connection // now; nil: there is none
 	queued func() bool        // for a login, behind those to other hosts
 	watch  linkWatch
-	left   atomic.Int64 // nanoseconds
-	busy   atomic.Bool  // the time was spent waiting for a session
+	left   atomic.Int64          // nanoseconds
+	wanted atomic.Pointer[error] // why the time was spent in vain: waiting for a session
 	done   chan struct{}
 	once   sync.Once
 	err    error // once done
@@ -119,6 +119,8 @@ type linkWatch struct {
 	answered <-chan struct{} // the latest question
 	asked    progress        // when it was put
 	seen     progress        // at the latest look
+	inTime   int             // looks that found the question before answered
+	late     int             // the others
 }
 
 // look looks at the link of now. It reports whether the latest question is answered,
@@ -136,6 +138,9 @@ func (w *linkWatch) look(conn *connection) (free, moved bool) {
 	w.conn, w.seen = conn, now
 	if free {
 		w.answered, w.asked = conn.answered(), now
+		w.inTime++
+	} else {
+		w.late++
 	}
 	return free, moved
 }
@@ -146,6 +151,13 @@ func (w *linkWatch) behind() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.conn != nil && !isClosed(w.answered) && w.conn.raw.progress().since(w.asked)
+}
+
+// mostlyBehind reports whether most answers came late.
+func (w *linkWatch) mostlyBehind() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.late > w.inTime
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -179,14 +191,26 @@ func (e *slowLinkError) Unwrap() error { return e.err }
 // Is implements what [errors.Is] asks for.
 func (e *slowLinkError) Is(target error) bool { return target == ErrUnreachable }
 
+// wasMostlyBehind reports whether err, of what was done with ctx, is the end of the time,
+// and the link was behind for most of it: whoever else got an answer meanwhile got it late.
+func wasMostlyBehind(ctx context.Context, err error) bool {
+	p, ok := ctx.Value(patienceKey{}).(*Patience)
+	return ok && errors.Is(err, context.DeadlineExceeded) && p.watch.mostlyBehind()
+}
+
+// orSlowLink returns err, of what was done with ctx, as the link's fault if it is that.
+func orSlowLink(ctx context.Context, err error) error {
+	if _, known := errors.AsType[*slowLinkError](err); known || !isBehind(ctx, err) {
+		return err
+	}
+	return &slowLinkError{err}
+}
+
 // unanswered returns [ErrUnreachable] with err, of what was done with ctx, as the reason,
 // once: a connection that cannot be made says so itself.
 func unanswered(ctx context.Context, err error) error {
-	switch {
-	case errors.Is(err, ErrUnreachable):
+	if err = orSlowLink(ctx, err); errors.Is(err, ErrUnreachable) {
 		return err
-	case isBehind(ctx, err):
-		return &slowLinkError{err}
 	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }

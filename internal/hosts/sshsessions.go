@@ -28,6 +28,10 @@ var (
 	// host's sshd allows were in use. It says nothing against the host.
 	errBusy = errors.New("all SSH sessions that the host's sshd allows are in use (its MaxSessions)")
 
+	// errLateSession means that something was sent when most of its time was over, for
+	// want of a session. That no answer came in the rest says nothing either.
+	errLateSession = errors.New("an SSH session was free only shortly before the time was up (sshd's MaxSessions)")
+
 	errNoSessions = errors.New("sshd allows no sessions (MaxSessions 0?)")
 )
 
@@ -52,20 +56,28 @@ func newSessions(log *slog.Logger) *sessions {
 }
 
 // take waits for a place for a session, which is then to be asked for.
-func (s *sessions) take(ctx context.Context, over <-chan struct{}) error {
+func (s *sessions) take(ctx context.Context, r *pendingRequest) error {
 	for {
 		changed := s.tryTake()
 		if changed == nil {
 			return nil
 		}
+		r.queued.Store(true)
 		select {
 		case <-changed:
-		case <-over:
+		case <-r.over:
 			return errBusy
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", errBusy, ctx.Err())
 		}
 	}
+}
+
+// allowed returns how many there can be at once, as far as we know.
+func (s *sessions) allowed() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limit
 }
 
 // tryTake takes a place, or returns what is closed when there may be one.
@@ -130,7 +142,7 @@ func (c *connection) openSession(ctx context.Context) (ssh.Channel, <-chan *ssh.
 	r := requestOf(ctx)
 	for {
 		r.waits.Store(true)
-		if err := c.stdio.take(ctx, r.over); err != nil {
+		if err := c.stdio.take(ctx, r); err != nil {
 			return nil, nil, err
 		}
 		r.waits.Store(false)
@@ -146,6 +158,7 @@ func (c *connection) openSession(ctx context.Context) (ssh.Channel, <-chan *ssh.
 			c.stdio.failed()
 			return nil, nil, err
 		}
+		r.queued.Store(true)
 		if none := c.stdio.refused(); none != nil {
 			return nil, nil, fmt.Errorf("%w: %w", none, err)
 		}
@@ -169,8 +182,17 @@ func isRefused(err error) bool {
 // A pendingRequest is a request to an engine. The connection that it begins to make outlives
 // it, and is told by this that nobody waits for it any more.
 type pendingRequest struct {
-	over  chan struct{} // closed when it has been answered, or has failed
-	waits atomic.Bool   // for a session
+	begun  time.Time
+	over   chan struct{} // closed when it has been answered, or has failed
+	waits  atomic.Bool   // for a session
+	queued atomic.Bool   // it had to wait for one
+	sent   atomic.Int64  // how long after its beginning, in nanoseconds; 0: not yet
+}
+
+// isLate reports whether the request was sent when most of its time was over, because it
+// had to wait for a session.
+func (p *pendingRequest) isLate() bool {
+	return p.queued.Load() && time.Duration(p.sent.Load()) > time.Since(p.begun)/2
 }
 
 type requestKey struct{}
@@ -184,31 +206,50 @@ func requestOf(ctx context.Context) *pendingRequest {
 }
 
 // A queue passes requests on. If one fails that got no connection for want of a
-// session, its error is [errBusy]: it was never sent.
+// session, its error is [errBusy]: it was never sent. If it got one late, its error is
+// [errLateSession].
 type queue struct{ *http.Transport }
 
 // RoundTrip implements [http.RoundTripper].
 func (q queue) RoundTrip(r *http.Request) (*http.Response, error) {
-	p := &pendingRequest{over: make(chan struct{})}
+	p := &pendingRequest{begun: time.Now(), over: make(chan struct{})}
 	defer close(p.over)
-	var sent atomic.Bool
 	ctx := context.WithValue(r.Context(), requestKey{}, p)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
-	late := ctx.Err() != nil
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		p.sent.CompareAndSwap(0, int64(max(time.Since(p.begun), 1)))
+	}})
+	overdue := ctx.Err() != nil
 	resp, err := q.Transport.RoundTrip(r.WithContext(ctx))
-	if err == nil || sent.Load() || errors.Is(err, errBusy) {
+	if err == nil || errors.Is(err, errBusy) {
 		return resp, err
 	}
-	// The client library asks a second time, after the time is up, and tells of
-	// that failure only.
-	whole, _ := ctx.Value(patienceKey{}).(*Patience)
-	if p.waits.Load() && whole != nil {
-		whole.busy.Store(true)
-	}
-	if p.waits.Load() || late && whole != nil && whole.busy.Load() {
-		err = fmt.Errorf("%w: %w", errBusy, err)
+	if why := p.wanted(ctx, overdue); why != nil {
+		err = fmt.Errorf("%w: %w", why, err)
 	}
 	return resp, err
+}
+
+// wanted returns [errBusy] or [errLateSession] if the request, made with ctx, has failed
+// for want of a session, or else nil. One that is overdue began when the time was up: the
+// client library asks a second time then, and tells of that failure only.
+func (p *pendingRequest) wanted(ctx context.Context, overdue bool) (why error) {
+	sent, ended := p.sent.Load() > 0, ctx.Err() != nil
+	switch {
+	case sent && ended && p.isLate():
+		why = errLateSession
+	case !sent && (p.waits.Load() || ended && p.queued.Load()):
+		why = errBusy
+	}
+	whole, _ := ctx.Value(patienceKey{}).(*Patience)
+	if whole == nil {
+		return why
+	}
+	if why != nil {
+		whole.wanted.Store(&why)
+	} else if before := whole.wanted.Load(); before != nil && overdue {
+		why = *before
+	}
+	return why
 }
 
 // isCertain reports whether a request that failed with err leaves no doubt about

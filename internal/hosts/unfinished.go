@@ -15,7 +15,8 @@ const slowAfter = 500 * time.Millisecond
 
 // ask makes a request to the host's engine, once more if the connection broke. If the
 // time is up, but the engine answers other requests, it returns [ErrUnfinished]: one
-// container that hangs says nothing against its host.
+// container that hangs says nothing against its host. Where the link was behind, others'
+// answers say nothing about the engine.
 func (h *host) ask(ctx context.Context, request func(context.Context) error) error {
 	begun := time.Now()
 	defer h.doubt(ctx)()
@@ -29,7 +30,10 @@ func (h *host) ask(ctx context.Context, request func(context.Context) error) err
 	if err == nil || isCertain(err) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return err
 	}
-	if !h.engine.answeredSince(begun.Add(time.Since(begun) / 2)) {
+	switch {
+	case wasMostlyBehind(ctx, err):
+		return &slowLinkError{err}
+	case !h.engine.answeredSince(begun.Add(time.Since(begun) / 2)):
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnfinished, err)
@@ -65,7 +69,7 @@ func (h *host) ping() {
 		defer cancel()
 		err := h.engine.ping(ctx)
 		if err != nil && !h.engine.answeredSince(begun) && !isBehind(ctx, err) {
-			h.markDown(h.alive, err)
+			h.markDown(h.alive, h.judgeBusy(ctx, begun, err))
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()

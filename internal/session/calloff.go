@@ -14,7 +14,6 @@ type allocation struct {
 	all       *allocations
 	identity  string
 	calledOff bool
-	awaited   *Session // which the request found and could not have, as it was then
 }
 
 // begin says that a request of the client is under way from now on.
@@ -49,13 +48,6 @@ func (a *allocation) end() {
 	if len(a.all.list[a.identity]) == 0 {
 		delete(a.all.list, a.identity)
 	}
-}
-
-// await notes that the request waits for what becomes of a session.
-func (a *allocation) await(s *Session) {
-	a.all.mu.Lock()
-	defer a.all.mu.Unlock()
-	a.awaited = s
 }
 
 func (a *allocation) isCalledOff() bool {

@@ -56,18 +56,6 @@ func (m *Manager) Allocating() int {
 	return len(m.allocations.list)
 }
 
-// Awaiting returns how many requests of a client wait for what becomes of a session.
-func (m *Manager) Awaiting(c Client) (n int) {
-	m.allocations.mu.Lock()
-	defer m.allocations.mu.Unlock()
-	for a := range m.allocations.list[string(c.identity())] {
-		if a.awaited != nil {
-			n++
-		}
-	}
-	return n
-}
-
 // Queued returns how many touches wait in how many batches that are not begun.
 func (m *Manager) Queued() (batches, keys int) {
 	m.touches.mu.Lock()

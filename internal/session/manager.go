@@ -149,7 +149,7 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 	for {
 		s, err := m.store.ByIdentity(ctx, c.identity())
 		switch {
-		case errors.Is(err, ErrNotFound) && m.isCalledOff(ctx, a):
+		case errors.Is(err, ErrNotFound) && a.isCalledOff():
 			return nil, false, ErrStopped
 		case errors.Is(err, ErrNotFound):
 			s, err := m.startNew(ctx, a, c, tls)
@@ -163,22 +163,7 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 		if usable, err := m.resume(ctx, c, s); usable || err != nil {
 			return s, false, err
 		}
-		a.await(s)
 	}
-}
-
-// isCalledOff reports whether the session that a request asks for was stopped before it
-// was there: here, or by another process while the request waited for its start. One
-// that was given up, or failed, is no reason not to begin another.
-func (m *Manager) isCalledOff(ctx context.Context, a *allocation) bool {
-	if a.isCalledOff() {
-		return true
-	}
-	if a.awaited == nil || !a.awaited.startUnderWay() {
-		return false
-	}
-	now, err := m.store.ByID(ctx, a.awaited.ID)
-	return err == nil && now.State == Stopping && !now.Overdue
 }
 
 // resume reports whether s can be given to its client. If not, the caller looks
