@@ -48,8 +48,8 @@ func (p *Pool) lookAfter(h *host) {
 	r.loops.Go(func() { h.loops.Wait(); stop() })
 }
 
-// A Change is what a new list of hosts changed. It has their names.
-type Change struct {
+// A Reconfiguration is what a new list of hosts changed. It has their names.
+type Reconfiguration struct {
 	Joined  []string // were not there, or were leaving
 	Changed []string
 	Leaving []string // are in the list no more, and were before
@@ -60,15 +60,15 @@ type Change struct {
 // which is made at once: whoever is served over the old one goes on with that. A host
 // that the list has not is leaving: it takes no more sessions, and is looked after until
 // [Pool.Dismiss]. After an error nothing is changed.
-func (p *Pool) Reconfigure(list []Host) (Change, error) {
+func (p *Pool) Reconfigure(list []Host) (Reconfiguration, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return Change{}, errClosed
+		return Reconfiguration{}, errClosed
 	}
 	members, joined, err := p.members(list)
 	if err != nil {
-		return Change{}, err
+		return Reconfiguration{}, err
 	}
 	change := p.adapt(list, members, joined)
 	known := slices.ContainsFunc(members, func(h *host) bool { return h.status().State != Unknown })
@@ -110,7 +110,7 @@ func (p *Pool) members(list []Host) (members, joined []*host, err error) {
 }
 
 // adapt gives the members what the list says of them.
-func (p *Pool) adapt(list []Host, members, joined []*host) (change Change) {
+func (p *Pool) adapt(list []Host, members, joined []*host) (change Reconfiguration) {
 	for i, h := range members {
 		if slices.Contains(joined, h) {
 			change.Joined = append(change.Joined, h.Name)

@@ -21,14 +21,14 @@ func stateOf(p *hosts.Pool, name string) hosts.State {
 	return st.State
 }
 
-func reconfigure(t *testing.T, p *hosts.Pool, list ...hosts.Host) hosts.Change {
+func reconfigure(t *testing.T, p *hosts.Pool, list ...hosts.Host) hosts.Reconfiguration {
 	t.Helper()
 	change, err := p.Reconfigure(list)
 	must(t, err)
 	return change
 }
 
-func sameChange(a, b hosts.Change) bool {
+func sameChange(a, b hosts.Reconfiguration) bool {
 	return slices.Equal(a.Joined, b.Joined) && slices.Equal(a.Changed, b.Changed) && slices.Equal(a.Leaving, b.Leaving)
 }
 
@@ -49,9 +49,9 @@ func TestHostsComeAndGo(t *testing.T) {
 
 	larger := all[0]
 	larger.Max = 9
-	var change hosts.Change
+	var change hosts.Reconfiguration
 	pprof.Do(t.Context(), label, func(context.Context) { change = reconfigure(t, p, larger, all[1]) })
-	if want := (hosts.Change{Joined: []string{"host1"}, Changed: []string{"host0"}}); !sameChange(change, want) {
+	if want := (hosts.Reconfiguration{Joined: []string{"host1"}, Changed: []string{"host0"}}); !sameChange(change, want) {
 		t.Errorf("change = %+v, want %+v", change, want)
 	}
 	if h, err := p.Host("host0"); err != nil || h.Max != 9 || list[0].OpenConnections() != 1 {
@@ -59,10 +59,10 @@ func TestHostsComeAndGo(t *testing.T) {
 	}
 	eventually(t, "the second is up, and its events are followed", func() bool { return stateOf(p, "host1") == hosts.Up && list[1].Requests(pretend.OpEvents) > 0 })
 
-	if change = reconfigure(t, p, larger, all[1]); !sameChange(change, hosts.Change{}) {
+	if change = reconfigure(t, p, larger, all[1]); !sameChange(change, hosts.Reconfiguration{}) {
 		t.Errorf("the same list again = %+v, want no change", change)
 	}
-	if change = reconfigure(t, p, all[1]); !sameChange(change, hosts.Change{Leaving: []string{"host0"}}) {
+	if change = reconfigure(t, p, all[1]); !sameChange(change, hosts.Reconfiguration{Leaving: []string{"host0"}}) {
 		t.Errorf("change = %+v, want that host0 leaves", change)
 	}
 	if st, err := p.StatusOf("host0"); err != nil || !st.Leaving || st.State != hosts.Up || !slices.Equal(p.Leaving(), []string{"host0"}) {
@@ -81,7 +81,7 @@ func TestHostsComeAndGo(t *testing.T) {
 	eventually(t, "its connection has ended", func() bool { return list[0].OpenConnections() == 0 })
 	eventually(t, "its goroutines have ended", idle)
 
-	if change = reconfigure(t, p, all...); !sameChange(change, hosts.Change{Joined: []string{"host0"}}) {
+	if change = reconfigure(t, p, all...); !sameChange(change, hosts.Reconfiguration{Joined: []string{"host0"}}) {
 		t.Errorf("change = %+v, want that host0 joins", change)
 	}
 	eventually(t, "it is up again", func() bool { return stateOf(p, "host0") == hosts.Up })
@@ -97,7 +97,7 @@ func TestHostThatLeavesComesBack(t *testing.T) {
 	if h, err := p.Host("host0"); err != nil || h.Warm != 0 {
 		t.Errorf("a host that leaves is %+v, %v; want that nothing waits there", h, err)
 	}
-	if change := reconfigure(t, p, all...); !sameChange(change, hosts.Change{Joined: []string{"host0"}}) {
+	if change := reconfigure(t, p, all...); !sameChange(change, hosts.Reconfiguration{Joined: []string{"host0"}}) {
 		t.Errorf("change = %+v, want that host0 joins", change)
 	}
 	st, err := p.StatusOf("host0")
@@ -122,7 +122,7 @@ func TestNewLoginIsANewConnection(t *testing.T) {
 
 	moved := all[1] // another machine, and another key
 	moved.Name = "host0"
-	if change := reconfigure(t, p, moved); !sameChange(change, hosts.Change{Changed: []string{"host0"}}) {
+	if change := reconfigure(t, p, moved); !sameChange(change, hosts.Reconfiguration{Changed: []string{"host0"}}) {
 		t.Errorf("change = %+v, want that host0 changed", change)
 	}
 	eventually(t, "the new one is logged in to and up", func() bool { return list[1].OpenConnections() == 1 && stateOf(p, "host0") == hosts.Up })
