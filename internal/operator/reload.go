@@ -37,7 +37,7 @@ func WithReload(h http.Handler, reload func(context.Context) (Reloaded, error), 
 		done, err := reload(context.WithoutCancel(r.Context()))
 		if err != nil {
 			log.WarnContext(r.Context(), "reload refused; nothing was changed", "err", err)
-			WriteProblem(w, http.StatusUnprocessableEntity, "reload", err.Error())
+			newProblem(http.StatusUnprocessableEntity, "reload", err.Error()).write(w)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
