@@ -144,7 +144,7 @@ func (r *Reloader) clean(ctx context.Context, leaving []string, trouble *reminde
 		}
 	}
 	if r.Cleans {
-		r.Service.Reaper.LogPass(ctx, reaper.Options{Idle: r.Config.CleanupTimeout, Hosts: leaving}, trouble)
+		r.Service.Reaper.LogPass(ctx, reaper.Options{Idle: r.Config.CleanupTimeout, MaxAge: r.Config.MaxSessionAge, Hosts: leaving}, trouble)
 	}
 }
 
