@@ -122,7 +122,7 @@ func (r *request) prepareRetry(ctx context.Context, err error) error {
 		return nil
 	}
 	failed, ok := errors.AsType[*startError](err)
-	if !ok || errors.Is(err, ErrStopped) || ctx.Err() != nil {
+	if !ok || errors.Is(err, ErrStopped) || errors.Is(err, errStatement) || ctx.Err() != nil {
 		return err
 	}
 	s := failed.session

@@ -111,6 +111,7 @@ func (m *Manager) SetObserver(o Observer) { m.observer = o }
 // rollback that takes too long is left to the reaper. Sessions keep running.
 func (m *Manager) Close() {
 	m.abort()
+	m.store.errands.close()
 	m.starts.Wait()
 	m.store.claims.wait(m.limits.rollback)
 	m.touches.tasks.Wait()

@@ -77,7 +77,7 @@ func (r *request) handOver(ctx context.Context, s *Session, before State) error 
 		return err
 	}
 	s.Took.Ready = watch.lap()
-	return orStopped(r.store.Confirm(ctx, s.ID))
+	return orStopped(r.confirm(ctx, s))
 }
 
 // probe returns an error if a warm container does not answer.
@@ -157,8 +157,10 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 		if err != nil {
 			return false, err
 		}
-		if err = m.warmUp(ctx, s); err != nil {
-			err = m.rollBackWarmUp(ctx, s, err)
+		if cause := m.warmUp(ctx, s); cause != nil {
+			if err = m.rollBackWarmUp(ctx, s, cause); errors.Is(err, errUnsettled) {
+				m.settleLater(s, func(ctx context.Context) error { return m.rollBackWarmUp(ctx, s, cause) })
+			}
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -190,7 +192,7 @@ func (m *Manager) warmUp(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return orStopped(m.store.ConfirmWarm(ctx, s.ID, settings))
+	return orStopped(m.store.surely(ctx, s.ID, Warm, func() (bool, error) { return m.store.ConfirmWarm(ctx, s.ID, settings) }))
 }
 
 // rollBackWarmUp rolls back a warm-up that failed with cause, and returns the error to
@@ -203,7 +205,7 @@ func (m *Manager) rollBackWarmUp(ctx context.Context, s *Session, cause error) e
 	stopped, err := m.store.Stop(storing, s.ID, Warming)
 	switch {
 	case err != nil:
-		return errors.Join(cause, err)
+		return errors.Join(cause, fmt.Errorf("%w: %w", errUnsettled, err))
 	case stopped || m.wasStopped(ctx, s):
 		_, err := m.rollBack(ctx, s, cause)
 		return errors.Join(cause, err)
