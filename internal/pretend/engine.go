@@ -50,7 +50,12 @@ type engine struct {
 	ignoreSignals bool                 // containers do not end at SIGTERM
 	oldestAPI     string               // the versions of the API that it speaks
 	newestAPI     string
+	memory        int64 // of the machine, in bytes
+	unlimited     bool  // it cannot enforce limits of containers
 }
+
+// defaultMemory is enough for as many containers as anybody pretends.
+const defaultMemory = 1 << 40
 
 func newEngine(config Config, network *network, tasks *tasks) *engine {
 	e := &engine{
@@ -65,6 +70,7 @@ func newEngine(config Config, network *network, tasks *tasks) *engine {
 		bridges:    []*bridge{newBridge("bridge", apinetwork.CreateOptions{Driver: "bridge", Options: map[string]string{optionOpen: "true"}})},
 		oldestAPI:  minAPIVersion,
 		newestAPI:  config.APIVersion,
+		memory:     defaultMemory,
 	}
 	e.setImage(config.Image, config.HasImage)
 	return e

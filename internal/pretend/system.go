@@ -51,6 +51,11 @@ func (a *api) info(context.Context, request) (int, any, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	info.Images = len(e.images)
+	info.MemTotal = e.memory
+	info.MemoryLimit, info.CPUCfsPeriod, info.CPUCfsQuota, info.PidsLimit = !e.unlimited, !e.unlimited, !e.unlimited, !e.unlimited
+	if e.unlimited {
+		info.Warnings = []string{"WARNING: No memory limit support", "WARNING: No pids limit support"}
+	}
 	for _, c := range e.containers {
 		info.Containers++
 		switch c.state {
