@@ -1,0 +1,89 @@
+package doctor
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"wrpdistributor/internal/hosts"
+)
+
+// leftAfter is the age at which a container of the doctor's was left by one that was
+// killed.
+const leftAfter = 5 * time.Minute
+
+// portTries is how many ports are tried that somebody else takes at that moment.
+const portTries = 3
+
+// container starts one, asks it for a page in every way in which it will be asked, and
+// removes it.
+func container(ctx context.Context, p *patient) (found string, err error) {
+	if len(p.ports.Free) == 0 {
+		return "", skip("all ports are in use by sessions")
+	}
+	if err := p.exam.RemoveOld(ctx, leftAfter); err != nil {
+		return "", p.fails(err, mendEngine(err))
+	}
+	s, err := p.start(ctx)
+	if err == nil {
+		found, err = p.ask(ctx, s)
+	}
+	if removal := p.exam.Remove(ctx, s.Ref); removal != nil && err == nil {
+		return "", p.fails(fmt.Errorf("it is not removed: %w", removal), "docker rm -f "+s.Name)
+	}
+	return found, err
+}
+
+// start starts a container on the last of the free ports: the distributor takes the
+// first.
+func (p *patient) start(ctx context.Context) (hosts.Spec, error) {
+	s := hosts.Spec{
+		Ref:     hosts.Ref{Host: p.Name, Name: "wrp_doctor_" + strings.ToLower(rand.Text()[:10]), Nonce: rand.Text()},
+		Token:   rand.Text(),
+		Gateway: p.cfg.Hosts.GatewayStartPort > 0,
+	}
+	for i, port := range slices.Backward(p.ports.Free[max(0, len(p.ports.Free)-portTries):]) {
+		s.Port = port
+		started, err := p.exam.Start(ctx, s)
+		if errors.Is(err, hosts.ErrPortTaken) && i > 0 && p.exam.Remove(ctx, started.Ref) == nil {
+			continue
+		}
+		if err != nil {
+			return started, p.fails(fmt.Errorf("it does not start: %w", err), p.mendStart(err, port))
+		}
+		return started, nil
+	}
+	return s, nil // there is at least one port
+}
+
+// ask asks the container for a page in our way, and in that of clients.
+func (p *patient) ask(ctx context.Context, s hosts.Spec) (string, error) {
+	begun := time.Now()
+	ours := p.exam.Answers(ctx, s)
+	switch {
+	case errors.Is(ours, hosts.ErrForbidden) && !s.Gateway: // then we look as clients do
+	case errors.Is(ours, hosts.ErrGone):
+		return "", p.fails(ours, p.mendExit())
+	case ours != nil:
+		return "", p.fails(fmt.Errorf("it runs and does not answer: %w", ours), p.mendMute())
+	}
+	found := fmt.Sprintf("answers on port %d after %s", s.Port, time.Since(begun).Round(time.Millisecond))
+	if s.Gateway {
+		return found + " by the gateway's way; removed", nil
+	}
+	clients := p.exam.AnswersClients(ctx, s)
+	switch {
+	case errors.Is(clients, hosts.ErrGone):
+		return "", p.fails(clients, p.mendExit())
+	case clients != nil:
+		return "", p.fails(fmt.Errorf("it runs, and clients do not reach it at %s: %w", p.exam.ClientAddress(), clients), p.mendFirewall())
+	}
+	if ours != nil {
+		return found + ", where clients connect (the key does not let us through); removed", nil
+	}
+	return fmt.Sprintf("%s on the host itself, and at %s where clients connect; removed", found, p.exam.ClientAddress()), nil
+}
