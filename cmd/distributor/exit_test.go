@@ -51,6 +51,8 @@ func TestExitCodeSaysWhetherAnythingWasTouched(t *testing.T) {
 		{"check, unknown host", good, false, []string{"hosts", "check", "x"}, 2},
 		{"check, settings", bad, false, []string{"hosts", "check"}, 2},
 		{"check, the only host has no image", good, false, []string{"hosts", "check"}, 1},
+		{"pull, unknown host", good, false, []string{"hosts", "pull", "x"}, 2},
+		{"pull, settings", bad, false, []string{"hosts", "pull"}, 2},
 		{"drain, no host", good, true, []string{"hosts", "drain"}, 2},
 		{"drain, unknown host", good, true, []string{"hosts", "drain", "x"}, 1},
 		{"drain", good, true, []string{"hosts", "drain", "local"}, 0},

@@ -66,7 +66,7 @@ func TestFirstCause(t *testing.T) {
 		"no network of the operator's": {harm: func(s *sick) { s.how.Hosts.Container.Network.Name = "lan" },
 			want: cause{"network", "lan is not there", onHost, "docker network create -o com.docker.network.bridge.enable_icc=false lan"}},
 		"no image": {harm: func(s *sick) { s.SetImage(false) },
-			want: cause{"image", "image is missing: " + pretend.DefaultImage, onHost, "docker pull " + pretend.DefaultImage}},
+			want: cause{"image", "image is missing: " + pretend.DefaultImage, doctor.Here, "distributor hosts pull host0"}},
 		"no certificate": {opt: servicetest.Options{TLS: &hosts.TLSFiles{Cert: "/nowhere/a.pem", Key: "/nowhere/a.key"}},
 			want: cause{"certificate", "/nowhere/a.pem", onHost, "openssl req -x509 "}},
 		"no memory": {harm: func(s *sick) { s.SetMemory(512 << 20); s.how.Hosts.Container.Memory = 1 << 30 },

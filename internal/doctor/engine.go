@@ -96,7 +96,7 @@ func image(ctx context.Context, p *patient) (string, error) {
 	id, err := p.exam.Image(ctx)
 	switch {
 	case errors.Is(err, hosts.ErrImageMissing):
-		return "", p.fails(err, "docker pull "+name)
+		return "", failsHere(err, "distributor hosts pull "+p.Name)
 	case err != nil:
 		return "", p.fails(err, mendEngine(err))
 	}

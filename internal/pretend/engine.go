@@ -46,6 +46,7 @@ type engine struct {
 	created       int                  // containers so far
 	replaced      int                  // images so far
 	pullError     string               // what pulls end with; empty: the image
+	pullIsNewer   bool                 // the next one brings another image
 	readyAfter    time.Duration        // how long a new container takes to answer
 	ignoreSignals bool                 // containers do not end at SIGTERM
 	oldestAPI     string               // the versions of the API that it speaks
@@ -111,6 +112,19 @@ func (e *engine) replaceImage(name string) {
 	defer e.mu.Unlock()
 	e.replaced++
 	e.images[fullName(name)] = newImageID(fullName(name), e.replaced)
+}
+
+// pulled makes an image be there as the registry has it.
+func (e *engine) pulled(name string) {
+	e.mu.Lock()
+	newer := e.pullIsNewer
+	e.pullIsNewer = false
+	e.mu.Unlock()
+	if newer {
+		e.replaceImage(name)
+		return
+	}
+	e.setImage(name, true)
 }
 
 // imageID returns the id of the image that has a name, and whether there is one.

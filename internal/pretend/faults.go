@@ -178,6 +178,13 @@ func (h *Host) PullFails(message string) {
 	h.engine.pullError = message
 }
 
+// PullIsNewer makes the next pull bring another image than the one that is there.
+func (h *Host) PullIsNewer() {
+	h.engine.mu.Lock()
+	defer h.engine.mu.Unlock()
+	h.engine.pullIsNewer = true
+}
+
 // SetReadyAfter makes containers that start from now on take that long until
 // they answer. Before, their ports accept connections and close them, as ports
 // do that Docker publishes.

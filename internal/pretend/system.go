@@ -128,7 +128,7 @@ func (a *api) pull(w http.ResponseWriter, r *http.Request) error {
 	failure := a.engine.pullError
 	a.engine.mu.Unlock()
 	if failure == "" {
-		a.engine.setImage(name, true)
+		a.engine.pulled(name)
 		a.engine.events.add(events.ImageEventType, events.ActionPull, name, map[string]string{"name": name})
 	}
 	w.Header().Set("Content-Type", "application/json")
