@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -97,6 +98,11 @@ func TestFirstCause(t *testing.T) {
 			want: cause{"container", "clients do not reach it at 127.0.0.1", onHost, "ufw allow "}},
 		"container stays": {harm: func(s *sick) { s.FailNext(pretend.OpRemove, 500, "device busy", 1) },
 			want: cause{"container", "device busy", onHost, "docker rm -f wrp_doctor_"}},
+		"container exits, and stays": {harm: func(s *sick) {
+			s.how.Hosts.Container.Args = []string{"-nonsense"}
+			s.FailNext(pretend.OpRemove, 500, "device busy", 1)
+		},
+			want: cause{"container", "exit code 2; its output: wrp-standin: usage", onHost, "; docker run --rm "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +112,7 @@ func TestFirstCause(t *testing.T) {
 			}
 			r := s.check()
 			tt.want.want(t, r)
-			s.wantUnchanged(r, name == "container stays")
+			s.wantUnchanged(r, strings.HasSuffix(name, "stays"))
 		})
 	}
 }

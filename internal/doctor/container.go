@@ -32,10 +32,26 @@ func container(ctx context.Context, p *patient) (found string, err error) {
 	if err == nil {
 		found, err = p.ask(ctx, s)
 	}
-	if removal := p.exam.Remove(ctx, s.Ref); removal != nil && err == nil {
-		return "", p.fails(fmt.Errorf("it is not removed: %w", removal), "docker rm -f "+s.Name)
+	if removal := p.exam.Remove(ctx, s.Ref); removal != nil {
+		return "", p.stays(s.Name, removal, err)
 	}
 	return found, err
+}
+
+// errStays means that the doctor's container may still be there.
+var errStays = errors.New("the container may still be there")
+
+// stays says that a container was not removed, beside what else is wrong with it.
+func (p *patient) stays(name string, removal, cause error) error {
+	command := "docker rm -f " + name
+	err := fmt.Errorf("%w: %w", errStays, removal)
+	if cause == nil {
+		return p.fails(err, command)
+	}
+	if a, ok := errors.AsType[ailment](cause); ok {
+		command += "; " + a.mend.Command
+	}
+	return p.fails(fmt.Errorf("%w; and %w", cause, err), command)
 }
 
 // start starts a container on the last of the free ports: the distributor takes the

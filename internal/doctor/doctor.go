@@ -136,9 +136,8 @@ func (p *patient) take(ctx context.Context, s step) Step {
 	if a, ok := errors.AsType[ailment](err); ok {
 		done.Mend = &a.mend
 	}
-	if ctx.Err() != nil && !errors.Is(err, errSkip) {
-		done.Found = "interrupted"
-		done.Mend = nil
+	if ctx.Err() != nil && !errors.Is(err, errSkip) && !errors.Is(err, errStays) {
+		done.Found, done.Mend = "interrupted", nil
 	}
 	return done
 }

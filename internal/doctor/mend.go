@@ -121,7 +121,7 @@ func (p *patient) mendWay(err error) string {
 
 // mendForwarding opens the way to containers.
 func (p *patient) mendForwarding() string {
-	return p.replaceKey() + "; sed -i '/^ *\\(AllowTcpForwarding\\|PermitOpen\\|DisableForwarding\\)/Id' /etc/ssh/sshd_config; systemctl reload ssh"
+	return p.replaceKey() + "; sed -i '/^ *\\(AllowTcpForwarding\\|PermitOpen\\|DisableForwarding\\)/Id' /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf; systemctl reload ssh"
 }
 
 // mendEngine has an engine answer that did not, or answered something else than asked.

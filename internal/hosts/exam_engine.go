@@ -186,10 +186,14 @@ func (x *Exam) ClientAddress() string { return cmp.Or(x.h.Address, x.h.Publish, 
 
 // await asks the container for a page until it answers, or ends, or ctx is done.
 func (x *Exam) await(ctx context.Context, s Spec, dial func(context.Context) (net.Conn, error)) error {
+	var why error
 	for next := time.Now().Add(inspectInterval); ; {
 		err := getPageBy(ctx, s, "/", dial)
 		if err == nil || errors.Is(err, ErrForbidden) {
 			return err
+		}
+		if why == nil || ctx.Err() == nil { // the last try is cut off, and says only that
+			why = err
 		}
 		if time.Now().After(next) {
 			if ended := x.lastWords(ctx, s.Ref); ended != nil {
@@ -198,7 +202,7 @@ func (x *Exam) await(ctx context.Context, s Spec, dial func(context.Context) (ne
 			next = time.Now().Add(inspectInterval)
 		}
 		if clock.Sleep(ctx, probePause) != nil {
-			return fmt.Errorf("no answer from port %d: %w", s.Port, err)
+			return fmt.Errorf("no answer from port %d: %w", s.Port, why)
 		}
 	}
 }
