@@ -20,7 +20,7 @@ const leftAfter = 5 * time.Minute
 const portTries = 3
 
 // container starts one, asks it for a page in every way in which it will be asked, and
-// removes it.
+// removes it; and if there are direct TLS sessions, one more that serves TLS.
 func container(ctx context.Context, p *patient) (found string, err error) {
 	if len(p.ports.Free) == 0 {
 		return "", skip("all ports are in use by sessions")
@@ -28,7 +28,17 @@ func container(ctx context.Context, p *patient) (found string, err error) {
 	if err := p.exam.RemoveOld(ctx, leftAfter); err != nil {
 		return "", p.fails(err, mendEngine(err))
 	}
-	s, err := p.start(ctx)
+	found, err = p.try(ctx, false)
+	if err == nil && p.TLS != nil && p.cfg.Hosts.GatewayStartPort == 0 {
+		_, err = p.try(ctx, true)
+		found += "; so does one over TLS"
+	}
+	return found + "; removed", err
+}
+
+// try starts a container, asks it for a page, and removes it.
+func (p *patient) try(ctx context.Context, tls bool) (found string, err error) {
+	s, err := p.start(ctx, tls)
 	if err == nil {
 		found, err = p.ask(ctx, s)
 	}
@@ -56,10 +66,11 @@ func (p *patient) stays(name string, removal, cause error) error {
 
 // start starts a container on the last of the free ports: the distributor takes the
 // first.
-func (p *patient) start(ctx context.Context) (hosts.Spec, error) {
+func (p *patient) start(ctx context.Context, tls bool) (hosts.Spec, error) {
 	s := hosts.Spec{
 		Ref:     hosts.Ref{Host: p.Name, Name: "wrp_doctor_" + strings.ToLower(rand.Text()[:10]), Nonce: rand.Text()},
 		Token:   rand.Text(),
+		TLS:     tls,
 		Gateway: p.cfg.Hosts.GatewayStartPort > 0,
 	}
 	for i, port := range slices.Backward(p.ports.Free[max(0, len(p.ports.Free)-portTries):]) {
@@ -84,12 +95,14 @@ func (p *patient) ask(ctx context.Context, s hosts.Spec) (string, error) {
 	case errors.Is(ours, hosts.ErrForbidden) && !s.Gateway: // then we look as clients do
 	case errors.Is(ours, hosts.ErrGone):
 		return "", p.fails(ours, p.mendExit())
+	case ours != nil && s.TLS:
+		return "", p.fails(fmt.Errorf("one with the certificate runs and does not answer over TLS (do certificate and key fit each other?): %w", ours), p.mendCertificate())
 	case ours != nil:
 		return "", p.fails(fmt.Errorf("it runs and does not answer: %w", ours), p.mendMute())
 	}
 	found := fmt.Sprintf("answers on port %d after %s", s.Port, time.Since(begun).Round(time.Millisecond))
 	if s.Gateway {
-		return found + " by the gateway's way; removed", nil
+		return found + " by the gateway's way", nil
 	}
 	clients := p.exam.AnswersClients(ctx, s)
 	switch {
@@ -99,7 +112,7 @@ func (p *patient) ask(ctx context.Context, s hosts.Spec) (string, error) {
 		return "", p.fails(fmt.Errorf("it runs, and clients do not reach it at %s: %w", p.exam.ClientAddress(), clients), p.mendFirewall())
 	}
 	if ours != nil {
-		return found + ", where clients connect (the key does not let us through); removed", nil
+		return found + ", where clients connect (the key does not let us through)", nil
 	}
-	return fmt.Sprintf("%s on the host itself, and at %s where clients connect; removed", found, p.exam.ClientAddress()), nil
+	return fmt.Sprintf("%s on the host itself, and at %s where clients connect", found, p.exam.ClientAddress()), nil
 }

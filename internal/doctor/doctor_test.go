@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"wrpdistributor/internal/doctor"
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/hosts/hoststest"
 	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/service/servicetest"
 )
@@ -43,6 +45,26 @@ func TestHealthyHosts(t *testing.T) {
 				t.Errorf("%d containers stay", n)
 			}
 		})
+	}
+}
+
+// TestTLSIsTried: with files that fit each other a container serves TLS, and with others
+// that is what is wrong.
+func TestTLSIsTried(t *testing.T) {
+	cert, key := hoststest.Certificate(t)
+	_, other := hoststest.Certificate(t)
+	for _, direct := range []bool{true, false} {
+		s := newSick(t, pretend.Config{}, servicetest.Options{TLS: &hosts.TLSFiles{Cert: cert, Key: key}, Gateway: !direct})
+		r := s.check()
+		wantPassed(t, r)
+		if says := strings.Contains(last(r).Found, "so does one over TLS; removed"); says != direct {
+			t.Errorf("direct %v: %+v", direct, last(r))
+		}
+	}
+	s := newSick(t, pretend.Config{}, servicetest.Options{TLS: &hosts.TLSFiles{Cert: cert, Key: other}})
+	cause{"container", "does not answer over TLS", onHost, "openssl req -x509 "}.want(t, s.check())
+	if n := len(s.Containers()); n > 0 {
+		t.Errorf("%d containers stay", n)
 	}
 }
 

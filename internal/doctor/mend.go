@@ -148,7 +148,7 @@ func (p *patient) mendTable() *Mend {
 	return &Mend{Here, fmt.Sprintf("scp docker/host/wrp-egress.* root@%[1]s:/etc/ && ssh root@%[1]s systemctl enable --now /etc/wrp-egress.service", host)}
 }
 
-// mendCertificate makes a self-signed certificate where there is none.
+// mendCertificate makes a self-signed certificate where there is none that works.
 func (p *patient) mendCertificate() string {
 	return fmt.Sprintf("mkdir -p %s %s && openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=%s -keyout %s -out %s   # or put yours there",
 		path.Dir(p.TLS.Cert), path.Dir(p.TLS.Key), cmp.Or(p.Address, "localhost"), p.TLS.Key, p.TLS.Cert)
@@ -168,6 +168,8 @@ func mendPort(foreign map[int]string) string {
 // mendStart removes what kept a container from starting.
 func (p *patient) mendStart(err error, port int) string {
 	switch {
+	case errors.Is(err, hosts.ErrCertificate):
+		return p.mendCertificate()
 	case errors.Is(err, hosts.ErrPortTaken):
 		return mendPort(map[int]string{port: ""})
 	case errors.Is(err, hosts.ErrNetwork) && strings.Contains(err.Error(), "address pool"):
