@@ -124,7 +124,7 @@ func (p *patient) take(ctx context.Context, s step) Step {
 	if err == nil {
 		found, err = p.look(ctx, s)
 	}
-	done := Step{Name: s.name, Outcome: Passed, Seconds: time.Since(begun).Seconds(), Found: found, Mend: p.advice}
+	done := Step{Name: s.name, Outcome: Passed, Seconds: time.Since(begun).Round(time.Millisecond).Seconds(), Found: found, Mend: p.advice}
 	if err == nil {
 		return done
 	}
