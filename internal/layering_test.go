@@ -27,6 +27,7 @@ func TestLayering(t *testing.T) {
 		"internal/session":         {"internal/clock", "internal/hosts", "internal/database", "internal/journal"},
 		"internal/reaper":          {"internal/clock", "internal/hosts", "internal/reminder", "internal/session"},
 		"internal/warm":            {"internal/clock", "internal/hosts", "internal/reminder", "internal/session"},
+		"internal/doctor":          {"internal/hosts"},
 		"internal/config":          {"internal/hosts", "internal/session"},
 		"internal/auth":            {},
 		"internal/clientconn":      {},

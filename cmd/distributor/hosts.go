@@ -20,8 +20,8 @@ import (
 func hostsCommand(opt *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hosts",
-		Short: "List container hosts, take one out of service and back in",
-		Long: `List container hosts, take one out of service and back in.
+		Short: "List, check and update container hosts, take one out of service and back in",
+		Long: `List, check and update container hosts, take one out of service and back in.
 
 A drained host takes no new sessions and keeps its own until they stop. To take a
 host out for good: drain it, wait until it has no sessions, remove it from
@@ -31,10 +31,10 @@ CONTAINER_HOSTS or HOSTS_FILE, and undrain it to forget the mark.`,
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			return cli.Usage(fmt.Errorf("unknown command %q for %q, want list, drain or undrain", args[0], cmd.CommandPath()))
+			return cli.Usage(fmt.Errorf("unknown command %q for %q, want list, check, pull, drain or undrain", args[0], cmd.CommandPath()))
 		},
 	}
-	cmd.AddCommand(drainCommand(opt), listCommand(opt), &cobra.Command{
+	cmd.AddCommand(drainCommand(opt), listCommand(opt), checkCommand(opt), pullCommand(opt), &cobra.Command{
 		Use:     "undrain HOST",
 		Short:   "Give a host sessions again",
 		Example: `  distributor hosts undrain c1.example`,

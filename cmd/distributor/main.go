@@ -59,6 +59,8 @@ by environment variables and the file .env, see .env.dist.`,
   distributor migrate             bring the database up to date, and exit
   distributor status              say whether clients get sessions, and what is wrong
   distributor hosts list          say how each host is doing
+  distributor hosts check         find out why a host does not work, and what to type
+  distributor hosts pull          have all hosts pull the newest WRP image
   distributor why K7QX2MBD4T      tell what happened to the request of an error page
   distributor journal --since 1h  tell what happened lately
   distributor sessions list       say who has a session

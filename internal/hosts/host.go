@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -17,6 +18,14 @@ const (
 	minPause    = time.Second
 	maxPause    = 30 * time.Second
 )
+
+// complete puts defaults in the place of what is not set.
+func (c *Config) complete() {
+	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 5*time.Second)
+	c.ReadyTimeout = cmp.Or(c.ReadyTimeout, 5*time.Second)
+	c.StopTimeout = cmp.Or(c.StopTimeout, 2*time.Second)
+	c.ParallelStarts = cmp.Or(c.ParallelStarts, 4)
+}
 
 // A host is one host of the pool, with what is known of it.
 type host struct {

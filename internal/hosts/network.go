@@ -83,11 +83,17 @@ func (h *host) ensureNetwork(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if why := found.unfit(); why != "" {
-		return fmt.Errorf("%w: %s: %s (remove it when no container is on it: docker network rm %[2]s; or name another one in CONTAINER_NETWORK)",
-			ErrNetwork, want.name(), why)
+	return found.confirmOurs()
+}
+
+// confirmOurs returns [ErrNetwork] if the network, which has the name of ours, cannot be it.
+func (f foundNetwork) confirmOurs() error {
+	why := f.unfit()
+	if why == "" {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: %s: %s (remove it when no container is on it: docker network rm %[2]s; or name another one in CONTAINER_NETWORK)",
+		ErrNetwork, ownNetwork, why)
 }
 
 // judgeOperatorsNetwork returns why an operator's own network cannot be used. How

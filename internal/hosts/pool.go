@@ -1,7 +1,6 @@
 package hosts
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,10 +60,7 @@ type shared struct {
 
 // New returns the pool of cfg's hosts. It connects to none of them.
 func New(cfg Config) (*Pool, error) {
-	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, 5*time.Second)
-	cfg.ReadyTimeout = cmp.Or(cfg.ReadyTimeout, 5*time.Second)
-	cfg.StopTimeout = cmp.Or(cfg.StopTimeout, 2*time.Second)
-	cfg.ParallelStarts = cmp.Or(cfg.ParallelStarts, 4)
+	cfg.complete()
 	if cfg.KnownHosts.AcceptNew != "" {
 		cfg.KnownHosts.AcceptNew = filepath.Clean(cfg.KnownHosts.AcceptNew)
 	}

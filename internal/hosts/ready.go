@@ -103,9 +103,14 @@ func (h *host) probeOnce(ctx context.Context, s Spec) error {
 
 // getPage asks the container's WRP for a page.
 func (h *host) getPage(ctx context.Context, s Spec, path string) error {
+	return getPageBy(ctx, s, path, func(ctx context.Context) (net.Conn, error) { return h.dialContainer(ctx, s) })
+}
+
+// getPageBy is getPage over a connection that dial makes.
+func getPageBy(ctx context.Context, s Spec, path string, dial func(context.Context) (net.Conn, error)) error {
 	transport := &http.Transport{
 		DisableKeepAlives: true,
-		DialContext:       redact.Dialer(func(ctx context.Context) (net.Conn, error) { return h.dialContainer(ctx, s) }),
+		DialContext:       redact.Dialer(dial),
 		// Whether clients trust the certificate is between them and the host.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 	}

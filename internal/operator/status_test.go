@@ -62,7 +62,7 @@ func TestStatusSaysWhatIsWrongAndWhatMendsIt(t *testing.T) {
 		}
 		k.Pool.CheckHealth(t.Context())
 		wantSaid(t, "no host takes sessions", h, "false Nobody gets a new session: no host takes sessions.",
-			"Host host0 is down since ", "-> ssh -v -p ", "Host host1 takes no sessions: image missing", "-> ssh root@", "docker pull wrp:1",
+			"Host host0 is down since ", "-> distributor hosts check host0", "Host host1 takes no sessions: image missing", "-> ssh root@", "docker pull wrp:1",
 			"Host host2 is drained since ", ": fan. -> distributor hosts undrain host2")
 		if err := k.Hosts[0].SetDown(false); err != nil {
 			t.Fatal(err)

@@ -79,7 +79,7 @@ func (l state) wrongHosts() (list []Wrong) {
 			list = append(list, Wrong{fmt.Sprintf("%s is drained since %s%s.", name, moment(st.Drained.Since), because(st.Drained.Reason)), "distributor hosts undrain " + st.Host.Name})
 		}
 		if st.Host.TLS != nil && st.NoTLS != "" {
-			list = append(list, Wrong{fmt.Sprintf("%s serves no TLS: %s.", name, st.NoTLS), onHost(st.Host, "ls -l "+st.Host.TLS.Cert+" "+st.Host.TLS.Key)})
+			list = append(list, Wrong{fmt.Sprintf("%s serves no TLS: %s.", name, st.NoTLS), check(st.Host)})
 		}
 	}
 	return list
@@ -103,21 +103,22 @@ func because(reason string) string {
 }
 
 // lookThere is the command that makes a host's key known, if that is what is missing, or
-// shows more of a host that is down: how far one gets, or what its engine says.
+// finds out why a host is down.
 func lookThere(st session.HostState) string {
-	if st.State == hosts.Unusable || st.Host.SSH == nil {
-		return onHost(st.Host, "docker info")
+	_, after, found := strings.Cut(st.Reason, "is unknown; add it to ")
+	if !found || st.Host.SSH == nil {
+		return check(st.Host)
 	}
 	host, port, err := net.SplitHostPort(st.Host.SSH.Addr)
 	if err != nil {
 		host, port = st.Host.Name, "22"
 	}
-	if _, after, found := strings.Cut(st.Reason, "is unknown; add it to "); found {
-		file, _, _ := strings.Cut(after, " (ssh-keyscan)")
-		return fmt.Sprintf("ssh-keyscan -p %s %s >> %s", port, host, file)
-	}
-	return fmt.Sprintf("ssh -v -p %s %s@%s", port, st.Host.SSH.User, host)
+	file, _, _ := strings.Cut(after, " (ssh-keyscan)")
+	return fmt.Sprintf("ssh-keyscan -p %s %s >> %s", port, host, file)
 }
+
+// check is the command that goes the way to a host step by step.
+func check(h hosts.Host) string { return "distributor hosts check " + h.Name }
 
 // onHost is a command for a host's root: the distributor's own key runs none.
 func onHost(h hosts.Host, command string) string {

@@ -16,10 +16,10 @@ func TestCommandForHostThatIsDown(t *testing.T) {
 		ssh    *hosts.SSH
 		want   string
 	}{
-		{hosts.Unreachable, "connect: no route to host", ssh, "ssh -v -p 2222 wrp@2001:db8::7"},
+		{hosts.Unreachable, "connect: no route to host", ssh, "distributor hosts check a.example"},
 		{hosts.Unreachable, "log in as wrp: host key of a.example:22 is unknown; add it to ssh/known_hosts (ssh-keyscan), or set SSH_HOST_KEYS=accept-new", ssh, "ssh-keyscan -p 2222 2001:db8::7 >> ssh/known_hosts"},
-		{hosts.Unusable, "no usable network", ssh, "ssh root@a.example docker info"},
-		{hosts.Unreachable, "no way to the Docker engine", nil, "docker info"},
+		{hosts.Unusable, "no usable network", ssh, "distributor hosts check a.example"},
+		{hosts.Unreachable, "no way to the Docker engine", nil, "distributor hosts check a.example"},
 	} {
 		st := session.HostState{Status: hosts.Status{Host: hosts.Host{Name: "a.example", Address: "a.example", SSH: tt.ssh}, State: tt.state, Reason: tt.reason}}
 		if got := lookThere(st); got != tt.want {

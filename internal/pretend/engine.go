@@ -46,11 +46,17 @@ type engine struct {
 	created       int                  // containers so far
 	replaced      int                  // images so far
 	pullError     string               // what pulls end with; empty: the image
+	pullIsNewer   bool                 // the next one brings another image
 	readyAfter    time.Duration        // how long a new container takes to answer
 	ignoreSignals bool                 // containers do not end at SIGTERM
 	oldestAPI     string               // the versions of the API that it speaks
 	newestAPI     string
+	memory        int64 // of the machine, in bytes
+	unlimited     bool  // it cannot enforce limits of containers
 }
+
+// defaultMemory is enough for as many containers as anybody pretends.
+const defaultMemory = 1 << 40
 
 func newEngine(config Config, network *network, tasks *tasks) *engine {
 	e := &engine{
@@ -65,6 +71,7 @@ func newEngine(config Config, network *network, tasks *tasks) *engine {
 		bridges:    []*bridge{newBridge("bridge", apinetwork.CreateOptions{Driver: "bridge", Options: map[string]string{optionOpen: "true"}})},
 		oldestAPI:  minAPIVersion,
 		newestAPI:  config.APIVersion,
+		memory:     defaultMemory,
 	}
 	e.setImage(config.Image, config.HasImage)
 	return e
@@ -105,6 +112,19 @@ func (e *engine) replaceImage(name string) {
 	defer e.mu.Unlock()
 	e.replaced++
 	e.images[fullName(name)] = newImageID(fullName(name), e.replaced)
+}
+
+// pulled makes an image be there as the registry has it.
+func (e *engine) pulled(name string) {
+	e.mu.Lock()
+	newer := e.pullIsNewer
+	e.pullIsNewer = false
+	e.mu.Unlock()
+	if newer {
+		e.replaceImage(name)
+		return
+	}
+	e.setImage(name, true)
 }
 
 // imageID returns the id of the image that has a name, and whether there is one.

@@ -156,12 +156,33 @@ func (h *Host) SetAPIVersions(oldest, newest string) {
 	h.engine.oldestAPI, h.engine.newestAPI = oldest, newest
 }
 
+// SetMemory makes the machine have that many bytes of memory.
+func (h *Host) SetMemory(bytes int64) {
+	h.engine.mu.Lock()
+	defer h.engine.mu.Unlock()
+	h.engine.memory = bytes
+}
+
+// SetUnlimited makes the engine say that its kernel cannot limit what containers use.
+func (h *Host) SetUnlimited(unlimited bool) {
+	h.engine.mu.Lock()
+	defer h.engine.mu.Unlock()
+	h.engine.unlimited = unlimited
+}
+
 // PullFails makes pulls end with message instead of an image, after some
 // progress. The empty message makes them work again.
 func (h *Host) PullFails(message string) {
 	h.engine.mu.Lock()
 	defer h.engine.mu.Unlock()
 	h.engine.pullError = message
+}
+
+// PullIsNewer makes the next pull bring another image than the one that is there.
+func (h *Host) PullIsNewer() {
+	h.engine.mu.Lock()
+	defer h.engine.mu.Unlock()
+	h.engine.pullIsNewer = true
 }
 
 // SetReadyAfter makes containers that start from now on take that long until

@@ -53,6 +53,11 @@ func (a *api) info(context.Context, request) (int, any, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	info.Images = len(e.images)
+	info.MemTotal = e.memory
+	info.MemoryLimit, info.CPUCfsPeriod, info.CPUCfsQuota, info.PidsLimit = !e.unlimited, !e.unlimited, !e.unlimited, !e.unlimited
+	if e.unlimited {
+		info.Warnings = []string{"WARNING: No memory limit support", "WARNING: No pids limit support"}
+	}
 	for _, c := range e.containers {
 		info.Containers++
 		switch c.state {
@@ -125,7 +130,7 @@ func (a *api) pull(w http.ResponseWriter, r *http.Request) error {
 	failure := a.engine.pullError
 	a.engine.mu.Unlock()
 	if failure == "" {
-		a.engine.setImage(name, true)
+		a.engine.pulled(name)
 		a.engine.events.add(events.ImageEventType, events.ActionPull, name, map[string]string{"name": name})
 	}
 	w.Header().Set("Content-Type", "application/json")

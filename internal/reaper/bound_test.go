@@ -93,7 +93,7 @@ func TestHostThatIsStuckKeepsNoOthers(t *testing.T) {
 		for _, h := range cfg.Hosts {
 			p.listings[h.Name] = listing{containers: map[string]*hosts.Container{"c": {ID: "c", Running: true}}}
 			for range 50 {
-				rows = append(rows, row{&session.Session{Host: h.Name, State: session.Running, ClientIP: "192.0.2.1", ContainerID: "c"}, true})
+				rows = append(rows, row{&session.Session{Host: h.Name, State: session.Running, ClientIP: "192.0.2.1", ContainerID: "c"}, true, false})
 			}
 		}
 		began := time.Now()

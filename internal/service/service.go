@@ -41,7 +41,7 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the database is not set up (distributor migrate does it, and takes the PHP program's tables over if these are there): %w", err), db.Close())
 	}
-	pool, err := newPool(cfg, id, log)
+	pool, err := hosts.New(PoolConfig(cfg, id, log))
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -67,12 +67,13 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	}, nil
 }
 
-func newPool(cfg *config.Config, id string, log *slog.Logger) (*hosts.Pool, error) {
+// PoolConfig returns how the pool is to be whose containers carry a database id.
+func PoolConfig(cfg *config.Config, id string, log *slog.Logger) hosts.Config {
 	gatewayStartPort := 0
 	if cfg.Gateway.Listen != "" {
 		gatewayStartPort = cfg.StartPort
 	}
-	return hosts.New(hosts.Config{
+	return hosts.Config{
 		Hosts:            cfg.Hosts,
 		DatabaseID:       id,
 		Container:        cfg.Container,
@@ -84,7 +85,7 @@ func newPool(cfg *config.Config, id string, log *slog.Logger) (*hosts.Pool, erro
 		ReadyTimeout:     cfg.ReadyTimeout,
 		StopTimeout:      cfg.StopTimeout,
 		Log:              log,
-	})
+	}
 }
 
 func newManager(cfg *config.Config, process database.Process, store *session.Store, pool *hosts.Pool, log *slog.Logger) *session.Manager {

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"wrpdistributor/internal/cli"
+	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/doctor"
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/service"
+)
+
+func checkCommand(opt *options) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check [HOST...]",
+		Short: "Find out why a host does not work, and what to type",
+		Long: `Find out why hosts do not work, and what to type: these, or all.
+
+From here, over a connection of its own and whether or not a distributor runs, each
+host is looked at step by step: its name, the connection, host key and login, the
+way to Docker and to containers, the engine, its limits, the network, the host's
+table, the image, certificate files, memory and ports; and in the end a container is
+started, asked for a page as the distributor and as clients do it, and removed. A
+host's list ends at the first step that failed, with what mends that.
+
+Nothing is changed but by that container, which is removed with Ctrl-C too. If the
+network wrp is not there yet, it is made for it, and stays as the distributor's.
+
+Exit status: 0 all steps of all hosts passed or do not concern them, 1 one failed,
+2 wrong usage or settings.`,
+		Example: `  distributor hosts check
+  distributor hosts check c1.example
+  distributor hosts check --json | jq '.hosts[].steps[] | select(.outcome == "FAILED")'`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return checkHosts(cmd, opt, args, asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document, when all is known")
+	return cmd
+}
+
+// chosenHosts returns the configured hosts of those names, or all.
+func chosenHosts(cfg *config.Config, names []string) ([]hosts.Host, error) {
+	if len(names) == 0 {
+		return cfg.Hosts, nil
+	}
+	var known []string
+	for _, h := range cfg.Hosts {
+		known = append(known, h.Name)
+	}
+	var chosen []hosts.Host
+	for _, name := range names {
+		i := slices.Index(known, name)
+		if i < 0 {
+			return nil, cli.Usage(fmt.Errorf("%w: %s; configured are: %s", hosts.ErrUnknownHost, name, strings.Join(known, ", ")))
+		}
+		chosen = append(chosen, cfg.Hosts[i])
+	}
+	return chosen, nil
+}
+
+// checked is what check --json prints.
+type checked struct {
+	Hosts []doctor.Report `json:"hosts"`
+}
+
+func checkHosts(cmd *cobra.Command, opt *options, names []string, asJSON bool) error {
+	cfg, err := loadRunning(opt, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	chosen, err := chosenHosts(cfg, names)
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	all, failed := checked{[]doctor.Report{}}, 0
+	for _, h := range chosen {
+		tell := doctor.Listener{}
+		if !asJSON {
+			fmt.Fprintln(out, h.Name)
+			tell = checkPrinter{out, cli.IsTerminal(out)}.listener()
+		}
+		how := doctor.Config{Hosts: service.PoolConfig(cfg, "", nil), StartPort: cfg.StartPort}
+		report, err := doctor.Check(cmd.Context(), how, h, tell)
+		if err != nil {
+			return err
+		}
+		if !report.Passed {
+			failed++
+		}
+		all.Hosts = append(all.Hosts, report)
+	}
+	if asJSON {
+		err = json.NewEncoder(out).Encode(all)
+	}
+	if failed > 0 {
+		return errors.Join(err, fmt.Errorf("hosts that do not work: %d of %d", failed, len(chosen)))
+	}
+	return err
+}
+
+// A checkPrinter prints the steps of a host.
+type checkPrinter struct {
+	out      io.Writer
+	terminal bool
+}
+
+func (p checkPrinter) listener() doctor.Listener {
+	tell := doctor.Listener{End: p.end}
+	if p.terminal {
+		tell.Begin = func(name string) { fmt.Fprintf(p.out, "  ...      %s", name) }
+	}
+	return tell
+}
+
+// eraseLine takes back what was printed when a step began.
+const eraseLine = "\r\x1b[K"
+
+func (p checkPrinter) end(s doctor.Step) {
+	if p.terminal {
+		fmt.Fprint(p.out, eraseLine)
+	}
+	took := time.Duration(s.Seconds * float64(time.Second)).Round(time.Millisecond)
+	fmt.Fprintf(p.out, "  %-7s  %-17s %7s  %s\n", s.Outcome, s.Name, took, s.Found)
+	if s.Mend == nil {
+		return
+	}
+	what := "mend it"
+	if s.Outcome == doctor.Passed {
+		what = "better"
+	}
+	fmt.Fprintf(p.out, "           %s, %s:\n             %s\n", what, placeOf(s.Mend), s.Mend.Command)
+}
+
+func placeOf(m *doctor.Mend) string {
+	if m.On == doctor.Here {
+		return doctor.Here
+	}
+	return "on " + m.On
+}

@@ -1,0 +1,159 @@
+package doctor_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/network"
+
+	"wrpdistributor/internal/doctor"
+	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/pretend"
+	"wrpdistributor/internal/proctest"
+	"wrpdistributor/internal/service/servicetest"
+)
+
+// onHost stands for what is to be typed on the host.
+const onHost = "host0"
+
+var byCommand = pretend.Config{ForbidSocket: true, MaxSessions: 1}
+
+// TestFirstCause has hosts on which one thing is wrong: it is found, and nothing else,
+// with what to type and where. Nothing is changed, and no container stays.
+func TestFirstCause(t *testing.T) {
+	for name, tt := range map[string]struct {
+		host pretend.Config
+		opt  servicetest.Options
+		harm func(*sick)
+		want cause
+	}{
+		"unknown name": {harm: func(s *sick) { s.cfg.Hosts[0].SSH.Addr = "a.invalid:22" },
+			want: cause{"name", "a.invalid", doctor.Here, "/etc/hosts"}},
+		"sshd stopped": {harm: func(s *sick) { s.cfg.Hosts[0].SSH.Addr = proctest.FreeAddr(s.t) },
+			want: cause{"connection", "refused", onHost, "systemctl enable --now ssh"}},
+		"sshd hangs": {harm: func(s *sick) { s.SetUnresponsive(true) }, opt: servicetest.Options{ConnectTimeout: 300 * time.Millisecond},
+			want: cause{"host key", "timeout", onHost, "systemctl restart ssh"}},
+		"sshd hangs up": {harm: func(s *sick) { s.cfg.Hosts[0].SSH.Addr = hangUp(s.t) },
+			want: cause{"host key", "shows no key", onHost, "journalctl -u ssh"}},
+		"unknown host key": {harm: func(s *sick) { write(s.t, s.cfg.KnownHosts.Files[0], "") },
+			want: cause{"host key", "is unknown", doctor.Here, "ssh-keyscan -p "}},
+		"changed host key": {harm: func(s *sick) { s.remember(newSick(s.t, pretend.Config{}, servicetest.Options{})) },
+			want: cause{"host key", "key mismatch", doctor.Here, "ssh-keygen -R '["}},
+		"revoked host key": {harm: func(s *sick) { write(s.t, s.cfg.KnownHosts.Files[0], "@revoked "+s.KnownHostsLine()+"\n") },
+			want: cause{"host key", "revoked", doctor.Here, "sed -i '/^@revoked/d'"}},
+		"another key": {harm: func(s *sick) {
+			s.cfg.Hosts[0].SSH.Signer = newSick(s.t, pretend.Config{}, servicetest.Options{}).Signer()
+		},
+			want: cause{"login", "log in as wrp", onHost, `,permitopen="127.0.0.1:*",permitlisten="127.0.0.1:1" ssh-ed25519 AAAA`}},
+		"no such user": {harm: func(s *sick) { s.cfg.Hosts[0].SSH.User = "wpr" },
+			want: cause{"login", "log in as wpr", onHost, "useradd -m -G docker wpr"}},
+		"no way to Docker": {host: pretend.Config{ForbidSocket: true, ForbidExec: true},
+			want: cause{"way to Docker", "no way to the Docker engine", onHost, "usermod -aG docker wrp"}},
+		"one SSH session": {host: byCommand,
+			want: cause{"way to Docker", "with 1 SSH session", onHost, "MaxSessions"}},
+		"no way to containers": {host: pretend.Config{ForbidTCP: true}, opt: servicetest.Options{Gateway: true},
+			want: cause{"way to containers", "forbids the way to containers", onHost, `permitopen="127.0.0.1:*"`}},
+		"engine stopped": {harm: func(s *sick) { s.SetEngineStopped(true) },
+			want: cause{"way to Docker", "no way", onHost, "systemctl start docker"}},
+		"engine hangs": {harm: func(s *sick) { s.SetDelay(pretend.OpAll, time.Minute) }, opt: servicetest.Options{ConnectTimeout: time.Second},
+			want: cause{"engine", "does not answer", onHost, "systemctl restart docker"}},
+		"old engine": {harm: func(s *sick) { s.SetAPIVersions("1.12", "1.40") },
+			want: cause{"engine", "API 1.40; want 20.10", onHost, "apt-get install --only-upgrade"}},
+		"no limits": {harm: func(s *sick) { s.SetUnlimited(true); s.how.Hosts.Container.Pids = 512 },
+			want: cause{"limits", "cannot enforce CONTAINER_PIDS", onHost, "update-grub"}},
+		"another network": {harm: func(s *sick) { must(s.t, s.AddNetwork("wrp", network.CreateOptions{Driver: "bridge"})) },
+			want: cause{"network", "can reach each other", onHost, "docker network rm wrp"}},
+		"no network of the operator's": {harm: func(s *sick) { s.how.Hosts.Container.Network.Name = "lan" },
+			want: cause{"network", "lan is not there", onHost, "docker network create -o com.docker.network.bridge.enable_icc=false lan"}},
+		"no image": {harm: func(s *sick) { s.SetImage(false) },
+			want: cause{"image", "image is missing: " + pretend.DefaultImage, doctor.Here, "distributor hosts pull host0"}},
+		"no certificate": {opt: servicetest.Options{TLS: &hosts.TLSFiles{Cert: "/nowhere/a.pem", Key: "/nowhere/a.key"}},
+			want: cause{"certificate", "/nowhere/a.pem", onHost, "openssl req -x509 "}},
+		"no memory": {harm: func(s *sick) { s.SetMemory(512 << 20); s.how.Hosts.Container.Memory = 1 << 30 },
+			want: cause{"memory", "not even one fits", doctor.Here, "CONTAINER_MEMORY=256m"}},
+		"ports of a process": {harm: func(s *sick) {
+			s.how.Hosts.SparePorts = 0
+			_, err := s.TakePort(9091)
+			must(s.t, err)
+		},
+			want: cause{"ports", "9091 is taken by a process", onHost, "fuser -k 9091/tcp"}},
+		"ports of a foreign container": {harm: func(s *sick) {
+			s.how.Hosts.SparePorts = 0
+			_, err := s.ForeignContainer("web", nil, 9090)
+			must(s.t, err)
+		},
+			want: cause{"ports", "9090 is taken by container web", onHost, "docker stop web"}},
+		"no addresses for the network": {harm: func(s *sick) {
+			s.FailNext(pretend.OpCreateNetwork, 403, "could not find an available address pool", 9)
+		},
+			want: cause{"container", "address pool", onHost, "docker network prune"}},
+		"container does not start": {harm: func(s *sick) { s.FailNext(pretend.OpStart, 500, "OCI runtime create failed", 1) },
+			want: cause{"container", "OCI runtime create failed", onHost, "docker run --rm " + pretend.DefaultImage}},
+		"container exits": {harm: func(s *sick) { s.how.Hosts.Container.Args = []string{"-nonsense"} },
+			want: cause{"container", "exit code 2; its output: wrp-standin: usage", onHost, "docker run --rm " + pretend.DefaultImage + " -nonsense"}},
+		"container mute": {harm: func(s *sick) { s.SetReadyAfter(time.Hour) },
+			want: cause{"container", "runs and does not answer", onHost, "systemctl restart docker"}},
+		"firewall": {harm: func(s *sick) { s.cfg.Hosts[0].Address = "127.0.0.1"; s.how.StartPort = freeRange(s.t) },
+			want: cause{"container", "clients do not reach it at 127.0.0.1", onHost, "ufw allow "}},
+		"container stays": {harm: func(s *sick) { s.FailNext(pretend.OpRemove, 500, "device busy", 1) },
+			want: cause{"container", "device busy", onHost, "docker rm -f wrp_doctor_"}},
+		"container exits, and stays": {harm: func(s *sick) {
+			s.how.Hosts.Container.Args = []string{"-nonsense"}
+			s.FailNext(pretend.OpRemove, 500, "device busy", 1)
+		},
+			want: cause{"container", "exit code 2; its output: wrp-standin: usage", onHost, "; docker run --rm "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSick(t, tt.host, tt.opt)
+			if tt.harm != nil {
+				tt.harm(s)
+			}
+			r := s.check()
+			tt.want.want(t, r)
+			s.wantUnchanged(r, strings.HasSuffix(name, "stays"))
+		})
+	}
+}
+
+// remember has the settings know another host's key by the name of s.
+func (s *sick) remember(other *sick) {
+	line := s.KnownHostsLine()
+	names := line[:len(line)-len(afterNames(line))]
+	write(s.t, s.cfg.KnownHosts.Files[0], names+afterNames(other.KnownHostsLine())+"\n")
+}
+
+func afterNames(line string) string {
+	for i, r := range line {
+		if r == ' ' {
+			return line[i:]
+		}
+	}
+	return ""
+}
+
+// freeRange returns the first of some ports that nothing listens on at 127.0.0.1.
+func freeRange(t *testing.T) int {
+	t.Helper()
+	return proctest.FreeRange(t, 20)
+}
+
+// wantUnchanged looks for what a list has left: a container, and whatever it made
+// before the step that may make something.
+func (s *sick) wantUnchanged(r doctor.Report, stays bool) {
+	s.t.Helper()
+	for _, c := range s.Containers() {
+		if c.Name != "web" && !stays {
+			s.t.Errorf("container %s stays", c.Name)
+		}
+	}
+	if last(r).Name == "container" {
+		return
+	}
+	for _, op := range []string{pretend.OpCreateNetwork, pretend.OpStart, pretend.OpPull, pretend.OpRemove} {
+		if n := s.Requests(op); n > 0 {
+			s.t.Errorf("asked for %q %d times, want nothing changed", op, n)
+		}
+	}
+}

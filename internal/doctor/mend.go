@@ -1,0 +1,197 @@
+package doctor
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/crypto/ssh"
+
+	"wrpdistributor/internal/hosts"
+)
+
+// What to type. Hosts are taken to be a Debian with systemd, and who types to be root.
+const (
+	mendMaxSessions = "sed -i '/^ *MaxSessions/Id' /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf; systemctl reload ssh"
+	mendOldEngine   = "apt-get update && apt-get install --only-upgrade -y docker.io docker-ce"
+	mendLimits      = `sed -i 's/^GRUB_CMDLINE_LINUX="/&cgroup_enable=memory swapaccount=1 /' /etc/default/grub && update-grub && reboot`
+	startDocker     = "systemctl start docker"
+	restartDocker   = "systemctl restart docker"
+	installDocker   = "apt-get update && apt-get install -y docker.io"
+)
+
+// keyOptions are what stands before our key on a host: all that is needed.
+const keyOptions = `restrict,port-forwarding,command="/bin/false",permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:*",permitlisten="127.0.0.1:1"`
+
+// mendName has the name resolve here.
+func mendName(name string) string {
+	return fmt.Sprintf("echo 'ADDRESS-OF-THE-HOST %s' >>/etc/hosts", name)
+}
+
+// mendConnection has sshd listen, or a firewall let us through.
+func mendConnection(err error, addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return "systemctl enable --now ssh   # or correct the port in CONTAINER_HOSTS: ss -tlnp"
+	}
+	return "ufw allow " + port + "/tcp"
+}
+
+// mendHostKey has the host's key trusted.
+func (p *patient) mendHostKey(known bool, err error) string {
+	file := p.cfg.Hosts.KnownHosts.Files[0]
+	name, port, _ := net.SplitHostPort(p.SSH.Addr)
+	scan := fmt.Sprintf("mkdir -p %s && ssh-keyscan -p %s %s >>%s", filepath.Dir(file), port, name, file)
+	switch {
+	case !known && strings.Contains(err.Error(), "permission denied"):
+		return "chmod a+r " + file
+	case !known:
+		return scan
+	case strings.Contains(err.Error(), "revoked"):
+		return "sed -i '/^@revoked/d' " + file + "   # if you know why it was revoked"
+	}
+	var remove []string
+	for _, f := range p.cfg.Hosts.KnownHosts.Files {
+		remove = append(remove, fmt.Sprintf("ssh-keygen -R '%s' -f %s", knownName(name, port), f))
+	}
+	return strings.Join(remove, "; ") + "; " + scan + "   # only if it was reinstalled: else somebody is in between"
+}
+
+// knownName is how known_hosts calls a host.
+func knownName(name, port string) string {
+	if port == "22" {
+		return name
+	}
+	return "[" + name + "]:" + port
+}
+
+// mendLogin has sshd let us in: there is such a user, with our key in a file that sshd
+// trusts.
+func (p *patient) mendLogin(err error) string {
+	if !strings.Contains(err.Error(), "unable to authenticate") {
+		return "journalctl -u ssh -n 20; systemctl restart ssh"
+	}
+	return fmt.Sprintf("id %[1]s || useradd -m -G docker %[1]s; usermod -p '*' %[1]s; install -d -o %[1]s -m 700 ~%[1]s/.ssh; echo '%[2]s' >>~%[1]s/.ssh/authorized_keys; chown -R %[1]s ~%[1]s/.ssh; chmod -R go-w ~%[1]s ~%[1]s/.ssh",
+		p.SSH.User, p.keyLine())
+}
+
+// keyLine is our line of authorized_keys.
+func (p *patient) keyLine() string {
+	return keyOptions + " " + strings.TrimSpace(string(ssh.MarshalAuthorizedKey(p.SSH.Signer.PublicKey())))
+}
+
+// replaceKey puts our line in the place of the one that has our key.
+func (p *patient) replaceKey() string {
+	key := strings.Fields(string(ssh.MarshalAuthorizedKey(p.SSH.Signer.PublicKey())))[1]
+	return fmt.Sprintf("sed -i '\\|%[2]s|d' ~%[1]s/.ssh/authorized_keys; echo '%[3]s' >>~%[1]s/.ssh/authorized_keys", p.SSH.User, key, p.keyLine())
+}
+
+// mendWay opens the way to Docker. What is in the way is in the words of sshd and of
+// the docker command.
+func (p *patient) mendWay(err error) string {
+	text := err.Error()
+	has := func(part string) bool { return strings.Contains(strings.ToLower(text), part) }
+	switch {
+	case p.SSH == nil && errors.Is(err, syscall.EACCES):
+		return "usermod -aG docker $(id -un)   # then log in anew"
+	case p.SSH == nil:
+		return startDocker
+	case has("maxsessions 0"):
+		return mendMaxSessions
+	case has("before docker answers"):
+		return fmt.Sprintf("sed -i '1i [ -t 1 ] || return' ~%s/.bashrc", p.SSH.User)
+	case has("permission denied"):
+		return "usermod -aG docker " + p.SSH.User
+	case has("cannot connect to the docker daemon"), has("raw stream connection"):
+		return startDocker
+	case has("docker: command not found"), has("docker: not found"):
+		return installDocker
+	case has("prohibited"):
+		return p.replaceKey()
+	}
+	return fmt.Sprintf("usermod -aG docker %s; %s; %s", p.SSH.User, startDocker, p.replaceKey())
+}
+
+// mendForwarding opens the way to containers.
+func (p *patient) mendForwarding() string {
+	return p.replaceKey() + "; sed -i '/^ *\\(AllowTcpForwarding\\|PermitOpen\\|DisableForwarding\\)/Id' /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf; systemctl reload ssh"
+}
+
+// mendEngine has an engine answer that did not, or answered something else than asked.
+func mendEngine(err error) string {
+	if strings.Contains(err.Error(), "cannot be opened there") || strings.Contains(err.Error(), "Cannot connect to the Docker daemon") {
+		return startDocker
+	}
+	return restartDocker
+}
+
+func (p *patient) mendNetwork(name string) string {
+	if p.cfg.Hosts.Container.Network.Name != "" {
+		return fmt.Sprintf("docker network create -o com.docker.network.bridge.enable_icc=false %s", name)
+	}
+	return "docker network rm " + name
+}
+
+// mendTable installs the host's table.
+func (p *patient) mendTable() *Mend {
+	if p.SSH == nil {
+		return &Mend{Here, "cp docker/host/wrp-egress.* /etc/ && systemctl enable --now /etc/wrp-egress.service"}
+	}
+	host := p.Address
+	return &Mend{Here, fmt.Sprintf("scp docker/host/wrp-egress.* root@%[1]s:/etc/ && ssh root@%[1]s systemctl enable --now /etc/wrp-egress.service", host)}
+}
+
+// mendCertificate makes a self-signed certificate where there is none that works.
+func (p *patient) mendCertificate() string {
+	return fmt.Sprintf("mkdir -p %s %s && openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=%s -keyout %s -out %s   # or put yours there",
+		path.Dir(p.TLS.Cert), path.Dir(p.TLS.Key), cmp.Or(p.Address, "localhost"), p.TLS.Key, p.TLS.Cert)
+}
+
+func mendPort(foreign map[int]string) string {
+	if len(foreign) == 0 {
+		return "docker ps"
+	}
+	port := slices.Min(slices.Collect(maps.Keys(foreign)))
+	if name, is := strings.CutPrefix(foreign[port], "container "); is {
+		return "docker stop " + name
+	}
+	return fmt.Sprintf("fuser -k %d/tcp   # after a look at who it is: ss -tlnp 'sport = :%[1]d'", port)
+}
+
+// mendStart removes what kept a container from starting.
+func (p *patient) mendStart(err error, port int) string {
+	switch {
+	case errors.Is(err, hosts.ErrCertificate):
+		return p.mendCertificate()
+	case errors.Is(err, hosts.ErrPortTaken):
+		return mendPort(map[int]string{port: ""})
+	case errors.Is(err, hosts.ErrNetwork) && strings.Contains(err.Error(), "address pool"):
+		return "docker network prune"
+	case errors.Is(err, hosts.ErrNetwork):
+		return restartDocker
+	}
+	return p.mendExit()
+}
+
+// mendExit shows why a container ends, or cannot be started at all.
+func (p *patient) mendExit() string {
+	c := p.cfg.Hosts.Container
+	return "docker run --rm " + c.Image + " " + strings.ReplaceAll(strings.Join(c.Args, " "), "{token}", "x") + "   # then correct WRP_ARGS or WRP_IMAGE in .env"
+}
+
+// mendMute is for a container that runs, and answers not even on the host itself.
+func (p *patient) mendMute() string {
+	return restartDocker + "   # it makes the firewall rules for published ports anew; else look at WRP_ARGS: WRP has to listen on 8080"
+}
+
+// mendFirewall opens the ports of sessions to clients.
+func (p *patient) mendFirewall() string {
+	return fmt.Sprintf("ufw allow %d:%d/tcp", p.cfg.StartPort, p.cfg.StartPort+p.Max+p.cfg.Hosts.SparePorts-1)
+}

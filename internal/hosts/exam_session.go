@@ -1,0 +1,103 @@
+package hosts
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"wrpdistributor/internal/clock"
+)
+
+// askTime is for a command on a host, or what runs in its place.
+const askTime = 2 * time.Second
+
+// refusals is after how many, a pause between them, sshd means what it says.
+const refusals = 20
+
+// countSessions returns how many sessions sshd allows at once, but not more than we
+// ever use. No command is run in them.
+func (c *connection) countSessions(ctx context.Context) (n int) {
+	c.stdio.awaitNone(ctx)
+	var open []ssh.Channel
+	ended := make(chan struct{}, maxStdio)
+	for len(open) < maxStdio {
+		ch, requests, err := c.openPatiently(ctx)
+		if err != nil {
+			break
+		}
+		open = append(open, ch)
+		go func() { // ends with the connection, at the latest
+			ssh.DiscardRequests(requests)
+			ended <- struct{}{}
+		}()
+	}
+	for _, ch := range open {
+		ch.Close()
+	}
+	for range open {
+		<-ended
+	}
+	return len(open)
+}
+
+// openPatiently opens a session. One that has ended may have its place for a moment more.
+func (c *connection) openPatiently(ctx context.Context) (ch ssh.Channel, requests <-chan *ssh.Request, err error) {
+	for range refusals {
+		ch, requests, err = c.openChannel()
+		if !isRefused(err) || clock.Sleep(ctx, refusedPause) != nil {
+			break
+		}
+	}
+	return ch, requests, err
+}
+
+// awaitNone waits until none of the sessions is open.
+func (s *sessions) awaitNone(ctx context.Context) {
+	for {
+		s.mu.Lock()
+		open, changed := s.open, s.changed
+		s.mu.Unlock()
+		if open == 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Ask runs a command on the host that changes nothing, and returns the first that it
+// writes. Most keys allow none, and then something else runs in its place, or nothing.
+func (x *Exam) Ask(ctx context.Context, line string) (string, error) {
+	limited, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	if x.h.client == nil {
+		out, _ := exec.CommandContext(limited, "sh", "-c", line).Output() // its exit code says what it writes
+		return firstLine(string(out)), limited.Err()
+	}
+	ch, requests, err := x.conn.openChannel()
+	if err != nil {
+		return "", err
+	}
+	defer context.AfterFunc(limited, func() { ch.Close() })()
+	defer ch.Close()
+	go ssh.DiscardRequests(requests) // ends with the channel
+	if ok, err := ch.SendRequest("exec", true, command(line)); !ok || err != nil {
+		return "", fmt.Errorf("sshd runs no command: %w", err)
+	}
+	_ = ch.CloseWrite() // what runs in its place may wait for input
+	out, err := io.ReadAll(io.LimitReader(ch, maxStderr))
+	return firstLine(string(out)), err
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}
