@@ -53,6 +53,8 @@ type Reaper struct {
 
 	// ClientName names the client of a session in reports; nil: by its own name.
 	ClientName func(*session.Session) string
+
+	passes passes // that Run made
 }
 
 // Options say what a pass does. The zero value repairs sessions and removes
@@ -74,6 +76,7 @@ func (r *Reaper) Run(ctx context.Context, every time.Duration, opt Options) erro
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var trouble reminder.Trouble
+	r.passes.begin(every)
 	for {
 		select {
 		case <-ctx.Done():
@@ -86,7 +89,9 @@ func (r *Reaper) Run(ctx context.Context, every time.Duration, opt Options) erro
 
 // logPass makes a pass, and logs what it did. Problems that last are no news.
 func (r *Reaper) logPass(ctx context.Context, opt Options, trouble *reminder.Trouble) {
+	began := time.Now()
 	report, err := r.Reconcile(ctx, opt)
+	r.passes.done(began, report, err)
 	if err != nil {
 		if ctx.Err() == nil && trouble.Due(err) {
 			r.Log.ErrorContext(ctx, "cleanup pass failed; will retry", "err", err)
