@@ -3,7 +3,6 @@ package main
 import (
 	"maps"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -89,6 +88,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	checkManual(t, names(scraped))
+	checkExpressions(t, names(scraped))
 }
 
 // readsAsBasic sends a token as browsers do.
@@ -139,13 +139,9 @@ func TestMetricsBeforeTheDatabaseAnswers(t *testing.T) {
 // checkManual compares the manual with the metrics that there are.
 func checkManual(t *testing.T, metrics []string) {
 	t.Helper()
-	manual, err := os.ReadFile("../../docs/operations.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var described []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `(wrpdistributor_[a-z_]+)[`{]").FindAllSubmatch(manual, -1) {
-		described = append(described, string(m[1]))
+	for _, m := range regexp.MustCompile("(?m)^\\| `(wrpdistributor_[a-z_]+)[`{]").FindAllStringSubmatch(readFile(t, manual), -1) {
+		described = append(described, m[1])
 	}
 	slices.Sort(described)
 	ours := slices.DeleteFunc(slices.Clone(metrics), func(name string) bool { return !strings.HasPrefix(name, "wrpdistributor_") })
