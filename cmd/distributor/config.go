@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -96,7 +97,19 @@ func writeFound(out io.Writer, cfg *config.Config) {
 	if cfg.AdminToken != "" {
 		operators += ", and with ADMIN_TOKEN at " + cfg.Listen
 	}
-	fmt.Fprintf(out, "Operators: %s\nImage: %s\n", operators, cfg.Container.Image)
+	fmt.Fprintf(out, "Operators: %s\nMetrics: %s\nImage: %s\n", operators, metricsPlaces(cfg), cfg.Container.Image)
+}
+
+// metricsPlaces says where monitoring can ask.
+func metricsPlaces(cfg *config.Config) string {
+	var places []string
+	if cfg.MetricsToken != "" || cfg.AdminToken != "" {
+		places = append(places, "with METRICS_TOKEN or ADMIN_TOKEN at "+cfg.Listen+metricsPath)
+	}
+	if cfg.MetricsListen != "" {
+		places = append(places, "without a token at "+cfg.MetricsListen+metricsPath)
+	}
+	return cmp.Or(strings.Join(places, ", and "), "none")
 }
 
 // wayTo says how a host is reached.

@@ -59,6 +59,7 @@ type Config struct {
 	BackendToken   Secret         // what backends have to send; empty: there are none
 	AdminToken     Secret         // the same of operators
 	MetricsToken   Secret         // the same of monitoring
+	MetricsListen  string         // host:port for monitoring without a token; empty: it has none
 	Instance       string         // a name for people; may be empty
 
 	WarmMaxAge  time.Duration // after which a waiting container is replaced

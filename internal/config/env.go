@@ -53,6 +53,7 @@ type variables struct {
 	BackendTokenFile string `envconfig:"BACKEND_TOKEN_FILE"`
 	MetricsToken     string `envconfig:"METRICS_TOKEN" verbatim:"true"`
 	MetricsTokenFile string `envconfig:"METRICS_TOKEN_FILE"`
+	MetricsListen    string `envconfig:"METRICS_LISTEN"`
 	AdminToken       string `envconfig:"ADMIN_TOKEN" verbatim:"true"`
 	AdminTokenFile   string `envconfig:"ADMIN_TOKEN_FILE"`
 	Instance         string `envconfig:"INSTANCE"`

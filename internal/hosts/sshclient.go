@@ -28,6 +28,7 @@ type sshClient struct {
 	required requiredPorts
 	logins   *logins      // of the pool; nil: any number at once
 	queued   atomic.Int32 // attempts that wait for a place among those
+	dialled  dialled
 
 	dialing singleflight.Group // callers share one attempt
 	tasks   sync.WaitGroup
@@ -78,6 +79,7 @@ func (c *sshClient) connect() (*connection, error) {
 	for {
 		conn, err := c.explore(context.Background())
 		if err != nil {
+			c.dialled.failed.Add(1)
 			return nil, err
 		}
 		err = c.keep(conn)
@@ -140,6 +142,7 @@ func (c *sshClient) keep(conn *connection) error {
 	}
 	c.retire(c.open)
 	c.open = conn
+	c.dialled.made.Add(1)
 	c.tasks.Go(func() { c.awaitEnd(conn) })
 	c.tasks.Go(func() { conn.keepAlive(cmp.Or(c.silence, silence{ask: askAfter, end: endAfter})) })
 	if conn.stdio == nil {

@@ -57,6 +57,8 @@ type Reaper struct {
 	// IsLeaving reports whether another process sees off a host that is not configured
 	// here: its sessions are that one's, and no problem; nil: none does.
 	IsLeaving func(ctx context.Context, host string) bool
+
+	passes passes // that Run made
 }
 
 // Options say what a pass does. The zero value repairs sessions and removes
@@ -79,6 +81,7 @@ func (r *Reaper) Run(ctx context.Context, every time.Duration, opt Options) erro
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var trouble reminder.Trouble
+	r.passes.begin(every)
 	for {
 		select {
 		case <-ctx.Done():
@@ -92,7 +95,9 @@ func (r *Reaper) Run(ctx context.Context, every time.Duration, opt Options) erro
 // LogPass makes a pass, and logs what it did. Problems that last, as trouble knows, are no
 // news.
 func (r *Reaper) LogPass(ctx context.Context, opt Options, trouble *reminder.Trouble) {
+	began := time.Now()
 	report, err := r.Reconcile(ctx, opt)
+	r.passes.done(began, report, err)
 	if err != nil {
 		if ctx.Err() == nil && trouble.Due(err) {
 			r.Log.ErrorContext(ctx, "cleanup pass failed; will retry", "err", err)

@@ -26,6 +26,7 @@ type request struct {
 	taken      int              // how many names were taken
 	lookAgain  bool             // what was known of containers that wait may not be true any more
 	lost       bool             // another process took a container first
+	source     string           // of the container: see [metrics]
 	began      time.Time
 }
 
@@ -40,12 +41,12 @@ func (m *Manager) startNew(ctx context.Context, a *allocation, c Client, tls boo
 	}
 	for {
 		s, err := r.takeWarm(ctx)
-		warm := !errors.Is(err, ErrNotFound)
-		if !warm {
+		if errors.Is(err, ErrNotFound) {
+			r.source = miss
 			s, err = r.startCold(ctx)
 		}
 		if err == nil {
-			r.noteStarted(ctx, s, warm)
+			r.noteStarted(ctx, s)
 			return m.announce(ctx, s.ID)
 		}
 		if err := r.prepareRetry(ctx, err); err != nil {

@@ -70,6 +70,7 @@ type Manager struct {
 	overview    shared[*Overview]
 	waiting     shared[[]Session] // for clients
 	takings     takings
+	metrics     *metrics
 
 	starters starters
 	starts   sync.WaitGroup
@@ -94,7 +95,7 @@ type Observer interface {
 
 // NewManager returns a manager. Close it to end what it has under way.
 func NewManager(cfg Config) *Manager {
-	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits()}
+	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits(), metrics: newMetrics(cfg.Pool.Hosts())}
 	m.alive, m.abort = context.WithCancel(context.Background())
 	m.touches.store, m.touches.alive = m.store, m.alive
 	m.overview.ask, m.overview.changes = m.takeOverview, m.store.changes.Load

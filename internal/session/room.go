@@ -90,10 +90,11 @@ func (b *batch) full(p *pendingClaim) *FullError {
 	for _, h := range p.hosts {
 		h.Used = b.room(h.Host).slots()
 		why := occupied(h, b.drained)
+		_, drained := b.drained[h.Host]
 		if why == "" {
 			why = "foreign processes hold all its ports"
 		}
-		full.Reasons = append(full.Reasons, Reason{Host: h.Host, Why: why})
+		full.Reasons = append(full.Reasons, Reason{Host: h.Host, Why: why, full: !drained})
 	}
 	return full
 }

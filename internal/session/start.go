@@ -111,6 +111,7 @@ func (m *Manager) rollBackStart(ctx context.Context, s *Session, cause error) er
 	if stoppedSince && !stopped {
 		cause = fmt.Errorf("%w: %w", ErrStopped, cause)
 	}
+	m.metrics.startFailed(s, cause)
 	return &startError{session: s, cause: errors.Join(cause, err)}
 }
 

@@ -39,6 +39,9 @@ func (r *request) takeWarm(ctx context.Context) (*Session, error) {
 		}
 		failpoint("taken")
 		s.State, s.TLS = Starting, r.tls
+		if r.source = joined; before == Warm {
+			r.source = hit
+		}
 		r.note(ctx, s, journal.Taken{Ready: before == Warm})
 		if err := r.unlessCalledOff(func() error { return r.handOver(ctx, s, before) }); err != nil {
 			return nil, r.rollBackStart(ctx, s, err)
@@ -162,6 +165,7 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 				m.settleLater(s, func(ctx context.Context) error { return m.rollBackWarmUp(ctx, s, cause) })
 			}
 		}
+		m.metrics.warmedUp(s, err)
 		switch {
 		case ctx.Err() != nil:
 			return err == nil, err

@@ -79,11 +79,14 @@ type Warmer struct {
 	// Interval is between passes over a host, and a measure for what is done less
 	// often; 0: a second.
 	Interval time.Duration
+
+	counts counts
 }
 
 // Run maintains warm containers until ctx is done. Hosts may come and go meanwhile.
 func (w *Warmer) Run(ctx context.Context) error {
 	l := &lease{store: w.Store, holder: rand.Text(), log: w.Log}
+	w.counts.lease.Store(l)
 	quiet := &lease{store: w.Store, holder: l.holder, log: slog.New(slog.DiscardHandler)} // nobody waits for what it is for
 	for ctx.Err() == nil {
 		if w.isEnabled() {
@@ -212,6 +215,7 @@ func (w *Warmer) maintain(ctx context.Context, name string, l *lease) {
 func (w *Warmer) pass(ctx context.Context, h hosts.Host, retries *backoff.ExponentialBackOff, trouble *reminder.Trouble) time.Duration {
 	more, err := w.Reconcile(ctx, h)
 	if err != nil {
+		w.counts.failed.Add(1)
 		retryIn := max(w.interval(), retries.NextBackOff()).Round(time.Millisecond)
 		if ctx.Err() == nil && trouble.Due(err) {
 			w.Log.WarnContext(ctx, "keep containers warm failed; will retry", "host", h.Name, "retry_in", retryIn, "err", err)
