@@ -47,7 +47,7 @@ func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
-	for _, h := range c.pool.hosts {
+	for _, h := range c.pool.all() {
 		st := h.status()
 		gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{h.Name}, labels...)...)
