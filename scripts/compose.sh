@@ -23,10 +23,19 @@ find_compose() {
 choose_file() {
 	file=docker/compose.yaml
 	more=
-	case ,$(setting CONTAINER_HOSTS local | tr -d ' '), in
+	hosts=$(setting CONTAINER_HOSTS local)
+	in=CONTAINER_HOSTS
+	if [ -n "$(setting HOSTS_FILE)" ]; then
+		in=$(setting HOSTS_FILE)
+		case $in in
+		/ssh/*) hosts=$(awk '$1 !~ /^#/ { printf "%s,", $1 }' "ssh/${in#/ssh/}") || die "HOSTS_FILE=$in is ssh/${in#/ssh/} here, and cannot be read." ;;
+		*) die "HOSTS_FILE=$in is no file in the container: put it into the folder ssh, and set HOSTS_FILE=/ssh/NAME." ;;
+		esac
+	fi
+	case ,$(echo "$hosts" | tr -d ' '), in
 	*,local,*)
 		file=docker/compose.local.yaml
-		[ -S /var/run/docker.sock ] || die 'CONTAINER_HOSTS has "local" in it, and there is no /var/run/docker.sock.'
+		[ -S /var/run/docker.sock ] || die "$in has \"local\" in it, and there is no /var/run/docker.sock."
 		DOCKER_GID=$(stat -L -c %g /var/run/docker.sock)
 		export DOCKER_GID
 		return

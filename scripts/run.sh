@@ -63,6 +63,8 @@ fi
 pretend=
 if [ -n "$(setting CONTAINER_HOSTS)" ]; then
 	say "Container hosts: those of CONTAINER_HOSTS, $(setting CONTAINER_HOSTS)."
+elif [ -n "$(setting HOSTS_FILE)" ]; then
+	say "Container hosts: those of HOSTS_FILE, $(setting HOSTS_FILE)."
 elif trouble=$(engine_trouble) && [ -n "$trouble" ]; then
 	pretend=2
 	say "Container hosts: two pretend ones, since $trouble."

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
@@ -28,6 +26,8 @@ var errUnclean = errors.New("something could not be cleaned, see above")
 var errKnown = errors.New("something still could not be cleaned")
 
 func clean(cmd *cobra.Command, opt *options) error {
+	reloads, ignore := opt.reloads()
+	defer ignore()
 	cfg, err := service.LoadRunning(opt.envFile)
 	if err != nil {
 		return cli.Usage(err)
@@ -56,7 +56,7 @@ func clean(cmd *cobra.Command, opt *options) error {
 	case opt.forgetHost != "":
 		return forget(cmd, opt, cfg, svc)
 	case opt.every > 0:
-		return stay(cmd, opt, svc, log)
+		return stay(cmd, opt, cfg, svc, log, reloads)
 	}
 	return once(cmd, opt, svc, &reminder.Trouble{})
 }
@@ -114,19 +114,6 @@ func (opt *options) warn(cmd *cobra.Command, misspelt config.Problems) {
 	}
 }
 
-// stay repeats passes and lets other processes know that it does.
-func stay(cmd *cobra.Command, opt *options, svc *service.Service, log *slog.Logger) error {
-	beating, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
-	g, ctx := errgroup.WithContext(cmd.Context())
-	g.Go(func() error { return database.NewHeartbeat(svc.DB, svc.Process, log).Run(beating) })
-	g.Go(func() error {
-		defer stop()
-		cmd.SetContext(ctx)
-		return repeat(cmd, opt, svc)
-	})
-	return g.Wait()
-}
-
 // repeat makes passes until the command's context is done. A pass that fails is
 // reported, once an hour if it fails as the one before, and does not keep the next one
 // from being made.
@@ -172,7 +159,7 @@ func writeReport(w io.Writer, r *reaper.Report, opt *options) error {
 func forget(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.Service) error {
 	for _, h := range cfg.Hosts {
 		if h.Name == opt.forgetHost {
-			return cli.Usage(fmt.Errorf("--forget-host %s: the host is still in CONTAINER_HOSTS; take it out first", opt.forgetHost))
+			return cli.Usage(fmt.Errorf("--forget-host %s: the host is still in %s; take it out first", opt.forgetHost, cfg.HostsIn()))
 		}
 	}
 	n, err := svc.Store.Forget(cmd.Context(), opt.forgetHost)

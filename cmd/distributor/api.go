@@ -11,13 +11,13 @@ import (
 	"wrpdistributor/internal/service"
 )
 
-func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartbeat, operators http.Handler, guard *auth.Guard, log *slog.Logger) *httpapi.Server {
+func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartbeat, operators, monitoring http.Handler, guard *auth.Guard, log *slog.Logger) *httpapi.Server {
 	c := tokens(cfg)
 	c.Sessions = svc.Sessions
 	c.Pool = svc.Pool
 	c.Writable = heartbeat.Err
 	c.Guard = guard
-	c.Operators = operators
+	c.Operators, c.Monitoring = operators, monitoring
 	c.Log = log
 	c.Journal = svc.Journal
 	c.Version = service.BuildVersion()

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -15,6 +18,7 @@ import (
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/service"
+	"wrpdistributor/internal/session"
 )
 
 var (
@@ -40,7 +44,8 @@ func configCommand(opt *options) *cobra.Command {
 		Long: `Say all that is wrong with the settings at once, and if nothing is, what they come
 to: the hosts, where clients connect, and whether the database can be reached. No
 host is asked (see hosts list), nothing is changed, and no secret is printed. Names
-that nobody reads and that look like settings are named too.
+that nobody reads and that look like settings are named too, and so are hosts that
+still have sessions and are not configured.
 
 Exit status: 0 the service could start, 1 a setting is wrong, or the database cannot be
 reached, 2 wrong usage.`,
@@ -66,10 +71,13 @@ func checkConfig(cmd *cobra.Command, opt *options) error {
 		fmt.Fprintf(out, "Warning: %s\n", w)
 	}
 	writeFound(out, cfg)
-	state, err := databaseState(cmd.Context(), cfg)
+	state, left, err := databaseState(cmd.Context(), cfg)
 	fmt.Fprintf(out, "Database: %s\n  reachable: %s\n", cfg.Database, state)
 	if err != nil {
 		return errDatabase
+	}
+	for _, host := range slices.Sorted(maps.Keys(left)) {
+		fmt.Fprintf(out, "Warning: %s has %s, and is not configured. Put it back, or give them up with: cleanup --forget-host %s\n", host, number(left[host]), host)
 	}
 	fmt.Fprintln(out, "The settings are good.")
 	return nil
@@ -89,7 +97,19 @@ func writeFound(out io.Writer, cfg *config.Config) {
 	if cfg.AdminToken != "" {
 		operators += ", and with ADMIN_TOKEN at " + cfg.Listen
 	}
-	fmt.Fprintf(out, "Operators: %s\nImage: %s\n", operators, cfg.Container.Image)
+	fmt.Fprintf(out, "Operators: %s\nMetrics: %s\nImage: %s\n", operators, metricsPlaces(cfg), cfg.Container.Image)
+}
+
+// metricsPlaces says where monitoring can ask.
+func metricsPlaces(cfg *config.Config) string {
+	var places []string
+	if cfg.MetricsToken != "" || cfg.AdminToken != "" {
+		places = append(places, "with METRICS_TOKEN or ADMIN_TOKEN at "+cfg.Listen+metricsPath)
+	}
+	if cfg.MetricsListen != "" {
+		places = append(places, "without a token at "+cfg.MetricsListen+metricsPath)
+	}
+	return cmp.Or(strings.Join(places, ", and "), "none")
 }
 
 // wayTo says how a host is reached.
@@ -100,19 +120,30 @@ func wayTo(h hosts.Host) string {
 	return fmt.Sprintf("ssh %s@%s", h.SSH.User, h.SSH.Addr)
 }
 
-// databaseState says whether the database answers, and whether its tables are there. One
-// that the distributor will make is no error.
-func databaseState(ctx context.Context, cfg *config.Config) (string, error) {
+// databaseState says whether the database answers, and whether its tables are there, and
+// how many sessions stand on which hosts that are not configured. A database that the
+// distributor will make is no error.
+func databaseState(ctx context.Context, cfg *config.Config) (state string, left map[string]int, err error) {
 	db, err := database.Open(ctx, service.Database(cfg, false))
 	if errors.Is(err, database.ErrNoDatabase) {
-		return "not there yet; the distributor makes it when it first starts", nil
+		return "not there yet; the distributor makes it when it first starts", nil, nil
 	}
 	if err != nil {
-		return fmt.Sprintf("no, %v", err), err
+		return fmt.Sprintf("no, %v", err), nil, err
 	}
 	defer db.Close()
 	if _, err := db.DatabaseID(ctx); err != nil {
-		return "yes, and not set up yet; the distributor does it when it starts (or distributor migrate)", nil
+		return "yes, and not set up yet; the distributor does it when it starts (or distributor migrate)", nil, nil
 	}
-	return "yes", nil
+	rows, err := session.NewStore(db, cfg.StartTimeout).All(ctx)
+	if err != nil {
+		return fmt.Sprintf("yes, and its sessions cannot be read (%v); where that is because its tables are an earlier version's, the distributor brings them up to date when it starts", err), nil, nil
+	}
+	left = make(map[string]int)
+	for _, s := range rows {
+		if !slices.ContainsFunc(cfg.Hosts, func(h hosts.Host) bool { return h.Name == s.Host }) {
+			left[s.Host]++
+		}
+	}
+	return "yes", left, nil
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -39,6 +40,8 @@ type distributor struct {
 	apiFront      front
 	gatewayServer *http.Server // for both of the gateway's listeners; nil: GATEWAY_LISTEN is not set
 	gatewayFront  front
+	metricsServer *http.Server // nil: METRICS_LISTEN is not set
+	monitoring    *monitoring
 
 	svc       *service.Service
 	api       *httpapi.Server
@@ -48,6 +51,9 @@ type distributor struct {
 	heartbeat *database.Heartbeat
 	pretends  bool             // what runs ends with the process
 	control   *operator.Socket // nil: it cannot be made here
+	origin    *config.Origin   // nil: the hosts are pretended
+	reloader  *service.Reloader
+	reloads   <-chan os.Signal // each asks for one
 }
 
 // newDistributor listens, and answers that there is no service yet.
@@ -57,10 +63,14 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 		return nil, err
 	}
 	d := &distributor{cfg: cfg, listeners: listeners, guard: auth.New(cfg.TrustedProxies, log), log: log}
+	d.monitoring = newMonitoring(d.guard, log)
 	waiting := tokens(cfg)
-	waiting.Guard, waiting.Log = d.guard, log
+	waiting.Guard, waiting.Log, waiting.Monitoring = d.guard, log, d.monitoring.page
 	d.apiFront.set(httpapi.NewWaiting(waiting))
 	d.apiServer = newServer(&d.apiFront, readTimeout, log)
+	if listeners.metrics != nil {
+		d.metricsServer = newServer(d.monitoring.handler(), readTimeout, log)
+	}
 	if listeners.gateway != nil {
 		d.gatewayFront.set(http.HandlerFunc(gateway.Waiting))
 		d.gatewayServer = newServer(&d.gatewayFront, 0, log) // the gateway sets the deadlines of requests itself
@@ -73,13 +83,15 @@ func (d *distributor) connect(svc *service.Service) {
 	d.svc = svc
 	d.heartbeat = database.NewHeartbeat(svc.DB, svc.Process, d.log)
 	d.operators = operator.Handler(operatorConfig(d.cfg, svc, d.heartbeat, d.log))
-	d.api = newAPI(d.cfg, svc, d.heartbeat, d.operators, d.guard, d.log)
+	d.api = newAPI(d.cfg, svc, d.heartbeat, d.operators, d.monitoring.page, d.guard, d.log)
 	if d.gatewayServer != nil {
 		d.gateway = newGateway(d.cfg, svc, d.guard, d.log)
 		svc.Sessions.SetObserver(d.gateway)
 		d.gatewayFront.set(d.gateway)
 	}
 	d.warmer = newWarmer(d.cfg, svc, d.log)
+	d.reloader = &service.Reloader{Service: svc, Origin: d.origin, Config: d.cfg, Cleans: d.cfg.CleanupEvery == 0, Log: d.log}
+	d.monitoring.connect(d)
 	d.control = openControl(d.cfg, svc, d.log)
 	warnOfFewDescriptors(len(d.cfg.Hosts), d.log)
 	d.apiFront.set(d.api)
@@ -126,6 +138,9 @@ func newWarmer(cfg *config.Config, svc *service.Service, log *slog.Logger) *warm
 func (d *distributor) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.listeners.api.serve(d.apiServer) })
+	if d.metricsServer != nil {
+		g.Go(func() error { return d.listeners.metrics.serve(d.metricsServer) })
+	}
 	if d.gatewayServer != nil {
 		g.Go(func() error { return d.listeners.gateway.serve(d.gatewayServer) })
 	}
@@ -173,8 +188,10 @@ func (d *distributor) runParts(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.svc.Pool.Run(ctx, d.svc.Sessions) })
 	if d.control != nil {
-		g.Go(func() error { return d.control.Run(ctx, d.operators) })
+		g.Go(func() error { return d.control.Run(ctx, operator.WithReload(d.operators, d.reloader.Reload, d.log)) })
 	}
+	g.Go(func() error { return d.reloader.Run(ctx) })
+	g.Go(func() error { return d.reloadOnSignal(ctx, d.reloads) })
 	if every := d.cfg.CleanupEvery; every > 0 {
 		g.Go(func() error {
 			return d.svc.Reaper.Run(ctx, every, reaper.Options{Idle: d.cfg.CleanupTimeout, MaxAge: d.cfg.MaxSessionAge})
@@ -234,12 +251,14 @@ func (d *distributor) drain(ctx context.Context) {
 func (d *distributor) disconnect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	err := shutDown(ctx, d.apiServer)
-	if d.gatewayServer != nil {
-		err = errors.Join(err, shutDown(ctx, d.gatewayServer))
+	var errs []error
+	for _, srv := range []*http.Server{d.apiServer, d.gatewayServer, d.metricsServer} {
+		if srv != nil {
+			errs = append(errs, shutDown(ctx, srv))
+		}
 	}
 	if d.gateway != nil {
 		d.gateway.Close()
 	}
-	return err
+	return errors.Join(errs...)
 }

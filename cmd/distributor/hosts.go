@@ -25,7 +25,7 @@ func hostsCommand(opt *options) *cobra.Command {
 
 A drained host takes no new sessions and keeps its own until they stop. To take a
 host out for good: drain it, wait until it has no sessions, remove it from
-CONTAINER_HOSTS, and undrain it to forget the mark.`,
+CONTAINER_HOSTS or HOSTS_FILE, and undrain it to forget the mark.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -39,7 +39,9 @@ CONTAINER_HOSTS, and undrain it to forget the mark.`,
 		Short:   "Give a host sessions again",
 		Example: `  distributor hosts undrain c1.example`,
 		Args:    oneHost,
-		RunE:    func(cmd *cobra.Command, args []string) error { return undrainHost(cmd, opt, args[0]) },
+
+		ValidArgsFunction: completeHosts(opt),
+		RunE:              func(cmd *cobra.Command, args []string) error { return undrainHost(cmd, opt, args[0]) },
 	})
 	return cmd
 }
@@ -59,7 +61,9 @@ func drainCommand(opt *options) *cobra.Command {
 		Short:   "Give a host no new sessions",
 		Example: `  distributor hosts drain c1.example --reason "new kernel on Sunday"`,
 		Args:    oneHost,
-		RunE:    func(cmd *cobra.Command, args []string) error { return drainHost(cmd, opt, args[0], reason) },
+
+		ValidArgsFunction: completeHosts(opt),
+		RunE:              func(cmd *cobra.Command, args []string) error { return drainHost(cmd, opt, args[0], reason) },
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the list and the log")
 	return cmd

@@ -32,6 +32,7 @@ type listeners struct {
 	api        *listener
 	gateway    *listener
 	gatewayTLS *listener
+	metrics    *listener
 }
 
 type listener struct {
@@ -52,6 +53,11 @@ func openListeners(cfg *config.Config, log *slog.Logger) (*listeners, error) {
 func (l *listeners) open(cfg *config.Config, log *slog.Logger) (err error) {
 	if l.api, err = listen("LISTEN", cfg.Listen, apiStall); err != nil {
 		return err
+	}
+	if cfg.MetricsListen != "" {
+		if l.metrics, err = listen("METRICS_LISTEN", cfg.MetricsListen, apiStall); err != nil {
+			return err
+		}
 	}
 	if cfg.Gateway.Listen == "" {
 		return nil
@@ -75,7 +81,7 @@ func (l *listeners) open(cfg *config.Config, log *slog.Logger) (err error) {
 
 // all returns the listeners that are open.
 func (l *listeners) all() []*listener {
-	return slices.DeleteFunc([]*listener{l.api, l.gateway, l.gatewayTLS}, func(o *listener) bool { return o == nil })
+	return slices.DeleteFunc([]*listener{l.api, l.gateway, l.gatewayTLS, l.metrics}, func(o *listener) bool { return o == nil })
 }
 
 func (l *listeners) close() {

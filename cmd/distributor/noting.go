@@ -16,7 +16,7 @@ func (d *distributor) noteServing(ctx context.Context) {
 		Machine: d.svc.Process.Machine,
 		Gateway: d.cfg.Gateway.Listen,
 	}})
-	d.svc.Pool.SetObserver(func(c hosts.Change) {
+	d.svc.Pool.SetObserver(func(c hosts.StateChange) {
 		what := journal.What(journal.HostUp{NoImage: c.State == hosts.NoImage})
 		if c.State.IsDown() {
 			what = journal.HostDown{Why: strings.TrimPrefix(c.Reason, hosts.ErrUnreachable.Error()+": ")}

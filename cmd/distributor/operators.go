@@ -15,6 +15,7 @@ func operatorConfig(cfg *config.Config, svc *service.Service, heartbeat *databas
 		Sessions:  svc.Sessions,
 		Store:     svc.Store,
 		Processes: svc.DB.Known,
+		DB:        svc.DB,
 		StopNow:   svc.Reaper.StopNow,
 		Writable:  heartbeat.Err,
 		Process:   svc.Process.ID,

@@ -85,6 +85,7 @@ func (s *stack) stopsByID(ask func(int, string) string) {
 		s.t.Fatalf("sessions list --json says %s, %v; want two, the first of them one's", out, err)
 	}
 	stop := fmt.Sprintf("sessions stop %d", all.Sessions[0].ID)
+	s.want("completion", ask(0, "__complete sessions stop "), fmt.Sprintf("%d\t127.0.0.1#", all.Sessions[0].ID))
 	s.want(stop, ask(0, stop), "Stopping 1 session.", "Stopped, with their containers gone: 1. Not stopped: 0.")
 	s.want(stop+" again", ask(1, stop), "there is no session")
 	s.do("PUT", "one", 202)
@@ -109,6 +110,19 @@ func TestStopSaysWhichCouldNotBeStopped(t *testing.T) {
 	}
 	s.want("stop", s.asked("")(1, "sessions stop --host "+h.SSHAddr()), "does not answer: cleanup removes the container when it does", "gone: 0. Not stopped: 1.")
 	s.want("status", s.asked("")(1, "status"), "Host "+h.SSHAddr()+" is down since")
+}
+
+// TestConfigCheckSaysWhatIsLeftOnOtherHosts: before a restart that would not know them.
+func TestConfigCheckSaysWhatIsLeftOnOtherHosts(t *testing.T) {
+	s, h := newPretendStack(t)
+	s.start()
+	s.do("PUT", "one", 202)
+	s.do("PUT", "two", 202)
+	if out := s.run(0, "distributor", "config", "check"); strings.Contains(out, "Warning") || !strings.Contains(out, "ssh "+h.User()+"@"+h.SSHAddr()) {
+		t.Errorf("config check says\n%s\nwant how the host is reached, and no warning", out)
+	}
+	s.set("CONTAINER_HOSTS", "other.example")
+	s.want("config check", s.run(0, "distributor", "config", "check"), "Warning: "+h.SSHAddr()+" has 2 sessions, and is not configured.", "cleanup --forget-host "+h.SSHAddr())
 }
 
 // TestPauseIsKnownToAllProcesses: to one that was not asked, too, and the first that

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
@@ -13,7 +16,10 @@ import (
 
 // serve runs the service until ctx is done.
 func serve(ctx context.Context, opt *options, stderr io.Writer) error {
-	cfg, err := load(opt)
+	reloads := make(chan os.Signal, 1) // one that waits will do
+	signal.Notify(reloads, syscall.SIGHUP)
+	defer signal.Stop(reloads)
+	origin, cfg, err := load(opt)
 	if err != nil {
 		return cli.Usage(err)
 	}
@@ -39,15 +45,22 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d.pretends = opt.pretend > 0
+	d.pretends, d.origin, d.reloads = opt.pretend > 0, origin, reloads
 	return d.run(ctx)
 }
 
-func load(opt *options) (*config.Config, error) {
+// load reads the settings, and remembers where they came from, unless hosts are pretended.
+func load(opt *options) (*config.Origin, *config.Config, error) {
 	if opt.pretend > 0 {
-		return config.LoadPretend(opt.envFile)
+		cfg, err := config.LoadPretend(opt.envFile)
+		return nil, cfg, err
 	}
-	return config.Load(opt.envFile)
+	cfg, err := config.Load(opt.envFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	origin, err := config.Remember(opt.envFile)
+	return origin, cfg, err
 }
 
 // comparePool warns of other processes on the same database that work with another

@@ -32,10 +32,12 @@ func sessionsCommand(opt *options) *cobra.Command {
 }
 
 // filterFlags adds the flags that choose sessions.
-func filterFlags(flags *pflag.FlagSet, f *operator.Filter) {
+func filterFlags(cmd *cobra.Command, opt *options, f *operator.Filter) {
+	flags := cmd.Flags()
 	flags.StringVar(&f.Client, "client", "", "of this client: an address, a name as the log has it (192.0.2.1#1a2b3c4d), or its last 8 digits")
 	flags.StringVar(&f.Host, "host", "", "on this host, as in CONTAINER_HOSTS")
 	flags.DurationVar(&f.OlderThan, "older-than", 0, "that started so long ago, such as 90m")
+	_ = cmd.RegisterFlagCompletionFunc("host", completeHosts(opt)) // the flag is there
 }
 
 // checkFilter refuses an age that chooses nothing, or all.
@@ -82,7 +84,7 @@ settings.`,
 			return printed(cmd.OutOrStdout(), asJSON, all, writeSessions)
 		},
 	}
-	filterFlags(cmd.Flags(), &filter)
+	filterFlags(cmd, opt, &filter)
 	cmd.Flags().BoolVar(&asJSON, "json", false, jsonUsage+operator.SessionsPath)
 	return cmd
 }

@@ -52,6 +52,8 @@ not be, or there is none with that ID, 2 wrong usage or settings.`,
   distributor sessions stop --client 192.0.2.7
   distributor sessions stop --host c1.example --older-than 8h --dry-run`,
 		Args: cobra.MaximumNArgs(1),
+
+		ValidArgsFunction: completeSessions(opt),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := s.choose(cmd, args); err != nil {
 				return err
@@ -62,7 +64,7 @@ not be, or there is none with that ID, 2 wrong usage or settings.`,
 			return s.run(cmd.Context())
 		},
 	}
-	filterFlags(cmd.Flags(), &s.filter)
+	filterFlags(cmd, opt, &s.filter)
 	cmd.Flags().BoolVar(&s.dryRun, "dry-run", false, "say which, and stop none")
 	return cmd
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/go-chi/httprate"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const maxFailures = 60 // of authentication, per minute and address
@@ -27,6 +28,7 @@ type Guard struct {
 	trusted  []netip.Prefix
 	log      *slog.Logger
 	failures *httprate.RateLimiter
+	failed   *prometheus.CounterVec
 	warned   sync.Once // of a proxy that is probably missing in trusted
 }
 
@@ -35,6 +37,7 @@ func New(trusted []netip.Prefix, log *slog.Logger) *Guard {
 	return &Guard{
 		trusted: trusted,
 		log:     log,
+		failed:  newFailures(),
 		// Only Retry-After: no answer says how many failures an address has left.
 		failures: httprate.NewRateLimiter(maxFailures, time.Minute,
 			httprate.WithResponseHeaders(httprate.ResponseHeaders{RetryAfter: "Retry-After"})),
@@ -46,8 +49,10 @@ func New(trusted []netip.Prefix, log *slog.Logger) *Guard {
 // Retry-After is set.
 func (g *Guard) Failed(w http.ResponseWriter, r *http.Request) int {
 	if g.failures.OnLimit(w, r, g.failureKey(r)) {
+		g.failed.WithLabelValues(limited).Inc()
 		return http.StatusTooManyRequests
 	}
+	g.failed.WithLabelValues(refused).Inc()
 	return http.StatusUnauthorized
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"strconv"
@@ -14,6 +15,19 @@ func (p *parser) listen(name, value string) string {
 		p.wrong(name, value, "want host:port, or :port for all addresses, such as :7777 or 127.0.0.1:7777")
 	}
 	return value
+}
+
+// metricsListen parses where to listen for those who show no token: on this machine,
+// unless an address is named.
+func (p *parser) metricsListen(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(value)
+	if err != nil || host != "" && !isHost(host) || port != "0" && !isPort(port) {
+		p.wrong(name, value, "want host:port, or :port for this machine alone, such as :9101 or 192.168.1.7:9101")
+	}
+	return net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port)
 }
 
 // host parses a name or address without a port.

@@ -38,9 +38,10 @@ type Config struct {
 	AuthToken         Secret // what clients have to send; never empty
 	AuthTokenPrevious Secret // what they may send as well; empty: nothing
 
-	Hosts        []hosts.Host     // CONTAINER_HOSTS and its companions, in the configured order; from LoadPretend nil
+	Hosts        []hosts.Host     // CONTAINER_HOSTS and its companions, or HOSTS_FILE, in the configured order; from LoadPretend nil
+	HostsFile    string           // empty: CONTAINER_HOSTS
 	Pretend      hosts.Host       // from LoadPretend only: the Max and TLS that all pretend hosts have
-	Distribution string           // CONTAINER_DISTRIBUTION_METHOD: equal or fillhost
+	Distribution string           // CONTAINER_DISTRIBUTION_METHOD: equal, fillhost or resources
 	Strategy     hosts.Strategy   // the same as a function
 	StartPort    int              // slot 0 of every host; slots and spare ports above end at 65535
 	SparePorts   int              // above those of all slots, used while foreign processes hold one; 0: never
@@ -58,6 +59,7 @@ type Config struct {
 	BackendToken   Secret         // what backends have to send; empty: there are none
 	AdminToken     Secret         // the same of operators
 	MetricsToken   Secret         // the same of monitoring
+	MetricsListen  string         // host:port for monitoring without a token; empty: it has none
 	Instance       string         // a name for people; may be empty
 
 	WarmMaxAge  time.Duration // after which a waiting container is replaced
@@ -65,6 +67,8 @@ type Config struct {
 	Gateway     Gateway       // GATEWAY_..., FREEZE_AFTER
 
 	Container hosts.ContainerConfig // WRP_IMAGE, WRP_ARGS, CONTAINER_...; a limit of 0 is none
+
+	MemoryReserve int64 // bytes of a host's memory that are for no container
 
 	ConnectTimeout  time.Duration
 	StartTimeout    time.Duration // at least [session.MinStartTimeout]
@@ -160,7 +164,7 @@ func parse(v *variables, pretend bool) (*Config, error) {
 	if pretend {
 		p.pretend(c, v)
 	} else {
-		p.pool(c, v)
+		p.parsePool(c, v)
 	}
 	p.access(c, v)
 	c.Database = pretendDatabase(v)
@@ -170,6 +174,7 @@ func parse(v *variables, pretend bool) (*Config, error) {
 	p.server(c, v)
 	p.gateway(c, v)
 	p.container(c, v)
+	p.strategy(c, v)
 	p.timeouts(c, v)
 	p.logging(c, v)
 	if len(p.problems) > 0 {
@@ -179,11 +184,7 @@ func parse(v *variables, pretend bool) (*Config, error) {
 }
 
 func (p *parser) access(c *Config, v *variables) {
-	c.Distribution = p.choice("CONTAINER_DISTRIBUTION_METHOD", v.ContainerDistributionMethod, "equal", "fillhost")
-	c.Strategy = hosts.Equal
-	if c.Distribution == "fillhost" {
-		c.Strategy = hosts.FillHost
-	}
+	c.Distribution = p.choice("CONTAINER_DISTRIBUTION_METHOD", v.ContainerDistributionMethod, "equal", "fillhost", byMemory)
 	// New host keys go to the data folder, because the folder with the private
 	// keys may be read-only.
 	learned := filepath.Join(v.DataDir, "known_hosts")
@@ -258,10 +259,11 @@ func (p *parser) logging(c *Config, v *variables) {
 func (c *Config) LogValue() slog.Value {
 	names := make([]string, len(c.Hosts))
 	for i, h := range c.Hosts {
-		names[i] = fmt.Sprintf("%s (%d)", h.Name, h.Max)
+		limit := limitOf(h)
 		if warm := h.Warm + h.WarmTLS; warm > 0 {
-			names[i] = fmt.Sprintf("%s (%d, %d of them warm)", h.Name, h.Max, warm)
+			limit += fmt.Sprintf(", %d of them warm", warm)
 		}
+		names[i] = fmt.Sprintf("%s (%s)", h.Name, limit)
 	}
 	return slog.GroupValue(
 		slog.String("instance", c.Instance),

@@ -113,6 +113,7 @@ func TestDefaults(t *testing.T) {
 			Memory: 1 << 30,
 			Pids:   512,
 		},
+		MemoryReserve:   512 << 20,
 		ConnectTimeout:  5 * time.Second,
 		StartTimeout:    time.Minute,
 		ReadyTimeout:    5 * time.Second,
@@ -136,6 +137,9 @@ func TestVariableSetsItsField(t *testing.T) {
 		got             func(*Config) any
 		want            any
 	}{
+		{"MAX_CONTAINERS_RUNNING", "auto", func(c *Config) any { return c.Hosts[0] }, hosts.Host{Name: "local", Max: 100, Auto: true}},
+		{"MEMORY_RESERVE", "2g", func(c *Config) any { return c.MemoryReserve }, int64(2 << 30)},
+		{"MEMORY_RESERVE", "0", func(c *Config) any { return c.MemoryReserve }, int64(0)},
 		{"LISTEN", "127.0.0.1:0", func(c *Config) any { return c.Listen }, "127.0.0.1:0"},
 		{"LISTEN", "[::1]:80", func(c *Config) any { return c.Listen }, "[::1]:80"},
 		{"LISTEN", "  ", func(c *Config) any { return c.Listen }, ":7777"},
@@ -209,9 +213,9 @@ func TestVariableSetsItsField(t *testing.T) {
 }
 
 func TestDistributionMethodChoosesStrategy(t *testing.T) {
-	// On these loads the two differ.
-	loads := []hosts.Load{{Host: "a", Used: 1, Max: 2}, {Host: "b", Used: 0, Max: 2}}
-	for method, want := range map[string]int{"": 1, "equal": 1, "fillhost": 0, "FillHost": 0} {
+	// On these loads they differ.
+	loads := []hosts.Load{{Host: "a", Used: 1, Max: 2}, {Host: "b", Used: 0, Max: 2}, {Host: "c", Used: 1, Max: 2, Memory: 4 << 30}}
+	for method, want := range map[string]int{"": 1, "equal": 1, "fillhost": 0, "FillHost": 0, "resources": 2} {
 		c, err := parseEnv(map[string]string{"AUTH_TOKEN": "k", "CONTAINER_DISTRIBUTION_METHOD": method})
 		if err != nil {
 			t.Errorf("method %q: %v", method, err)

@@ -24,11 +24,13 @@ type variables struct {
 	AuthTokenPreviousFile string `envconfig:"AUTH_TOKEN_PREVIOUS_FILE"`
 
 	ContainerHosts              string `envconfig:"CONTAINER_HOSTS" default:"local"`
+	HostsFile                   string `envconfig:"HOSTS_FILE"`
 	MaxContainersRunning        string `envconfig:"MAX_CONTAINERS_RUNNING" default:"10"`
 	ContainerHostsKeys          string `envconfig:"CONTAINER_HOSTS_KEYS" verbatim:"true"`
 	ContainerHostsKeysFile      string `envconfig:"CONTAINER_HOSTS_KEYS_FILE"`
 	ContainerHostsTLSCerts      string `envconfig:"CONTAINER_HOSTS_TLS_CERTS"`
 	ContainerDistributionMethod string `envconfig:"CONTAINER_DISTRIBUTION_METHOD" default:"equal"`
+	MemoryReserve               string `envconfig:"MEMORY_RESERVE" default:"512m"`
 	StartPort                   string `envconfig:"START_PORT" default:"9090"`
 	SparePorts                  string `envconfig:"SPARE_PORTS" default:"16"`
 	SSHDir                      string `envconfig:"SSH_DIR" default:"ssh"`
@@ -51,6 +53,7 @@ type variables struct {
 	BackendTokenFile string `envconfig:"BACKEND_TOKEN_FILE"`
 	MetricsToken     string `envconfig:"METRICS_TOKEN" verbatim:"true"`
 	MetricsTokenFile string `envconfig:"METRICS_TOKEN_FILE"`
+	MetricsListen    string `envconfig:"METRICS_LISTEN"`
 	AdminToken       string `envconfig:"ADMIN_TOKEN" verbatim:"true"`
 	AdminTokenFile   string `envconfig:"ADMIN_TOKEN_FILE"`
 	Instance         string `envconfig:"INSTANCE"`

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net"
 	"path"
 	"path/filepath"
 	"strconv"
@@ -19,7 +18,7 @@ const (
 
 // pool parses the lists that have one entry for each host.
 func (p *parser) pool(c *Config, v *variables) {
-	c.Hosts = p.hosts(v.ContainerHosts, c.LocalAddress, c.PublishAddress)
+	c.Hosts = p.hosts(v.ContainerHosts, c)
 	p.limits(c.Hosts, v.MaxContainersRunning)
 	p.ports(c.Hosts, c, v)
 	p.logins(c.Hosts, v)
@@ -52,21 +51,13 @@ func (p *parser) pretend(c *Config, v *variables) {
 
 // hosts parses CONTAINER_HOSTS. It returns a host for every entry, bad ones
 // included, so that the other lists can be compared with it.
-func (p *parser) hosts(list, localAddress, publish string) []hosts.Host {
+func (p *parser) hosts(list string, c *Config) []hosts.Host {
 	var pool []hosts.Host
 	seen := map[string]bool{}
 	for _, name := range entries(list) {
-		h := hosts.Host{Name: name, Address: localAddress, Publish: publish}
-		same := name
-		if name != local {
-			host, port, ok := splitHost(name)
-			if ok {
-				same = strings.ToLower(net.JoinHostPort(strings.TrimSuffix(host, "."), port)) // a, A. and a:22 are one machine
-			} else {
-				p.wrong("CONTAINER_HOSTS", list, "entry %q: want host, host:sshport or local; an IPv6 address with a port in brackets", name)
-			}
-			h.Address, h.Publish = host, ""
-			h.SSH = &hosts.SSH{Addr: net.JoinHostPort(host, port)}
+		h, same, ok := newHost(name, c)
+		if !ok {
+			p.wrong("CONTAINER_HOSTS", list, "entry %q: want host, host:sshport or local; an IPv6 address with a port in brackets", name)
 		}
 		if seen[same] {
 			p.wrong("CONTAINER_HOSTS", list, "entry %q: want each host once", name)
@@ -77,10 +68,21 @@ func (p *parser) hosts(list, localAddress, publish string) []hosts.Host {
 	return pool
 }
 
-// limits parses MAX_CONTAINERS_RUNNING: one number for all, or one for each.
+// limits parses MAX_CONTAINERS_RUNNING: one limit for all, or one for each.
 func (p *parser) limits(pool []hosts.Host, list string) {
-	for i, n := range p.perHost("MAX_CONTAINERS_RUNNING", list, 1, len(pool)) {
-		pool[i].Max = n
+	const name = "MAX_CONTAINERS_RUNNING"
+	given := entries(list)
+	for _, entry := range given {
+		if !setLimit(new(hosts.Host), entry) {
+			p.wrong(name, list, "entry %q: want a whole number from 1 to %d, or %s", entry, maxLimit, auto)
+		}
+	}
+	if len(given) != 1 && len(given) != len(pool) {
+		p.mismatch(name, list, len(given), len(pool))
+		return
+	}
+	for i := range pool {
+		setLimit(&pool[i], given[min(i, len(given)-1)])
 	}
 }
 

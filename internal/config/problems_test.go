@@ -32,7 +32,9 @@ func TestBadValueIsOneProblem(t *testing.T) {
 		{"MAX_CONTAINERS_RUNNING", "0", `MAX_CONTAINERS_RUNNING="0": entry "0": ` + whole + " from 1"},
 		{"MAX_CONTAINERS_RUNNING", "ten", `MAX_CONTAINERS_RUNNING="ten": entry "ten": ` + whole},
 		{"MAX_CONTAINERS_RUNNING", "1,2", `MAX_CONTAINERS_RUNNING="1,2": number of entries: 2, want 1 as in CONTAINER_HOSTS`},
-		{"CONTAINER_DISTRIBUTION_METHOD", "random", `CONTAINER_DISTRIBUTION_METHOD="random": want equal or fillhost`},
+		{"MAX_CONTAINERS_RUNNING", "Auto", `MAX_CONTAINERS_RUNNING="Auto": entry "Auto": ` + whole + " from 1 to 65535, or auto"},
+		{"MEMORY_RESERVE", "512", `MEMORY_RESERVE="512": ` + one},
+		{"CONTAINER_DISTRIBUTION_METHOD", "random", `CONTAINER_DISTRIBUTION_METHOD="random": want equal, fillhost or resources`},
 		{"SSH_HOST_KEYS", "no", `SSH_HOST_KEYS="no": want strict or accept-new`},
 		{"LISTEN", "7777", `LISTEN="7777": want host:port`},
 		{"LISTEN", ":http", `LISTEN=":http": want host:port`},
@@ -125,8 +127,8 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 	_, err := Load("")
 	want := `AUTH_TOKEN: not set, want the secret that clients send, for example from: openssl rand -hex 20
 CONTAINER_HOSTS="a,b,a": entry "a": want each host once
-MAX_CONTAINERS_RUNNING="1,x,0": entry "x": want a whole number from 1 to 65535
-MAX_CONTAINERS_RUNNING="1,x,0": entry "0": want a whole number from 1 to 65535
+MAX_CONTAINERS_RUNNING="1,x,0": entry "x": want a whole number from 1 to 65535, or auto
+MAX_CONTAINERS_RUNNING="1,x,0": entry "0": want a whole number from 1 to 65535, or auto
 CONTAINER_HOSTS_KEYS: number of entries: 1, want 3 as in CONTAINER_HOSTS
 CONTAINER_HOSTS_TLS_CERTS="c~k": number of entries: 1, want 3 as in CONTAINER_HOSTS
 SESSION_DATABASE_DSN: no such database here, want MySQL, MariaDB or SQLite
@@ -139,6 +141,16 @@ LOG_FORMAT="xml": want text or json`
 	}
 	if problems, ok := errors.AsType[Problems](err); !ok || len(problems) != 11 {
 		t.Errorf("Load's error is a %T of %d, want 11 Problems", err, len(problems))
+	}
+}
+
+// TestMemoryDecidesOnlyIfContainersHaveALimit.
+func TestMemoryDecidesOnlyIfContainersHaveALimit(t *testing.T) {
+	for variable, value := range map[string]string{"MAX_CONTAINERS_RUNNING": "auto", "CONTAINER_DISTRIBUTION_METHOD": "resources"} {
+		_, err := parseEnv(map[string]string{"AUTH_TOKEN": "k", "CONTAINER_MEMORY": "0", variable: value})
+		if err == nil || !strings.HasPrefix(err.Error(), `CONTAINER_MEMORY="0": with a`) && !strings.HasPrefix(err.Error(), `CONTAINER_MEMORY="0": with CONTAINER_DISTRIBUTION_METHOD=`) {
+			t.Errorf("%s=%s without CONTAINER_MEMORY: %v, want a problem", variable, value, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ func (p *parser) otherTokens(c *Config, v *variables) {
 	c.AuthTokenPrevious = p.token("AUTH_TOKEN_PREVIOUS", v.AuthTokenPrevious, v.AuthTokenPreviousFile)
 	c.BackendToken = p.token("BACKEND_TOKEN", v.BackendToken, v.BackendTokenFile)
 	c.MetricsToken = p.token("METRICS_TOKEN", v.MetricsToken, v.MetricsTokenFile)
+	c.MetricsListen = p.metricsListen("METRICS_LISTEN", v.MetricsListen)
 	c.AdminToken = p.token("ADMIN_TOKEN", v.AdminToken, v.AdminTokenFile)
 	if c.AuthTokenPrevious != "" && c.AuthTokenPrevious == c.AuthToken {
 		p.wrong("AUTH_TOKEN_PREVIOUS", "", "is that of AUTH_TOKEN; want the one that clients had before, or nothing")

@@ -15,7 +15,7 @@ func (db *DB) Aside() (*DB, error) {
 		return nil, err
 	}
 	conns.SetMaxOpenConns(1)
-	return &DB{DB: conns, cfg: cfg, lockWait: db.lockWait}, nil
+	return &DB{DB: conns, cfg: cfg, lockWait: db.lockWait, measures: newMeasures()}, nil
 }
 
 // InsertIgnore begins an INSERT that leaves out the rows which a unique key refuses.

@@ -48,6 +48,7 @@ type DB struct {
 
 	cfg      Config
 	lockWait time.Duration // for another process that migrates
+	measures *measures
 }
 
 // Open connects to a database, and makes sure that it answers. It changes no table;
@@ -64,7 +65,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db := &DB{DB: conns, cfg: cfg, lockWait: time.Minute}
+	db := &DB{DB: conns, cfg: cfg, lockWait: time.Minute, measures: newMeasures()}
 	if err := db.connect(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open database: %w", err)

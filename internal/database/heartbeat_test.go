@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"wrpdistributor/internal/metricstest"
 )
 
 // TestHeartbeatKnowsWhetherWritesAreTaken lets a database fail for a while, fast or by
@@ -21,6 +23,19 @@ func TestHeartbeatKnowsWhetherWritesAreTaken(t *testing.T) {
 		"silent":   func(ctx context.Context) error { <-ctx.Done(); return refused },
 	} {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { checkHeartbeat(t, failing, refused) }) })
+	}
+}
+
+// checkProof compares what monitoring is told with what is so.
+func checkProof(t *testing.T, h *Heartbeat, writable bool) {
+	t.Helper()
+	got := metricstest.Read(t, h.Metrics())
+	if is := got["wrpdistributor_database_writable"] == 1; is != writable {
+		t.Errorf("monitoring is told that writes are taken: %v, want %v", is, writable)
+	}
+	age := float64(time.Now().Unix()) - got["wrpdistributor_database_last_write_timestamp_seconds"]
+	if isLate := age >= TakesWrites.Seconds(); isLate == writable {
+		t.Errorf("monitoring is told that the last write is %v s ago, and that they are taken: %v", age, writable)
 	}
 }
 
@@ -48,6 +63,7 @@ func checkHeartbeat(t *testing.T, failing func(context.Context) error, refused e
 		if err != nil && strings.Contains(err.Error(), "takes no writes") {
 			t.Errorf("%v: who asks knows that, and says so once more", err)
 		}
+		checkProof(t, h, want)
 	}
 	if !errors.Is(h.Err(), errNoBeat) {
 		t.Errorf("before the first write: %v, want %v", h.Err(), errNoBeat)

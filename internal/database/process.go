@@ -137,6 +137,14 @@ func (db *DB) Beat(ctx context.Context, p Process) error {
 	return nil
 }
 
+// SetPool notes that a process works with other hosts than before.
+func (db *DB) SetPool(ctx context.Context, id, pool string) error {
+	if _, err := db.ExecContext(ctx, `UPDATE processes SET pool = ? WHERE id = ?`, pool, id); err != nil {
+		return fmt.Errorf("note the hosts of the process: %w", err)
+	}
+	return nil
+}
+
 // EndProcess notes that a process ended as it should. Its row stays: what it says of
 // the gateway may be needed.
 func (db *DB) EndProcess(ctx context.Context, id string) error {

@@ -217,7 +217,7 @@ func TestDownRestoresTheOriginal(t *testing.T) {
 	if got := dump(t, rawDB, statisticsRows); got != adopted {
 		t.Errorf("statistics after going up again:\n%s", cmp.Diff(adopted, got))
 	}
-	if got := dump(t, rawDB, `SELECT id, slot FROM sessions WHERE state = 'running'`); got != "id=2 slot=0 \nid=3 slot=0 \nid=4 slot=1 \nid=9 slot=2 \nid=12 slot=0 \n" {
+	if got := dump(t, rawDB, `SELECT id, slot FROM sessions WHERE state = 'running' ORDER BY id`); got != "id=2 slot=0 \nid=3 slot=0 \nid=4 slot=1 \nid=9 slot=2 \nid=12 slot=0 \n" {
 		t.Errorf("sessions after going up again:\n%s", got)
 	}
 	if id, err := db.DatabaseID(t.Context()); err != nil || id == firstID {

@@ -78,7 +78,9 @@ func (db *DB) dropKept() {
 	db.SetMaxIdleConns(connections)
 }
 
-func runTx(ctx context.Context, db *DB, fn func(*sqlx.Tx) error) error {
+func runTx(ctx context.Context, db *DB, fn func(*sqlx.Tx) error) (err error) {
+	began := time.Now()
+	defer func() { db.measures.done(transaction, began, err) }()
 	tx, err := db.BeginTxx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin transaction: %w", err)

@@ -43,9 +43,9 @@ type answer struct {
 	retry    int // seconds; 0: not said
 }
 
-// answerTo maps errors to answers.
-func answerTo(err error) answer {
-	for _, a := range []answer{
+// answers returns what clients are told of each error; the last is for all others.
+func answers() []answer {
+	return []answer{
 		{target.Err, http.StatusBadRequest, "The request does not name a page.", 0},
 		{errProxy, http.StatusBadRequest, "This is the way to a session, and no proxy. Tell your browser to connect to it directly.", 0},
 		{errUnauthorized, http.StatusUnauthorized, "This is the way to a session, and its token is wrong or missing. A plain browser enters at /s/TOKEN/ and has to take cookies.", 0},
@@ -59,12 +59,19 @@ func answerTo(err error) answer {
 		{errEndedMeanwhile, http.StatusBadGateway, "Your session has just ended, ask for a new one.", 0},
 		{errHostDown, http.StatusBadGateway, "Your session cannot be reached at the moment, try again later.", retryLater},
 		{errStalled, http.StatusGatewayTimeout, "Your session does not answer, try again or ask for a new one.", retrySoon},
-	} {
+		{errNoAnswer, http.StatusBadGateway, "Your session did not answer, try again.", retrySoon},
+	}
+}
+
+// answerTo maps errors to answers.
+func answerTo(err error) answer {
+	list := answers()
+	for _, a := range list {
 		if errors.Is(err, a.err) {
 			return a
 		}
 	}
-	return answer{errNoAnswer, http.StatusBadGateway, "Your session did not answer, try again.", retrySoon}
+	return list[len(list)-1]
 }
 
 // answered tells the client why its request is refused. It returns the errors of

@@ -50,9 +50,10 @@ func (x *exchange) outcome() (status int, err error) {
 type response struct {
 	http.ResponseWriter
 	guard    *stallGuard
-	informed bool   // the client understands a status below 200
-	begins   func() // is called before the answer is written; nil: nobody wants to know
-	status   int    // 0: nothing is written yet
+	informed bool      // the client understands a status below 200
+	begins   func()    // is called before the answer is written; nil: nobody wants to know
+	status   int       // 0: nothing is written yet
+	answered time.Time // when it was written
 	bytes    int64
 	writeErr error
 }
@@ -67,7 +68,7 @@ func (r *response) WriteHeader(code int) {
 		return
 	}
 	if r.status == 0 && code >= http.StatusOK {
-		r.status = code
+		r.status, r.answered = code, time.Now()
 		if r.begins != nil {
 			r.begins()
 		}

@@ -92,6 +92,7 @@ type Gateway struct {
 	buffers bufferPool
 	routes  table
 	lookups question[string] // whose session a token opens
+	metrics *metrics
 
 	conns        atomic.Int64 // to containers
 	maxKept      int64        // of these
@@ -115,7 +116,7 @@ func New(cfg Config) *Gateway {
 		// written down just now, and would not unfreeze it.
 		cfg.FreezeAfter = max(cfg.FreezeAfter, 2*cfg.Interval)
 	}
-	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial, maxKept: maxKept, lookups: question[string]{pause: lookupPause}}
+	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial, maxKept: maxKept, lookups: question[string]{pause: lookupPause}, metrics: newMetrics()}
 	g.alive, g.abort = context.WithCancel(context.Background())
 	g.routes.init()
 	g.handle = g.steps()
@@ -131,7 +132,7 @@ func (g *Gateway) steps() handler {
 	h = g.targeted(h)  // refuses it if it is for no page of ours
 	h = g.answered(h)  // tells the client why it was refused
 	h = guarded(h)     // cuts it if nothing moves
-	return g.logged(h)
+	return g.measured(g.logged(h))
 }
 
 // ServeHTTP implements [http.Handler]. An answer that was cut aborts the client's

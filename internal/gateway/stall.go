@@ -75,6 +75,7 @@ func (s *stallGuard) limitRest() { s.setReadDeadline(time.Now().Add(restOfBody))
 type requestBody struct {
 	io.ReadCloser
 	guard *stallGuard
+	bytes atomic.Int64 // that were read
 
 	mu    sync.Mutex
 	err   error // of reading; io.EOF at the end
@@ -86,6 +87,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	b.guard.moved()
 	b.setDeadline(time.Now().Add(b.guard.timeout))
 	n, err := b.ReadCloser.Read(p)
+	b.bytes.Add(int64(n))
 	if err != nil {
 		b.mu.Lock()
 		b.err = err

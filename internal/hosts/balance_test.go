@@ -9,17 +9,23 @@ func TestStrategyChoosesHost(t *testing.T) {
 		loads    []Load
 		want     string // the hosts that may be chosen
 	}{
-		{"fill: first host", FillHost, []Load{{"a", 0, 2}, {"b", 0, 2}}, "a"},
-		{"fill: first goes on", FillHost, []Load{{"a", 1, 2}, {"b", 0, 2}}, "a"},
-		{"fill: then the next", FillHost, []Load{{"a", 2, 2}, {"b", 0, 2}}, "b"},
-		{"fill: above a lowered limit", FillHost, []Load{{"a", 3, 2}, {"b", 1, 2}}, "b"},
-		{"fill: full", FillHost, []Load{{"a", 2, 2}, {"b", 2, 2}}, ""},
+		{"fill: first host", FillHost, []Load{{Host: "a", Used: 0, Max: 2}, {Host: "b", Used: 0, Max: 2}}, "a"},
+		{"fill: first goes on", FillHost, []Load{{Host: "a", Used: 1, Max: 2}, {Host: "b", Used: 0, Max: 2}}, "a"},
+		{"fill: then the next", FillHost, []Load{{Host: "a", Used: 2, Max: 2}, {Host: "b", Used: 0, Max: 2}}, "b"},
+		{"fill: above a lowered limit", FillHost, []Load{{Host: "a", Used: 3, Max: 2}, {Host: "b", Used: 1, Max: 2}}, "b"},
+		{"fill: full", FillHost, []Load{{Host: "a", Used: 2, Max: 2}, {Host: "b", Used: 2, Max: 2}}, ""},
 		{"fill: none", FillHost, nil, ""},
-		{"equal: fewest", Equal, []Load{{"a", 2, 9}, {"b", 1, 9}, {"c", 3, 9}}, "b"},
-		{"equal: ties", Equal, []Load{{"a", 1, 9}, {"b", 2, 9}, {"c", 1, 9}}, "ac"},
-		{"equal: small hosts", Equal, []Load{{"a", 1, 1}, {"b", 5, 9}}, "b"},
-		{"equal: above a lowered limit", Equal, []Load{{"a", 1, 0}, {"b", 5, 9}}, "b"},
-		{"equal: full", Equal, []Load{{"a", 1, 1}, {"b", 9, 9}}, ""},
+		{"equal: fewest", Equal, []Load{{Host: "a", Used: 2, Max: 9}, {Host: "b", Used: 1, Max: 9}, {Host: "c", Used: 3, Max: 9}}, "b"},
+		{"equal: ties", Equal, []Load{{Host: "a", Used: 1, Max: 9}, {Host: "b", Used: 2, Max: 9}, {Host: "c", Used: 1, Max: 9}}, "ac"},
+		{"equal: small hosts", Equal, []Load{{Host: "a", Used: 1, Max: 1}, {Host: "b", Used: 5, Max: 9}}, "b"},
+		{"equal: above a lowered limit", Equal, []Load{{Host: "a", Used: 1, Max: 0}, {Host: "b", Used: 5, Max: 9}}, "b"},
+		{"resources: most left", Resources(2), []Load{{Host: "a", Used: 1, Max: 9, Memory: 9}, {Host: "b", Used: 3, Max: 9, Memory: 14}, {Host: "c", Max: 9, Memory: 6}}, "b"},
+		{"resources: ties", Resources(2), []Load{{Host: "a", Used: 1, Max: 9, Memory: 9}, {Host: "b", Max: 9, Memory: 7}, {Host: "c", Max: 9, Memory: 6}}, "ab"},
+		{"resources: what waits needs memory", Resources(2), []Load{{Host: "a", Waiting: 2, Max: 9, Memory: 9}, {Host: "b", Max: 9, Memory: 6}}, "b"},
+		{"resources: small hosts", Resources(2), []Load{{Host: "a", Used: 1, Max: 1, Memory: 99}, {Host: "b", Max: 9, Memory: 1}}, "b"},
+		{"resources: more than there is", Resources(2), []Load{{Host: "a", Used: 7, Max: 9, Memory: 4}, {Host: "b", Used: 8, Max: 9, Memory: 4}}, "a"},
+		{"resources: full", Resources(2), []Load{{Host: "a", Used: 1, Max: 1, Memory: 99}}, ""},
+		{"equal: full", Equal, []Load{{Host: "a", Used: 1, Max: 1}, {Host: "b", Used: 9, Max: 9}}, ""},
 	} {
 		got := make(map[string]int)
 		for range 300 {

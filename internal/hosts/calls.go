@@ -29,7 +29,7 @@ func (h *host) call(ctx context.Context, request func(context.Context) error) er
 
 // isDefinite reports whether err leaves no doubt about what the engine did.
 func isDefinite(err error) bool {
-	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden, ErrCertificate, ErrUnfinished, ErrNetwork, errAddress} {
+	for _, e := range []error{ErrGone, ErrNameTaken, ErrImageMissing, ErrPortTaken, ErrForbidden, ErrCertificate, ErrUnfinished, ErrNetwork, errAddress, errMemory} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -49,8 +49,9 @@ func (h *host) create(ctx context.Context, s Spec) (string, error) {
 		return "", err
 	}
 	var id string
+	files := h.configured().TLS
 	err = h.ask(ctx, func(ctx context.Context) (err error) {
-		id, err = h.engine.create(ctx, s, h.cfg.Container, h.TLS, image.dir)
+		id, err = h.engine.create(ctx, s, h.cfg.Container, files, image.dir)
 		return err
 	})
 	switch {
@@ -88,7 +89,7 @@ func (h *host) prepareCreate(ctx context.Context, s Spec) (imageInfo, error) {
 	if err := h.down(); err != nil {
 		return imageInfo{}, err
 	}
-	if s.TLS && h.TLS == nil {
+	if s.TLS && h.configured().TLS == nil {
 		return imageInfo{}, fmt.Errorf("%w: none configured", ErrCertificate)
 	}
 	err := h.confirmResponsive(ctx)

@@ -102,7 +102,7 @@ func (p *Pool) firstRound() *firstRound {
 
 func (p *Pool) checkFirst(round *firstRound) {
 	var checks sync.WaitGroup
-	for _, h := range p.hosts {
+	for _, h := range p.all() {
 		checks.Go(func() {
 			h.firstCheck(p.first.alive)
 			if h.status().State == Up {
@@ -122,9 +122,9 @@ func (f *firstChecks) finish(round *firstRound, known bool) {
 	close(round.over)
 }
 
-// isKnown reports whether something is known of each host. It stays so.
+// isKnown reports whether something is known of each host.
 func (p *Pool) isKnown() bool {
-	for _, h := range p.hosts {
+	for _, h := range p.all() {
 		if h.status().State == Unknown {
 			return false
 		}

@@ -111,6 +111,7 @@ type engineInfo struct {
 	ID      string
 	Version string
 	Now     time.Time // its own clock
+	Memory  int64     // of its host, in bytes
 }
 
 func (e *engine) info(ctx context.Context) (engineInfo, error) {
@@ -122,7 +123,7 @@ func (e *engine) info(ctx context.Context) (engineInfo, error) {
 	if err != nil {
 		return engineInfo{}, fmt.Errorf("engine's clock: %w", err)
 	}
-	return engineInfo{ID: i.ID, Version: i.ServerVersion, Now: now}, nil
+	return engineInfo{ID: i.ID, Version: i.ServerVersion, Now: now, Memory: i.MemTotal}, nil
 }
 
 // ping does nothing but ask for an answer. If the engine speaks other versions than

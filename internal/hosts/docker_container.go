@@ -224,7 +224,7 @@ func (e *engine) setPaused(ctx context.Context, ref string, want bool, do func(c
 // stop stops the container, and kills it after the grace.
 func (e *engine) stop(ctx context.Context, ref string, grace time.Duration) error {
 	seconds := int((grace + time.Second - 1) / time.Second)
-	err := e.client().ContainerStop(mayLast(ctx, grace+killTime), ref, container.StopOptions{Timeout: &seconds})
+	err := e.client().ContainerStop(mayLast(ctx, grace+workTime), ref, container.StopOptions{Timeout: &seconds})
 	if cerrdefs.IsNotFound(err) {
 		return nil
 	}

@@ -81,7 +81,7 @@ func (x *Exam) limit(ctx context.Context) (context.Context, context.CancelFunc) 
 
 // Connect connects to the host's sshd, and returns the address that it has reached.
 func (x *Exam) Connect(ctx context.Context) (string, error) {
-	raw, err := x.h.client.dial(ctx)
+	raw, err := x.h.client.dial(ctx, *x.h.SSH)
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +111,7 @@ func (x *Exam) HostKey(ctx context.Context) (HostKey, error) {
 	judged := make(chan verdict, 1)
 	x.in = make(chan loginResult, 1)
 	go func() { // its result is awaited by Login, or Close
-		conn, err := x.h.client.loginTrusting(limited, x.raw, func(addr string, remote net.Addr, key ssh.PublicKey) error {
+		conn, err := x.h.client.loginTrusting(limited, x.raw, *x.h.SSH, func(addr string, remote net.Addr, key ssh.PublicKey) error {
 			v := x.judge(addr, remote, key)
 			select {
 			case judged <- v:

@@ -43,12 +43,17 @@ type host struct {
 	turn     func() time.Duration // until the next check of a host that works
 
 	wentDown chan struct{} // tells run, which checks the host again after the pause
+	recheck  chan struct{} // tells run to check it at once
+
+	stop  context.CancelFunc // ends the loops; nil: none run
+	loops sync.WaitGroup
 
 	tasks sync.WaitGroup
 	alive context.Context // done when the tasks are to end
 	abort context.CancelFunc
 
-	mu              sync.Mutex
+	mu              sync.Mutex // guards what follows, and all of Host but its name and whether it has SSH
+	leaving         bool       // it is configured no more
 	connectionFault fault
 	engineFault     fault
 	checked         bool      // it has worked once
@@ -56,6 +61,7 @@ type host struct {
 	image           imageInfo // as the last check found it
 	noFiles         bool      // of the certificate
 	id              string    // the engine's own
+	memory          int64     // of the machine, as its engine last said
 	pinging         bool      // see ping
 	trouble         reminder.Trouble
 
@@ -74,6 +80,7 @@ func newHost(configured Host, cfg *Config, shared *shared) (*host, error) {
 		first:    make(chan struct{}, 1),
 		turn:     shared.turns.next(),
 		wentDown: make(chan struct{}, 1),
+		recheck:  make(chan struct{}, 1),
 
 		connectionFault: newFault(),
 		engineFault:     newFault(),
@@ -91,10 +98,16 @@ func newHost(configured Host, cfg *Config, shared *shared) (*host, error) {
 
 func newSSHClient(h Host, cfg *Config, shared *shared, log *slog.Logger) *sshClient {
 	c := &sshClient{target: *h.SSH, keys: shared.keys, logins: shared.logins, log: log, timeout: cfg.ConnectTimeout}
-	if first := cfg.GatewayStartPort; first > 0 {
-		c.required.configured = []int{first, first + h.Max + cfg.SparePorts - 1}
-	}
+	c.required.configured = cfg.requiredPorts(h)
 	return c
+}
+
+// requiredPorts returns the first and the last port that a gateway may need on a host.
+func (c *Config) requiredPorts(h Host) []int {
+	if c.GatewayStartPort == 0 {
+		return nil
+	}
+	return []int{c.GatewayStartPort, c.GatewayStartPort + h.Max + c.SparePorts - 1}
 }
 
 func dialLocal(ctx context.Context) (net.Conn, error) {
@@ -125,6 +138,8 @@ func (h *host) run(ctx context.Context) {
 			timer.Stop()
 			return
 		case <-h.puller.finished():
+			timer.Stop()
+		case <-h.recheck:
 			timer.Stop()
 		case <-h.wentDown:
 			timer.Stop()
@@ -173,6 +188,9 @@ func (h *host) examine(ctx context.Context) (engineInfo, imageInfo, error) {
 	if err != nil {
 		return engineInfo{}, imageInfo{}, err
 	}
+	if err := h.fits(info.Memory); err != nil {
+		return engineInfo{}, imageInfo{}, err
+	}
 	if err := h.ensureNetwork(ctx); err != nil {
 		return engineInfo{}, imageInfo{}, err
 	}
@@ -191,10 +209,11 @@ func (h *host) examine(ctx context.Context) (engineInfo, imageInfo, error) {
 
 // examineTLS finds out whether the host has its certificate files.
 func (h *host) examineTLS(ctx context.Context) error {
-	if h.TLS == nil {
+	files := h.configured().TLS
+	if files == nil {
 		return nil
 	}
-	err := h.engine.checkCertificate(ctx, h.TLS)
+	err := h.engine.checkCertificate(ctx, files)
 	if err != nil && !errors.Is(err, ErrCertificate) {
 		return err
 	}

@@ -72,6 +72,7 @@ type Host struct {
 	Address string    // what clients are told to connect to; empty: the address they reached us by
 	SSH     *SSH      // how to get there; nil: this machine's own engine
 	Max     int       // most containers at once
+	Auto    bool      // as many as the host's memory allows, at most Max
 	TLS     *TLSFiles // certificate for clients that want TLS; nil: the host serves none
 
 	// Publish is the IP address of this machine on which the containers of clients

@@ -17,10 +17,9 @@ const maxRefused = 8
 // requiredPorts are those on a host's loopback that have to be within reach, for
 // containers that clients connect to through the gateway.
 type requiredPorts struct {
+	mu         sync.Mutex
 	configured []int // probed on every new connection; empty: there is no gateway
-
-	mu      sync.Mutex
-	refused []int // refused while connected, probed as well from then on
+	refused    []int // refused while connected, probed as well from then on
 }
 
 // probe finds out whether conn reaches the ports. What sshd forbids it forbids
@@ -62,7 +61,7 @@ func (r *requiredPorts) addRefused(port int) {
 // canForward returns why the host does not let us through to containers on its
 // loopback, or nil. A host that does not takes none.
 func (h *host) canForward(ctx context.Context) error {
-	if h.client == nil || len(h.client.required.configured) == 0 {
+	if h.client == nil || h.client.required.isEmpty() {
 		return nil
 	}
 	conn, err := h.client.connection(ctx)

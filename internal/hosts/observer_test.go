@@ -15,8 +15,8 @@ func TestObserverIsToldOfChanges(t *testing.T) {
 	list := servicetest.StartHosts(t, 2, pretend.Config{})
 	p, _ := newPool(t, list, nil)
 	var mu sync.Mutex
-	var changes []hosts.Change
-	p.SetObserver(func(c hosts.Change) {
+	var changes []hosts.StateChange
+	p.SetObserver(func(c hosts.StateChange) {
 		mu.Lock()
 		defer mu.Unlock()
 		changes = append(changes, c)

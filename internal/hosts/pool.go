@@ -25,6 +25,8 @@ type Config struct {
 	GatewayStartPort int
 	SparePorts       int // above those of all slots
 
+	MemoryReserve int64 // bytes of a host's memory that are for no container
+
 	ConnectTimeout time.Duration // TCP and SSH login together; 0: 5 s
 	ReadyTimeout   time.Duration // a started container may take this long to answer; 0: 5 s
 	StopTimeout    time.Duration // between SIGTERM and SIGKILL; 0: 2 s
@@ -35,11 +37,15 @@ type Config struct {
 
 // A Pool is the set of container hosts. It is safe for concurrent use.
 type Pool struct {
-	hosts  []*host // in the configured order
-	byName map[string]*host
+	cfg    *Config
+	common *shared
 	first  *firstChecks
 
-	observer *observer
+	mu      sync.RWMutex     // guards what follows
+	hosts   []*host          // in the configured order, then those that leave; replaced, never changed
+	byName  map[string]*host // the same
+	running *running         // nil: nobody looks after the hosts
+	closed  bool
 }
 
 // A shared is what the hosts of a pool have in common.
@@ -58,8 +64,8 @@ func New(cfg Config) (*Pool, error) {
 	if cfg.KnownHosts.AcceptNew != "" {
 		cfg.KnownHosts.AcceptNew = filepath.Clean(cfg.KnownHosts.AcceptNew)
 	}
-	p := &Pool{byName: make(map[string]*host), first: newFirstChecks(cfg.ConnectTimeout)}
-	common := &shared{
+	p := &Pool{cfg: &cfg, byName: make(map[string]*host), first: newFirstChecks(cfg.ConnectTimeout)}
+	p.common = &shared{
 		keys:    &hostKeys{KnownHosts: cfg.KnownHosts, log: cfg.Log},
 		engines: &engineOwners{owners: make(map[string]string)},
 		logins:  newLogins(),
@@ -67,9 +73,8 @@ func New(cfg Config) (*Pool, error) {
 
 		observer: &observer{},
 	}
-	p.observer = common.observer
 	for _, configured := range cfg.Hosts {
-		h, err := newHost(configured, &cfg, common)
+		h, err := newHost(configured, &cfg, p.common)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("host %s: %w", configured.Name, err), p.Close())
 		}
@@ -79,22 +84,13 @@ func New(cfg Config) (*Pool, error) {
 	return p, nil
 }
 
-// Run looks after every host until ctx is done: connects, pulls a missing image,
-// notices failures and recoveries, and tells w what happens to containers of ours.
-func (p *Pool) Run(ctx context.Context, w Watcher) error {
-	var wg sync.WaitGroup
-	for _, h := range p.hosts {
-		wg.Go(func() { h.run(ctx) })
-		wg.Go(func() { h.watchWhileUp(ctx, w) })
-	}
-	wg.Wait()
-	return nil
-}
-
 // Close ends all connections. Containers keep running.
 func (p *Pool) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
 	p.first.end()
-	for _, h := range p.hosts {
+	for _, h := range p.all() {
 		h.close()
 	}
 	return nil
@@ -104,42 +100,17 @@ func (p *Pool) Close() error {
 // The answers are in [Pool.Status].
 func (p *Pool) CheckHealth(ctx context.Context) {
 	var wg sync.WaitGroup
-	for _, h := range p.hosts {
+	for _, h := range p.all() {
 		wg.Go(func() { h.checkHealth(ctx) })
 	}
 	wg.Wait()
 }
 
-// Host returns the host of that name, or [ErrUnknownHost].
-func (p *Pool) Host(name string) (Host, error) {
-	h, err := p.find(name)
-	if err != nil {
-		return Host{}, err
-	}
-	return h.Host, nil
-}
-
-// Hosts returns all hosts in the configured order.
-func (p *Pool) Hosts() []Host {
-	list := make([]Host, len(p.hosts))
-	for i, h := range p.hosts {
-		list[i] = h.Host
-	}
-	return list
-}
-
-func (p *Pool) find(name string) (*host, error) {
-	h, ok := p.byName[name]
-	if !ok {
-		return nil, fmt.Errorf("%w: %s", ErrUnknownHost, name)
-	}
-	return h, nil
-}
-
 // Status returns what is known of every host, without asking any.
 func (p *Pool) Status() []Status {
-	list := make([]Status, len(p.hosts))
-	for i, h := range p.hosts {
+	all := p.all()
+	list := make([]Status, len(all))
+	for i, h := range all {
 		list[i] = h.status()
 	}
 	return list
@@ -149,7 +120,7 @@ func (p *Pool) Status() []Status {
 // much for one request.
 func (p *Pool) Statuses() iter.Seq[Status] {
 	return func(yield func(Status) bool) {
-		for _, h := range p.hosts {
+		for _, h := range p.all() {
 			if !yield(h.status()) {
 				return
 			}
@@ -167,7 +138,7 @@ func (p *Pool) StatusOf(name string) (Status, error) {
 }
 
 // Len returns how many hosts there are.
-func (p *Pool) Len() int { return len(p.hosts) }
+func (p *Pool) Len() int { return len(p.all()) }
 
 // onContainer calls do for the host of r. Its error says what was to be done to
 // which container.

@@ -242,3 +242,32 @@ func TestFailedPullIsTheReason(t *testing.T) {
 		t.Error("the log does not say why the image was not pulled")
 	}
 }
+
+// TestMemoryDecidesLimit: of a host with the limit auto, and one that has too little for a
+// single container says so.
+func TestMemoryDecidesLimit(t *testing.T) {
+	for _, tt := range []struct {
+		memory int64
+		max    int
+		state  hosts.State
+		reason string
+	}{
+		{8 << 30, 7, hosts.Up, ""}, // 7.5 GiB are left
+		{1 << 40, hosts.MaxAuto, hosts.Up, ""},
+		{1 << 30, 0, hosts.Unusable, "the host has 1GiB of memory, of which 512MiB stay free (MEMORY_RESERVE), and a container may need 1GiB (CONTAINER_MEMORY)"},
+	} {
+		list := servicetest.StartHosts(t, 1, pretend.Config{Memory: tt.memory})
+		p, _ := newPool(t, list, func(c *hosts.Config) {
+			c.Container.Memory, c.MemoryReserve = 1<<30, 512<<20
+			c.Hosts[0].Max, c.Hosts[0].Auto = hosts.MaxAuto, true
+		})
+		if h, err := p.Host("host0"); err != nil || h.Max != 0 {
+			t.Errorf("before the first check the limit is %d, %v; want 0", h.Max, err)
+		}
+		p.CheckHealth(t.Context())
+		st := p.Status()[0]
+		if st.State != tt.state || !strings.Contains(st.Reason, tt.reason) || st.Host.Max != tt.max {
+			t.Errorf("a host with %d bytes takes %d and is %s: %s; want %d, %s: %s", tt.memory, st.Host.Max, st.State, st.Reason, tt.max, tt.state, tt.reason)
+		}
+	}
+}

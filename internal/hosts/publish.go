@@ -14,10 +14,11 @@ var errAddress = errors.New("PUBLISH_ADDRESS is no address of this machine")
 // canPublish returns why the host's address cannot be published on, or nil. An
 // engine says so only when a container starts, and to a client.
 func (h *host) canPublish() error {
-	if h.client != nil || h.Publish == "" || h.cfg.GatewayStartPort > 0 {
+	address := h.configured().Publish
+	if h.client != nil || address == "" || h.cfg.GatewayStartPort > 0 {
 		return nil
 	}
-	ln, err := net.Listen("tcp", net.JoinHostPort(h.Publish, "0"))
+	ln, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
 	if err != nil {
 		return fmt.Errorf("%w: %w", errAddress, err)
 	}
@@ -30,13 +31,13 @@ func (h *host) publishOn(s Spec) string {
 	if s.Gateway {
 		return loopback
 	}
-	return h.Publish
+	return h.configured().Publish
 }
 
 // dialPublished connects to the port of a direct container on this machine. What
 // is published on one address answers there only.
 func (h *host) dialPublished(ctx context.Context, port int) (net.Conn, error) {
-	address := h.Publish
+	address := h.configured().Publish
 	switch address {
 	case "", "0.0.0.0":
 		address = loopback

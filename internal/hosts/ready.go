@@ -87,7 +87,7 @@ func (h *host) notReady(ctx context.Context, s Spec, last error) error {
 	}
 	h.log.Warn("container not ready in time; handed over", "container", s.Ref.String(), "port", s.Port, "took", h.cfg.ReadyTimeout, "err", last)
 	if h.probe.missed() {
-		h.log.Warn("readiness probe off", "address", h.Address, "retry_in", probeOffFor)
+		h.log.Warn("readiness probe off", "address", h.configured().Address, "retry_in", probeOffFor)
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (h *host) dialContainer(ctx context.Context, s Spec) (net.Conn, error) {
 		h.probe.usePublic()
 	}
 	d := net.Dialer{Timeout: publicDialTime}
-	return d.DialContext(ctx, "tcp", net.JoinHostPort(h.Address, strconv.Itoa(s.Port)))
+	return d.DialContext(ctx, "tcp", net.JoinHostPort(h.configured().Address, strconv.Itoa(s.Port)))
 }
 
 // A prober remembers how containers of a host can be asked whether they serve.

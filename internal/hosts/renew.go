@@ -29,7 +29,7 @@ func (c *sshClient) renew(ctx context.Context) error {
 
 // lack returns what keeps conn from leading wherever it has to, or nil.
 func (c *sshClient) lack(conn *connection) error {
-	if conn.noWay != nil || len(c.required.configured) == 0 {
+	if conn.noWay != nil || c.required.isEmpty() {
 		return conn.noWay
 	}
 	return conn.forbidden()

@@ -73,9 +73,10 @@ func (h *host) lastImage() imageInfo {
 // settings is a hash over the request for a container, without what makes it the
 // container of one session: so nothing that a container is made with is forgotten.
 func (h *host) settings(s Spec, image imageInfo) string {
-	kind := Spec{Token: "{token}", TLS: s.TLS && h.TLS != nil, Gateway: s.Gateway}
+	files := h.configured().TLS
+	kind := Spec{Token: "{token}", TLS: s.TLS && files != nil, Gateway: s.Gateway}
 	kind.publishOn = h.publishOn(kind)
-	config, host := containerOf(kind, h.cfg.Container, h.TLS, image.dir)
+	config, host := containerOf(kind, h.cfg.Container, files, image.dir)
 	config.Image = image.id
 	request, err := json.Marshal([]any{config, host})
 	if err != nil {

@@ -13,11 +13,8 @@ import (
 )
 
 const (
-	// killTime is how long an engine may take for the end of a container that has not
-	// ended within its grace.
-	killTime = 2 * time.Second
-
-	// workTime is how long an engine under load may take to start or remove a container.
+	// workTime is how long an engine under load may take to start or remove a container, or
+	// to end one that has not ended within its grace.
 	workTime = 10 * time.Second
 
 	noLimit = time.Duration(math.MaxInt64)

@@ -3,6 +3,7 @@ package hosts
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -20,7 +21,6 @@ import (
 // An sshClient keeps the one SSH connection to a host. It connects on first use,
 // and again when the connection broke. It is safe for concurrent use.
 type sshClient struct {
-	target   SSH
 	keys     *hostKeys
 	log      *slog.Logger
 	timeout  time.Duration // for everything from TCP to the end of the login
@@ -28,14 +28,17 @@ type sshClient struct {
 	required requiredPorts
 	logins   *logins      // of the pool; nil: any number at once
 	queued   atomic.Int32 // attempts that wait for a place among those
+	dialled  dialled
 
 	dialing singleflight.Group // callers share one attempt
 	tasks   sync.WaitGroup
 
-	mu      sync.Mutex
-	open    *connection
-	retired map[*connection]struct{} // went before it, and are still used
-	closed  bool
+	mu         sync.Mutex
+	target     SSH
+	generation int // of target
+	open       *connection
+	retired    map[*connection]struct{} // went before it, and are still used
+	closed     bool
 }
 
 // connection returns the connection, making one if need be. An attempt outlives
@@ -73,22 +76,29 @@ func (c *sshClient) connect() (*connection, error) {
 	if conn, err := c.established(); conn != nil || err != nil {
 		return conn, err // made between a caller's look and this attempt
 	}
-	conn, err := c.explore(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	if err := c.keep(conn); err != nil {
+	for {
+		conn, err := c.explore(context.Background())
+		if err != nil {
+			c.dialled.failed.Add(1)
+			return nil, err
+		}
+		err = c.keep(conn)
+		if err == nil {
+			return conn, nil
+		}
 		conn.Close()
-		return nil, err
+		if !errors.Is(err, errRetired) {
+			return nil, err
+		}
 	}
-	return conn, nil
 }
 
 // explore logs in, and finds out where the new connection leads. It gives up after
 // the timeout, in which the time does not count that it waits for other logins.
 func (c *sshClient) explore(ctx context.Context) (*connection, error) {
 	begun := time.Now()
-	raw, err := c.dial(ctx)
+	target, generation := c.destination()
+	raw, err := c.dial(ctx, target)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +107,11 @@ func (c *sshClient) explore(ctx context.Context) (*connection, error) {
 	defer done()
 	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
-	conn, err := c.login(ctx, raw)
+	conn, err := c.login(ctx, raw, target)
 	if err != nil {
 		return nil, err
 	}
+	conn.generation = generation
 	err = conn.chooseTransport(ctx, c.log)
 	if err == nil {
 		err = c.required.probe(ctx, conn)
@@ -123,11 +134,15 @@ func (c *sshClient) awaitTurn() (done func()) {
 func (c *sshClient) keep(conn *connection) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
+	switch {
+	case c.closed:
 		return net.ErrClosed
+	case conn.generation != c.generation:
+		return errRetired // it leads where nobody wants to go any more
 	}
 	c.retire(c.open)
 	c.open = conn
+	c.dialled.made.Add(1)
 	c.tasks.Go(func() { c.awaitEnd(conn) })
 	c.tasks.Go(func() { conn.keepAlive(cmp.Or(c.silence, silence{ask: askAfter, end: endAfter})) })
 	if conn.stdio == nil {
@@ -136,9 +151,9 @@ func (c *sshClient) keep(conn *connection) error {
 	return nil
 }
 
-func (c *sshClient) dial(ctx context.Context) (*netConn, error) {
+func (c *sshClient) dial(ctx context.Context, target SSH) (*netConn, error) {
 	d := net.Dialer{Timeout: c.timeout}
-	tcp, err := d.DialContext(ctx, "tcp", c.target.Addr)
+	tcp, err := d.DialContext(ctx, "tcp", target.Addr)
 	if err != nil {
 		return nil, err
 	}
@@ -146,26 +161,26 @@ func (c *sshClient) dial(ctx context.Context) (*netConn, error) {
 }
 
 // login makes an SSH connection of raw, or closes it.
-func (c *sshClient) login(ctx context.Context, raw *netConn) (*connection, error) {
-	return c.loginTrusting(ctx, raw, c.keys.hostKeyCallback)
+func (c *sshClient) login(ctx context.Context, raw *netConn, target SSH) (*connection, error) {
+	return c.loginTrusting(ctx, raw, target, c.keys.hostKeyCallback)
 }
 
 // loginTrusting is login with a judge of its own of the host's key.
-func (c *sshClient) loginTrusting(ctx context.Context, raw *netConn, judge ssh.HostKeyCallback) (*connection, error) {
+func (c *sshClient) loginTrusting(ctx context.Context, raw *netConn, target SSH, judge ssh.HostKeyCallback) (*connection, error) {
 	_, err := c.established()
 	if err != nil {
 		raw.Close()
 		return nil, err // the pool was closed meanwhile
 	}
-	conn, err := handshake(ctx, raw, c.target.Addr, &ssh.ClientConfig{
-		User:              c.target.User,
-		Auth:              []ssh.AuthMethod{ssh.PublicKeys(c.target.Signer)},
+	conn, err := handshake(ctx, raw, target.Addr, &ssh.ClientConfig{
+		User:              target.User,
+		Auth:              []ssh.AuthMethod{ssh.PublicKeys(target.Signer)},
 		HostKeyCallback:   judge,
-		HostKeyAlgorithms: c.keys.algorithms(c.target.Addr),
+		HostKeyAlgorithms: c.keys.algorithms(target.Addr),
 	})
 	if err != nil {
 		raw.Close()
-		return nil, fmt.Errorf("log in as %s: %w", c.target.User, explainLogin(err))
+		return nil, fmt.Errorf("log in as %s: %w", target.User, explainLogin(err))
 	}
 	return conn, nil
 }

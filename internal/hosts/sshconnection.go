@@ -25,9 +25,10 @@ const (
 // A connection is one established SSH connection, and what it turned out to allow.
 type connection struct {
 	ssh.Conn
-	raw       *netConn
-	ended     chan struct{} // closed when the connection has ended
-	questions questioner
+	raw        *netConn
+	generation int           // of the login's destination
+	ended      chan struct{} // closed when the connection has ended
+	questions  questioner
 
 	noWay         error        // why it does not lead to the Docker engine; nil: it does
 	stdio         *sessions    // that run dial-stdio; nil: the socket channel works

@@ -27,17 +27,19 @@ func (s State) IsDown() bool { return s == Unreachable || s == Unusable }
 
 // Status is what is known of a host at a moment.
 type Status struct {
-	Host   Host
-	State  State
-	Reason string    // why it takes no container, in words
-	Since  time.Time // it is down, or else works
-	NoTLS  string    // why it takes no TLS containers though it takes others, in words
+	Host    Host
+	State   State
+	Reason  string    // why it takes no container, in words
+	Since   time.Time // it is down, or else works
+	NoTLS   string    // why it takes no TLS containers though it takes others, in words
+	Leaving bool      // it is configured no more, and takes no new sessions
+	Memory  int64     // for containers, in bytes; 0: not known
 }
 
 func (h *host) status() Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := Status{Host: h.Host, Since: h.since}
+	s := Status{Host: h.settled(), Since: h.since, Leaving: h.leaving, Memory: h.forContainers()}
 	s.State, s.Reason = h.condition()
 	switch {
 	case h.TLS == nil:
@@ -112,7 +114,7 @@ func (h *host) markUp(info engineInfo, image imageInfo) {
 	if other, shared := h.engines.register(info.ID, h.Name); shared && h.id == "" {
 		h.log.Warn("two hosts share one engine", "other", other)
 	}
-	h.id = info.ID
+	h.id, h.memory = info.ID, info.Memory
 	h.setImage(image)
 	if h.checked && !h.isDown() {
 		if time.Since(h.since) > maxPause {

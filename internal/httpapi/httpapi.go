@@ -29,7 +29,7 @@ import (
 )
 
 // Config holds what the interface needs. All fields are required, but for the tokens
-// other than AuthToken, Journal, MaxSessionAge and the gateway's.
+// other than AuthToken, Journal, Monitoring, MaxSessionAge and the gateway's.
 type Config struct {
 	Sessions  *session.Manager
 	Pool      *hosts.Pool
@@ -40,10 +40,11 @@ type Config struct {
 	Log       *slog.Logger
 	Journal   *journal.Writer // is told of requests that are refused; nil: nobody is
 
-	PreviousToken string // does what AuthToken does; empty: there is none
-	BackendToken  string // is for sessions of users that its owner names; empty: there are none
-	AdminToken    string // shows operators what clients do not see; empty: nobody sees it
-	MetricsToken  string // tells monitoring what is served; empty: only others are told
+	Monitoring    http.Handler // answers it at /metrics; nil: nobody does
+	PreviousToken string       // does what AuthToken does; empty: there is none
+	BackendToken  string       // is for sessions of users that its owner names; empty: there are none
+	AdminToken    string       // shows operators what clients do not see; empty: nobody sees it
+	MetricsToken  string       // opens /metrics, and tells what is served; empty: only operators see that
 
 	Version       string        // of the program
 	MaxSessionAge time.Duration // after which cleanup ends sessions; 0: never
@@ -100,6 +101,9 @@ func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler
 	r.Handle("/healthz", s.check(s.healthy))
 	r.Handle("/readyz", s.check(s.readiness(ready)))
 	s.mount(r, s.v1())
+	if metrics := s.monitoring(); metrics != nil {
+		r.Handle("/metrics", metrics)
+	}
 	if s.AdminToken != "" && s.Operators != nil {
 		for _, path := range operator.Paths() {
 			r.Handle(path, s.requireOperator(s.Operators))

@@ -41,7 +41,7 @@ func TestLogHasNothingOfRequests(t *testing.T) {
 	const secret = "7777777777777"
 	address := strings.TrimPrefix(b.url, "http://")
 	bodies := []string{"", "ssl=" + secret, "ssl=%" + secret + "%zz", secret, `{"ssl":[` + secret + `]}`, `{"ssl":` + strings.Repeat(secret, 40) + `}`, `"` + secret}
-	for _, path := range []string{"/", "/index.php", "/healthz", "/readyz", "/v1/admin/hosts", "/s/" + secret + "/", "/" + secret, "/%" + "00" + secret, "a:" + secret, "*"} {
+	for _, path := range []string{"/", "/index.php", "/healthz", "/readyz", "/v1/admin/hosts", "/v1/sessions", "/v1/session", "/v1/info", "/s/" + secret + "/", "/" + secret, "/%" + "00" + secret, "a:" + secret, "*"} {
 		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "POST", "OPTIONS"} {
 			for i, body := range bodies {
 				kind := []string{"application/x-www-form-urlencoded", "application/json"}[min(i/3, 1)]

@@ -26,6 +26,9 @@ func TestOperatorsRoutesAreGuarded(t *testing.T) {
 	if paused, err := b.Sessions.Now(t.Context()); err != nil || paused.Pause != nil {
 		t.Errorf("after pause and resume: %+v, %v", paused.Pause, err)
 	}
+	if err := operator.AskTCP(t.Context(), strings.TrimPrefix(b.url, "http://"), adminToken, operator.Call{Method: "POST", Path: operator.DrainPath("[2001:db8::7]:2222")}, new(any)); err == nil || !strings.Contains(err.Error(), "not configured: [2001:db8::7]:2222;") {
+		t.Errorf("a host's name with brackets: %v, want that it is not configured", err)
+	}
 	b.do(t, call{method: "GET", path: "/v1/admin/nonsense", code: 404, answer: page})
 	b.do(t, call{method: "GET", path: "/v1/admin/pause", header: "Bearer:|Authorization: Bearer " + adminToken, code: 405, answer: problem, headers: `Allow: POST`})
 }

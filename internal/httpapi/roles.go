@@ -106,6 +106,7 @@ func (s *Server) role(r *http.Request, token string) auth.Role {
 // outdated counts requests with the previous token.
 type outdated struct {
 	requests atomic.Int64 // since the log had them
+	ever     atomic.Int64
 	reminder reminder.Trouble
 }
 
@@ -115,6 +116,7 @@ var errOutdated = errors.New("clients send AUTH_TOKEN_PREVIOUS")
 // yet. Who looks closer finds every client that has it.
 func (s *Server) noteOutdated(r *http.Request) {
 	s.outdated.requests.Add(1)
+	s.outdated.ever.Add(1)
 	s.Log.DebugContext(r.Context(), "previous token used", "request", requestID(r), s.who(r))
 	if s.outdated.reminder.Due(errOutdated) {
 		s.Log.InfoContext(r.Context(), "previous token still used", "setting", "AUTH_TOKEN_PREVIOUS", "requests", s.outdated.requests.Swap(0), s.who(r))

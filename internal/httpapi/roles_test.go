@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/metricstest"
 )
 
 // TestPreviousTokenIsRemindedOf: at the first request that has it, and once an hour with
@@ -61,5 +62,6 @@ func TestPreviousTokenIsRemindedOf(t *testing.T) {
 		time.Sleep(5 * time.Hour)
 		ask("new", 5)
 		said()
+		metricstest.Read(t, s.Metrics()).Want(t, "afterwards", metricstest.Series{"previous_token_requests_total": 8})
 	})
 }

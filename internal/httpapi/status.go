@@ -133,6 +133,8 @@ func briefly(st session.HostState) string {
 	switch {
 	case st.Why == "":
 		return ""
+	case st.Leaving:
+		return "leaving"
 	case st.State == hosts.Up && st.Drained != nil:
 		return "drained"
 	case st.State == hosts.Up:

@@ -9,6 +9,7 @@ import (
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/journal"
+	"wrpdistributor/internal/metricstest"
 )
 
 // lock has nobody write to the journal until release is called.
@@ -42,6 +43,7 @@ func TestNobodyWaitsForTheJournal(t *testing.T) {
 		for range 5000 {
 			w.Add(t.Context(), journal.Note{Host: "a", What: journal.HostUp{}})
 		}
+		metricstest.Read(t, w.Metrics()).Want(t, "in the outage", metricstest.Series{`journal_entries_waiting`: 4096, `journal_entries_lost_total`: 5000 - 4096})
 		eventually(t, "the writer has tried", func() bool {
 			if list := read(t, db, journal.Query{}); len(list) > 0 {
 				t.Errorf("written in spite of the lock: %d entries", len(list))
@@ -59,6 +61,11 @@ func TestNobodyWaitsForTheJournal(t *testing.T) {
 		})
 		if lost := list[0].What.(journal.Lost); lost.Entries != 5000-4096 {
 			t.Errorf("the last entry is %+v, want that 904 were lost", list[0])
+		}
+		got := metricstest.Read(t, w.Metrics())
+		got.Want(t, "after the outage", metricstest.Series{`journal_entries_total`: 4096 + 1, `journal_entries_lost_total`: 5000 - 4096})
+		if got[`wrpdistributor_journal_write_failures_total`] == 0 {
+			t.Error("no failure to write is counted")
 		}
 	})
 }

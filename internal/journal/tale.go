@@ -62,8 +62,8 @@ func meanings(about string) (list []Query) {
 		list = append(list, Query{Hash: strings.ToLower(hash)})
 	case named && isHash(hash) && err == nil:
 		list = append(list, Query{Address: addr.Unmap().String(), Hash: strings.ToLower(hash)})
-	case named && isHash(hash):
-		list = append(list, Query{Address: name, Hash: strings.ToLower(hash)}) // backend#1a2b3c4d
+	case named && isHash(hash): // a client that is known by no address
+		list = append(list, Query{Address: name, Hash: strings.ToLower(hash)})
 	case !named && err == nil:
 		list = append(list, Query{Address: addr.Unmap().String()})
 	}

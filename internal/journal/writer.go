@@ -46,8 +46,10 @@ type Writer struct {
 	queue   []*row     // new ones
 	repeats repeats
 	number  int64 // of the last entry
-	lost    int
-	writing bool // a goroutine does
+	lost    int   // and not confessed yet
+	writing bool  // a goroutine does
+
+	lostEver, refused int // entries; attempts to write
 }
 
 // NewWriter returns a writer. It uses a connection to cfg.DB of its own.
@@ -84,6 +86,7 @@ func (w *Writer) Add(ctx context.Context, n Note) {
 func (w *Writer) add(key string, n Note, request string, now time.Time) bool {
 	if len(w.queue) >= maxQueued {
 		w.lost++
+		w.lostEver++
 		return false
 	}
 	if w.cfg.HashOnly {
@@ -182,6 +185,7 @@ func (w *Writer) settle(b *batch) (more bool) {
 func (w *Writer) putBack(b *batch, err error, again bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.refused++
 	for _, r := range b.rows {
 		w.repeats.note(r)
 	}

@@ -131,6 +131,7 @@ func TestWhyKnowsWhatIsMeant(t *testing.T) {
 	w.Add(put, journal.Note{Session: 16, Host: "a", Client: amiga, What: journal.Failed{Port: 9090}})
 	w.Add(put, journal.Note{Session: 17, Host: "a", Client: amiga, What: journal.Claimed{Port: 9091}})
 	w.Add(t.Context(), journal.Note{Session: 17, Host: "a", Client: amiga, What: journal.Ended{Why: "not used"}})
+	w.Add(t.Context(), journal.Note{Session: 18, Host: "a", Client: "backend#000000ff", What: journal.Started{Port: 9092}})
 	closed(t, w)
 	for _, tt := range []struct {
 		about string
@@ -138,7 +139,7 @@ func TestWhyKnowsWhatIsMeant(t *testing.T) {
 	}{
 		{"ABCDEFGH22", 4}, {"abcdefgh22", 4}, {" 17 ", 4}, {"16", 3}, {"7", 1},
 		{"192.0.2.1", 4}, {"192.0.2.1#1a2b3c4d", 4}, {"#1A2B3C4D", 4}, {"1a2b3c4d", 4}, {"::ffff:192.0.2.1", 4}, {"00000001", 1},
-		{"192.0.2.1#00000001", 0}, {"ABCDEFGH44", 0}, {"18", 0}, {"192.0.2.9", 0},
+		{"192.0.2.1#00000001", 0}, {"backend#000000FF", 1}, {"ABCDEFGH44", 0}, {"19", 0}, {"192.0.2.9", 0},
 	} {
 		if got := why(t, db, tt.about); len(got) != tt.want {
 			t.Errorf("why %q tells %q, want %d entries", tt.about, sentences(got), tt.want)

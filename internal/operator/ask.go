@@ -41,15 +41,19 @@ func Because(reason string) any { return withReason{reason} }
 func Ask(ctx context.Context, folder string, c Call, into any) error {
 	sockets, _ := filepath.Glob(filepath.Join(escape(folder), "control-*.sock"))
 	for _, path := range sockets {
-		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", path)
-		}
-		err := c.send(ctx, &http.Transport{DialContext: dial, DisableKeepAlives: true}, "http://control", "", into)
+		err := c.send(ctx, overSocket(path), "http://control", "", into)
 		if !errors.Is(err, ErrNobody) {
 			return err
 		}
 	}
 	return ErrNobody
+}
+
+func overSocket(path string) http.RoundTripper {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}
+	return &http.Transport{DialContext: dial, DisableKeepAlives: true}
 }
 
 // AskTCP is [Ask] for the process that listens on an address, as an operator with that
@@ -80,9 +84,9 @@ func (c Call) send(ctx context.Context, to http.RoundTripper, base, token string
 	if timeout == 0 {
 		timeout = answerTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	req, err := c.request(ctx, base)
+	req, err := c.request(limited, base)
 	if err != nil {
 		return err
 	}
@@ -90,7 +94,10 @@ func (c Call) send(ctx context.Context, to http.RoundTripper, base, token string
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := to.RoundTrip(req)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // whoever asks does not want it any more, from anybody
+		return ctx.Err()
+	case err != nil:
 		return fmt.Errorf("%w: %w", ErrNobody, err)
 	}
 	defer resp.Body.Close()

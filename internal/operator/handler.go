@@ -37,6 +37,7 @@ type Config struct {
 	Sessions  Sessions
 	Store     Store
 	Processes func(context.Context) ([]database.KnownProcess, error)
+	DB        *database.DB // has the journal
 
 	// StopNow stops a session, whoever uses it, and returns when its container is gone.
 	StopNow func(context.Context, *session.Session) error
@@ -67,6 +68,7 @@ func routes() []route {
 		{"GET " + SessionsPath, operators.sessions},
 		{"DELETE " + SessionsPath + "/{id}", operators.stopSession},
 		{"GET " + ProcessesPath, operators.processes},
+		{"GET " + JournalPath, operators.journal},
 		{"POST " + PausePath, operators.pause},
 		{"POST " + ResumePath, operators.resume},
 	}

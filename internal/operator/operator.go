@@ -25,7 +25,7 @@ type Host struct {
 	Name     string    `json:"host"`
 	State    string    `json:"state"` // as package hosts has it
 	Since    time.Time `json:"since,omitzero"`
-	Takes    bool      `json:"takesSessions"` // up, and not drained; a full one does when a session ends
+	Takes    bool      `json:"takesSessions"` // up, not drained and not leaving; a full one does when a session ends
 	Why      string    `json:"why,omitempty"` // the next session does not get in, in words
 	Used     int       `json:"used"`          // slots that the next client cannot have
 	Max      int       `json:"max"`
@@ -34,6 +34,7 @@ type Host struct {
 	TLS      bool      `json:"tls"`
 	NoTLS    string    `json:"noTLS,omitempty"` // why it serves none, in words
 	Drained  *Drained  `json:"drained,omitempty"`
+	Leaving  bool      `json:"leaving,omitempty"` // configured no more; it takes no new sessions and goes when it has none
 }
 
 // A Drained host was told to take no new sessions.
@@ -74,7 +75,7 @@ func Look(ctx context.Context, s Sessions) (Hosts, error) {
 func describe(st session.HostState) Host {
 	h := Host{
 		Name: st.Host.Name, State: string(st.State), Since: st.Since.UTC(),
-		Takes: takes(st), Why: st.Why,
+		Takes: takes(st), Leaving: st.Leaving, Why: st.Why,
 		Used: st.Used, Max: st.Host.Max, Stopping: st.Stopping, Warm: st.Warm,
 		TLS: st.NoTLS == "", NoTLS: st.NoTLS,
 	}
@@ -87,8 +88,10 @@ func describe(st session.HostState) Host {
 	return h
 }
 
-// takes reports whether a host is up and not drained.
-func takes(st session.HostState) bool { return st.State == hosts.Up && st.Drained == nil }
+// takes reports whether a host is up, not drained, and configured still.
+func takes(st session.HostState) bool {
+	return st.State == hosts.Up && st.Drained == nil && !st.Leaving
+}
 
 func paused(p *session.Pause) *Paused {
 	if p == nil {

@@ -19,7 +19,7 @@ import (
 // handler answers operators of a service that is not registered.
 func handler(t *testing.T, k *servicetest.Kit) http.Handler {
 	return operator.Handler(operator.Config{
-		Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, StopNow: k.Reaper.StopNow,
+		Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, StopNow: k.Reaper.StopNow,
 		Process: k.Process.ID, Image: k.Config.Container.Image, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 }
@@ -132,5 +132,17 @@ func TestServiceWithoutDatabaseSaysSo(t *testing.T) {
 	k.DB.DB.Close()
 	if err := operator.Ask(t.Context(), folder, operator.Call{Path: operator.HostsPath}, new(operator.Hosts)); err == nil || errors.Is(err, operator.ErrNobody) || !strings.Contains(err.Error(), "database") {
 		t.Errorf("Ask = %v, want that the database does not answer", err)
+	}
+}
+
+// TestWhoGivesUpIsNotAnsweredByOthers: nobody else is asked, nor is it done otherwise.
+func TestWhoGivesUpIsNotAnsweredByOthers(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
+	folder := t.TempDir()
+	defer run(t, folder, "aaaaaaaaaaaa", k)()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := operator.Ask(ctx, folder, operator.Call{Path: operator.HostsPath}, new(operator.Hosts)); !errors.Is(err, context.Canceled) || errors.Is(err, operator.ErrNobody) {
+		t.Errorf("Ask = %v, want that it was cancelled", err)
 	}
 }

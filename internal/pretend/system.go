@@ -1,6 +1,7 @@
 package pretend
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -47,6 +48,7 @@ func (a *api) info(context.Context, request) (int, any, error) {
 		OSType:        "linux",
 		Architecture:  runtime.GOARCH,
 		NCPU:          runtime.NumCPU(),
+		MemTotal:      cmp.Or(e.config.Memory, 16<<30),
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -28,6 +28,7 @@ type Host struct {
 	Key        []byte // PEM
 	Passphrase string // of the key
 	KnownHosts string // line of known_hosts
+	Options    string // of its line in HOSTS_FILE, but for user and key
 }
 
 // Build builds commands with these flags of go build.
@@ -73,6 +74,35 @@ func (c *Commands) UseHosts(hosts ...Host) {
 	c.Set("CONTAINER_HOSTS", strings.Join(names, ","))
 	c.Set("CONTAINER_HOSTS_KEYS", strings.Join(keys, ","))
 }
+
+// UseHostsFile is [Commands.UseHosts] with a HOSTS_FILE, in which all of them stand.
+func (c *Commands) UseHostsFile(hosts ...Host) {
+	c.t.Helper()
+	var known strings.Builder
+	for _, h := range hosts {
+		c.write(h.keyFile(), h.Key)
+		known.WriteString(strings.TrimSpace(h.KnownHosts) + "\n")
+	}
+	c.write("known_hosts", []byte(known.String()))
+	c.WriteHostsFile(hosts...)
+	c.Set("HOSTS_FILE", filepath.Join(c.Dir, "ssh", "hosts"))
+}
+
+// WriteHostsFile makes some of those hosts all that stand in HOSTS_FILE from now on.
+func (c *Commands) WriteHostsFile(hosts ...Host) {
+	c.t.Helper()
+	var lines strings.Builder
+	for _, h := range hosts {
+		fmt.Fprintf(&lines, "%s user=%s key=%s %s\n", h.Name, h.User, h.keyFile(), h.Options)
+	}
+	c.write("hosts.new", []byte(lines.String()))
+	path := filepath.Join(c.Dir, "ssh", "hosts")
+	if err := os.Rename(path+".new", path); err != nil { // nobody reads half of it
+		c.t.Fatal(err)
+	}
+}
+
+func (h Host) keyFile() string { return "key-" + strings.ReplaceAll(h.Name, ":", "-") }
 
 // write writes a file of the folder ssh.
 func (c *Commands) write(name string, text []byte) {

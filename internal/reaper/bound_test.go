@@ -60,3 +60,49 @@ func TestFewSessionsAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// A stuckHost is sessions of which those on one host take until nobody waits any more.
+type stuckHost struct {
+	Sessions
+	tried, stopped atomic.Int64
+}
+
+// StopIdle stops what is not on the host.
+func (s *stuckHost) StopIdle(ctx context.Context, one *session.Session, _ time.Duration) (bool, error) {
+	if one.Host == "host0" {
+		s.tried.Add(1)
+		<-ctx.Done()
+		return false, ctx.Err()
+	}
+	s.stopped.Add(1)
+	return true, nil
+}
+
+// TestHostThatIsStuckKeepsNoOthers waiting for their next pass: it is waited for once.
+func TestHostThatIsStuckKeepsNoOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := hosts.Config{Log: slog.New(slog.DiscardHandler), Hosts: []hosts.Host{{Name: "host0"}, {Name: "host1"}}}
+		pool, err := hosts.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pool.Close()
+		sessions := &stuckHost{}
+		p := newPass(&Reaper{Sessions: sessions, Pool: pool}, Options{Idle: time.Minute})
+		var rows []row
+		for _, h := range cfg.Hosts {
+			p.listings[h.Name] = listing{containers: map[string]*hosts.Container{"c": {ID: "c", Running: true}}}
+			for range 50 {
+				rows = append(rows, row{&session.Session{Host: h.Name, State: session.Running, ClientIP: "192.0.2.1", ContainerID: "c"}, true, false})
+			}
+		}
+		began := time.Now()
+		p.sessions(t.Context(), rows)
+		if took := time.Since(began); took > hostTime {
+			t.Errorf("the pass took %v, want at most %v", took, hostTime)
+		}
+		if tried, stopped := sessions.tried.Load(), sessions.stopped.Load(); tried != perHost || stopped != 50 || p.report.Failed != 50 {
+			t.Errorf("%d tried there, %d stopped elsewhere, %d failed; want %d, 50 and 50", tried, stopped, p.report.Failed, perHost)
+		}
+	})
+}

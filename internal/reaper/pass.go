@@ -22,6 +22,10 @@ const (
 	// atOnce is the same of all hosts. The hosts take their time for each, the database
 	// has one for a moment; but what waits for the database needs memory too.
 	atOnce = 256
+
+	// hostTime is how long a pass waits for one host. While other traffic keeps the link to
+	// it busy no other limit counts, and all other hosts would wait for their next pass.
+	hostTime = 30 * time.Second
 )
 
 // A pass compares database and hosts once.
@@ -32,6 +36,7 @@ type pass struct {
 	listings map[string]listing // by host; those that could not be asked have none
 	places   chan struct{}      // for sessions that are dealt with
 	done     atomic.Int64       // rows dealt with
+	late     sync.Map           // hosts that were waited for in vain
 }
 
 func newPass(r *Reaper, opt Options) *pass {
@@ -58,7 +63,12 @@ func (p *pass) survey(ctx context.Context) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for _, h := range p.Pool.Hosts() {
+		if !p.opt.isAbout(h.Name) {
+			continue
+		}
 		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, hostTime)
+			defer cancel()
 			list, now, err := p.Pool.List(ctx, h.Name)
 			if err != nil {
 				p.problem("Host %s could not be asked, its sessions and containers are left as they are: %v.", h.Name, err)
@@ -111,6 +121,9 @@ func ids(ctx context.Context, past func(context.Context, time.Duration) ([]sessi
 	return m, err
 }
 
+// isAbout reports whether a pass looks at a host.
+func (o *Options) isAbout(host string) bool { return o.Hosts == nil || slices.Contains(o.Hosts, host) }
+
 // recount corrects what is counted without looking at rows.
 func (p *pass) recount(ctx context.Context) {
 	if p.opt.DryRun {
@@ -135,13 +148,18 @@ func (p *pass) prune(ctx context.Context) {
 func (p *pass) sessions(ctx context.Context, rows []row) {
 	byHost := make(map[string][]row)
 	for _, r := range rows {
-		byHost[r.Host] = append(byHost[r.Host], r)
+		if p.opt.isAbout(r.Host) {
+			byHost[r.Host] = append(byHost[r.Host], r)
+		}
 	}
 	var wg sync.WaitGroup
 	for _, host := range slices.Sorted(maps.Keys(byHost)) {
 		list := byHost[host]
 		if _, err := p.Pool.Host(host); err != nil {
-			p.problem("Host %q has %s but is not in CONTAINER_HOSTS. Put it back, or give them up with: cleanup --forget-host %s.", host, count(list), host)
+			if p.IsLeaving != nil && p.IsLeaving(ctx, host) {
+				continue
+			}
+			p.problem("Host %q has %s but is not among the configured hosts (CONTAINER_HOSTS, HOSTS_FILE). Put it back, or give them up with: cleanup --forget-host %s.", host, count(list), host)
 			continue
 		}
 		wg.Go(func() { p.sessionsOn(ctx, list, len(rows)) })
@@ -221,7 +239,11 @@ func (p *pass) decide(ctx context.Context, r row, f finding) (action, error) {
 	if a != inspect {
 		return a, nil
 	}
-	c, err := p.Sessions.Inspect(ctx, r.Session)
+	var c hosts.Container
+	err := p.inTime(ctx, r.Host, func(ctx context.Context) (err error) {
+		c, err = p.Sessions.Inspect(ctx, r.Session)
+		return err
+	})
 	gone := errors.Is(err, hosts.ErrGone)
 	if err != nil && !gone {
 		return leave, err
@@ -232,16 +254,36 @@ func (p *pass) decide(ctx context.Context, r row, f finding) (action, error) {
 // carryOut does what was decided, if that is still right: much may have happened
 // since, and the database has the last word. It reports whether the session was
 // stopped.
-func (p *pass) carryOut(ctx context.Context, s *session.Session, a action) (bool, error) {
-	switch a {
-	case stop:
+func (p *pass) carryOut(ctx context.Context, s *session.Session, a action) (stopped bool, err error) {
+	if a == stop {
 		return true, p.StopNow(ctx, s)
-	case stopIdle:
-		return p.Sessions.StopIdle(ctx, s, p.opt.Idle)
-	case stopOld:
-		return p.Sessions.StopOld(ctx, s, p.opt.MaxAge)
 	}
-	return p.Sessions.Repair(ctx, s)
+	err = p.inTime(ctx, s.Host, func(ctx context.Context) (err error) {
+		switch a {
+		case stopIdle:
+			stopped, err = p.Sessions.StopIdle(ctx, s, p.opt.Idle)
+		case stopOld:
+			stopped, err = p.Sessions.StopOld(ctx, s, p.opt.MaxAge)
+		default:
+			stopped, err = p.Sessions.Repair(ctx, s)
+		}
+		return err
+	})
+	return stopped, err
+}
+
+// inTime does what a host has to do its part for, unless that was late before.
+func (p *pass) inTime(ctx context.Context, host string, do func(context.Context) error) error {
+	if _, late := p.late.Load(host); late {
+		return fmt.Errorf("%w: it was waited for in vain just now: %s", hosts.ErrUnreachable, host)
+	}
+	limited, cancel := context.WithTimeout(ctx, hostTime)
+	defer cancel()
+	err := do(limited)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		p.late.Store(host, true)
+	}
+	return err
 }
 
 // A claim is what a row and its container have in common.
@@ -275,7 +317,10 @@ func (p *pass) orphan(ctx context.Context, host string, c *hosts.Container) {
 		p.plan("would remove container %s on %s, which no session knows", c.Name, host)
 		return
 	}
-	if err := p.Pool.Remove(ctx, hosts.Ref{Host: host, ID: c.ID, Name: c.Name}); err != nil {
+	err := p.inTime(ctx, host, func(ctx context.Context) error {
+		return p.Pool.Remove(ctx, hosts.Ref{Host: host, ID: c.ID, Name: c.Name})
+	})
+	if err != nil {
 		p.problem("Container %s on %s, which no session knows, could not be removed: %v.", c.Name, host, err)
 		return
 	}

@@ -53,6 +53,12 @@ type Reaper struct {
 
 	// ClientName names the client of a session in reports; nil: by its own name.
 	ClientName func(*session.Session) string
+
+	// IsLeaving reports whether another process sees off a host that is not configured
+	// here: its sessions are that one's, and no problem; nil: none does.
+	IsLeaving func(ctx context.Context, host string) bool
+
+	passes passes // that Run made
 }
 
 // Options say what a pass does. The zero value repairs sessions and removes
@@ -63,6 +69,7 @@ type Options struct {
 	All       bool          // stop every session
 	NoOrphans bool          // leave containers without a session alone
 	DryRun    bool          // change nothing, only say what would be done
+	Hosts     []string      // only sessions and containers there; nil: on all
 
 	// Progress is told of every session that has been dealt with, if not nil.
 	// It may be called by several goroutines at once.
@@ -74,19 +81,23 @@ func (r *Reaper) Run(ctx context.Context, every time.Duration, opt Options) erro
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var trouble reminder.Trouble
+	r.passes.begin(every)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			r.logPass(ctx, opt, &trouble)
+			r.LogPass(ctx, opt, &trouble)
 		}
 	}
 }
 
-// logPass makes a pass, and logs what it did. Problems that last are no news.
-func (r *Reaper) logPass(ctx context.Context, opt Options, trouble *reminder.Trouble) {
+// LogPass makes a pass, and logs what it did. Problems that last, as trouble knows, are no
+// news.
+func (r *Reaper) LogPass(ctx context.Context, opt Options, trouble *reminder.Trouble) {
+	began := time.Now()
 	report, err := r.Reconcile(ctx, opt)
+	r.passes.done(began, report, err)
 	if err != nil {
 		if ctx.Err() == nil && trouble.Due(err) {
 			r.Log.ErrorContext(ctx, "cleanup pass failed; will retry", "err", err)

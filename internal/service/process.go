@@ -1,14 +1,17 @@
 package service
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/hosts"
 )
 
 // newProcess describes this process to the others on the same database. Its kind is
@@ -24,7 +27,7 @@ func newProcess(cfg *config.Config, databaseID string) database.Process {
 		Machine:           strings.TrimSpace(fmt.Sprintf("%s (process %d)", machine, os.Getpid())),
 		GatewayAddress:    cfg.Gateway.Address,
 		GatewayTLSAddress: cfg.Gateway.TLSAddress,
-		Pool:              describePool(cfg),
+		Pool:              describePool(cfg.Hosts, cfg.StartPort),
 	}
 }
 
@@ -38,10 +41,35 @@ func BuildVersion() string {
 	return info.Main.Version
 }
 
-func describePool(cfg *config.Config) string {
-	names := make([]string, len(cfg.Hosts))
-	for i, h := range cfg.Hosts {
-		names[i] = fmt.Sprintf("%s=%d", h.Name, h.Max)
+// leaving stands in place of a host's limit.
+const leaving = "leaving"
+
+// isLeaving returns a function that reports whether a process that lives sees off a host.
+func isLeaving(db *database.DB) func(ctx context.Context, host string) bool {
+	return func(ctx context.Context, host string) bool {
+		all, err := db.Living(ctx)
+		return err == nil && slices.ContainsFunc(all, func(p database.Process) bool { return servesLeaving(p.Pool, host) })
 	}
-	return fmt.Sprintf("hosts %s from port %d", strings.Join(names, ","), cfg.StartPort)
+}
+
+// servesLeaving reports whether a host is leaving in the description of a pool.
+func servesLeaving(pool, host string) bool {
+	list, _, _ := strings.Cut(strings.TrimPrefix(pool, "hosts "), " ")
+	return slices.Contains(strings.Split(list, ","), host+"="+leaving)
+}
+
+// describePool names hosts, limits and ports for people, and hosts that leave for
+// [servesLeaving].
+func describePool(list []hosts.Host, startPort int, gone ...string) string {
+	names := make([]string, len(list))
+	for i, h := range list {
+		names[i] = fmt.Sprintf("%s=%d", h.Name, h.Max)
+		if h.Auto {
+			names[i] = h.Name + "=auto"
+		}
+	}
+	for _, name := range gone {
+		names = append(names, name+"="+leaving)
+	}
+	return fmt.Sprintf("hosts %s from port %d", strings.Join(names, ","), startPort)
 }

@@ -53,13 +53,15 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	store := session.NewStore(db, cfg.StartTimeout)
 	store.SetJournal(notes)
 	sessions := newManager(cfg, process, store, pool, log)
+	cleaner := newReaper(cfg, sessions, store, pool, notes, log)
+	cleaner.IsLeaving = isLeaving(db)
 	return &Service{
 		DB:         db,
 		DatabaseID: id,
 		Pool:       pool,
 		Store:      store,
 		Sessions:   sessions,
-		Reaper:     newReaper(cfg, sessions, store, pool, notes, log),
+		Reaper:     cleaner,
 		Process:    process,
 		Journal:    notes,
 	}, nil
@@ -78,6 +80,7 @@ func PoolConfig(cfg *config.Config, id string, log *slog.Logger) hosts.Config {
 		KnownHosts:       cfg.KnownHosts,
 		GatewayStartPort: gatewayStartPort,
 		SparePorts:       cfg.SparePorts,
+		MemoryReserve:    cfg.MemoryReserve,
 		ConnectTimeout:   cfg.ConnectTimeout,
 		ReadyTimeout:     cfg.ReadyTimeout,
 		StopTimeout:      cfg.StopTimeout,

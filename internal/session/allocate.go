@@ -26,6 +26,7 @@ type request struct {
 	taken      int              // how many names were taken
 	lookAgain  bool             // what was known of containers that wait may not be true any more
 	lost       bool             // another process took a container first
+	source     string           // of the container: see [metrics]
 	began      time.Time
 }
 
@@ -40,12 +41,12 @@ func (m *Manager) startNew(ctx context.Context, a *allocation, c Client, tls boo
 	}
 	for {
 		s, err := r.takeWarm(ctx)
-		warm := !errors.Is(err, ErrNotFound)
-		if !warm {
+		if errors.Is(err, ErrNotFound) {
+			r.source = miss
 			s, err = r.startCold(ctx)
 		}
 		if err == nil {
-			r.noteStarted(ctx, s, warm)
+			r.noteStarted(ctx, s)
 			return m.announce(ctx, s.ID)
 		}
 		if err := r.prepareRetry(ctx, err); err != nil {
@@ -122,7 +123,7 @@ func (r *request) prepareRetry(ctx context.Context, err error) error {
 		return nil
 	}
 	failed, ok := errors.AsType[*startError](err)
-	if !ok || errors.Is(err, ErrStopped) || ctx.Err() != nil {
+	if !ok || errors.Is(err, ErrStopped) || errors.Is(err, errStatement) || ctx.Err() != nil {
 		return err
 	}
 	s := failed.session
@@ -176,7 +177,7 @@ func (r *request) eligible() (loads []hosts.Load, refused []hosts.Status) {
 	loads = make([]hosts.Load, 0, r.pool.Len())
 	for st := range r.pool.Statuses() {
 		if takes(st, r.needsCertificate()) && r.failed[st.Host.Name] == nil {
-			loads = append(loads, hosts.Load{Host: st.Host.Name, Max: st.Host.Max})
+			loads = append(loads, hosts.Load{Host: st.Host.Name, Max: st.Host.Max, Memory: st.Memory})
 		} else {
 			refused = append(refused, st)
 		}
@@ -212,7 +213,7 @@ func (m *Manager) servesTLS() bool {
 		return m.cfg.GatewayTLS
 	}
 	for st := range m.pool.Statuses() {
-		if st.NoTLS == "" {
+		if st.NoTLS == "" && !st.Leaving {
 			return true
 		}
 	}
@@ -220,13 +221,20 @@ func (m *Manager) servesTLS() bool {
 }
 
 // takes reports whether a host is asked, and so whether [refusal] has nothing to say.
-func takes(st hosts.Status, tls bool) bool { return st.State == hosts.Up && (!tls || st.NoTLS == "") }
+func takes(st hosts.Status, tls bool) bool {
+	return st.State == hosts.Up && !st.Leaving && (!tls || st.NoTLS == "")
+}
+
+// leaving is why a host takes no session that is configured no more.
+const leaving = "leaving: it is not among the configured hosts any more"
 
 // refusal says why a host is not asked, or nothing.
 func refusal(st hosts.Status, tls bool, failed error) string {
 	switch {
 	case failed != nil:
 		return failed.Error()
+	case st.Leaving:
+		return leaving
 	case st.State == hosts.NoImage:
 		return st.Reason
 	case st.State != hosts.Up:

@@ -31,19 +31,24 @@ func (m *Manager) counts(now census) Counts {
 		}
 	}
 	for _, st := range m.pool.Status() {
-		if _, isDrained := now.drained[st.Host.Name]; isDrained || refuses(st) {
-			continue
-		}
-		u := now.rows[st.Host.Name]
-		c.Remaining += max(0, st.Host.Max-u.Total) + u.Warm
+		c.Remaining += now.free(st)
 	}
 	return c
+}
+
+// free is how many sessions could still be had on a host.
+func (c census) free(st hosts.Status) int {
+	if _, isDrained := c.drained[st.Host.Name]; isDrained || refuses(st) {
+		return 0
+	}
+	u := c.rows[st.Host.Name]
+	return max(0, st.Host.Max-u.Total) + u.Warm
 }
 
 // refuses reports whether a host is known to take no sessions, full or not. One that
 // nobody has asked yet is asked by the first who needs it.
 func refuses(st hosts.Status) bool {
-	return st.State != hosts.Unknown && refusal(st, false, nil) != ""
+	return st.Leaving || st.State != hosts.Unknown && refusal(st, false, nil) != ""
 }
 
 // usage is how many rows a host has.
@@ -103,16 +108,19 @@ type HostState struct {
 	hosts.Status
 	Used     int      // slots that the next client cannot have
 	Warm     int      // containers that wait for a client
+	Free     int      // sessions that could still be had
 	Stopping int      // of those, slots whose containers are not proven gone yet
 	Drained  *Drained // nil: the host is not drained
 	Why      string   // the host takes no session now; empty: it takes one
+
+	rows usage
 }
 
 func (m *Manager) hostStates(now census) []HostState {
 	var list []HostState
 	for _, st := range m.pool.Status() {
 		u := now.rows[st.Host.Name]
-		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm, Stopping: u.Stopping}
+		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm, Free: now.free(st), Stopping: u.Stopping, rows: u}
 		if d, ok := now.drained[st.Host.Name]; ok {
 			s.Drained = &d
 		}

@@ -16,6 +16,8 @@ type Overview struct {
 	Counts
 	Hosts []HostState
 	Pause *Pause // nil: new sessions are not paused
+
+	strays int // rows of hosts that are not configured
 }
 
 // A census is what the database says of all hosts.
@@ -37,7 +39,13 @@ func (m *Manager) takeOverview(ctx context.Context) (*Overview, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Overview{Counts: m.counts(c), Hosts: m.hostStates(c), Pause: c.pause}, nil
+	o := &Overview{Counts: m.counts(c), Hosts: m.hostStates(c), Pause: c.pause}
+	for host, u := range c.rows {
+		if _, err := m.pool.Host(host); err != nil {
+			o.strays += u.Total
+		}
+	}
+	return o, nil
 }
 
 // Overview returns the pool's state of the last second, in which all that this process has

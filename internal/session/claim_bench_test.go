@@ -30,8 +30,12 @@ var (
 // BenchmarkClaim measures claims alone: no host is asked, no container started. Its
 // rows are gone when it ends.
 func BenchmarkClaim(b *testing.B) {
+	none, err := hosts.New(hosts.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
 	m := NewManager(Config{
-		Store: NewStore(databasetest.Open(b, claimConfig(b)), time.Minute), Strategy: hosts.Equal,
+		Store: NewStore(databasetest.Open(b, claimConfig(b)), time.Minute), Pool: none, Strategy: hosts.Equal,
 		StartPort: 9090, SparePorts: 16, Log: slog.New(slog.DiscardHandler),
 	})
 	defer m.Close()
@@ -62,7 +66,7 @@ func BenchmarkClaim(b *testing.B) {
 			return nil
 		})
 	}
-	err := g.Wait()
+	err = g.Wait()
 	b.StopTimer()
 	if err != nil {
 		b.Fatal(err)

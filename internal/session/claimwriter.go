@@ -48,6 +48,9 @@ func (st *Store) makeClaims(ctx context.Context, claims []*pendingClaim) (*batch
 		return nil, nil, err
 	}
 	made, findErr := st.byToken(ctx, b.open())
+	if err != nil && findErr != nil {
+		st.dropLater(tokens(b.open()))
+	}
 	if err != nil && len(made) == 0 {
 		b.reset()
 		return nil, nil, errors.Join(err, findErr)
@@ -95,10 +98,13 @@ func answerClaims(claims []*pendingClaim, made map[string]*Session, err error) (
 	return unwanted
 }
 
-// dropClaims gives slots back for which nothing was asked of a host. What cannot be
-// given back now is left to cleanup.
+// dropClaims gives slots back for which nothing was asked of a host, now or later.
 func (st *Store) dropClaims(ctx context.Context, unwanted []*Session) {
+	var left []string
 	for _, s := range unwanted {
-		_, _ = st.Delete(ctx, s.ID)
+		if _, err := st.Delete(ctx, s.ID); err != nil {
+			left = append(left, s.Token)
+		}
 	}
+	st.dropLater(left)
 }

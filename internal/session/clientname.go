@@ -55,9 +55,15 @@ const (
 	notNeeded     = "not needed, or too old"
 )
 
+// endings returns all of them.
+func endings() []string {
+	return []string{byClient, clientLeft, notUsed, tooOld, byOperator, containerDied, containerGone, startOverdue, evicted, noGateway, notNeeded}
+}
+
 // logStopped says that a session leaves its client, or that a warm container is not
 // handed over any more, and why.
 func (m *Manager) logStopped(ctx context.Context, s *Session, reason string) {
+	m.metrics.ended.WithLabelValues(reason).Inc()
 	m.note(ctx, s, journal.Ended{Why: reason, State: string(s.State), Warm: s.ClientIP == "", Began: s.Started.UTC()})
 	if s.ClientIP == "" {
 		m.log.Info("warm container stopped", "session", s.ID, "host", s.Host, "reason", reason)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,6 +21,13 @@ type Reason struct {
 
 	Since time.Time // it is down; zero: it is not, or failed for this client only
 	Cause string    // of that
+
+	full bool // that is why
+}
+
+// isFull reports whether a host would take a container if one of its own ended.
+func (e *FullError) isFull() bool {
+	return slices.ContainsFunc(e.Reasons, func(r Reason) bool { return r.full })
 }
 
 // maxReasons is how many are said: the error is logged for each client that is refused.

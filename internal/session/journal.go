@@ -23,17 +23,21 @@ func (r *request) note(ctx context.Context, s *Session, what journal.What) {
 	r.store.journal.Add(ctx, journal.Note{Session: s.ID, Host: s.Host, Client: r.client.LogValue().String(), What: what})
 }
 
-func (r *request) noteStarted(ctx context.Context, s *Session, warm bool) {
-	r.note(ctx, s, journal.Started{Port: s.Port, Warm: warm, TLS: s.TLS, All: time.Since(r.began).Milliseconds(), Took: s.Took})
+func (r *request) noteStarted(ctx context.Context, s *Session) {
+	after := time.Since(r.began)
+	r.metrics.started(s, r.source, after)
+	r.note(ctx, s, journal.Started{Port: s.Port, Warm: r.source != miss, TLS: s.TLS, All: after.Milliseconds(), Took: s.Took})
 }
 
-// noteOutcome says how a request ended that started nothing.
+// noteOutcome says how a request ended that started nothing, and counts it.
 func (m *Manager) noteOutcome(ctx context.Context, c Client, s *Session, fresh bool, err error) {
 	name := c.LogValue().String()
 	switch {
 	case err != nil:
+		m.metrics.refused.WithLabelValues(refusalOf(err, m.alive.Err() != nil)).Inc()
 		m.store.journal.Add(ctx, journal.Note{Client: name, What: m.refused(err)})
 	case !fresh:
+		m.metrics.resumed.Inc()
 		m.store.journal.Add(ctx, journal.Note{Session: s.ID, Host: s.Host, Client: name, What: journal.Given{Port: s.Port}})
 	}
 }

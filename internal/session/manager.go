@@ -70,10 +70,12 @@ type Manager struct {
 	overview    shared[*Overview]
 	waiting     shared[[]Session] // for clients
 	takings     takings
+	metrics     *metrics
 
-	starts sync.WaitGroup
-	alive  context.Context // done when starts are to be cut off
-	abort  context.CancelFunc
+	starters starters
+	starts   sync.WaitGroup
+	alive    context.Context // done when starts are to be cut off
+	abort    context.CancelFunc
 }
 
 // An Observer is told which gateway sessions start and stop, and of containers that
@@ -93,7 +95,7 @@ type Observer interface {
 
 // NewManager returns a manager. Close it to end what it has under way.
 func NewManager(cfg Config) *Manager {
-	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits()}
+	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits(), metrics: newMetrics(cfg.Pool.Hosts())}
 	m.alive, m.abort = context.WithCancel(context.Background())
 	m.touches.store, m.touches.alive = m.store, m.alive
 	m.overview.ask, m.overview.changes = m.takeOverview, m.store.changes.Load
@@ -110,6 +112,7 @@ func (m *Manager) SetObserver(o Observer) { m.observer = o }
 // rollback that takes too long is left to the reaper. Sessions keep running.
 func (m *Manager) Close() {
 	m.abort()
+	m.store.errands.close()
 	m.starts.Wait()
 	m.store.claims.wait(m.limits.rollback)
 	m.touches.tasks.Wait()
@@ -142,6 +145,7 @@ func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session,
 	defer cancel()
 	m.starts.Add(1)
 	defer m.starts.Done()
+	defer m.starters.begin()()
 	a := m.allocations.begin(c)
 	defer a.end()
 	defer func() { m.noteOutcome(ctx, c, s, fresh, err) }()

@@ -19,7 +19,7 @@ const (
 
 // A NotReadyError says why no host takes sessions, in words that name none.
 type NotReadyError struct {
-	Down, NoImage, Drained, Unknown int // hosts
+	Down, NoImage, Drained, Leaving, Unknown int // hosts
 }
 
 // Error counts the hosts by what keeps them.
@@ -28,7 +28,7 @@ func (e *NotReadyError) Error() string {
 	for _, p := range []struct {
 		n    int
 		text string
-	}{{e.Down, "down"}, {e.NoImage, "without the image"}, {e.Drained, "drained"}, {e.Unknown, "not checked yet"}} {
+	}{{e.Down, "down"}, {e.NoImage, "without the image"}, {e.Drained, "drained"}, {e.Leaving, "leaving"}, {e.Unknown, "not checked yet"}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.text))
 		}
@@ -44,6 +44,8 @@ func (m *Manager) Ready(ctx context.Context) error {
 	for st := range m.pool.Statuses() {
 		_, isDrained := drained[st.Host.Name]
 		switch {
+		case st.Leaving:
+			e.Leaving++
 		case st.State == hosts.Unknown:
 			e.Unknown++
 		case st.State == hosts.NoImage:

@@ -78,7 +78,7 @@ func (b *batch) loads(p *pendingClaim) []hosts.Load {
 		if isDrained || r.slots() >= h.Max || p.without[h.Host] {
 			continue
 		}
-		h.Used = r.slots() - r.waiting
+		h.Used, h.Waiting = r.slots()-r.waiting, r.waiting
 		list = append(list, h)
 	}
 	return list
@@ -90,10 +90,11 @@ func (b *batch) full(p *pendingClaim) *FullError {
 	for _, h := range p.hosts {
 		h.Used = b.room(h.Host).slots()
 		why := occupied(h, b.drained)
+		_, drained := b.drained[h.Host]
 		if why == "" {
 			why = "foreign processes hold all its ports"
 		}
-		full.Reasons = append(full.Reasons, Reason{Host: h.Host, Why: why})
+		full.Reasons = append(full.Reasons, Reason{Host: h.Host, Why: why, full: !drained})
 	}
 	return full
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
 )
 
@@ -30,9 +31,13 @@ func (m *Manager) start(ctx context.Context, s *Session, most time.Duration) err
 	if err := m.inStartTime(ctx, s, most, func(ctx context.Context) error { return m.launch(ctx, s) }); err != nil {
 		return err
 	}
-	err := orStopped(m.store.Confirm(ctx, s.ID))
+	err := orStopped(m.confirm(ctx, s))
 	failpoint("confirmed")
 	return err
+}
+
+func (m *Manager) confirm(ctx context.Context, s *Session) (bool, error) {
+	return m.store.surely(ctx, s.ID, Running, func() (bool, error) { return m.store.Confirm(ctx, s.ID) })
 }
 
 // launch creates and starts the container and waits until it answers.
@@ -83,17 +88,30 @@ func orStopped(changed bool, err error) error {
 }
 
 // rollBackStart rolls back the start of a client's session, and returns what is to be
-// said about it as a startError.
+// said about it as a startError. What may have been confirmed is left as it is until the
+// database says whether it was.
 func (m *Manager) rollBackStart(ctx context.Context, s *Session, cause error) error {
+	again := func(ctx context.Context) error {
+		_, err := m.rollBack(ctx, s, cause)
+		return err
+	}
+	if errors.Is(cause, database.ErrUncertain) {
+		m.settleLater(s, again)
+		return &startError{session: s, cause: cause}
+	}
 	stopped := m.wasStopped(ctx, s)
 	if stopped {
 		// Whoever stopped it may have removed the container, which is why the start failed.
 		cause = fmt.Errorf("%w: %w", ErrStopped, cause)
 	}
 	stoppedSince, err := m.rollBack(ctx, s, cause)
+	if errors.Is(err, errUnsettled) {
+		m.settleLater(s, again)
+	}
 	if stoppedSince && !stopped {
 		cause = fmt.Errorf("%w: %w", ErrStopped, cause)
 	}
+	m.metrics.startFailed(s, cause)
 	return &startError{session: s, cause: errors.Join(cause, err)}
 }
 
@@ -119,8 +137,10 @@ func (m *Manager) rollBack(ctx context.Context, s *Session, cause error) (stoppe
 		}
 	}
 	ours, stopErr := m.store.Stop(ctx, s.ID, Starting)
-	stopped = !ours && stopErr == nil && m.wasStopped(ctx, s)
-	return stopped, fmt.Errorf("roll back session %d, left to cleanup: %w", s.ID, errors.Join(err, stopErr))
+	if stopErr != nil {
+		return false, fmt.Errorf("roll back session %d, left for later: %w: %w", s.ID, errUnsettled, errors.Join(err, stopErr))
+	}
+	return !ours && m.wasStopped(ctx, s), fmt.Errorf("roll back session %d, left to cleanup: %w", s.ID, err)
 }
 
 // ensureRemoved returns nil if there is no container of s, and none can come into

@@ -37,11 +37,12 @@ func (m *Manager) Stop(ctx context.Context, c Client) error {
 func (m *Manager) StopUnused(ctx context.Context, s *Session) error {
 	ctx, cancel := m.untilClosed(m.withBudget(context.WithoutCancel(ctx)))
 	defer cancel()
-	if ok, err := m.store.StopUnused(ctx, s.ID); !ok || err != nil {
+	ok, err := m.store.surely(ctx, s.ID, Stopping, func() (bool, error) { return m.store.StopUnused(ctx, s.ID) })
+	if !ok || err != nil {
 		return err
 	}
 	m.logStopped(ctx, s, clientLeft)
-	_, err := m.removeAndDelete(ctx, s)
+	_, err = m.removeAndDelete(ctx, s)
 	return err
 }
 
@@ -68,7 +69,8 @@ func (m *Manager) StopSession(ctx context.Context, s *Session) (bool, error) {
 // stop is [Manager.StopSession] for a reason, which is logged.
 func (m *Manager) stop(ctx context.Context, s *Session, reason string) (bool, error) {
 	if s.State != Stopping {
-		if ok, err := m.store.Stop(ctx, s.ID, s.State); !ok || err != nil {
+		ok, err := m.store.surely(ctx, s.ID, Stopping, func() (bool, error) { return m.store.Stop(ctx, s.ID, s.State) })
+		if !ok || err != nil {
 			return false, err
 		}
 		m.logStopped(ctx, s, reason)

@@ -20,6 +20,7 @@ type Store struct {
 	changes      atomic.Int64  // what this process has changed that counts, or may have
 	arrivals     atomic.Int64  // of those, after which something may wait for a client that did not, or in another way
 	claims       claimQueue
+	errands      *errands
 	recounted    time.Time       // when claims last counted all rows; the writer's
 	journal      *journal.Writer // nil: there is none
 }
@@ -27,7 +28,7 @@ type Store struct {
 // NewStore returns a store backed by db, which must be migrated. A start that
 // takes longer than startTimeout is taken for given up.
 func NewStore(db *database.DB, startTimeout time.Duration) *Store {
-	st := &Store{db: db, startTimeout: startTimeout}
+	st := &Store{db: db, startTimeout: startTimeout, errands: newErrands()}
 	st.claims.write = st.writeClaims
 	st.claims.alive, st.claims.abort = context.WithCancel(context.Background())
 	return st
@@ -59,7 +60,7 @@ func (st *Store) find(ctx context.Context, where string, args ...any) ([]Session
 			FROM sessions WHERE `+where, append([]any{seconds(st.startTimeout)}, args...)...)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look up sessions: %w", err)
+		return nil, fmt.Errorf("%w: look up sessions: %w", errStatement, err)
 	}
 	// Asked for an order, MariaDB reads the whole table in it rather than a few rows by
 	// their index.

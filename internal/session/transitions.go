@@ -29,7 +29,7 @@ func (st *Store) change(ctx context.Context, query string, args ...any) (bool, e
 	})
 	st.changes.Add(1)
 	if err != nil {
-		return false, fmt.Errorf("change session: %w", err)
+		return false, fmt.Errorf("%w: change session: %w", errStatement, err)
 	}
 	return n > 0, nil
 }
@@ -155,7 +155,7 @@ func (st *Store) deleting(ctx context.Context, do func(context.Context, *sqlx.Tx
 	})
 	st.changes.Add(1)
 	if err != nil {
-		return fmt.Errorf("delete session: %w", err)
+		return fmt.Errorf("%w: delete session: %w", errStatement, err)
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func (r *request) inOrder(ctx context.Context, l *look[[]Session]) ([]Session, e
 	}
 	loads, _ := r.eligible()
 	list := slices.DeleteFunc(slices.Clone(l.value), func(s Session) bool { return !r.fits(&s) || !isAmong(loads, s.Host) })
-	host, err := r.bestHost(ctx, loads, readyFirst(r.takings.untried(list, l.began)))
+	host, err := r.bestHost(ctx, loads, readyFirst(r.takings.untried(list, l.began)), l.value)
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +92,8 @@ func rank(s *Session, host string) int {
 	return n
 }
 
-// bestHost asks the strategy for one of the hosts in list.
-func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list []Session) (string, error) {
+// bestHost asks the strategy for one of the hosts in list, which is of all that waits.
+func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list, all []Session) (string, error) {
 	loads = slices.DeleteFunc(loads, func(l hosts.Load) bool {
 		return !slices.ContainsFunc(list, func(s Session) bool { return s.Host == l.Host })
 	})
@@ -107,8 +107,12 @@ func (r *request) bestHost(ctx context.Context, loads []hosts.Load, list []Sessi
 	if err != nil {
 		return "", err
 	}
-	for i := range loads {
-		loads[i].Used = inUse[loads[i].Host]
+	waiting := make(map[string]int)
+	for i := range all {
+		waiting[all[i].Host]++
+	}
+	for i, l := range loads {
+		loads[i].Used, loads[i].Waiting = inUse[l.Host], waiting[l.Host]
 	}
 	if i, ok := r.cfg.Strategy(loads); ok {
 		return loads[i].Host, nil

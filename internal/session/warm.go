@@ -39,6 +39,9 @@ func (r *request) takeWarm(ctx context.Context) (*Session, error) {
 		}
 		failpoint("taken")
 		s.State, s.TLS = Starting, r.tls
+		if r.source = joined; before == Warm {
+			r.source = hit
+		}
 		r.note(ctx, s, journal.Taken{Ready: before == Warm})
 		if err := r.unlessCalledOff(func() error { return r.handOver(ctx, s, before) }); err != nil {
 			return nil, r.rollBackStart(ctx, s, err)
@@ -77,7 +80,7 @@ func (r *request) handOver(ctx context.Context, s *Session, before State) error 
 		return err
 	}
 	s.Took.Ready = watch.lap()
-	return orStopped(r.store.Confirm(ctx, s.ID))
+	return orStopped(r.confirm(ctx, s))
 }
 
 // probe returns an error if a warm container does not answer.
@@ -138,8 +141,12 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 	defer cancel()
 	m.starts.Add(1)
 	defer m.starts.Done()
+	defer m.starters.begin()()
 	h, err := m.pool.Host(host)
 	if err != nil {
+		return false, err
+	}
+	if st, err := m.pool.StatusOf(host); err != nil || st.Leaving {
 		return false, err
 	}
 	for taken := 0; ; {
@@ -153,9 +160,12 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 		if err != nil {
 			return false, err
 		}
-		if err = m.warmUp(ctx, s); err != nil {
-			err = m.rollBackWarmUp(ctx, s, err)
+		if cause := m.warmUp(ctx, s); cause != nil {
+			if err = m.rollBackWarmUp(ctx, s, cause); errors.Is(err, errUnsettled) {
+				m.settleLater(s, func(ctx context.Context) error { return m.rollBackWarmUp(ctx, s, cause) })
+			}
 		}
+		m.metrics.warmedUp(s, err)
 		switch {
 		case ctx.Err() != nil:
 			return err == nil, err
@@ -186,7 +196,7 @@ func (m *Manager) warmUp(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return orStopped(m.store.ConfirmWarm(ctx, s.ID, settings))
+	return orStopped(m.store.surely(ctx, s.ID, Warm, func() (bool, error) { return m.store.ConfirmWarm(ctx, s.ID, settings) }))
 }
 
 // rollBackWarmUp rolls back a warm-up that failed with cause, and returns the error to
@@ -199,7 +209,7 @@ func (m *Manager) rollBackWarmUp(ctx context.Context, s *Session, cause error) e
 	stopped, err := m.store.Stop(storing, s.ID, Warming)
 	switch {
 	case err != nil:
-		return errors.Join(cause, err)
+		return errors.Join(cause, fmt.Errorf("%w: %w", errUnsettled, err))
 	case stopped || m.wasStopped(ctx, s):
 		_, err := m.rollBack(ctx, s, cause)
 		return errors.Join(cause, err)

@@ -141,6 +141,9 @@ func (l *ledger) troubled(from, to time.Duration, matches func(*trouble) bool) b
 		if tr.kind == stopDistributor {
 			end += stopTime // what is under way may finish
 		}
+		if tr.kind == leaveHost {
+			end += reloadTime
+		}
 		if tr.begin <= to && (tr.end == 0 || end >= from) && matches(tr) {
 			return true
 		}

@@ -8,7 +8,7 @@ import (
 // TestPlanFollowsFromSeed checks also that all troubles come equally often, and
 // that a short run has none that takes too long for it.
 func TestPlanFollowsFromSeed(t *testing.T) {
-	kinds := append(kindsOf(options{warm: 1, gateway: true}), pretendHost{}.Kinds()...)
+	kinds := append(kindsOf(options{warm: 1, gateway: true, leave: true}), pretendHost{}.Kinds()...)
 	long, again, short := plan(random(1), kinds, longRun, calmEvery), plan(random(1), kinds, longRun, calmEvery), plan(random(1), kinds, longRun/10, calmEvery)
 	if !slices.Equal(long, again) || slices.Equal(long, plan(random(2), kinds, longRun, calmEvery)) {
 		t.Error("the plan does not follow from the seed")

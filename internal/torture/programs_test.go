@@ -35,6 +35,9 @@ type programs struct {
 	distributors []*daemon
 	repeating    *daemon // a cleanup that goes on
 
+	entries []proctest.Host // all hosts
+	gone    []string        // of these, those that do not stand in the file just now
+
 	mu  sync.Mutex // guards all
 	all []*proctest.Process
 }
@@ -50,6 +53,7 @@ type daemon struct {
 
 	proc      *proctest.Process // nil: not running
 	disturbed bool              // not to be started again meanwhile
+	reload    bool              // to be told that the file of hosts has changed
 	respawn   time.Time         // not before
 }
 
@@ -61,17 +65,11 @@ func newPrograms(t *testing.T, l *ledger, o options, db *mysql.Config, hosts []h
 		build = []string{"-race"}
 	}
 	p := &programs{Commands: proctest.Build(t, build...), t: t, ledger: l}
-	var entries []proctest.Host
-	var most []string
-	for i, h := range hosts {
-		entries, most = append(entries, h.Entry().Host), append(most, strconv.Itoa(limits[i]))
-	}
-	p.UseHosts(entries...)
+	p.useHosts(hosts, limits, o)
 	p.Env = append(p.Env,
 		"GORACE=halt_on_error=1",
 		"AUTH_TOKEN="+authToken,
 		"SESSION_DATABASE_DSN="+db.FormatDSN(),
-		"MAX_CONTAINERS_RUNNING="+strings.Join(most, ","),
 		"START_PORT="+strconv.Itoa(startPort),
 		"START_TIMEOUT="+startTimeout.String(),
 		"ORPHAN_GRACE="+orphanGrace.String(),
@@ -135,9 +133,11 @@ func (p *programs) restart() {
 		}
 		if d.proc == nil && !d.disturbed && time.Now().After(d.respawn) {
 			d.proc = p.startFrom(cmp.Or(d.bin, p.Bin), d.env, d.args...)
+			d.reload = false // it reads what stands in the file now
 			p.ledger.add(p.ledger.now(), about{client: nobody}, "%s is started", d.name)
 		}
 	}
+	p.tell()
 }
 
 func ended(p *proctest.Process) bool {

@@ -3,8 +3,8 @@
 //
 // Two distributors and two cleanups work on one database and several container
 // hosts, and many clients use them, while processes are killed and frozen, the
-// database goes away, hosts are cut off, containers die and foreign containers
-// take our ports. An observer compares what Docker, the database and the
+// database goes away, hosts are cut off, or come and go by a reload, containers die and
+// foreign containers take our ports. An observer compares what Docker, the database and the
 // clients' log say with what is promised:
 //
 //	I1  no port and no slot of a host belongs to two sessions, and no host runs
@@ -56,6 +56,7 @@ type options struct {
 	old      string
 	warm     int
 	gateway  bool
+	leave    bool
 	race     bool
 	patient  bool
 }
@@ -74,6 +75,7 @@ func register(f *flag.FlagSet) *options {
 	f.StringVar(&o.old, "old", "", "let two distributors of this revision work beside those of today; empty: none do")
 	f.IntVar(&o.warm, "warm", 2, "how many containers wait on each host; 0: none")
 	f.BoolVar(&o.gateway, "gateway", true, "reach sessions through gateways")
+	f.BoolVar(&o.leave, "leave", true, "take hosts out of the file of hosts, and put them back, while all runs")
 	f.BoolVar(&o.race, "race", false, "build the distributor and cleanup with the race detector")
 	f.BoolVar(&o.patient, "patient", false, "go on after the first violations")
 	return o
@@ -277,7 +279,7 @@ func (x *torture) report() {
 	n := x.ledger.wrong()
 	fmt.Fprintf(x.out, "violations: %d\n", n)
 	if n > 0 {
-		x.t.Errorf("%d violations; the same again: go test -v -run '^TestTorture$' ./internal/torture -args -duration %s -seed %d -clients %d -hosts %d -real %d -warm %d -gateway=%t",
-			n, x.duration, x.seed, x.options.clients, x.options.hosts, x.real, x.warm, x.gateway)
+		x.t.Errorf("%d violations; the same again: go test -v -run '^TestTorture$' ./internal/torture -args -duration %s -seed %d -clients %d -hosts %d -real %d -warm %d -gateway=%t -leave=%t",
+			n, x.duration, x.seed, x.options.clients, x.options.hosts, x.real, x.warm, x.gateway, x.leave)
 	}
 }

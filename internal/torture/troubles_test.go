@@ -28,6 +28,9 @@ func (x *torture) disturb(ctx context.Context, a action) {
 	if i := slices.IndexFunc(h.Kinds(), func(k kind) bool { return k.name == a.kind }); i >= 0 {
 		where, cutsOff = h.Entry().Address, h.Kinds()[i].cutsOff
 	}
+	if a.kind == leaveHost {
+		where, cutsOff = h.Entry().Address, true
+	}
 	if slices.ContainsFunc(x.lasting, func(l *lasting) bool { return l.kind == a.kind && l.host == where }) {
 		return
 	}
@@ -80,6 +83,8 @@ func (x *torture) begin(ctx context.Context, a action, h host) (end func(), ok b
 		return nil, x.addUnexpected(ctx, a, h)
 	case manyIdle:
 		return x.ageCrowd(ctx, a)
+	case leaveHost:
+		return x.programs.leave(h)
 	}
 	end, err := h.Disturb(a.kind, a.size)
 	if err != nil {

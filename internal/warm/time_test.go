@@ -18,10 +18,10 @@ import (
 // A world is hosts, sessions and a database in which nothing takes time, for tests
 // of what a [warm.Warmer] does in an hour.
 type world struct {
-	hosts  []hosts.Host
 	broken string // a host on which nothing starts
 
 	mu      sync.Mutex
+	hosts   []hosts.Host
 	lease   func(ctx context.Context) (bool, error)
 	ended   int // how often the lease was ended
 	waiting []session.Session
@@ -34,18 +34,30 @@ func (w *world) warmer(log slog.Handler) *warm.Warmer {
 }
 
 // Hosts implements [warm.Pool].
-func (w *world) Hosts() []hosts.Host { return w.hosts }
+func (w *world) Hosts() []hosts.Host {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hosts
+}
+
+// setHosts makes others the hosts from now on.
+func (w *world) setHosts(list ...hosts.Host) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hosts = list
+}
 
 // AwaitFirstCheck implements [warm.Pool].
 func (w *world) AwaitFirstCheck(context.Context) {}
 
 // StatusOf implements [warm.Pool].
 func (w *world) StatusOf(name string) (hosts.Status, error) {
-	i := slices.IndexFunc(w.hosts, func(h hosts.Host) bool { return h.Name == name })
+	list := w.Hosts()
+	i := slices.IndexFunc(list, func(h hosts.Host) bool { return h.Name == name })
 	if i < 0 {
 		return hosts.Status{}, hosts.ErrUnknownHost
 	}
-	return hosts.Status{Host: w.hosts[i], State: hosts.Up}, nil
+	return hosts.Status{Host: list[i], State: hosts.Up}, nil
 }
 
 // IsCurrent implements [warm.Sessions].
@@ -294,6 +306,36 @@ func TestDisabledSaysNothingOfItsLease(t *testing.T) {
 		time.Sleep(time.Hour)
 		if got := logged.levels(); len(got) > 0 {
 			t.Errorf("logged at %v, want nothing", got)
+		}
+	})
+}
+
+// TestHostsComeAndGo: containers wait on a host that joins, as many as its settings say
+// now, none when it leaves, and whoever maintained it goes with it.
+func TestHostsComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{hosts: []hosts.Host{{Name: "a"}}, lease: granted}
+		run(t, w.warmer(slog.DiscardHandler))
+		for _, tt := range []struct {
+			hosts []hosts.Host
+			want  int
+		}{
+			{[]hosts.Host{{Name: "a"}}, 0},
+			{[]hosts.Host{{Name: "a", Warm: 1}}, 1},
+			{[]hosts.Host{{Name: "a", Warm: 1}, {Name: "b", Warm: 2}}, 3},
+			{[]hosts.Host{{Name: "a", Warm: 1}, {Name: "b", Warm: 4}}, 5},
+			{[]hosts.Host{{Name: "a", Warm: 1}, {Name: "b"}}, 1}, // as one that leaves
+			{[]hosts.Host{{Name: "a", Warm: 1}}, 1},
+			{[]hosts.Host{{Name: "a", Warm: 1}, {Name: "b", Warm: 2}}, 3},
+			{[]hosts.Host{{Name: "a"}, {Name: "b"}}, 0},
+			{[]hosts.Host{{Name: "a", Warm: 1}, {Name: "b"}}, 1},
+		} {
+			w.setHosts(tt.hosts...)
+			time.Sleep(10*time.Second + time.Millisecond)
+			synctest.Wait()
+			if got := w.count(); got != tt.want {
+				t.Errorf("on %+v %d wait, want %d", tt.hosts, got, tt.want)
+			}
 		}
 	})
 }

@@ -79,27 +79,56 @@ type Warmer struct {
 	// Interval is between passes over a host, and a measure for what is done less
 	// often; 0: a second.
 	Interval time.Duration
+
+	counts counts
 }
 
-// Run maintains warm containers until ctx is done.
+// Run maintains warm containers until ctx is done. Hosts may come and go meanwhile.
 func (w *Warmer) Run(ctx context.Context) error {
 	l := &lease{store: w.Store, holder: rand.Text(), log: w.Log}
-	if !w.isEnabled() {
-		l.log = slog.New(slog.DiscardHandler) // nobody waits for what it is for
-		w.runDisabled(ctx, l)
-		return nil
+	w.counts.lease.Store(l)
+	quiet := &lease{store: w.Store, holder: l.holder, log: slog.New(slog.DiscardHandler)} // nobody waits for what it is for
+	for ctx.Err() == nil {
+		if w.isEnabled() {
+			w.runEnabled(ctx, l)
+		} else {
+			w.runDisabled(ctx, quiet)
+		}
 	}
-	l.renew(ctx)
-	var wg sync.WaitGroup
-	for _, h := range w.Pool.Hosts() {
-		wg.Go(func() { w.maintain(ctx, h, l) })
-	}
-	for clock.Sleep(ctx, renewEvery*w.interval()) == nil {
-		l.renew(ctx)
-	}
-	wg.Wait()
-	w.shutDown(l)
 	return nil
+}
+
+// runEnabled keeps containers warm until ctx is done, or none is to wait any more.
+func (w *Warmer) runEnabled(ctx context.Context, l *lease) {
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	maintained := make(map[string]chan struct{}) // closed when nobody maintains the host any more
+	for l.renew(ctx); w.isEnabled(); l.renew(ctx) {
+		for _, h := range w.Pool.Hosts() {
+			if done := maintained[h.Name]; done != nil && !isClosed(done) {
+				continue
+			}
+			done := make(chan struct{})
+			maintained[h.Name] = done
+			wg.Go(func() { w.maintain(working, h.Name, l); close(done) })
+		}
+		if clock.Sleep(ctx, renewEvery*w.interval()) != nil {
+			break
+		}
+	}
+	stop()
+	wg.Wait()
+	w.shutDown(l, ctx.Err() != nil && w.Release)
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 func (w *Warmer) interval() time.Duration { return cmp.Or(w.Interval, usualInterval) }
@@ -113,7 +142,7 @@ func (w *Warmer) isEnabled() bool {
 // replica maintains it. It gives the lease up after each pass, so that a replica
 // that is to keep containers warm does not wait for it.
 func (w *Warmer) runDisabled(ctx context.Context, l *lease) {
-	for w.Pool.AwaitFirstCheck(ctx); ctx.Err() == nil; _ = clock.Sleep(ctx, disabledEvery*w.interval()) {
+	for w.Pool.AwaitFirstCheck(ctx); ctx.Err() == nil && !w.isEnabled(); w.rest(ctx) {
 		l.renew(ctx)
 		if l.held.Swap(false) {
 			w.stopAll(ctx)
@@ -122,16 +151,27 @@ func (w *Warmer) runDisabled(ctx context.Context, l *lease) {
 	}
 }
 
-// shutDown lets another replica go on at once, or stops what waits.
-func (w *Warmer) shutDown(l *lease) {
+// rest waits for the next pass that is made while no container is to wait anywhere, or
+// until one is.
+func (w *Warmer) rest(ctx context.Context) {
+	for range disabledEvery {
+		if clock.Sleep(ctx, w.interval()) != nil || w.isEnabled() {
+			return
+		}
+	}
+}
+
+// shutDown lets another replica go on at once, and may stop what waits before.
+func (w *Warmer) shutDown(l *lease, release bool) {
 	if !l.held.Load() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
-	if w.Release {
+	if release {
 		w.stopAll(ctx)
 	}
+	l.held.Store(false)
 	l.end()
 }
 
@@ -151,15 +191,20 @@ func (w *Warmer) stopAll(ctx context.Context) {
 	wg.Wait()
 }
 
-// maintain makes passes over one host while this replica has the lease.
-func (w *Warmer) maintain(ctx context.Context, h hosts.Host, l *lease) {
+// maintain makes passes over one host while this replica has the lease, until the pool
+// has no such host any more.
+func (w *Warmer) maintain(ctx context.Context, name string, l *lease) {
 	retries := backoff.NewExponentialBackOff()
 	retries.InitialInterval, retries.MaxInterval = minRetry, maxRetry
 	var trouble reminder.Trouble
 	for ctx.Err() == nil {
+		st, err := w.Pool.StatusOf(name)
+		if err != nil {
+			return
+		}
 		pause := w.interval()
-		if l.held.Load() && w.isUp(h) {
-			pause = w.pass(ctx, h, retries, &trouble)
+		if l.held.Load() && st.State == hosts.Up {
+			pause = w.pass(ctx, st.Host, retries, &trouble)
 		}
 		_ = clock.Sleep(ctx, pause) // the loop looks at ctx itself
 	}
@@ -170,6 +215,7 @@ func (w *Warmer) maintain(ctx context.Context, h hosts.Host, l *lease) {
 func (w *Warmer) pass(ctx context.Context, h hosts.Host, retries *backoff.ExponentialBackOff, trouble *reminder.Trouble) time.Duration {
 	more, err := w.Reconcile(ctx, h)
 	if err != nil {
+		w.counts.failed.Add(1)
 		retryIn := max(w.interval(), retries.NextBackOff()).Round(time.Millisecond)
 		if ctx.Err() == nil && trouble.Due(err) {
 			w.Log.WarnContext(ctx, "keep containers warm failed; will retry", "host", h.Name, "retry_in", retryIn, "err", err)

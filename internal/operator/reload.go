@@ -1,0 +1,72 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+)
+
+// ReloadPath is where the hosts are read again.
+const ReloadPath = "/v1/admin/reload"
+
+// A Reloaded is what came of reading HOSTS_FILE again, in one process. The lists have the
+// names of hosts, and none is null.
+type Reloaded struct {
+	Process string    `json:"process"` // for people
+	Joined  []string  `json:"joined"`  // new ones, and those that were leaving
+	Changed []string  `json:"changed"`
+	Leaving []Leaving `json:"leaving"` // all that leave now
+	Restart []string  `json:"restart"` // settings that are others now, and count after a restart only
+}
+
+// A Leaving host is one that is not in the file any more.
+type Leaving struct {
+	Host     string `json:"host"`
+	Sessions *int   `json:"sessions,omitempty"` // of clients, that stand on it; nil: the database does not say
+}
+
+// WithReload answers like h, and at [ReloadPath] with what reload returns.
+func WithReload(h http.Handler, reload func(context.Context) (Reloaded, error), log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", h)
+	mux.HandleFunc("POST "+ReloadPath, func(w http.ResponseWriter, r *http.Request) {
+		// Who asked may leave: what was begun is finished.
+		done, err := reload(context.WithoutCancel(r.Context()))
+		if err != nil {
+			log.WarnContext(r.Context(), "reload refused; nothing was changed", "err", err)
+			newProblem(http.StatusUnprocessableEntity, "reload", err.Error()).write(w)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(done)
+	})
+	return mux
+}
+
+// A ReloadAnswer is what one process said.
+type ReloadAnswer struct {
+	Reloaded
+	Err error // a [Problem], or why there is no answer; nil: what stands before
+}
+
+// Reload tells all processes at control sockets in folder to read their hosts again, one
+// after the other, or returns [ErrNobody]. Processes that cannot be told so, such as
+// earlier versions, are left out.
+func Reload(ctx context.Context, folder string) ([]ReloadAnswer, error) {
+	sockets, _ := filepath.Glob(filepath.Join(escape(folder), "control-*.sock"))
+	var answers []ReloadAnswer
+	for _, path := range sockets {
+		var done Reloaded
+		err := Call{Method: http.MethodPost, Path: ReloadPath}.send(ctx, overSocket(path), "http://control", "", &done)
+		if !errors.Is(err, ErrNobody) {
+			answers = append(answers, ReloadAnswer{done, err})
+		}
+	}
+	if len(answers) == 0 {
+		return nil, ErrNobody
+	}
+	return answers, nil
+}
