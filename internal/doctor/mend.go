@@ -41,7 +41,7 @@ func mendName(name string) string {
 func mendConnection(err error, addr string) string {
 	_, port, _ := net.SplitHostPort(addr)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return "systemctl enable --now ssh   # or correct the port in CONTAINER_HOSTS: ss -tlnp"
+		return "systemctl enable --now ssh   # or correct its port in CONTAINER_HOSTS or HOSTS_FILE: ss -tlnp"
 	}
 	return "ufw allow " + port + "/tcp"
 }
@@ -210,5 +210,5 @@ func (p *patient) mendMute() string {
 
 // mendFirewall opens the ports of sessions to clients.
 func (p *patient) mendFirewall() string {
-	return fmt.Sprintf("ufw allow %d:%d/tcp", p.cfg.StartPort, p.cfg.StartPort+p.Max+p.cfg.Hosts.SparePorts-1)
+	return fmt.Sprintf("ufw allow %d:%d/tcp", p.cfg.StartPort, p.cfg.StartPort+p.portCount()-1)
 }
