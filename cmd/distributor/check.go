@@ -35,8 +35,8 @@ host's list ends at the first step that failed, with what mends that.
 Nothing is changed but by that container, which is removed with Ctrl-C too. If the
 network wrp is not there yet, it is made for it, and stays as the distributor's.
 
-Exit status: 0 all steps of all hosts passed or do not concern them, 1 one failed,
-2 wrong usage or settings.`,
+Exit status: 0 all steps of all hosts passed or do not concern them, 1 one failed, or
+it was interrupted, 2 wrong usage or settings.`,
 		Example: `  distributor hosts check
   distributor hosts check c1.example
   distributor hosts check --json | jq '.hosts[].steps[] | select(.outcome == "FAILED")'`,

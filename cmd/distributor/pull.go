@@ -25,8 +25,8 @@ func pullCommand(opt *options) *cobra.Command {
 from the registry, whether or not a distributor runs. With Ctrl-C they stop.
 
 New sessions get what was pulled within ten seconds, and containers that wait for
-clients are replaced; sessions that run keep the image that they began with. What
-another image had the name of before stays on the host until docker image prune.
+clients are replaced; sessions that run keep the image that they began with. The
+image that had the name before stays on the host until docker image prune.
 
 Exit status: 0 all have it, 1 one could not pull it, 2 wrong usage or settings.`,
 		Example: `  distributor hosts pull

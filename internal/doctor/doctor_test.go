@@ -90,6 +90,25 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
+// TestLimitByMemory: with max=auto the host's memory says how many, and the ports are
+// those of as many as there could be.
+func TestLimitByMemory(t *testing.T) {
+	s := newSick(t, pretend.Config{}, servicetest.Options{Max: hosts.MaxAuto})
+	s.cfg.Hosts[0].Auto = true
+	s.how.Hosts.Container.Memory, s.how.Hosts.MemoryReserve = 1<<30, 512<<20
+	s.SetMemory(4 << 30)
+	r := s.check()
+	wantPassed(t, r)
+	if got := step(t, r, "memory"); !strings.Contains(got.Found, "3.5GiB, for 3 containers") || got.Mend != nil {
+		t.Errorf("%+v, want 3 containers", got)
+	}
+	if got := step(t, r, "ports"); !strings.Contains(got.Found, "9090 to 9205: 116 free") {
+		t.Errorf("%+v, want the ports of %d and 16 containers", got, hosts.MaxAuto)
+	}
+	s.SetMemory(1 << 30)
+	cause{"memory", "not even one fits", doctor.Here, "CONTAINER_MEMORY=256m"}.want(t, s.check())
+}
+
 // TestNewHostKeyIsNotWritten: a key that the distributor would accept passes, and is
 // left to it.
 func TestNewHostKeyIsNotWritten(t *testing.T) {

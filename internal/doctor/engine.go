@@ -122,23 +122,38 @@ func memory(_ context.Context, p *patient) (string, error) {
 	if each <= 0 {
 		return "", skip("CONTAINER_MEMORY sets no limit")
 	}
+	if p.Auto {
+		has -= p.cfg.Hosts.MemoryReserve
+		p.Max = hosts.AutoLimit(has, each)
+	}
 	room := has / each
 	words := fmt.Sprintf("%s, for %d containers of up to %s", units.BytesSize(float64(has)), p.Max, units.BytesSize(float64(each)))
 	switch {
 	case room < 1:
-		return "", failsHere(fmt.Errorf("%s: not even one fits", words), fmt.Sprintf("sed -i 's/^CONTAINER_MEMORY=.*/CONTAINER_MEMORY=%dm/' .env", max(has/2>>20, 1)))
+		return "", failsHere(fmt.Errorf("%s: not even one fits", words), fmt.Sprintf("sed -i '/^CONTAINER_MEMORY=/d' .env; echo CONTAINER_MEMORY=%dm >>.env", max(has/2>>20, 1)))
+	case p.Auto:
+		return words + " (max=auto, less MEMORY_RESERVE)", nil
 	case int(room) < p.Max:
-		p.advice = &Mend{Here, fmt.Sprintf("MAX_CONTAINERS_RUNNING=%d in .env for this host, if all are to have their memory", room)}
+		p.advice = &Mend{Here, fmt.Sprintf("max=%d in HOSTS_FILE, or MAX_CONTAINERS_RUNNING=%[1]d, if all are to have their memory", room)}
 		return words + fmt.Sprintf(": %d fit if all use it", room), nil
 	}
 	return words, nil
+}
+
+// portCount is how many ports there are for the host's containers. A limit that its
+// memory gives it may change, so that they are those of the highest.
+func (p *patient) portCount() int {
+	if p.Auto {
+		return hosts.MaxAuto + p.cfg.Hosts.SparePorts
+	}
+	return p.Max + p.cfg.Hosts.SparePorts
 }
 
 func ports(ctx context.Context, p *patient) (string, error) {
 	if err := p.exam.CanPublish(); err != nil {
 		return "", failsHere(err, "ip -brief address; then correct PUBLISH_ADDRESS in .env")
 	}
-	first, n := p.cfg.StartPort, p.Max+p.cfg.Hosts.SparePorts
+	first, n := p.cfg.StartPort, p.portCount()
 	found, err := p.exam.Ports(ctx, first, n)
 	if err != nil {
 		return "", p.fails(err, mendEngine(err))

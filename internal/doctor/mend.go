@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/ssh"
 
@@ -39,7 +41,7 @@ func mendName(name string) string {
 func mendConnection(err error, addr string) string {
 	_, port, _ := net.SplitHostPort(addr)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return "systemctl enable --now ssh   # or correct the port in CONTAINER_HOSTS: ss -tlnp"
+		return "systemctl enable --now ssh   # or correct its port in CONTAINER_HOSTS or HOSTS_FILE: ss -tlnp"
 	}
 	return "ufw allow " + port + "/tcp"
 }
@@ -183,7 +185,22 @@ func (p *patient) mendStart(err error, port int) string {
 // mendExit shows why a container ends, or cannot be started at all.
 func (p *patient) mendExit() string {
 	c := p.cfg.Hosts.Container
-	return "docker run --rm " + c.Image + " " + strings.ReplaceAll(strings.Join(c.Args, " "), "{token}", "x") + "   # then correct WRP_ARGS or WRP_IMAGE in .env"
+	command := "docker run --rm " + c.Image
+	for _, arg := range c.Args {
+		command += " " + quote(strings.ReplaceAll(arg, "{token}", "x"))
+	}
+	return command + "   # then correct WRP_ARGS or WRP_IMAGE in .env"
+}
+
+// quote writes a word so that a shell reads it as one.
+func quote(word string) string {
+	plain := func(r rune) bool {
+		return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("-_./:=@%+,", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // mendMute is for a container that runs, and answers not even on the host itself.
@@ -193,5 +210,5 @@ func (p *patient) mendMute() string {
 
 // mendFirewall opens the ports of sessions to clients.
 func (p *patient) mendFirewall() string {
-	return fmt.Sprintf("ufw allow %d:%d/tcp", p.cfg.StartPort, p.cfg.StartPort+p.Max+p.cfg.Hosts.SparePorts-1)
+	return fmt.Sprintf("ufw allow %d:%d/tcp", p.cfg.StartPort, p.cfg.StartPort+p.portCount()-1)
 }
