@@ -83,6 +83,8 @@ type Config struct {
 
 	HashClients bool          // LOG_CLIENTS=hash: no address of a client in log and journal
 	JournalKeep time.Duration // after which entries of the journal are removed
+
+	StatisticsKeep time.Duration // after which rows of the statistics are
 }
 
 // Load reads the settings from the environment and from envFile, if that is
@@ -251,6 +253,7 @@ func (p *parser) logging(c *Config, v *variables) {
 	c.LogFormat = p.choice("LOG_FORMAT", v.LogFormat, "text", "json")
 	c.HashClients = p.choice("LOG_CLIENTS", v.LogClients, "address", "hash") == "hash"
 	c.JournalKeep = p.age("JOURNAL_KEEP", v.JournalKeep, time.Hour)
+	c.StatisticsKeep = p.age("STATISTICS_KEEP", v.StatisticsKeep, minStatistics)
 }
 
 // LogValue tells what an operator wants to see at the start. Neither tokens

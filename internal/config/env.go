@@ -90,6 +90,8 @@ type variables struct {
 	LogFormat   string `envconfig:"LOG_FORMAT" default:"text"`
 	LogClients  string `envconfig:"LOG_CLIENTS" default:"address"`
 	JournalKeep string `envconfig:"JOURNAL_KEEP" default:"14d"`
+
+	StatisticsKeep string `envconfig:"STATISTICS_KEEP" default:"400d"`
 }
 
 // read fills the variables from the environment, else from the file, else with
