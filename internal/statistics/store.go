@@ -13,7 +13,7 @@ import (
 const (
 	largest = 65535 // of the PHP program's columns
 
-	sumChunk    = 31 * 24 * time.Hour // that one transaction sums up
+	sumChunk    = 7 * 24 * time.Hour // that one transaction sums up: it has ten seconds, and rows may be long
 	pruneChunk  = 1000
 	pruneChunks = 20 // of one call
 )
