@@ -60,6 +60,8 @@ type Config struct {
 	MetricsToken   Secret         // the same of monitoring
 	Instance       string         // a name for people; may be empty
 
+	DashboardPublic bool // DASHBOARD_PUBLIC
+
 	WarmMaxAge  time.Duration // after which a waiting container is replaced
 	WarmRelease bool          // WARM_RELEASE_ON_EXIT
 	Gateway     Gateway       // GATEWAY_..., FREEZE_AFTER
@@ -204,6 +206,7 @@ func (p *parser) server(c *Config, v *variables) {
 	c.TrustedProxies = p.prefixes("TRUSTED_PROXIES", v.TrustedProxies)
 	p.otherTokens(c, v)
 	c.Instance = p.line("INSTANCE", v.Instance)
+	c.DashboardPublic = p.choice("DASHBOARD_PUBLIC", v.DashboardPublic, "1", "0") == "1"
 }
 
 func (p *parser) container(c *Config, v *variables) {

@@ -53,6 +53,7 @@ type variables struct {
 	MetricsTokenFile string `envconfig:"METRICS_TOKEN_FILE"`
 	AdminToken       string `envconfig:"ADMIN_TOKEN" verbatim:"true"`
 	AdminTokenFile   string `envconfig:"ADMIN_TOKEN_FILE"`
+	DashboardPublic  string `envconfig:"DASHBOARD_PUBLIC" default:"0"`
 	Instance         string `envconfig:"INSTANCE"`
 
 	WRPImage        string `envconfig:"WRP_IMAGE" default:"alb42/amifoxserver:latest"`

@@ -1,0 +1,166 @@
+package dashboard
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/journal"
+	"wrpdistributor/internal/operator"
+	"wrpdistributor/internal/statistics"
+)
+
+const (
+	fresh    = time.Second      // for so long all get the same page
+	lookTime = 10 * time.Second // for one page, whoever waits for it
+
+	lookedBack  = 24 * time.Hour
+	mostEntries = 2000 // of one kind, of the journal
+	mostReasons = 8
+)
+
+// A Board draws the page of what is now, once a second for all who ask.
+type Board struct {
+	Status  func(context.Context) (operator.Status, error)
+	Hosts   func(context.Context) (operator.Hosts, error)
+	DB      *database.DB
+	Version string
+	Log     *slog.Logger
+
+	mu    sync.Mutex // held while somebody draws, so that the others have what is drawn
+	at    time.Time
+	pages [2][]byte // for operators, for all
+}
+
+// HTML returns the page, for operators or for everybody.
+func (b *Board) HTML(ctx context.Context, forAll bool) ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if time.Since(b.at) > fresh {
+		// Who asked first may be gone; the others wait for it as well.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+		defer cancel()
+		p := b.look(ctx)
+		own, err := Render(p)
+		if err != nil {
+			return nil, err
+		}
+		all, err := Render(p.ForAll())
+		if err != nil {
+			return nil, err
+		}
+		b.at, b.pages = time.Now(), [2][]byte{own, all}
+	}
+	if forAll {
+		return b.pages[1], nil
+	}
+	return b.pages[0], nil
+}
+
+// look finds out what is shown. What cannot be found out is said on the page: it is most
+// wanted when something is wrong.
+func (b *Board) look(ctx context.Context) Page {
+	p := Page{At: time.Now(), Version: b.Version}
+	status, err := b.Status(ctx)
+	if err == nil {
+		var all operator.Hosts
+		all, err = b.Hosts(ctx)
+		p.Status, p.Hosts = status, all.Hosts
+	}
+	if err != nil {
+		b.Log.WarnContext(ctx, "dashboard is incomplete", "err", err)
+		p.Trouble = "the database does not answer."
+		p.Unwritten, p.Missing = "Not known: the database does not answer.", "Not known: the database does not answer."
+		return p
+	}
+	if p.Starts, p.Refusals, err = lookBack(ctx, b.DB, p.At); err != nil {
+		b.Log.WarnContext(ctx, "dashboard is incomplete", "err", err)
+		p.Unwritten = "Not known: the journal could not be read."
+	}
+	if p.Past, err = past(ctx, b.DB); err != nil {
+		b.Log.WarnContext(ctx, "dashboard is incomplete", "err", err)
+		p.Missing = "Not known: the statistics could not be read."
+	}
+	return p
+}
+
+func past(ctx context.Context, db *database.DB) (p Past, err error) {
+	var errs []error
+	for _, r := range []struct {
+		of   statistics.Span
+		into *[]statistics.Point
+	}{
+		{statistics.Day(), &p.Day}, {statistics.Week(), &p.Week}, {statistics.Month(), &p.Month},
+		{statistics.TwoYears(), &p.Years}, {statistics.Days(), &p.Days},
+	} {
+		*r.into, err = statistics.Points(ctx, db, r.of)
+		errs = append(errs, err)
+	}
+	p.Months, err = statistics.Months(ctx, db)
+	errs = append(errs, err)
+	p.Total, err = statistics.Total(ctx, db)
+	return p, errors.Join(append(errs, err)...)
+}
+
+// lookBack reads what the journal says of starts and refusals.
+func lookBack(ctx context.Context, db *database.DB, now time.Time) (Starts, Refusals, error) {
+	read := func(kind string) ([]journal.Entry, error) {
+		return journal.Read(ctx, db, journal.Query{Kind: kind, Since: now.Add(-lookedBack), Most: mostEntries})
+	}
+	started, err := read("started")
+	if err != nil {
+		return Starts{}, Refusals{}, err
+	}
+	refused, err := read("refused")
+	return countStarts(started), countRefusals(refused), err
+}
+
+func countStarts(list []journal.Entry) Starts {
+	s := Starts{Cut: len(list) >= mostEntries}
+	var took []int64
+	for _, e := range list {
+		if started, ok := e.What.(journal.Started); ok {
+			took = append(took, started.All)
+			if started.Warm {
+				s.Warm++
+			}
+		}
+	}
+	if s.Count = len(took); s.Count == 0 {
+		return s
+	}
+	slices.Sort(took)
+	at := func(share int) time.Duration {
+		return time.Duration(took[(len(took)*share+99)/100-1]) * time.Millisecond
+	}
+	s.Median, s.P95, s.Slowest = at(50), at(95), at(100)
+	return s
+}
+
+func countRefusals(list []journal.Entry) Refusals {
+	r := Refusals{Cut: len(list) >= mostEntries}
+	times := make(map[string]int)
+	for _, e := range list {
+		if refused, ok := e.What.(journal.Refused); ok {
+			times[refused.Why] += e.Times
+			r.Times += e.Times
+		}
+	}
+	for why, n := range times {
+		r.Reasons = append(r.Reasons, Reason{why, n})
+	}
+	slices.SortFunc(r.Reasons, func(a, b Reason) int { return cmp.Or(b.Times-a.Times, cmp.Compare(a.Why, b.Why)) })
+	if len(r.Reasons) > mostReasons {
+		rest := Reason{Why: "other reasons"}
+		for _, o := range r.Reasons[mostReasons-1:] {
+			rest.Times += o.Times
+		}
+		r.Reasons = append(r.Reasons[:mostReasons-1], rest)
+	}
+	return r
+}
