@@ -28,7 +28,7 @@ func TestLayering(t *testing.T) {
 		"internal/reaper":          {"internal/clock", "internal/hosts", "internal/reminder", "internal/session"},
 		"internal/warm":            {"internal/clock", "internal/hosts", "internal/reminder", "internal/session"},
 		"internal/statistics":      {"internal/clock", "internal/database", "internal/hosts", "internal/reminder", "internal/session"},
-		"internal/dashboard":       {"internal/database", "internal/hosts", "internal/journal", "internal/operator", "internal/statistics"},
+		"internal/dashboard":       {"internal/database", "internal/hosts", "internal/journal", "internal/operator", "internal/reminder", "internal/statistics"},
 		"internal/config":          {"internal/hosts", "internal/session"},
 		"internal/auth":            {},
 		"internal/clientconn":      {},

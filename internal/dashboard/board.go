@@ -12,6 +12,7 @@ import (
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/operator"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/statistics"
 )
 
@@ -35,6 +36,8 @@ type Board struct {
 	mu    sync.Mutex // held while somebody draws, so that the others have what is drawn
 	at    time.Time
 	pages [2][]byte // for operators, for all
+
+	trouble reminder.Trouble // something cannot be found out
 }
 
 // HTML returns the page, for operators or for everybody.
@@ -66,27 +69,40 @@ func (b *Board) HTML(ctx context.Context, forAll bool) ([]byte, error) {
 // wanted when something is wrong.
 func (b *Board) look(ctx context.Context) Page {
 	p := Page{At: time.Now(), Version: b.Version}
-	status, err := b.Status(ctx)
-	if err == nil {
-		var all operator.Hosts
-		all, err = b.Hosts(ctx)
-		p.Status, p.Hosts = status, all.Hosts
-	}
+	err := b.lookNow(ctx, &p)
 	if err != nil {
-		b.Log.WarnContext(ctx, "dashboard is incomplete", "err", err)
 		p.Trouble = "the database does not answer."
 		p.Unwritten, p.Missing = "Not known: the database does not answer.", "Not known: the database does not answer."
-		return p
+	} else {
+		err = b.lookPast(ctx, &p)
 	}
-	if p.Starts, p.Refusals, err = lookBack(ctx, b.DB, p.At); err != nil {
+	switch {
+	case err == nil && b.trouble.Over():
+		b.Log.InfoContext(ctx, "dashboard is complete again")
+	case err != nil && b.trouble.Due(err):
 		b.Log.WarnContext(ctx, "dashboard is incomplete", "err", err)
-		p.Unwritten = "Not known: the journal could not be read."
-	}
-	if p.Past, err = past(ctx, b.DB); err != nil {
-		b.Log.WarnContext(ctx, "dashboard is incomplete", "err", err)
-		p.Missing = "Not known: the statistics could not be read."
 	}
 	return p
+}
+
+func (b *Board) lookNow(ctx context.Context, p *Page) (err error) {
+	if p.Status, err = b.Status(ctx); err != nil {
+		return err
+	}
+	all, err := b.Hosts(ctx)
+	p.Hosts = all.Hosts
+	return err
+}
+
+func (b *Board) lookPast(ctx context.Context, p *Page) error {
+	var noJournal, noStatistics error
+	if p.Starts, p.Refusals, noJournal = lookBack(ctx, b.DB, p.At); noJournal != nil {
+		p.Unwritten = "Not known: the journal could not be read."
+	}
+	if p.Past, noStatistics = past(ctx, b.DB); noStatistics != nil {
+		p.Missing = "Not known: the statistics could not be read."
+	}
+	return errors.Join(noJournal, noStatistics)
 }
 
 func past(ctx context.Context, db *database.DB) (p Past, err error) {
