@@ -5,7 +5,7 @@
 // made sure of where it is inserted. Each row is added to the sums of its hour at once:
 // a page about years reads those, and not a million rows. The sums are never the only
 // place where something stands: what is missing of them is made up from the rows with the
-// next one, a week at a time.
+// next ones, two months with each.
 //
 // All times are the database's.
 package statistics

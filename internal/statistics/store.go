@@ -14,6 +14,7 @@ const (
 	largest = 65535 // of the PHP program's columns
 
 	sumChunk    = 7 * 24 * time.Hour // that one transaction sums up: it has ten seconds, and rows may be long
+	sumChunks   = 8                  // of one call
 	pruneChunk  = 1000
 	pruneChunks = 20 // of one call
 )
@@ -51,9 +52,10 @@ func countClients(ctx context.Context, db *database.DB) (n int, err error) {
 
 // SumUp adds all rows to the sums of their hours that are not in them: those with higher
 // ids, since rows are written one after the other. It begins with the first hour that
-// lacks one, and what it does twice is right as well.
+// lacks one, and what it does twice is right as well. One call sums up two months at most:
+// of years that were taken over, the next ones do the rest.
 func SumUp(ctx context.Context, db *database.DB) error {
-	for {
+	for range sumChunks {
 		var first []int64
 		err := db.SelectContext(ctx, &first, `
 			SELECT `+db.Epoch("timeOfCapture")+` FROM statistics
@@ -69,6 +71,7 @@ func SumUp(ctx context.Context, db *database.DB) error {
 			return fmt.Errorf("sum up statistics: %w", err)
 		}
 	}
+	return nil
 }
 
 // sumUp makes the sums of the hours from one to another anew.
