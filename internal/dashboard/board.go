@@ -23,6 +23,8 @@ const (
 	lookedBack  = 24 * time.Hour
 	mostEntries = 2000 // of one kind, of the journal
 	mostReasons = 8
+
+	away = "Not known: the database does not answer."
 )
 
 // A Board draws the page of what is now, once a second for all who ask.
@@ -72,7 +74,7 @@ func (b *Board) look(ctx context.Context) Page {
 	err := b.lookNow(ctx, &p)
 	if err != nil {
 		p.Trouble = "the database does not answer."
-		p.Unwritten, p.Missing = "Not known: the database does not answer.", "Not known: the database does not answer."
+		p.Unwritten, p.Missing = away, away
 	} else {
 		err = b.lookPast(ctx, &p)
 	}
@@ -94,12 +96,19 @@ func (b *Board) lookNow(ctx context.Context, p *Page) (err error) {
 	return err
 }
 
+// lookPast reads on a connection of its own: on SQLite requests would wait for the other.
 func (b *Board) lookPast(ctx context.Context, p *Page) error {
+	db, err := b.DB.Aside()
+	if err != nil {
+		p.Unwritten, p.Missing = away, away
+		return err
+	}
+	defer db.Close()
 	var noJournal, noStatistics error
-	if p.Starts, p.Refusals, noJournal = lookBack(ctx, b.DB, p.At); noJournal != nil {
+	if p.Starts, p.Refusals, noJournal = lookBack(ctx, db, p.At); noJournal != nil {
 		p.Unwritten = "Not known: the journal could not be read."
 	}
-	if p.Past, noStatistics = past(ctx, b.DB); noStatistics != nil {
+	if p.Past, noStatistics = past(ctx, db); noStatistics != nil {
 		p.Missing = "Not known: the statistics could not be read."
 	}
 	return errors.Join(noJournal, noStatistics)

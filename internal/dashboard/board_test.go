@@ -152,3 +152,15 @@ func TestBoardOfWhatIsBroken(t *testing.T) {
 	}
 	wantParts(t, html(t, newBoard(t, db, fine), false), "A client can get", "the journal could not be read", "the statistics could not be read")
 }
+
+// TestNobodyWaitsForTheDashboard: on SQLite a page is read while the connection of
+// requests is taken.
+func TestNobodyWaitsForTheDashboard(t *testing.T) {
+	db := databasetest.New(t)
+	tx, err := db.Beginx()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	wantParts(t, html(t, newBoard(t, db, fine), false), "Nobody was refused", "Nothing is known yet")
+}
