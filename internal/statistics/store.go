@@ -56,10 +56,7 @@ func countClients(ctx context.Context, db *database.DB) (n int, err error) {
 // of years that were taken over, the next ones do the rest.
 func SumUp(ctx context.Context, db *database.DB) error {
 	for range sumChunks {
-		var first []int64
-		err := db.SelectContext(ctx, &first, `
-			SELECT `+db.Epoch("timeOfCapture")+` FROM statistics
-			WHERE id > (SELECT COALESCE(MAX(lastId), 0) FROM statisticsHours) ORDER BY id LIMIT 1`)
+		first, err := firstMissing(ctx, db)
 		if err == nil && len(first) == 0 {
 			return nil
 		}
@@ -72,6 +69,17 @@ func SumUp(ctx context.Context, db *database.DB) error {
 		}
 	}
 	return nil
+}
+
+// firstMissing returns of when the first row is that is in no sum, if there is one. These
+// are two statements, since MariaDB reads all rows up to one that a subquery names.
+func firstMissing(ctx context.Context, db *database.DB) (at []int64, err error) {
+	var last int64
+	if err := db.GetContext(ctx, &last, `SELECT COALESCE(MAX(lastId), 0) FROM statisticsHours`); err != nil {
+		return nil, err
+	}
+	err = db.SelectContext(ctx, &at, `SELECT `+db.Epoch("timeOfCapture")+` FROM statistics WHERE id > ? ORDER BY id LIMIT 1`, last)
+	return at, err
 }
 
 // sumUp makes the sums of the hours from one to another anew.
