@@ -18,6 +18,7 @@ import (
 
 const (
 	fresh    = time.Second      // for so long all get the same page
+	stays    = 30 * time.Second // the past, of which there is something new once a minute
 	lookTime = 10 * time.Second // for one page, whoever waits for it
 
 	lookedBack  = 24 * time.Hour
@@ -38,6 +39,9 @@ type Board struct {
 	mu    sync.Mutex // held while somebody draws, so that the others have what is drawn
 	at    time.Time
 	pages [2][]byte // for operators, for all
+
+	past   Past
+	pastAt time.Time // it was read
 
 	trouble reminder.Trouble // something cannot be found out
 }
@@ -108,7 +112,12 @@ func (b *Board) lookPast(ctx context.Context, p *Page) error {
 	if p.Starts, p.Refusals, noJournal = lookBack(ctx, db, p.At); noJournal != nil {
 		p.Unwritten = "Not known: the journal could not be read."
 	}
-	if p.Past, noStatistics = past(ctx, db); noStatistics != nil {
+	if time.Since(b.pastAt) > stays {
+		if b.past, noStatistics = past(ctx, db); noStatistics == nil {
+			b.pastAt = p.At
+		}
+	}
+	if p.Past = b.past; noStatistics != nil {
 		p.Missing = "Not known: the statistics could not be read."
 	}
 	return errors.Join(noJournal, noStatistics)

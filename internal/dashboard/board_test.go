@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"wrpdistributor/internal/dashboard"
@@ -163,4 +164,20 @@ func TestNobodyWaitsForTheDashboard(t *testing.T) {
 	}
 	defer tx.Rollback()
 	wantParts(t, html(t, newBoard(t, db, fine), false), "Nobody was refused", "Nothing is known yet")
+}
+
+// TestPastIsReadNowAndThen: there is something new once a minute.
+func TestPastIsReadNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := databasetest.New(t)
+		b := newBoard(t, db, fine)
+		wantParts(t, html(t, b, false), "Nothing is known yet")
+		if _, err := db.Exec(`DROP TABLE statisticsHours`); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(29 * time.Second)
+		wantParts(t, html(t, b, false), "Nothing is known yet")
+		time.Sleep(2 * time.Second)
+		wantParts(t, html(t, b, false), "the statistics could not be read")
+	})
 }
