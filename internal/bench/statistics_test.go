@@ -139,6 +139,11 @@ func fillStatistics(ctx context.Context, db *database.DB, rows int) error {
 			return err
 		}
 	}
+	return sumAllUp(ctx, db)
+}
+
+// sumAllUp repeats what a service does each minute.
+func sumAllUp(ctx context.Context, db *database.DB) error {
 	for began := time.Now(); time.Since(began) < 10*time.Minute; {
 		var missing int
 		err := db.GetContext(ctx, &missing, `SELECT COUNT(*) - (SELECT COALESCE(SUM(samples), 0) FROM statisticsHours) FROM statistics`)
