@@ -22,6 +22,7 @@ func newAPI(cfg *config.Config, svc *service.Service, heartbeat *database.Heartb
 	c.Journal = svc.Journal
 	c.Version = service.BuildVersion()
 	c.MaxSessionAge = cfg.MaxSessionAge
+	c.Dashboard = newBoard(cfg, svc, heartbeat, log).HTML
 	c.GatewayAddress = cfg.Gateway.Address
 	c.GatewayTLSAddress = cfg.Gateway.TLSAddress
 	return httpapi.New(c)
@@ -35,5 +36,7 @@ func tokens(cfg *config.Config) httpapi.Config {
 		BackendToken:  string(cfg.BackendToken),
 		AdminToken:    string(cfg.AdminToken),
 		MetricsToken:  string(cfg.MetricsToken),
+
+		DashboardPublic: cfg.DashboardPublic,
 	}
 }

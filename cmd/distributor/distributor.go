@@ -198,6 +198,7 @@ func (d *distributor) runParts(ctx context.Context) error {
 		})
 	}
 	g.Go(func() error { defer close(warmerDone); return d.warmer.Run(ctx) })
+	g.Go(func() error { return newSampler(d.svc, d.log).Run(ctx) })
 	if d.gateway != nil {
 		g.Go(func() error { return d.gateway.Run(ctx) })
 	}

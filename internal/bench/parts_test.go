@@ -47,6 +47,7 @@ func (b *bench) scaleParts() []part {
 		{"cleanup", b.measureCleanup, onEach(cleanupLines)},
 		{"warm", b.measureWarm, onEach(warmLines)},
 		{"streams", b.measureStreams, streamLines()},
+		{"statistics", b.measureStatistics, onEach(statisticsLines)},
 	}
 }
 

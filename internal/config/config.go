@@ -62,6 +62,8 @@ type Config struct {
 	MetricsListen  string         // host:port for monitoring without a token; empty: it has none
 	Instance       string         // a name for people; may be empty
 
+	DashboardPublic bool // DASHBOARD_PUBLIC
+
 	WarmMaxAge  time.Duration // after which a waiting container is replaced
 	WarmRelease bool          // WARM_RELEASE_ON_EXIT
 	Gateway     Gateway       // GATEWAY_..., FREEZE_AFTER
@@ -87,6 +89,8 @@ type Config struct {
 
 	HashClients bool          // LOG_CLIENTS=hash: no address of a client in log and journal
 	JournalKeep time.Duration // after which entries of the journal are removed
+
+	StatisticsKeep time.Duration // after which rows of the statistics are
 }
 
 // Load reads the settings from the environment and from envFile, if that is
@@ -203,6 +207,7 @@ func (p *parser) server(c *Config, v *variables) {
 	c.TrustedProxies = p.prefixes("TRUSTED_PROXIES", v.TrustedProxies)
 	p.otherTokens(c, v)
 	c.Instance = p.line("INSTANCE", v.Instance)
+	c.DashboardPublic = p.choice("DASHBOARD_PUBLIC", v.DashboardPublic, "1", "0") == "1"
 }
 
 func (p *parser) container(c *Config, v *variables) {
@@ -252,6 +257,7 @@ func (p *parser) logging(c *Config, v *variables) {
 	c.LogFormat = p.choice("LOG_FORMAT", v.LogFormat, "text", "json")
 	c.HashClients = p.choice("LOG_CLIENTS", v.LogClients, "address", "hash") == "hash"
 	c.JournalKeep = p.age("JOURNAL_KEEP", v.JournalKeep, time.Hour)
+	c.StatisticsKeep = p.age("STATISTICS_KEEP", v.StatisticsKeep, minStatistics)
 }
 
 // LogValue tells what an operator wants to see at the start. Neither tokens

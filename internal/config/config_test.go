@@ -125,6 +125,7 @@ func TestDefaults(t *testing.T) {
 		LogLevel:        slog.LevelInfo,
 		LogFormat:       "text",
 		JournalKeep:     14 * 24 * time.Hour,
+		StatisticsKeep:  400 * 24 * time.Hour,
 	}
 	if diff := cmp.Diff(want, got, ignoreFuncs, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
@@ -198,6 +199,8 @@ func TestVariableSetsItsField(t *testing.T) {
 		{"LOG_FORMAT", "json", func(c *Config) any { return c.LogFormat }, "json"},
 		{"LOG_CLIENTS", "hash", func(c *Config) any { return c.HashClients }, true},
 		{"JOURNAL_KEEP", "36h", func(c *Config) any { return c.JournalKeep }, 36 * time.Hour},
+		{"DASHBOARD_PUBLIC", "1", func(c *Config) any { return c.DashboardPublic }, true},
+		{"STATISTICS_KEEP", "731d", func(c *Config) any { return c.StatisticsKeep }, 731 * 24 * time.Hour},
 		{"JOURNAL_KEEP", "400d", func(c *Config) any { return c.JournalKeep }, 400 * 24 * time.Hour},
 		{"CONTAINER_DISTRIBUTION_METHOD", "fillhost", func(c *Config) any { return c.Distribution }, "fillhost"},
 	} {

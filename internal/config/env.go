@@ -56,6 +56,7 @@ type variables struct {
 	MetricsListen    string `envconfig:"METRICS_LISTEN"`
 	AdminToken       string `envconfig:"ADMIN_TOKEN" verbatim:"true"`
 	AdminTokenFile   string `envconfig:"ADMIN_TOKEN_FILE"`
+	DashboardPublic  string `envconfig:"DASHBOARD_PUBLIC" default:"0"`
 	Instance         string `envconfig:"INSTANCE"`
 
 	WRPImage        string `envconfig:"WRP_IMAGE" default:"alb42/amifoxserver:latest"`
@@ -93,6 +94,8 @@ type variables struct {
 	LogFormat   string `envconfig:"LOG_FORMAT" default:"text"`
 	LogClients  string `envconfig:"LOG_CLIENTS" default:"address"`
 	JournalKeep string `envconfig:"JOURNAL_KEEP" default:"14d"`
+
+	StatisticsKeep string `envconfig:"STATISTICS_KEEP" default:"400d"`
 }
 
 // read fills the variables from the environment, else from the file, else with

@@ -15,6 +15,7 @@ const (
 	maxPort       = 65535
 	minTimeout    = 100 * time.Millisecond
 	minSessionAge = time.Minute
+	minStatistics = 24 * time.Hour
 	maxRuntimeDir = 85 // operator.MaxFolder
 
 	maxPids = 4 << 20 // what Linux can count on 64 bits

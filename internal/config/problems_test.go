@@ -93,6 +93,8 @@ func TestBadValueIsOneProblem(t *testing.T) {
 		{"LOG_CLIENTS", "none", `LOG_CLIENTS="none": want address or hash`},
 		{"JOURNAL_KEEP", "0d", `JOURNAL_KEEP="0d": want a time with its unit, above zero, such as 14d or 12h`},
 		{"JOURNAL_KEEP", "1.5d", `JOURNAL_KEEP="1.5d": want a time`},
+		{"DASHBOARD_PUBLIC", "yes", `DASHBOARD_PUBLIC="yes": want 1 or 0`},
+		{"STATISTICS_KEEP", "1h", `STATISTICS_KEEP="1h": want at least 24h0m0s`},
 		{"JOURNAL_KEEP", "1m", `JOURNAL_KEEP="1m": want at least 1h0m0s`},
 	} {
 		_, err := parseEnv(map[string]string{"AUTH_TOKEN": "k", tt.variable: tt.value})

@@ -97,6 +97,9 @@ func copyToOriginal(ctx context.Context, pool *sql.DB) error {
 	if err := fillStatistics(ctx, tx, "uniqueClientIps", fromUTC); err != nil {
 		return err
 	}
+	if err := serializeStatistics(ctx, tx); err != nil {
+		return err
+	}
 	return tx.Commit()
 }
 

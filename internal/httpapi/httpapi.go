@@ -46,6 +46,10 @@ type Config struct {
 	AdminToken    string       // shows operators what clients do not see; empty: nobody sees it
 	MetricsToken  string       // opens /metrics, and tells what is served; empty: only operators see that
 
+	// Dashboard draws the page at /dashboard, for operators or for all; nil: not yet.
+	Dashboard       func(ctx context.Context, forAll bool) ([]byte, error)
+	DashboardPublic bool // whoever comes sees it, with less on it
+
 	Version       string        // of the program
 	MaxSessionAge time.Duration // after which cleanup ends sessions; 0: never
 
@@ -108,6 +112,9 @@ func (s *Server) router(ready handler, byMethod map[string]handler) http.Handler
 		for _, path := range operator.Paths() {
 			r.Handle(path, s.requireOperator(s.Operators))
 		}
+	}
+	if s.AdminToken != "" || s.DashboardPublic {
+		s.mount(r, []endpoint{{http.MethodGet, "/dashboard", access{}, s.dashboard}})
 	}
 	r.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNoSuchPage }))
 	r.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))

@@ -29,9 +29,16 @@ type Wrong struct {
 }
 
 func (o operators) status(_ http.ResponseWriter, r *http.Request) (any, error) {
-	l, err := o.look(r.Context())
+	return o.summarize(r.Context())
+}
+
+// Summarize returns what [StatusPath] answers, to who shows it otherwise.
+func Summarize(ctx context.Context, cfg Config) (Status, error) { return operators{cfg}.summarize(ctx) }
+
+func (o operators) summarize(ctx context.Context) (Status, error) {
+	l, err := o.look(ctx)
 	if err != nil {
-		return nil, err
+		return Status{}, err
 	}
 	s := Status{
 		Free: l.now.Remaining, Sessions: l.now.Sessions, Paused: paused(l.now.Pause),

@@ -49,3 +49,30 @@ func TestPassPrunesTheJournal(t *testing.T) {
 		}
 	})
 }
+
+// TestPassPrunesTheStatistics by STATISTICS_KEEP, but for a dry run.
+func TestPassPrunesTheStatistics(t *testing.T) {
+	db := databasetest.New(t)
+	list := servicetest.StartHosts(t, 1, servicetest.Options{}.Pretend)
+	k := &servicetest.Kit{Hosts: list, Config: servicetest.Configure(t, list, servicetest.Options{})}
+	k.Config.JournalKeep, k.Config.StatisticsKeep = 24*time.Hour, 400*24*time.Hour
+	k.Service = servicetest.Open(t, db, k.Config)
+	for _, days := range []int{401, 399} {
+		_, err := db.ExecContext(t.Context(), `INSERT INTO statistics (activeSessions, containersRunningTotal, remainingContainersTotal, containerHostsAvailable, uniqueClientIps, containersInUsePerHost, timeOfCapture)
+			VALUES (1, 1, 1, 1, 1, '{}', `+db.SecondsAgo()+`)`, days*24*3600)
+		must(t, err)
+	}
+	rows := func() (n int) {
+		t.Helper()
+		must(t, db.GetContext(t.Context(), &n, `SELECT COUNT(*) FROM statistics`))
+		return n
+	}
+	pass(t, k, reaper.Options{DryRun: true})
+	if n := rows(); n != 2 {
+		t.Errorf("%d rows after a dry run, want 2", n)
+	}
+	pass(t, k, reaper.Options{})
+	if n := rows(); n != 1 {
+		t.Errorf("%d rows after a pass, want the one that is not old", n)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/session"
+	"wrpdistributor/internal/statistics"
 )
 
 // A Service is those parts, connected. They are there until [Service.Close].
@@ -53,15 +54,13 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	store := session.NewStore(db, cfg.StartTimeout)
 	store.SetJournal(notes)
 	sessions := newManager(cfg, process, store, pool, log)
-	cleaner := newReaper(cfg, sessions, store, pool, notes, log)
-	cleaner.IsLeaving = isLeaving(db)
 	return &Service{
 		DB:         db,
 		DatabaseID: id,
 		Pool:       pool,
 		Store:      store,
 		Sessions:   sessions,
-		Reaper:     cleaner,
+		Reaper:     newReaper(cfg, sessions, store, pool, notes, db, log),
 		Process:    process,
 		Journal:    notes,
 	}, nil
@@ -103,18 +102,26 @@ func newManager(cfg *config.Config, process database.Process, store *session.Sto
 	})
 }
 
-func newReaper(cfg *config.Config, sessions *session.Manager, store *session.Store, pool *hosts.Pool, notes *journal.Writer, log *slog.Logger) *reaper.Reaper {
+func newReaper(cfg *config.Config, sessions *session.Manager, store *session.Store, pool *hosts.Pool, notes *journal.Writer, db *database.DB, log *slog.Logger) *reaper.Reaper {
 	r := &reaper.Reaper{Sessions: sessions, Store: store, Pool: pool, Grace: cfg.OrphanGrace, Log: log}
 	if cfg.HashClients {
 		r.ClientName = func(s *session.Session) string { return journal.HashOnly(s.ClientName()) }
 	}
-	if cfg.JournalKeep > 0 {
-		r.Prune = func(ctx context.Context) error {
-			_, err := notes.Prune(ctx, cfg.JournalKeep)
-			return err
-		}
-	}
+	r.Prune = func(ctx context.Context) error { return prune(ctx, cfg, notes, db) }
+	r.IsLeaving = isLeaving(db)
 	return r
+}
+
+// prune removes what is only remembered, and for long enough.
+func prune(ctx context.Context, cfg *config.Config, notes *journal.Writer, db *database.DB) (err error) {
+	if cfg.JournalKeep > 0 {
+		_, err = notes.Prune(ctx, cfg.JournalKeep)
+	}
+	if cfg.StatisticsKeep > 0 {
+		_, more := statistics.Prune(ctx, db, cfg.StatisticsKeep)
+		err = errors.Join(err, more)
+	}
+	return err
 }
 
 // Close rolls back starts that are under way, has the journal written and closes all

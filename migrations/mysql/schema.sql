@@ -111,3 +111,17 @@ CREATE TABLE statistics (
 	PRIMARY KEY (id),
 	KEY timeOfCapture (timeOfCapture DESC)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
+CREATE TABLE statisticsHours (
+	hour datetime NOT NULL,
+	samples int NOT NULL,
+	sessions bigint NOT NULL,
+	containers bigint NOT NULL,
+	remaining bigint NOT NULL,
+	hosts bigint NOT NULL,
+	clients bigint NOT NULL,
+	mostSessions int NOT NULL,
+	mostClients int NOT NULL,
+	lastId bigint NOT NULL,
+	PRIMARY KEY (hour)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;

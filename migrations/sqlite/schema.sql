@@ -108,3 +108,16 @@ CREATE TABLE statistics (
 );
 
 CREATE INDEX timeOfCapture ON statistics (timeOfCapture DESC);
+
+CREATE TABLE statisticsHours (
+	hour DATETIME NOT NULL PRIMARY KEY,
+	samples INTEGER NOT NULL,
+	sessions INTEGER NOT NULL,
+	containers INTEGER NOT NULL,
+	remaining INTEGER NOT NULL,
+	hosts INTEGER NOT NULL,
+	clients INTEGER NOT NULL,
+	mostSessions INTEGER NOT NULL,
+	mostClients INTEGER NOT NULL,
+	lastId INTEGER NOT NULL
+);

@@ -1,0 +1,200 @@
+package dashboard
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/journal"
+	"wrpdistributor/internal/operator"
+	"wrpdistributor/internal/reminder"
+	"wrpdistributor/internal/statistics"
+)
+
+const (
+	fresh    = time.Second      // for so long all get the same page
+	stays    = 30 * time.Second // the past, of which there is something new once a minute
+	lookTime = 10 * time.Second // for one page, whoever waits for it
+
+	lookedBack  = 24 * time.Hour
+	mostEntries = 2000 // of one kind, of the journal
+	mostReasons = 8
+
+	away = "Not known: the database does not answer."
+)
+
+// A Board draws the page of what is now, once a second for all who ask.
+type Board struct {
+	Status  func(context.Context) (operator.Status, error)
+	Hosts   func(context.Context) (operator.Hosts, error)
+	DB      *database.DB
+	Version string
+	Log     *slog.Logger
+
+	mu    sync.Mutex // held while somebody draws, so that the others have what is drawn
+	at    time.Time
+	pages [2][]byte // for operators, for all
+
+	past   Past
+	pastAt time.Time // it was read
+
+	trouble reminder.Trouble // something cannot be found out
+}
+
+// HTML returns the page, for operators or for everybody.
+func (b *Board) HTML(ctx context.Context, forAll bool) ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if time.Since(b.at) > fresh {
+		// Who asked first may be gone; the others wait for it as well.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+		defer cancel()
+		p := b.look(ctx)
+		own, err := Render(p)
+		if err != nil {
+			return nil, err
+		}
+		all, err := Render(p.ForAll())
+		if err != nil {
+			return nil, err
+		}
+		b.at, b.pages = time.Now(), [2][]byte{own, all}
+	}
+	if forAll {
+		return b.pages[1], nil
+	}
+	return b.pages[0], nil
+}
+
+// look finds out what is shown. What cannot be found out is said on the page: it is most
+// wanted when something is wrong.
+func (b *Board) look(ctx context.Context) Page {
+	p := Page{At: time.Now(), Version: b.Version}
+	err := b.lookNow(ctx, &p)
+	if err != nil {
+		p.Trouble = "the database does not answer."
+		p.Unwritten, p.Missing = away, away
+	} else {
+		err = b.lookPast(ctx, &p)
+	}
+	switch {
+	case err == nil && b.trouble.Over():
+		b.Log.InfoContext(ctx, "dashboard is complete again")
+	case err != nil && b.trouble.Due(err):
+		b.Log.WarnContext(ctx, "dashboard is incomplete", "err", err)
+	}
+	return p
+}
+
+func (b *Board) lookNow(ctx context.Context, p *Page) (err error) {
+	if p.Status, err = b.Status(ctx); err != nil {
+		return err
+	}
+	all, err := b.Hosts(ctx)
+	p.Hosts = all.Hosts
+	return err
+}
+
+// lookPast reads on a connection of its own: on SQLite requests would wait for the other.
+func (b *Board) lookPast(ctx context.Context, p *Page) error {
+	db, err := b.DB.Aside()
+	if err != nil {
+		p.Unwritten, p.Missing = away, away
+		return err
+	}
+	defer db.Close()
+	var noJournal, noStatistics error
+	if p.Starts, p.Refusals, noJournal = lookBack(ctx, db, p.At); noJournal != nil {
+		p.Unwritten = "Not known: the journal could not be read."
+	}
+	if time.Since(b.pastAt) > stays {
+		if b.past, noStatistics = past(ctx, db); noStatistics == nil {
+			b.pastAt = p.At
+		}
+	}
+	if p.Past = b.past; noStatistics != nil {
+		p.Missing = "Not known: the statistics could not be read."
+	}
+	return errors.Join(noJournal, noStatistics)
+}
+
+func past(ctx context.Context, db *database.DB) (p Past, err error) {
+	var errs []error
+	for _, r := range []struct {
+		of   statistics.Span
+		into *[]statistics.Point
+	}{
+		{statistics.Day(), &p.Day}, {statistics.Week(), &p.Week}, {statistics.Month(), &p.Month},
+		{statistics.TwoYears(), &p.Years}, {statistics.Days(), &p.Days},
+	} {
+		*r.into, err = statistics.Points(ctx, db, r.of)
+		errs = append(errs, err)
+	}
+	p.Months, err = statistics.Months(ctx, db)
+	errs = append(errs, err)
+	p.Total, err = statistics.Total(ctx, db)
+	return p, errors.Join(append(errs, err)...)
+}
+
+// lookBack reads what the journal says of starts and refusals.
+func lookBack(ctx context.Context, db *database.DB, now time.Time) (Starts, Refusals, error) {
+	read := func(kind string) ([]journal.Entry, error) {
+		return journal.Read(ctx, db, journal.Query{Kind: kind, Since: now.Add(-lookedBack), Most: mostEntries})
+	}
+	started, err := read("started")
+	if err != nil {
+		return Starts{}, Refusals{}, err
+	}
+	refused, err := read("refused")
+	return countStarts(started), countRefusals(refused), err
+}
+
+func countStarts(list []journal.Entry) Starts {
+	s := Starts{Cut: len(list) >= mostEntries}
+	var took []int64
+	for _, e := range list {
+		if started, ok := e.What.(journal.Started); ok {
+			took = append(took, started.All)
+			if started.Warm {
+				s.Warm++
+			}
+		}
+	}
+	if s.Count = len(took); s.Count == 0 {
+		return s
+	}
+	slices.Sort(took)
+	at := func(share int) time.Duration {
+		return time.Duration(took[(len(took)*share+99)/100-1]) * time.Millisecond
+	}
+	s.Median, s.P95, s.Slowest = at(50), at(95), at(100)
+	return s
+}
+
+func countRefusals(list []journal.Entry) Refusals {
+	r := Refusals{Cut: len(list) >= mostEntries}
+	times := make(map[string]int)
+	for _, e := range list {
+		if refused, ok := e.What.(journal.Refused); ok {
+			times[refused.Why] += e.Times
+			r.Times += e.Times
+		}
+	}
+	for why, n := range times {
+		r.Reasons = append(r.Reasons, Reason{why, n})
+	}
+	slices.SortFunc(r.Reasons, func(a, b Reason) int { return cmp.Or(b.Times-a.Times, cmp.Compare(a.Why, b.Why)) })
+	if len(r.Reasons) > mostReasons {
+		rest := Reason{Why: "other reasons"}
+		for _, o := range r.Reasons[mostReasons-1:] {
+			rest.Times += o.Times
+		}
+		r.Reasons = append(r.Reasons[:mostReasons-1], rest)
+	}
+	return r
+}

@@ -1,0 +1,147 @@
+package statistics
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"wrpdistributor/internal/database"
+)
+
+// A Span is a time up to now that is looked at, in steps.
+type Span struct {
+	Length time.Duration
+	Step   time.Duration // whole seconds; from an hour on the sums of hours do
+}
+
+// The spans that pages are about. None has more than 300 points.
+var (
+	day      = Span{24 * time.Hour, 5 * time.Minute}
+	week     = Span{7 * 24 * time.Hour, time.Hour}
+	month    = Span{30 * 24 * time.Hour, 3 * time.Hour}
+	twoYears = Span{731 * 24 * time.Hour, 3 * 24 * time.Hour}
+	monthly  = Span{30 * 24 * time.Hour, 24 * time.Hour}
+)
+
+// Day, Week, Month and TwoYears are spans that end now; Days are the days of a month.
+func Day() Span      { return day }
+func Week() Span     { return week }
+func Month() Span    { return month }
+func TwoYears() Span { return twoYears }
+func Days() Span     { return monthly }
+
+// Average is what a time was like on average.
+type Average struct {
+	Samples                                         int // rows that it is of
+	Sessions, Containers, Remaining, Hosts, Clients float64
+	MostSessions, MostClients                       int // of any row
+}
+
+// A Point is a step of a span.
+type Point struct {
+	At time.Time // it began
+	Average
+	PerHost map[string]int // sessions at the end of it; nil: not known
+}
+
+// sums are what both tables are read as.
+type sums struct {
+	At           int64  `db:"at"`
+	Month        string `db:"month"`
+	Samples      int    `db:"samples"`
+	Sessions     int64  `db:"sessions"`
+	Containers   int64  `db:"containers"`
+	Remaining    int64  `db:"remaining"`
+	Hosts        int64  `db:"hosts"`
+	Clients      int64  `db:"clients"`
+	MostSessions int    `db:"mostSessions"`
+	MostClients  int    `db:"mostClients"`
+	PerHost      string `db:"perHost"`
+}
+
+const (
+	ofRows = `COUNT(*) AS samples, SUM(activeSessions) AS sessions, SUM(containersRunningTotal) AS containers,
+		SUM(remainingContainersTotal) AS remaining, SUM(containerHostsAvailable) AS hosts, SUM(uniqueClientIps) AS clients,
+		MAX(activeSessions) AS mostSessions, MAX(uniqueClientIps) AS mostClients, MAX(id) AS lastId FROM statistics`
+	ofHours = `SUM(samples) AS samples, SUM(sessions) AS sessions, SUM(containers) AS containers,
+		SUM(remaining) AS remaining, SUM(hosts) AS hosts, SUM(clients) AS clients,
+		MAX(mostSessions) AS mostSessions, MAX(mostClients) AS mostClients, MAX(lastId) AS lastId FROM statisticsHours`
+	summed = `samples, sessions, containers, remaining, hosts, clients, mostSessions, mostClients`
+)
+
+// Points returns the steps of a span of which something is known, oldest first.
+func Points(ctx context.Context, db *database.DB, of Span) ([]Point, error) {
+	what, column := ofRows, "timeOfCapture"
+	if of.Step >= time.Hour {
+		what, column = ofHours, "hour"
+	}
+	var rows []sums
+	epoch := db.Epoch(column)
+	err := db.SelectContext(ctx, &rows, `
+		SELECT at, `+summed+`, COALESCE(containersInUsePerHost, '') AS perHost
+		FROM (SELECT `+epoch+` - `+epoch+` % ? AS at, `+what+` WHERE `+column+` >= `+db.SecondsAgo()+` GROUP BY at) AS steps
+		LEFT JOIN statistics ON id = lastId ORDER BY at`,
+		int64(of.Step/time.Second), int64(of.Length/time.Second))
+	if err != nil {
+		return nil, fmt.Errorf("read statistics: %w", err)
+	}
+	points := make([]Point, len(rows))
+	for i, r := range rows {
+		points[i] = Point{At: time.Unix(r.At, 0).UTC(), Average: r.average()}
+		// Of what nobody can read nothing is known; the rest of the row is.
+		points[i].PerHost, _ = PerHost(r.PerHost)
+	}
+	return points, nil
+}
+
+func (r sums) average() Average {
+	n := float64(max(r.Samples, 1))
+	return Average{
+		Samples:  r.Samples,
+		Sessions: float64(r.Sessions) / n, Containers: float64(r.Containers) / n, Remaining: float64(r.Remaining) / n,
+		Hosts: float64(r.Hosts) / n, Clients: float64(r.Clients) / n,
+		MostSessions: r.MostSessions, MostClients: r.MostClients,
+	}
+}
+
+// A Monthly is a month, such as 2026-11, by UTC.
+type Monthly struct {
+	Month string
+	Average
+}
+
+// Months returns the last 24 months of which something is known, oldest first.
+func Months(ctx context.Context, db *database.DB) ([]Monthly, error) {
+	var rows []sums
+	err := db.SelectContext(ctx, &rows, `
+		SELECT month, `+summed+` FROM (SELECT SUBSTR(hour, 1, 7) AS month, `+ofHours+` GROUP BY month ORDER BY month DESC LIMIT 24) AS months
+		ORDER BY month`)
+	if err != nil {
+		return nil, fmt.Errorf("read statistics: %w", err)
+	}
+	months := make([]Monthly, len(rows))
+	for i, r := range rows {
+		months[i] = Monthly{r.Month, r.average()}
+	}
+	return months, nil
+}
+
+// Totals are about all that is known.
+type Totals struct {
+	Since time.Time // zero: nothing is
+	Average
+}
+
+// Total returns them.
+func Total(ctx context.Context, db *database.DB) (Totals, error) {
+	var rows []sums
+	err := db.SelectContext(ctx, &rows, `
+		SELECT at, `+summed+` FROM (SELECT MIN(`+db.Epoch("hour")+`) AS at, `+ofHours+`) AS total WHERE samples > 0`)
+	if err != nil {
+		return Totals{}, fmt.Errorf("read statistics: %w", err)
+	}
+	if len(rows) == 0 {
+		return Totals{}, nil
+	}
+	return Totals{Since: time.Unix(rows[0].At, 0).UTC(), Average: rows[0].average()}, nil
+}
