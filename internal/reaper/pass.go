@@ -43,49 +43,6 @@ func newPass(r *Reaper, opt Options) *pass {
 	return &pass{Reaper: r, recorder: &recorder{}, opt: opt, listings: make(map[string]listing), places: make(chan struct{}, atOnce)}
 }
 
-// A listing is what a host says it has.
-type listing struct {
-	containers map[string]*hosts.Container // of ours, by id
-	now        time.Time                   // by the host's clock
-}
-
-// finding returns what the listing says of a session's container.
-func (l listing) finding(s *session.Session) finding {
-	c, ok := l.containers[s.ContainerID]
-	if !ok {
-		return finding{}
-	}
-	return finding{running: c.Running, paused: c.Paused}
-}
-
-// survey asks every host for its containers, all at once.
-func (p *pass) survey(ctx context.Context) {
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	for _, h := range p.Pool.Hosts() {
-		if !p.opt.isAbout(h.Name) {
-			continue
-		}
-		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, hostTime)
-			defer cancel()
-			list, now, err := p.Pool.List(ctx, h.Name)
-			if err != nil {
-				p.problem("Host %s could not be asked, its sessions and containers are left as they are: %v.", h.Name, err)
-				return
-			}
-			l := listing{make(map[string]*hosts.Container, len(list)), now}
-			for i, c := range list {
-				l.containers[c.ID] = &list[i]
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			p.listings[h.Name] = l
-		})
-	}
-	wg.Wait()
-}
-
 // rows returns all sessions, and which of them are idle, or too old.
 func (p *pass) rows(ctx context.Context) ([]row, error) {
 	all, err := p.Store.All(ctx)
@@ -284,45 +241,4 @@ func (p *pass) inTime(ctx context.Context, host string, do func(context.Context)
 		p.late.Store(host, true)
 	}
 	return err
-}
-
-// A claim is what a row and its container have in common.
-type claim struct {
-	session int64
-	nonce   string
-}
-
-// orphans removes our containers that no row knows.
-func (p *pass) orphans(ctx context.Context, rows []row) {
-	// By claim, not by id: in a database restored from a backup ids come again.
-	known := make(map[claim]bool)
-	for _, r := range rows {
-		known[claim{r.ID, r.Nonce}] = true
-	}
-	var wg sync.WaitGroup
-	for host, l := range p.listings {
-		wg.Go(func() {
-			for _, c := range l.containers {
-				if !known[claim{c.Session, c.Nonce}] && l.now.Sub(c.Created) > p.Grace {
-					p.orphan(ctx, host, c)
-				}
-			}
-		})
-	}
-	wg.Wait()
-}
-
-func (p *pass) orphan(ctx context.Context, host string, c *hosts.Container) {
-	if p.opt.DryRun {
-		p.plan("would remove container %s on %s, which no session knows", c.Name, host)
-		return
-	}
-	err := p.inTime(ctx, host, func(ctx context.Context) error {
-		return p.Pool.Remove(ctx, hosts.Ref{Host: host, ID: c.ID, Name: c.Name})
-	})
-	if err != nil {
-		p.problem("Container %s on %s, which no session knows, could not be removed: %v.", c.Name, host, err)
-		return
-	}
-	p.orphanRemoved()
 }

@@ -150,21 +150,14 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 		return false, err
 	}
 	for taken := 0; ; {
-		c := m.newClaim(tls, []hosts.Load{{Host: h.Name, Max: h.Max}})
-		c.enough = enough
-		c.settings = m.pool.Settings(hosts.Spec{Ref: hosts.Ref{Host: h.Name}, TLS: tls && !m.cfg.Gateway, Gateway: m.cfg.Gateway})
-		s, err := m.store.Claim(ctx, c)
+		s, err := m.store.Claim(ctx, m.newWarmClaim(h, tls, enough))
 		if _, full := errors.AsType[*FullError](err); full || errors.Is(err, errEnough) {
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		if cause := m.warmUp(ctx, s); cause != nil {
-			if err = m.rollBackWarmUp(ctx, s, cause); errors.Is(err, errUnsettled) {
-				m.settleLater(s, func(ctx context.Context) error { return m.rollBackWarmUp(ctx, s, cause) })
-			}
-		}
+		err = m.tryWarmUp(ctx, s)
 		m.metrics.warmedUp(s, err)
 		switch {
 		case ctx.Err() != nil:
@@ -178,6 +171,27 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 			return err == nil, err
 		}
 	}
+}
+
+// newWarmClaim returns a claim for a slot on a host, for a client still to come.
+func (m *Manager) newWarmClaim(h hosts.Host, tls bool, enough int) claim {
+	c := m.newClaim(tls, []hosts.Load{{Host: h.Name, Max: h.Max}})
+	c.enough = enough
+	c.settings = m.pool.Settings(hosts.Spec{Ref: hosts.Ref{Host: h.Name}, TLS: tls && !m.cfg.Gateway, Gateway: m.cfg.Gateway})
+	return c
+}
+
+// tryWarmUp warms a container up, or rolls that back: later, if the database is away.
+func (m *Manager) tryWarmUp(ctx context.Context, s *Session) error {
+	cause := m.warmUp(ctx, s)
+	if cause == nil {
+		return nil
+	}
+	err := m.rollBackWarmUp(ctx, s, cause)
+	if errors.Is(err, errUnsettled) {
+		m.settleLater(s, func(ctx context.Context) error { return m.rollBackWarmUp(ctx, s, cause) })
+	}
+	return err
 }
 
 func (m *Manager) warmUp(ctx context.Context, s *Session) error {
