@@ -243,8 +243,16 @@ func unused(t *testing.T, k *servicetest.Kit, seconds int) {
 func awaitStatement(t *testing.T, db *database.DB, beginning string) {
 	t.Helper()
 	eventually(t, "a statement is under way: "+beginning, func() bool {
-		var n int
-		must(t, db.Get(&n, `SELECT COUNT(*) FROM information_schema.processlist WHERE TRIM(REPLACE(REPLACE(info, '\n', ''), '\t', '')) LIKE ? AND id <> CONNECTION_ID()`, beginning+"%"))
-		return n > 0
+		rows, err := db.Queryx(`SHOW FULL PROCESSLIST`)
+		must(t, err)
+		defer rows.Close()
+		for rows.Next() {
+			connection := make(map[string]any)
+			must(t, rows.MapScan(connection))
+			if info, ok := connection["Info"].([]byte); ok && strings.HasPrefix(strings.TrimSpace(string(info)), beginning) {
+				return true
+			}
+		}
+		return false
 	})
 }
