@@ -71,7 +71,7 @@ func newEngine(config Config, network *network, tasks *tasks) *engine {
 		bridges:    []*bridge{newBridge("bridge", apinetwork.CreateOptions{Driver: "bridge", Options: map[string]string{optionOpen: "true"}})},
 		oldestAPI:  minAPIVersion,
 		newestAPI:  config.APIVersion,
-		memory:     defaultMemory,
+		memory:     cmp.Or(config.Memory, defaultMemory),
 	}
 	e.setImage(config.Image, config.HasImage)
 	return e

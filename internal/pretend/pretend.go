@@ -47,7 +47,7 @@ type Config struct {
 
 	APIVersion string // newest version that the Docker API speaks, 1.41 to 1.51; empty: 1.51
 	EngineID   string // what the engine calls itself in /info; empty: unique
-	Memory     int64  // what the engine says that its host has, in bytes; 0: 16 GiB
+	Memory     int64  // what the engine says that its host has, in bytes; 0: 1 TiB
 
 	HostKeySeed   []byte // 32 bytes that make the host key the same each time; empty: random
 	ClientKeySeed []byte // the same for the key that may log in

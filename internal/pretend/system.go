@@ -1,7 +1,6 @@
 package pretend
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -48,7 +47,6 @@ func (a *api) info(context.Context, request) (int, any, error) {
 		OSType:        "linux",
 		Architecture:  runtime.GOARCH,
 		NCPU:          runtime.NumCPU(),
-		MemTotal:      cmp.Or(e.config.Memory, 16<<30),
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
