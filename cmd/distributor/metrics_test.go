@@ -140,12 +140,12 @@ func TestMetricsBeforeTheDatabaseAnswers(t *testing.T) {
 func checkManual(t *testing.T, metrics []string) {
 	t.Helper()
 	var described []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `(wrpdistributor_[a-z_]+)[`{]").FindAllStringSubmatch(readFile(t, manual), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `(wrpdistributor_[a-z_]+)[`{]").FindAllStringSubmatch(readFile(t, reference), -1) {
 		described = append(described, m[1])
 	}
 	slices.Sort(described)
 	ours := slices.DeleteFunc(slices.Clone(metrics), func(name string) bool { return !strings.HasPrefix(name, "wrpdistributor_") })
 	if !slices.Equal(described, ours) {
-		t.Errorf("docs/operations.md describes\n%s\nand there are\n%s", strings.Join(described, "\n"), strings.Join(ours, "\n"))
+		t.Errorf("docs/reference.md describes\n%s\nand there are\n%s", strings.Join(described, "\n"), strings.Join(ours, "\n"))
 	}
 }

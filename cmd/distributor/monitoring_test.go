@@ -19,6 +19,7 @@ const (
 	alertTests = "../../docs/monitoring/alerts.test.yml"
 	board      = "../../docs/monitoring/dashboard.json"
 	manual     = "../../docs/operations.md"
+	reference  = "../../docs/reference.md"
 )
 
 func readFile(t *testing.T, name string) string {
