@@ -30,5 +30,6 @@ func isNoted(method string, a answer, err error) bool {
 			return true
 		}
 	}
-	return method != http.MethodPut && a.code == http.StatusServiceUnavailable
+	// PUT, and POST in /v1, ask for sessions.
+	return method != http.MethodPut && method != http.MethodPost && a.code == http.StatusServiceUnavailable
 }
