@@ -12,11 +12,6 @@ import (
 	"wrpdistributor/internal/database"
 )
 
-const (
-	pruneChunk  = 500
-	pruneChunks = 20 // of one call
-)
-
 // stampLayout is how times are written, so that they can be compared as text. Drivers
 // would cut the fractions of a [time.Time].
 const stampLayout = "2006-01-02 15:04:05.000"
@@ -103,35 +98,15 @@ func count(ctx context.Context, tx *sqlx.Tx, changed []row) error {
 	return nil
 }
 
-// prune removes old entries, some at a time: who writes meanwhile waits for one chunk
-// at most.
-func prune(ctx context.Context, db *database.DB, keep time.Duration) (n int, err error) {
-	for range pruneChunks {
-		var ids []int64
-		err := db.SelectContext(ctx, &ids, `SELECT id FROM journal WHERE lastAt < ? AND firstAt < ? ORDER BY firstAt LIMIT ?`,
-			stamp(time.Now().Add(-keep)), stamp(time.Now().Add(-keep)), pruneChunk)
-		if err == nil && len(ids) > 0 {
-			err = remove(ctx, db, ids)
-		}
-		if database.IsNoTable(err) {
-			return n, nil // what this process works with has none yet
-		}
-		if err != nil {
-			return n, fmt.Errorf("prune journal: %w", err)
-		}
-		n += len(ids)
-		if len(ids) < pruneChunk {
-			break
-		}
+// prune removes old entries.
+func prune(ctx context.Context, db *database.DB, keep time.Duration) (int, error) {
+	before := stamp(time.Now().Add(-keep))
+	n, err := database.Prune(ctx, db, "journal", "firstAt", `lastAt < ? AND firstAt < ?`, before, before)
+	switch {
+	case database.IsNoTable(err):
+		return n, nil // what this process works with has none yet
+	case err != nil:
+		return n, fmt.Errorf("prune journal: %w", err)
 	}
 	return n, nil
-}
-
-func remove(ctx context.Context, db *database.DB, ids []int64) error {
-	query, args, err := sqlx.In(`DELETE FROM journal WHERE id IN (?)`, ids)
-	if err != nil {
-		return err
-	}
-	_, err = database.Exec(ctx, db, query, args...)
-	return err
 }

@@ -13,10 +13,8 @@ import (
 const (
 	largest = 65535 // of the PHP program's columns
 
-	sumChunk    = 7 * 24 * time.Hour // that one transaction sums up: it has ten seconds, and rows may be long
-	sumChunks   = 8                  // of one call
-	pruneChunk  = 1000
-	pruneChunks = 20 // of one call
+	sumChunk  = 7 * 24 * time.Hour // that one transaction sums up: it has ten seconds, and rows may be long
+	sumChunks = 8                  // of one call
 )
 
 const stampLayout = "2006-01-02 15:04:05"
@@ -101,18 +99,9 @@ func sumUp(ctx context.Context, db *database.DB, from, to string) error {
 // hours. It returns how many rows there were.
 func Prune(ctx context.Context, db *database.DB, keep time.Duration) (n int, err error) {
 	age := int64(keep / time.Second)
-	for range pruneChunks {
-		var ids []int64
-		err := db.SelectContext(ctx, &ids, `SELECT id FROM statistics WHERE timeOfCapture < `+db.SecondsAgo()+` ORDER BY timeOfCapture LIMIT ?`, age, pruneChunk)
-		if err == nil && len(ids) > 0 {
-			err = remove(ctx, db, ids)
-		}
-		if err != nil {
-			return n, fmt.Errorf("prune statistics: %w", err)
-		}
-		if n += len(ids); len(ids) < pruneChunk {
-			break
-		}
+	n, err = database.Prune(ctx, db, "statistics", "timeOfCapture", `timeOfCapture < `+db.SecondsAgo(), age)
+	if err != nil {
+		return n, fmt.Errorf("prune statistics: %w", err)
 	}
 	// An hour of which rows are left stays, with the sums of all it had.
 	_, err = database.Exec(ctx, db, `DELETE FROM statisticsHours WHERE hour < `+db.SecondsAgo(), age+3600)
@@ -120,13 +109,4 @@ func Prune(ctx context.Context, db *database.DB, keep time.Duration) (n int, err
 		return n, fmt.Errorf("prune statistics: %w", err)
 	}
 	return n, nil
-}
-
-func remove(ctx context.Context, db *database.DB, ids []int64) error {
-	query, args, err := sqlx.In(`DELETE FROM statistics WHERE id IN (?)`, ids)
-	if err != nil {
-		return err
-	}
-	_, err = database.Exec(ctx, db, query, args...)
-	return err
 }
