@@ -38,9 +38,9 @@ func Resources(container int64) Strategy {
 // h.mu is held.
 func (h *host) forContainers() int64 { return max(0, h.memory-h.cfg.MemoryReserve) }
 
-// settled returns the host as it is configured, with the limit that its memory gives it.
+// withLimit returns the host as it is configured, with the limit that its memory gives it.
 // h.mu is held.
-func (h *host) settled() Host {
+func (h *host) withLimit() Host {
 	c := h.Host
 	if c.Auto {
 		c.Max = AutoLimit(h.forContainers(), h.cfg.Container.Memory)
@@ -48,11 +48,11 @@ func (h *host) settled() Host {
 	return c
 }
 
-// current is settled for who does not hold h.mu.
+// current is withLimit for who does not hold h.mu.
 func (h *host) current() Host {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.settled()
+	return h.withLimit()
 }
 
 // fits returns why no container fits into the memory that an engine says its host has, or

@@ -39,7 +39,7 @@ type Status struct {
 func (h *host) status() Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := Status{Host: h.settled(), Since: h.since, Leaving: h.leaving, Memory: h.forContainers()}
+	s := Status{Host: h.withLimit(), Since: h.since, Leaving: h.leaving, Memory: h.forContainers()}
 	s.State, s.Reason = h.condition()
 	switch {
 	case h.TLS == nil:

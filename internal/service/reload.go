@@ -155,7 +155,7 @@ func (r *Reloader) isEmpty(ctx context.Context, host string) bool {
 		rows, err := r.Service.Store.OnHost(ctx, host)
 		return err != nil || len(rows) > 0
 	}
-	if has() || r.Service.Sessions.Settled(ctx) != nil || has() {
+	if has() || r.Service.Sessions.AwaitStarters(ctx) != nil || has() {
 		return false
 	}
 	containers, _, err := r.Service.Pool.List(ctx, host)

@@ -63,15 +63,15 @@ func TestSettledWaitsForThoseWhoLookedForAHost(t *testing.T) {
 	go func() { _, _, err := k.Sessions.Allocate(t.Context(), amiga, false); under <- err }()
 	eventually(t, "it is being created", func() bool { return k.Hosts[0].Requests(pretend.OpCreate) > 0 })
 	settled := make(chan error)
-	go func() { settled <- k.Sessions.Settled(t.Context()) }()
+	go func() { settled <- k.Sessions.AwaitStarters(t.Context()) }()
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := k.Sessions.Settled(ended); !errors.Is(err, context.Canceled) {
-		t.Errorf("Settled = %v while a session starts, want that it would wait", err)
+	if err := k.Sessions.AwaitStarters(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("AwaitStarters = %v while a session starts, want that it would wait", err)
 	}
 	select {
 	case err := <-settled:
-		t.Fatalf("Settled = %v while a session starts", err)
+		t.Fatalf("AwaitStarters = %v while a session starts", err)
 	default:
 	}
 	k.Hosts[0].SetDelay(pretend.OpCreate, 0)

@@ -46,6 +46,6 @@ func (s *starters) wait(ctx context.Context) error {
 	return nil
 }
 
-// Settled returns when none is left who looked for a host before the call. Whatever such
+// AwaitStarters returns when none is left who looked for a host before the call. Whatever such
 // a one has claimed stands in the database then.
-func (m *Manager) Settled(ctx context.Context) error { return m.starters.wait(ctx) }
+func (m *Manager) AwaitStarters(ctx context.Context) error { return m.starters.wait(ctx) }
