@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -111,6 +112,9 @@ func (p *Pool) checkFirst(round *firstRound) {
 		})
 	}
 	checks.Wait()
+	if p.Len() > parallelLogins {
+		debug.FreeOSMemory() // what so many logins took is not needed again
+	}
 	p.first.finish(round, p.isKnown())
 }
 
