@@ -15,6 +15,7 @@ import (
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/proctest"
 )
 
 // TestMigrateTogether lets eight processes start at once on one database, each
@@ -136,36 +137,42 @@ func (c countdown) Done() <-chan struct{} {
 	return c.Context.Done()
 }
 
-// TestMigrateSQLiteCancelled ends the migration's context early and late, and expects
-// the next run to do the rest.
-func TestMigrateSQLiteCancelled(t *testing.T) {
+func TestMigrateSQLiteCancelled(t *testing.T)    { cancelSQLite(t, 43) }
+func TestE2EMigrateSQLiteCancelled(t *testing.T) { proctest.E2E(t); cancelSQLite(t, 9) }
+
+// cancelSQLite ends the migration's context early and late, each time after so many more
+// looks at it, and expects the next run to do the rest.
+func cancelSQLite(t *testing.T, more int64) {
+	t.Helper()
 	cancelled := 0
-	for looks := int64(1); ; looks += 9 {
-		cfg := databasetest.Config(t, "sqlite")
-		db, err := database.Open(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		ctx := countdown{left: new(atomic.Int64)}
-		ctx.Context, ctx.end = context.WithCancel(t.Context())
-		defer ctx.end()
-		ctx.left.Store(looks)
-		done := db.Migrate(ctx) == nil
-		if err := db.Migrate(t.Context()); err != nil {
-			t.Errorf("after a migration cancelled at the %d. look: %v", looks, err)
-		}
-		if _, err := db.DatabaseID(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if done || t.Failed() {
-			break
-		}
+	for looks := int64(1); cancelAndMigrate(t, looks) && !t.Failed(); looks += more {
 		cancelled++
 	}
-	if cancelled < 5 {
+	if cancelled < 5 && !t.Failed() {
 		t.Errorf("cancelled %d times: was the migration interrupted at all?", cancelled)
 	}
+}
+
+// cancelAndMigrate reports whether the first run was cancelled.
+func cancelAndMigrate(t *testing.T, looks int64) (cancelled bool) {
+	t.Helper()
+	db, err := database.Open(t.Context(), databasetest.Config(t, "sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ctx := countdown{left: new(atomic.Int64)}
+	ctx.Context, ctx.end = context.WithCancel(t.Context())
+	defer ctx.end()
+	ctx.left.Store(looks)
+	cancelled = db.Migrate(ctx) != nil
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Errorf("after a migration cancelled at the %d. look: %v", looks, err)
+	}
+	if _, err := db.DatabaseID(t.Context()); err != nil {
+		t.Error(err)
+	}
+	return cancelled
 }
 
 // TestMigrateReadOnlyFolder checks that the error says what cannot be written.
