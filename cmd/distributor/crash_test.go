@@ -29,7 +29,6 @@ func newPretendStack(t *testing.T) (*stack, *pretend.Host) {
 // After a process was killed at a failpoint, cleanup leaves every container its row
 // and every row its container, and the client gets a session that works.
 func TestCleanupRepairsWhatEveryFailpointLeaves(t *testing.T) {
-	s, h := newPretendStack(t)
 	for _, tt := range []struct {
 		failpoint string
 		during    string // "PUT", "HEAD", "DELETE" or "cleanup"; "warming up" a container; "taking" a warm one
@@ -62,8 +61,8 @@ func TestCleanupRepairsWhatEveryFailpointLeaves(t *testing.T) {
 		{"taken", "taking"},
 	} {
 		t.Run(tt.during+" at "+tt.failpoint, func(t *testing.T) {
-			s := *s
-			s.t = t
+			t.Parallel() // it mostly waits for processes
+			s, h := newPretendStack(t)
 			if strings.HasPrefix(tt.failpoint, "roll") {
 				h.FailNext("start", 500, "something is wrong", 1)
 			}

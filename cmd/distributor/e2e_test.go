@@ -50,7 +50,7 @@ func newStack(t *testing.T, hosts ...*hoststest.SSHD) *stack {
 // configure sets what does not depend on the hosts, with a database of its own.
 func (s *stack) configure(image string) {
 	s.t.Helper()
-	s.db = databasetest.Config(s.t, "mysql").MySQL
+	s.db = databasetest.Migrated(s.t, "mysql").MySQL
 	listen := proctest.FreeAddr(s.t)
 	s.base = "http://" + listen
 	s.set("AUTH_TOKEN", authToken)

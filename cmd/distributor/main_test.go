@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -12,9 +13,15 @@ import (
 	"wrpdistributor/internal/proctest"
 )
 
-// bin is where [commands] are built. It is the same for all tests, so that each is
-// linked once.
+// bin is where [commands] are built.
 var bin string
+
+// built has them by the flags of go build. It is the same for all tests, so that each
+// is built once.
+var built = struct {
+	sync.Mutex
+	by map[string]*proctest.Commands
+}{by: make(map[string]*proctest.Commands)}
 
 func TestMain(m *testing.M) {
 	testscript.Main(inFolder{m}, map[string]func(){"distributor": main})
@@ -34,10 +41,16 @@ func (m inFolder) Run() int {
 	return m.M.Run()
 }
 
-// commands builds both commands with these flags of go build.
+// commands returns both commands, built with these flags of go build.
 func commands(t *testing.T, flags ...string) *proctest.Commands {
 	t.Helper()
-	return proctest.BuildInto(t, filepath.Join(bin, "with"+strings.Join(flags, "")), flags...)
+	built.Lock()
+	defer built.Unlock()
+	key := "with" + strings.Join(flags, "")
+	if built.by[key] == nil {
+		built.by[key] = proctest.BuildInto(t, filepath.Join(bin, key), flags...)
+	}
+	return built.by[key].For(t)
 }
 
 // TestScript has the commands where no service runs. With one: operators_test.go.

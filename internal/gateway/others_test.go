@@ -46,7 +46,7 @@ func (c *counted) GatewaySessions(ctx context.Context, ids []int64) ([]session.S
 func eachTwice(t *testing.T, test func(t *testing.T, here, there *servicetest.Kit, store *counted)) {
 	for _, dialect := range []string{"sqlite", "mysql"} {
 		t.Run(dialect, func(t *testing.T) {
-			cfg := databasetest.Config(t, dialect)
+			cfg := databasetest.Migrated(t, dialect)
 			here := servicetest.New(t, databasetest.Open(t, cfg), servicetest.Options{Gateway: true, Max: 8, ConnectTimeout: time.Minute})
 			there := &servicetest.Kit{Service: servicetest.Open(t, databasetest.Open(t, cfg), here.Config), Hosts: here.Hosts, Config: here.Config}
 			test(t, here, there, &counted{Store: here.Store})

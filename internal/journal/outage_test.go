@@ -36,7 +36,9 @@ func lock(t *testing.T, db *database.DB) (release func()) {
 // TestNobodyWaitsForTheJournal while the database takes no writes: not who notes
 // something, nor who reads. What does not fit is counted, and what fits is written after.
 func TestNobodyWaitsForTheJournal(t *testing.T) {
+	t.Parallel() // it mostly waits
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		t.Parallel()
 		w, log := newLoggingWriter(t, db)
 		release := lock(t, db)
 		before := db.Stats().WaitCount
@@ -72,7 +74,9 @@ func TestNobodyWaitsForTheJournal(t *testing.T) {
 
 // TestEndIsNotHeldUp by a database that takes no writes.
 func TestEndIsNotHeldUp(t *testing.T) {
+	t.Parallel() // it mostly waits
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		t.Parallel()
 		w := newWriter(t, db, false)
 		defer lock(t, db)()
 		w.Add(t.Context(), journal.Note{Host: "a", What: journal.HostUp{}})
@@ -86,6 +90,7 @@ func TestEndIsNotHeldUp(t *testing.T) {
 
 // TestOutageOfTheServer: what happened meanwhile is written when it is back.
 func TestOutageOfTheServer(t *testing.T) {
+	t.Parallel() // it mostly waits
 	d := databasetest.Server(t)
 	db := databasetest.Open(t, d.Config(t))
 	w := newWriter(t, db, false)

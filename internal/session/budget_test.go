@@ -19,7 +19,7 @@ import (
 // that the error tells which of them ended the request.
 func TestRequestsDoNotWaitForAStuckDatabase(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
-		cfg := databasetest.Config(t, "sqlite")
+		cfg := databasetest.Migrated(t, "sqlite")
 		db, other := databasetest.Open(t, cfg), databasetest.Open(t, cfg)
 		checkStuck(t, db, func() func() {
 			tx := other.MustBegin() // takes the lock

@@ -65,7 +65,7 @@ type result struct {
 func eachWithLocker(t *testing.T, fn func(t *testing.T, db, locker *database.DB, r *databasetest.Recorder)) {
 	for _, dialect := range []string{"sqlite", "mysql"} {
 		t.Run(dialect, func(t *testing.T) {
-			cfg := databasetest.Config(t, dialect)
+			cfg := databasetest.Migrated(t, dialect)
 			db, locker := databasetest.Open(t, cfg), databasetest.Open(t, cfg)
 			fn(t, db, locker, databasetest.Record(t, db))
 		})

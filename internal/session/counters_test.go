@@ -91,7 +91,7 @@ func TestHostIsChosenByItsRows(t *testing.T) {
 // TestWritersOfCountersDoNotDeadlock: claims, deletes, recounts and forgotten hosts at
 // once, by two processes.
 func TestWritersOfCountersDoNotDeadlock(t *testing.T) {
-	cfg := databasetest.Config(t, "mysql")
+	cfg := databasetest.Migrated(t, "mysql")
 	var recorders []*databasetest.Recorder
 	var stores []*Store
 	for range 2 {

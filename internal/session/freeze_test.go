@@ -93,7 +93,7 @@ func TestUseWinsOverFreeze(t *testing.T) {
 // TestPauseWhileUnfreezingIsUndone: whoever freezes a session may pause its container
 // after it was unfrozen, and see that the row says frozen, before the row is changed.
 func TestPauseWhileUnfreezingIsUndone(t *testing.T) {
-	cfg := databasetest.Config(t, "sqlite")
+	cfg := databasetest.Migrated(t, "sqlite")
 	other := databasetest.Open(t, cfg)
 	k := newKit(t, databasetest.Open(t, cfg), servicetest.Options{Gateway: true})
 	s := mustAllocate(t, k, amiga, true)

@@ -68,7 +68,7 @@ func TestStopUnusedSparesUsedSessions(t *testing.T) {
 
 // TestOnlyTheDatabasesClockCounts: it is an hour behind ours, and nothing notices.
 func TestOnlyTheDatabasesClockCounts(t *testing.T) {
-	cfg := databasetest.Config(t, "mysql")
+	cfg := databasetest.Migrated(t, "mysql")
 	cfg.MySQL = cfg.MySQL.Clone()
 	cfg.MySQL.Params = map[string]string{"timestamp": fmt.Sprint(time.Now().Add(-time.Hour).Unix())}
 	k := newKit(t, databasetest.Open(t, cfg), servicetest.Options{})

@@ -77,7 +77,7 @@ func awaitQueued(t *testing.T, k *servicetest.Kit, keys int) {
 func eachHeld(t *testing.T, fn func(t *testing.T, k *servicetest.Kit, first []touching, ids []int64, release func())) {
 	for _, dialect := range []string{"sqlite", "mysql"} {
 		t.Run(dialect, func(t *testing.T) {
-			cfg := databasetest.Config(t, dialect)
+			cfg := databasetest.Migrated(t, dialect)
 			db, other := databasetest.Open(t, cfg), databasetest.Open(t, cfg)
 			k := newKit(t, db, servicetest.Options{})
 			insertRunning(t, db, 20)
@@ -170,7 +170,7 @@ func TestTouchThatGivesUpTakesNothingFromOthers(t *testing.T) {
 // TestTouchOfSessionThatIsBeingStopped stops one of several between the look-up and the
 // touch.
 func TestTouchOfSessionThatIsBeingStopped(t *testing.T) {
-	cfg := databasetest.Config(t, "mysql")
+	cfg := databasetest.Migrated(t, "mysql")
 	db, other := databasetest.Open(t, cfg), databasetest.Open(t, cfg)
 	k := newKit(t, db, servicetest.Options{})
 	insertRunning(t, db, 20)

@@ -154,7 +154,7 @@ func TestReleaseStopsWhatWaits(t *testing.T) {
 // one that holds the lease goes away.
 func TestReplicasTakeOverAndNeverWarmUpTooMany(t *testing.T) {
 	for _, dialect := range []string{"sqlite", "mysql"} {
-		cfg := databasetest.Config(t, dialect)
+		cfg := databasetest.Migrated(t, dialect)
 		k := servicetest.New(t, databasetest.Open(t, cfg), servicetest.Options{Max: 6, Warm: 3, Watch: true})
 		stop := run(t, newWarmer(t, k.Service))
 		for range 2 {

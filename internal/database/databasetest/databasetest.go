@@ -11,6 +11,7 @@
 package databasetest
 
 import (
+	"context"
 	"crypto/rand"
 	"database/sql"
 	"errors"
@@ -36,21 +37,26 @@ func Each(t *testing.T, fn func(t *testing.T, db *database.DB)) {
 // New returns a fresh, migrated SQLite database that lives as long as the test.
 func New(t testing.TB) *database.DB {
 	t.Helper()
-	return Open(t, Config(t, "sqlite"))
+	return open(t, database.Open, Migrated(t, "sqlite"))
 }
 
 // NewMySQL returns a fresh, migrated MySQL database that lives as long as the
 // test.
 func NewMySQL(t testing.TB) *database.DB {
 	t.Helper()
-	return Open(t, Config(t, "mysql"))
+	return open(t, database.Open, Migrated(t, "mysql"))
 }
 
 // Open opens and migrates a database, and closes it after the test. Several may
 // be open on one [Config], as several processes would have them.
 func Open(t testing.TB, cfg database.Config) *database.DB {
 	t.Helper()
-	db, err := database.OpenAndMigrate(t.Context(), cfg)
+	return open(t, database.OpenAndMigrate, cfg)
+}
+
+func open(t testing.TB, how func(context.Context, database.Config) (*database.DB, error), cfg database.Config) *database.DB {
+	t.Helper()
+	db, err := how(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +103,7 @@ var shared = sync.OnceValues(func() (func() *mysql.Config, error) {
 func create(t testing.TB, server *mysql.Config) database.Config {
 	t.Helper()
 	cfg := server.Clone()
-	cfg.DBName = "test_" + strings.ToLower(rand.Text())
+	cfg.DBName = newName()
 	if err := run(server, "CREATE DATABASE "+cfg.DBName); err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +113,8 @@ func create(t testing.TB, server *mysql.Config) database.Config {
 	})
 	return database.Config{MySQL: cfg}
 }
+
+func newName() string { return "test_" + strings.ToLower(rand.Text()) }
 
 // run executes a statement on a connection of its own.
 func run(server *mysql.Config, statement string) error {
