@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -83,5 +82,5 @@ func listenForReloads(ctx context.Context, cfg *config.Config, reloader *service
 		log.WarnContext(ctx, "no control socket; this process reads HOSTS_FILE again on SIGHUP only", "err", err)
 		return nil
 	}
-	return socket.Run(ctx, operator.WithReload(http.NotFoundHandler(), reloader.Reload, log))
+	return socket.Run(ctx, operator.ReloadHandler(reloader.Reload, log))
 }

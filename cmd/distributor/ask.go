@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/service"
 )
@@ -91,7 +92,7 @@ func (a *asker) ask(ctx context.Context, c operator.Call, into any) error {
 func (a *asker) actAlone(ctx context.Context, cfg *config.Config) (http.Handler, error) {
 	svc, err := openExisting(ctx, cfg)
 	if err != nil {
-		return nil, err
+		return nil, nobodyAnswers(cfg, err)
 	}
 	a.svc = svc
 	if a.hosts {
@@ -99,9 +100,21 @@ func (a *asker) actAlone(ctx context.Context, cfg *config.Config) (http.Handler,
 	}
 	fmt.Fprintln(a.notice, "No running distributor answers:", a.alone)
 	return operator.Handler(operator.Config{
+		Database: service.Database(cfg, false),
 		Sessions: svc.Sessions, Store: svc.Store, Processes: svc.DB.Known, DB: svc.DB, StopNow: svc.Reaper.StopNow, Image: cfg.Container.Image,
 		Log: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}), nil
+}
+
+// nobodyAnswers says of a database that cannot be asked either which one it is, and what
+// may mend it.
+func nobodyAnswers(cfg *config.Config, err error) error {
+	if !database.IsUnavailable(err) || errors.Is(err, database.ErrNoDatabase) {
+		return err
+	}
+	where := service.Database(cfg, false)
+	mend := where.Mend(err)
+	return fmt.Errorf("no running distributor answers, and neither does the database %s: %w\n  %s:\n    %s", where, where.Reason(err), mend.Do, mend.Command)
 }
 
 // printed writes an answer as JSON, or by a function for people.

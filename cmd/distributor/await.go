@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,14 +20,42 @@ const (
 	maxPause   = 15 * time.Second
 )
 
+var errOpening = errors.New("it is being opened, or its tables brought up to date")
+
+// A wait is what is known of a database that has not answered yet. It is safe for
+// concurrent use.
+type wait struct {
+	since time.Time
+
+	mu  sync.Mutex
+	err error // of the last attempt; nil: the first is under way
+}
+
+// failing is since when the database is waited for, and why.
+func (w *wait) failing() (time.Time, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		return w.since, errOpening
+	}
+	return w.since, w.err
+}
+
+func (w *wait) failed(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
+}
+
 // await opens the service as soon as there is a database for it. A database that
 // refuses us is not waited for: somebody has to correct the settings.
 func (d *distributor) await(ctx context.Context) (*service.Service, error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = firstPause, maxPause
+	where := service.Database(d.cfg, true)
 	var trouble reminder.Trouble
 	attempt := func() (*service.Service, error) {
-		svc, err := d.open(ctx)
+		svc, err := d.open(ctx, where)
 		if err != nil && (!database.IsUnavailable(err) || database.IsRefusal(err)) {
 			err = backoff.Permanent(err)
 		}
@@ -33,20 +63,23 @@ func (d *distributor) await(ctx context.Context) (*service.Service, error) {
 	}
 	return backoff.Retry(ctx, attempt, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(err error, pause time.Duration) {
+			err = where.Reason(err)
+			d.waits.failed(err)
 			if trouble.Due(err) {
-				d.log.WarnContext(ctx, "database unavailable; nothing is served until it answers", "err", err, "retry_in", pause.Round(time.Millisecond))
+				d.log.WarnContext(ctx, "database unavailable; nothing is served until it answers", "database", where.String(),
+					"err", err, "mend", where.Mend(err).String(), "retry_in", pause.Round(time.Millisecond))
 			}
 		}))
 }
 
 // open opens the service on a database that is made, or brought up to date, if need
 // be.
-func (d *distributor) open(ctx context.Context) (*service.Service, error) {
-	db, err := database.OpenAndMigrate(ctx, service.Database(d.cfg, true))
+func (d *distributor) open(ctx context.Context, where database.Config) (*service.Service, error) {
+	db, err := database.OpenAndMigrate(ctx, where)
 	if err != nil {
 		return nil, err
 	}
-	svc, err := service.Open(ctx, d.cfg, db, d.log)
+	svc, err := service.OpenAs(ctx, d.cfg, db, d.process, d.log)
 	if err != nil {
 		return nil, err
 	}

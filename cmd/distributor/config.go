@@ -1,29 +1,24 @@
 package main
 
 import (
-	"cmp"
-	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
-	"wrpdistributor/internal/database"
-	"wrpdistributor/internal/hosts"
-	"wrpdistributor/internal/service"
-	"wrpdistributor/internal/session"
 )
 
 var (
 	errSettings = errors.New("the settings are wrong, see above")
 	errDatabase = errors.New("the database cannot be reached")
+	errNoWrites = errors.New("the database takes no writes, see above")
 )
 
 func configCommand(opt *options) *cobra.Command {
@@ -38,112 +33,125 @@ func configCommand(opt *options) *cobra.Command {
 			return cli.Usage(fmt.Errorf("unknown command %q for %q, want check", args[0], cmd.CommandPath()))
 		},
 	}
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(configCheckCommand(opt))
+	return cmd
+}
+
+func configCheckCommand(opt *options) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Say all that is wrong with the settings at once, and what they come to",
 		Long: `Say all that is wrong with the settings at once, and if nothing is, what they come
-to: the hosts, where clients connect, and whether the database can be reached. No
-host is asked (see hosts list), nothing is changed, and no secret is printed. Names
+to: the hosts, where clients connect, and whether the database can be reached, has
+the tables of this version, and takes a write, which is taken back at once. No host
+is asked (see hosts list), nothing is changed, and no secret is printed. Names
 that nobody reads and that look like settings are named too, and so are hosts that
 still have sessions and are not configured.
 
 Exit status: 0 the service could start, 1 a setting is wrong, or the database cannot be
-reached, 2 wrong usage.`,
+reached or takes no writes, 2 wrong usage.`,
 		Example: `  distributor config check
-  distributor config check --env-file /etc/wrp-distributor/new.env`,
+  distributor config check --env-file /etc/wrp-distributor/new.env
+  distributor config check --json | jq -r '.database.error'`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return checkConfig(cmd, opt) },
-	})
+		RunE: func(cmd *cobra.Command, _ []string) error { return checkConfig(cmd, opt, asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
 
-func checkConfig(cmd *cobra.Command, opt *options) error {
-	out := cmd.OutOrStdout()
+func checkConfig(cmd *cobra.Command, opt *options, asJSON bool) error {
+	var found configChecked
 	cfg, err := config.Load(opt.envFile)
-	if problems, ok := errors.AsType[config.Problems](err); ok {
-		fmt.Fprintf(out, "Problems: %d\n%s\n", len(problems), problems)
-		return errSettings
+	problems, wrong := errors.AsType[config.Problems](err)
+	switch {
+	case wrong:
+		found.Problems, err = problems, errSettings
+	case err != nil:
+		return err
+	default:
+		found.Warnings, found.Settings = cfg.Warnings, settle(cfg)
+		found.Database = examine(cmd.Context(), cfg)
+		err = found.Database.err()
 	}
-	if err != nil {
+	found.Good = err == nil
+	write := writeConfig
+	if asJSON {
+		write = func(out io.Writer, c configChecked) error { return json.NewEncoder(out).Encode(c) }
+	}
+	return errors.Join(write(cmd.OutOrStdout(), found), err)
+}
+
+// writeConfig says what was found, to people.
+func writeConfig(out io.Writer, c configChecked) error {
+	if c.Settings == nil {
+		_, err := fmt.Fprintf(out, "Problems: %d\n%s\n", len(c.Problems), c.Problems)
 		return err
 	}
-	for _, w := range cfg.Warnings {
+	for _, w := range c.Warnings {
 		fmt.Fprintf(out, "Warning: %s\n", w)
 	}
-	writeFound(out, cfg)
-	state, left, err := databaseState(cmd.Context(), cfg)
-	fmt.Fprintf(out, "Database: %s\n  reachable: %s\n", cfg.Database, state)
-	if err != nil {
-		return errDatabase
+	c.Settings.write(out)
+	c.Database.write(out)
+	if !c.Good {
+		return nil
 	}
-	for _, host := range slices.Sorted(maps.Keys(left)) {
-		fmt.Fprintf(out, "Warning: %s has %s, and is not configured. Put it back, or give them up with: cleanup --forget-host %s\n", host, number(left[host]), host)
-	}
-	fmt.Fprintln(out, "The settings are good.")
-	return nil
+	_, err := fmt.Fprintln(out, "The settings are good.")
+	return err
 }
 
-func writeFound(out io.Writer, cfg *config.Config) {
-	fmt.Fprintf(out, "Hosts: %d, chosen by %s\n", len(cfg.Hosts), cfg.Distribution)
+func (s *settings) write(out io.Writer) {
+	fmt.Fprintf(out, "Hosts: %d, chosen by %s\n", len(s.Hosts), s.ChosenBy)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, h := range cfg.Hosts {
-		fmt.Fprintf(w, "  %s\t%s\t%d containers, %d of them warm\tports %d to %d\n", h.Name, wayTo(h), h.Max, h.Warm+h.WarmTLS,
-			cfg.StartPort, cfg.StartPort+h.Max+cfg.SparePorts-1)
+	for _, h := range s.Hosts {
+		fmt.Fprintf(w, "  %s\t%s\t%d containers, %d of them warm\tports %d to %d\n", h.Host, h.Way, h.Max, h.Warm, h.FirstPort, h.LastPort)
 	}
 	_ = w.Flush() // as the other lines
-	fmt.Fprintf(out, "Clients connect to: %s\n", cfg.Listen)
-	fmt.Fprintf(out, "Gateway: %s\n", cmp.Or(cfg.Gateway.Listen, "none"))
-	operators := "by the control socket in " + cfg.RuntimeDir
-	if cfg.AdminToken != "" {
-		operators += ", and with ADMIN_TOKEN at " + cfg.Listen
-	}
-	fmt.Fprintf(out, "Operators: %s\nMetrics: %s\nImage: %s\n", operators, metricsPlaces(cfg), cfg.Container.Image)
+	fmt.Fprintf(out, "Clients connect to: %s\n", s.Listen)
+	fmt.Fprintf(out, "Gateway: %s\n", s.Gateway)
+	fmt.Fprintf(out, "Operators: %s\nMetrics: %s\nImage: %s\n", s.Operators, s.Metrics, s.Image)
 }
 
-// metricsPlaces says where monitoring can ask.
-func metricsPlaces(cfg *config.Config) string {
-	var places []string
-	if cfg.MetricsToken != "" || cfg.AdminToken != "" {
-		places = append(places, "with METRICS_TOKEN or ADMIN_TOKEN at "+cfg.Listen+metricsPath)
+func (d *databaseChecked) write(out io.Writer) {
+	fmt.Fprintf(out, "Database: %s\n", d.Database)
+	switch {
+	case d.Tables == tablesNone && !d.Reachable:
+		fmt.Fprintln(out, "  reachable: not there yet; the distributor makes it when it first starts")
+	case !d.Reachable:
+		fmt.Fprintf(out, "  reachable: no, %s\n", d.Error)
+	default:
+		fmt.Fprintf(out, "  reachable: yes\n  tables: %s\n  takes writes: %s\n", d.tablesInWords(), d.writesInWords())
 	}
-	if cfg.MetricsListen != "" {
-		places = append(places, "without a token at "+cfg.MetricsListen+metricsPath)
+	if d.Mend != "" {
+		fmt.Fprintf(out, "  %s.\n", d.Mend)
 	}
-	return cmp.Or(strings.Join(places, ", and "), "none")
+	for _, host := range slices.Sorted(maps.Keys(d.Left)) {
+		fmt.Fprintf(out, "Warning: %s has %s, and is not configured. Put it back, or give them up with: cleanup --forget-host %s\n", host, number(d.Left[host]), host)
+	}
+	if d.unread != nil {
+		fmt.Fprintf(out, "Warning: which hosts have sessions cannot be read: %v\n", d.unread)
+	}
 }
 
-// wayTo says how a host is reached.
-func wayTo(h hosts.Host) string {
-	if h.SSH == nil {
-		return "this machine's Docker"
+func (d *databaseChecked) tablesInWords() string {
+	switch d.Tables {
+	case tablesNone:
+		return "not set up yet; the distributor does it when it starts (or distributor migrate)"
+	case tablesOlder:
+		return fmt.Sprintf("of an earlier version (%d, this one has %d); the distributor brings them up to date when it starts (or distributor migrate)", d.Version, d.Wants)
+	case tablesNewer:
+		return fmt.Sprintf("of a later version (%d, this one has %d): is this the program that you mean to run? Update it", d.Version, d.Wants)
 	}
-	return fmt.Sprintf("ssh %s@%s", h.SSH.User, h.SSH.Addr)
+	return "up to date"
 }
 
-// databaseState says whether the database answers, and whether its tables are there, and
-// how many sessions stand on which hosts that are not configured. A database that the
-// distributor will make is no error.
-func databaseState(ctx context.Context, cfg *config.Config) (state string, left map[string]int, err error) {
-	db, err := database.Open(ctx, service.Database(cfg, false))
-	if errors.Is(err, database.ErrNoDatabase) {
-		return "not there yet; the distributor makes it when it first starts", nil, nil
+func (d *databaseChecked) writesInWords() string {
+	switch {
+	case d.Writable:
+		return "yes"
+	case d.Error == "":
+		return "not tried, there is no table for it yet"
 	}
-	if err != nil {
-		return fmt.Sprintf("no, %v", err), nil, err
-	}
-	defer db.Close()
-	if _, err := db.DatabaseID(ctx); err != nil {
-		return "yes, and not set up yet; the distributor does it when it starts (or distributor migrate)", nil, nil
-	}
-	rows, err := session.NewStore(db, cfg.StartTimeout).All(ctx)
-	if err != nil {
-		return fmt.Sprintf("yes, and its sessions cannot be read (%v); where that is because its tables are an earlier version's, the distributor brings them up to date when it starts", err), nil, nil
-	}
-	left = make(map[string]int)
-	for _, s := range rows {
-		if !slices.ContainsFunc(cfg.Hosts, func(h hosts.Host) bool { return h.Name == s.Host }) {
-			left[s.Host]++
-		}
-	}
-	return "yes", left, nil
+	return "no, " + d.Error
 }

@@ -35,12 +35,16 @@ type distributor struct {
 	listeners *listeners
 	guard     *auth.Guard
 	log       *slog.Logger
+	process   database.Process // this one, whose DatabaseID is the service's to know
+	waits     *wait
 
 	apiServer     *http.Server
 	apiFront      front
 	gatewayServer *http.Server // for both of the gateway's listeners; nil: GATEWAY_LISTEN is not set
 	gatewayFront  front
-	metricsServer *http.Server // nil: METRICS_LISTEN is not set
+	metricsServer *http.Server     // nil: METRICS_LISTEN is not set
+	control       *operator.Socket // nil: it cannot be made here
+	controlFront  front
 	monitoring    *monitoring
 
 	svc       *service.Service
@@ -49,11 +53,10 @@ type distributor struct {
 	gateway   *gateway.Gateway // nil with gatewayServer
 	warmer    *warm.Warmer
 	heartbeat *database.Heartbeat
-	pretends  bool             // what runs ends with the process
-	control   *operator.Socket // nil: it cannot be made here
-	origin    *config.Origin   // nil: the hosts are pretended
+	pretends  bool           // what runs ends with the process
+	origin    *config.Origin // nil: the hosts are pretended
 	reloader  *service.Reloader
-	reloads   <-chan os.Signal // each asks for one
+	reloads   chan os.Signal // each asks for one
 }
 
 // newDistributor listens, and answers that there is no service yet.
@@ -62,10 +65,16 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 	if err != nil {
 		return nil, err
 	}
-	d := &distributor{cfg: cfg, listeners: listeners, guard: auth.New(cfg.TrustedProxies, log), log: log}
+	d := &distributor{
+		cfg: cfg, listeners: listeners, guard: auth.New(cfg.TrustedProxies, log), log: log,
+		process: service.NewProcess(cfg), waits: &wait{since: time.Now()},
+	}
+	d.operators = d.waitingOperators()
+	d.control = openControl(cfg, d.process, log)
+	d.controlFront.set(d.operators)
 	d.monitoring = newMonitoring(d.guard, log)
 	waiting := tokens(cfg)
-	waiting.Guard, waiting.Log, waiting.Monitoring = d.guard, log, d.monitoring.page
+	waiting.Guard, waiting.Log, waiting.Monitoring, waiting.Operators = d.guard, log, d.monitoring.page, d.operators
 	d.apiFront.set(httpapi.NewWaiting(waiting))
 	d.apiServer = newServer(&d.apiFront, readTimeout, log)
 	if listeners.metrics != nil {
@@ -82,7 +91,10 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 func (d *distributor) connect(svc *service.Service) {
 	d.svc = svc
 	d.heartbeat = database.NewHeartbeat(svc.DB, svc.Process, d.log)
-	d.operators = operator.Handler(operatorConfig(d.cfg, svc, d.heartbeat, d.log))
+	d.reloader = &service.Reloader{Service: svc, Origin: d.origin, Config: d.cfg, Cleans: d.cfg.CleanupEvery == 0, Log: d.log}
+	answers := operatorConfig(d.cfg, svc, d.heartbeat, d.log)
+	answers.Reload = d.reloader.Reload
+	d.operators = operator.Handler(answers)
 	d.api = newAPI(d.cfg, svc, d.heartbeat, d.operators, d.monitoring.page, d.guard, d.log)
 	if d.gatewayServer != nil {
 		d.gateway = newGateway(d.cfg, svc, d.guard, d.log)
@@ -90,11 +102,10 @@ func (d *distributor) connect(svc *service.Service) {
 		d.gatewayFront.set(d.gateway)
 	}
 	d.warmer = newWarmer(d.cfg, svc, d.log)
-	d.reloader = &service.Reloader{Service: svc, Origin: d.origin, Config: d.cfg, Cleans: d.cfg.CleanupEvery == 0, Log: d.log}
 	d.monitoring.connect(d)
-	d.control = openControl(d.cfg, svc, d.log)
 	warnOfFewDescriptors(len(d.cfg.Hosts), d.log)
 	d.apiFront.set(d.api)
+	d.controlFront.set(d.operators)
 	d.log.Info("serving", "version", service.BuildVersion(), "address", d.listeners.api.Addr().String(), "config", d.cfg)
 }
 
@@ -147,6 +158,9 @@ func (d *distributor) run(ctx context.Context) error {
 	if d.listeners.gatewayTLS != nil {
 		g.Go(func() error { return d.listeners.gatewayTLS.serve(d.gatewayServer) })
 	}
+	if d.control != nil {
+		g.Go(func() error { return d.control.Run(ctx, &d.controlFront) })
+	}
 	g.Go(func() error { return d.runService(ctx) })
 	return g.Wait()
 }
@@ -187,9 +201,6 @@ func (d *distributor) runParts(ctx context.Context) error {
 	warmerDone := make(chan struct{})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.svc.Pool.Run(ctx, d.svc.Sessions) })
-	if d.control != nil {
-		g.Go(func() error { return d.control.Run(ctx, operator.WithReload(d.operators, d.reloader.Reload, d.log)) })
-	}
 	g.Go(func() error { return d.reloader.Run(ctx) })
 	g.Go(func() error { return d.reloadOnSignal(ctx, d.reloads) })
 	if every := d.cfg.CleanupEvery; every > 0 {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,9 +16,8 @@ import (
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/clock"
-	"wrpdistributor/internal/config"
-	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/journal"
+	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/reminder"
 )
 
@@ -40,7 +41,7 @@ func journalCommand(opt *options) *cobra.Command {
 machine: at most the latest thousand entries. Each line has the client, as the log names
 it, and the request in brackets. For one request, session or client see "distributor why".
 
-The database is asked, whether or not a distributor runs.
+` + askedWhere + `
 
 Exit status: 0 told, also if that is nothing; 1 the database does not answer, 2 wrong
 usage or settings.`,
@@ -54,22 +55,42 @@ usage or settings.`,
 			}
 			return nil
 		},
-		RunE: withDatabase(opt, func(cmd *cobra.Command, _ *config.Config, db *database.DB, _ []string) error {
-			return tellJournal(cmd, db, w)
-		}),
+		RunE: func(cmd *cobra.Command, _ []string) error { return tellJournal(cmd, opt, w) },
 	}
 	f := cmd.Flags()
 	f.Var(&w.since, "since", "what happened in this `time`, like 1h or 7d")
 	f.StringVar(&w.host, "host", "", "what happened on one `host`")
 	f.StringVar(&w.kind, "kind", "", "entries of one `kind`: "+strings.Join(journal.Kinds(), ", "))
 	f.BoolVar(&w.follow, "follow", false, "stay, and tell what happens until interrupted")
-	f.BoolVar(&w.json, "json", false, `print {"entries":[...]}; with --follow an entry a line`)
+	f.BoolVar(&w.json, "json", false, jsonUsage+operator.JournalPath+"; with --follow an entry a line")
 	return cmd
 }
 
-func tellJournal(cmd *cobra.Command, db *database.DB, w *wanted) error {
-	ctx, out := cmd.Context(), cmd.OutOrStdout()
-	f, list, err := journal.Follow(ctx, db, journal.Query{Host: w.host, Kind: w.kind, Since: time.Now().Add(-time.Duration(w.since))})
+// reader returns what asks for entries of which the earliest happened so long before now.
+func (w *wanted) reader(a *asker) func(ctx context.Context, after int64) ([]journal.Entry, error) {
+	began := time.Now().Add(-time.Duration(w.since))
+	return func(ctx context.Context, after int64) ([]journal.Entry, error) {
+		query := url.Values{"since": {time.Since(began).String()}}
+		if after > 0 {
+			query.Set("after", strconv.FormatInt(after, 10))
+		}
+		if w.host != "" {
+			query.Set("host", w.host)
+		}
+		if w.kind != "" {
+			query.Set("kind", w.kind)
+		}
+		var told journal.Entries
+		err := a.ask(ctx, operator.Call{Path: operator.JournalPath, Query: query}, &told)
+		return told.Entries, err
+	}
+}
+
+func tellJournal(cmd *cobra.Command, opt *options, w *wanted) error {
+	a, out := newAsker(cmd, opt, w.json, byDatabase), cmd.OutOrStdout()
+	defer a.close()
+	f := journal.Follow(w.reader(a))
+	list, err := f.Next(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -85,8 +106,8 @@ func tellJournal(cmd *cobra.Command, db *database.DB, w *wanted) error {
 	return follow(cmd, f, w.json)
 }
 
-// follow tells what happens until the command's context is done. A database that is away
-// is waited for.
+// follow tells what happens until the command's context is done. A database that is away,
+// and a distributor that is, are waited for.
 func follow(cmd *cobra.Command, f *journal.Follower, asJSON bool) error {
 	ctx := cmd.Context()
 	var trouble reminder.Trouble
@@ -97,7 +118,7 @@ func follow(cmd *cobra.Command, f *journal.Follower, asJSON bool) error {
 			return nil
 		case err == nil:
 			trouble.Over()
-		case !database.IsUnavailable(err):
+		case !isAway(err):
 			return err
 		case trouble.Due(err):
 			fmt.Fprintf(cmd.ErrOrStderr(), "distributor: %v; it goes on when the database answers\n", err)
@@ -107,6 +128,12 @@ func follow(cmd *cobra.Command, f *journal.Follower, asJSON bool) error {
 		}
 	}
 	return nil
+}
+
+// isAway reports whether what was asked may be there again later.
+func isAway(err error) bool {
+	p, ok := errors.AsType[*operator.Problem](err)
+	return ok && p.Name() == "unavailable" || errors.Is(err, operator.ErrNobody)
 }
 
 func writeEntries(out io.Writer, list []journal.Entry, asJSON bool) error {

@@ -53,6 +53,10 @@ func TestOperatorsAskTheRunningService(t *testing.T) {
 			s.do("PUT", "two", 202)
 			s.want("sessions list", ask(0, "sessions list"), "running", "127.0.0.1#", "one", "two", h.SSHAddr())
 
+			s.want("journal", ask(0, "journal --kind serving"), "began to serve")
+			s.tellsBy(env, "why 127.0.0.1", " runs on ", "Now session ")
+			s.want("why of nothing", ask(1, "why ABCDEFGH22"), "It may be that", "older than the journal, which begins at")
+
 			s.want("pause", ask(0, "pause --reason Later."), "Clients are told: Later.")
 			if _, body := s.do("PUT", "three", 503); !strings.Contains(body, "<p>Later.</p>") {
 				t.Errorf("a client is told %q, want the operator's sentence", body)
@@ -73,6 +77,16 @@ func TestOperatorsAskTheRunningService(t *testing.T) {
 				t.Errorf("%d containers are left", n)
 			}
 		})
+	}
+}
+
+// tellsBy is [stack.tells] by a way to the service.
+func (s *stack) tellsBy(env, command string, texts ...string) {
+	s.t.Helper()
+	other := *s
+	other.Env = append(append([]string(nil), s.Env...), strings.Fields(env)...)
+	if out := other.tells(command, texts...); strings.Contains(out, "No running distributor") {
+		s.t.Errorf("%s says that no distributor answers:\n%s", command, out)
 	}
 }
 

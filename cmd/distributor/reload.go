@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/operator"
+	"wrpdistributor/internal/service"
 )
 
 // errReload says nothing of why, because the processes did.
@@ -25,7 +28,8 @@ func reloadCommand(opt *options) *cobra.Command {
 		Use:   "reload",
 		Short: "Read HOSTS_FILE again, without a restart",
 		Long: `Have all processes on this machine read HOSTS_FILE again: distributors and
-cleanup --every, by their control sockets in RUNTIME_DIR.
+cleanup --every, by their control sockets in RUNTIME_DIR. If there are none, the
+distributor at LISTEN is told, if there is an ADMIN_TOKEN.
 
 Hosts that are new join, limits and logins that changed count from now on. A host
 that is not in the file any more is leaving: it takes no new sessions, and is
@@ -53,7 +57,10 @@ func reload(cmd *cobra.Command, opt *options, asJSON bool) error {
 	}
 	answers, err := operator.Reload(cmd.Context(), folder)
 	if errors.Is(err, operator.ErrNobody) {
-		return fmt.Errorf("%w at a control socket in %s (RUNTIME_DIR); on another machine, or in another container, run the command there", err, folder)
+		answers, err = reloadByListen(cmd.Context(), opt, err)
+	}
+	if errors.Is(err, operator.ErrNobody) {
+		return fmt.Errorf("%w at a control socket in %s (RUNTIME_DIR), nor at LISTEN with ADMIN_TOKEN; on another machine, or in another container, run the command there", err, folder)
 	}
 	for _, a := range answers {
 		switch {
@@ -71,6 +78,21 @@ func reload(cmd *cobra.Command, opt *options, asJSON bool) error {
 	return err
 }
 
+// reloadByListen tells the distributor at LISTEN, if there is an ADMIN_TOKEN to do it with.
+// Else what is wrong stays nobody.
+func reloadByListen(ctx context.Context, opt *options, nobody error) ([]operator.ReloadAnswer, error) {
+	cfg, err := service.LoadRunning(opt.envFile)
+	if err != nil || cfg.AdminToken == "" {
+		return nil, nobody
+	}
+	var a operator.ReloadAnswer
+	a.Err = operator.AskTCP(ctx, cfg.Listen, string(cfg.AdminToken), operator.Call{Method: http.MethodPost, Path: operator.ReloadPath}, &a.Reloaded)
+	if errors.Is(a.Err, operator.ErrNobody) {
+		return nil, nobody
+	}
+	return []operator.ReloadAnswer{a}, nil
+}
+
 // writeReloaded says what a process did, in a sentence for each thing.
 func writeReloaded(w io.Writer, r operator.Reloaded) {
 	say := func(what string, names []string) {
@@ -79,6 +101,11 @@ func writeReloaded(w io.Writer, r operator.Reloaded) {
 		}
 	}
 	fmt.Fprintf(w, "%s:\n", r.Process)
+	if r.Later {
+		fmt.Fprintln(w, "  waits for its database (see distributor status): the file is good, and is read when that answers")
+		say("counts after a restart only", r.Restart)
+		return
+	}
 	say("joined", r.Joined)
 	say("changed", r.Changed)
 	for _, l := range r.Leaving {
@@ -92,6 +119,19 @@ func writeReloaded(w io.Writer, r operator.Reloaded) {
 		fmt.Fprintln(w, "  no host has changed")
 	}
 	say("counts after a restart only", r.Restart)
+}
+
+// reloadLater answers who wants the hosts to be read again before there is a database.
+func (d *distributor) reloadLater(context.Context) (operator.Reloaded, error) {
+	later, err := service.Postpone(d.process, d.origin)
+	if err != nil {
+		return later, err
+	}
+	select {
+	case d.reloads <- syscall.SIGHUP:
+	default: // one waits already
+	}
+	return later, nil
 }
 
 // reloadOnSignal reads the hosts again for each signal, until ctx is done.

@@ -104,11 +104,12 @@ func TestReloadTakesHostsOver(t *testing.T) {
 // nothing.
 func TestReloadWithoutAFileSaysSo(t *testing.T) {
 	s, _ := newPretendStack(t)
+	s.set("ADMIN_TOKEN", "0perator")
 	s.start()
-	if out := s.run(1, "distributor", "reload"); !strings.Contains(out, "HOSTS_FILE is not set") {
-		t.Errorf("reload says\n%s", out)
+	for way, env := range ways {
+		s.want("reload "+way, s.asked(env)(1, "reload"), "HOSTS_FILE is not set")
 	}
 	s.proc.Signal(syscall.SIGHUP)
-	s.eventually("SIGHUP is answered in the log", func() bool { return strings.Count(s.proc.Output(), "reload refused; nothing was changed") == 2 })
+	s.eventually("SIGHUP is answered in the log", func() bool { return strings.Count(s.proc.Output(), "reload refused; nothing was changed") == 3 })
 	s.do("PUT", "a", 202)
 }

@@ -59,7 +59,11 @@ func showStatus(cmd *cobra.Command, opt *options, asJSON bool) error {
 
 func writeStatus(out io.Writer, s operator.Status) error {
 	fmt.Fprintln(out, s.Sentence)
-	fmt.Fprintf(out, "Sessions: %d. Free slots: %d, %d of them with a container that waits.\n", s.Sessions, s.Free, s.Warm)
+	if s.Counted() {
+		fmt.Fprintf(out, "Sessions: %d. Free slots: %d, %d of them with a container that waits.\n", s.Sessions, s.Free, s.Warm)
+	} else {
+		fmt.Fprintln(out, "How many sessions and free slots there are is not known.")
+	}
 	if len(s.Wrong) > 0 {
 		fmt.Fprintln(out, "\nWhat is wrong:")
 	}

@@ -3,20 +3,19 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"wrpdistributor/internal/cli"
-	"wrpdistributor/internal/config"
-	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/journal"
+	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/service"
-	"wrpdistributor/internal/session"
 )
 
 func whyCommand(opt *options) *cobra.Command {
@@ -32,8 +31,8 @@ REQUEST is the id on an error page, and in the header X-Request-Id of every answ
 SESSION is the number that the log has. CLIENT is an address, or an address and a hash
 as the log has it, or the hash alone. Any host's name is for "distributor journal".
 
-The database is asked, whether or not a distributor runs. What happened is there within
-a second, and for as long as JOURNAL_KEEP says.
+` + askedWhere + ` What happened is there within a second, and for as long
+as JOURNAL_KEEP says.
 
 Exit status: 0 something is told, 1 nothing is known of it (and what may be the reason),
 or the database does not answer, 2 wrong usage or settings.`,
@@ -48,45 +47,30 @@ or the database does not answer, 2 wrong usage or settings.`,
 			}
 			return nil
 		},
-		RunE: withDatabase(opt, func(cmd *cobra.Command, cfg *config.Config, db *database.DB, args []string) error {
-			return tellWhy(cmd, cfg, db, args[0], asJSON)
-		}),
+		RunE: func(cmd *cobra.Command, args []string) error { return tellWhy(cmd, opt, args[0], asJSON) },
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, `print {"entries":[...]}`)
+	cmd.Flags().BoolVar(&asJSON, "json", false, jsonUsage+operator.JournalPath)
 	return cmd
 }
 
-// withDatabase returns what a command runs that needs the database only.
-func withDatabase(opt *options, do func(*cobra.Command, *config.Config, *database.DB, []string) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		cfg, err := loadRunning(opt, cmd.ErrOrStderr())
-		if err != nil {
-			return err
-		}
-		db, err := database.Open(cmd.Context(), service.Database(cfg, false))
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		return do(cmd, cfg, db, args)
-	}
-}
-
-func tellWhy(cmd *cobra.Command, cfg *config.Config, db *database.DB, about string, asJSON bool) error {
-	ctx, out := cmd.Context(), cmd.OutOrStdout()
-	list, err := journal.Why(ctx, db, about)
-	switch {
-	case errors.Is(err, journal.ErrForm):
+func tellWhy(cmd *cobra.Command, opt *options, about string, asJSON bool) error {
+	if err := journal.CheckForm(about); err != nil {
 		return cli.Usage(fmt.Errorf("%q: %w", about, err))
+	}
+	a, out := newAsker(cmd, opt, asJSON, byDatabase), cmd.OutOrStdout()
+	defer a.close()
+	var told journal.Entries
+	err := a.ask(cmd.Context(), operator.Call{Path: operator.JournalPath, Query: url.Values{"about": {about}}}, &told)
+	switch {
 	case err != nil:
 		return err
-	case len(list) == 0:
-		return unknown(ctx, cfg, db, about)
+	case len(told.Entries) == 0:
+		return unknown(cmd.Context(), a, about, told.Begins)
 	case asJSON:
-		return json.NewEncoder(out).Encode(journal.Entries{Entries: list})
+		return json.NewEncoder(out).Encode(told)
 	}
-	writeTale(out, list, time.Now())
-	return writePresent(ctx, out, session.NewStore(db, cfg.StartTimeout), list)
+	writeTale(out, told.Entries, time.Now())
+	return writePresent(cmd.Context(), out, a, told.Entries)
 }
 
 // writeTale tells entries, each with its client if that is not the same for all.
@@ -120,27 +104,36 @@ func when(first, at, now time.Time) string {
 }
 
 // writePresent says how the sessions are now of which no end is told.
-func writePresent(ctx context.Context, out io.Writer, store *session.Store, list []journal.Entry) error {
-	for _, id := range open(list) {
-		s, err := store.ByID(ctx, id)
-		switch {
-		case errors.Is(err, session.ErrNotFound):
+func writePresent(ctx context.Context, out io.Writer, a *asker, list []journal.Entry) error {
+	ids := open(list)
+	if len(ids) == 0 {
+		return nil
+	}
+	var now operator.SessionList
+	if err := a.ask(ctx, operator.Call{Path: operator.SessionsPath}, &now); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		i := slices.IndexFunc(now.Sessions, func(s operator.Session) bool { return s.ID == id })
+		if i < 0 {
 			fmt.Fprintf(out, "Now session %d is gone; its start was rolled back, its host forgotten, or its end not noted.\n", id)
-		case err != nil:
-			return err
-		default:
-			fmt.Fprintf(out, "Now session %d on %s:%d is %s%s.\n", id, s.Host, s.Port, s.State, lastUsed(s))
+			continue
 		}
+		s := now.Sessions[i]
+		fmt.Fprintf(out, "Now session %d on %s:%d is %s%s.\n", id, s.Host, s.Port, s.State, lastUsed(s))
 	}
 	return nil
 }
 
-func lastUsed(s *session.Session) string {
-	if !s.LastUsed.Valid {
+func lastUsed(s operator.Session) string {
+	if s.LastUsed.IsZero() {
 		return ""
 	}
-	return ", last used at " + s.LastUsed.Time.Local().Format(time.DateTime)
+	return ", last used at " + s.LastUsed.Local().Format(time.DateTime)
 }
+
+// everything is a time as long as the journal may be.
+const everything = "87600h"
 
 // maxOpen is how many sessions are looked up at most.
 const maxOpen = 20
@@ -164,32 +157,39 @@ func open(list []journal.Entry) (ids []int64) {
 }
 
 // unknown says why nothing may be known.
-func unknown(ctx context.Context, cfg *config.Config, db *database.DB, about string) error {
+func unknown(ctx context.Context, a *asker, about string, begins time.Time) error {
 	reasons := []string{
 		"it is mistyped, or happened less than a second ago",
-		fmt.Sprintf("it is in another database than %s", cfg.Database),
 		"it was refused before it was known whose it was: for its token, a page that is not there, or because the service had no database yet; that is in the log only",
 	}
-	oldest, err := journal.Oldest(ctx, db)
-	if err != nil {
-		return err
-	}
 	older := "there is nothing in the journal at all: no distributor of this version has worked with this database"
-	if !oldest.IsZero() {
-		older = fmt.Sprintf("it is older than the journal, which begins at %s (JOURNAL_KEEP=%s)", oldest.Local().Format(time.DateTime), keepText(cfg.JournalKeep))
+	if !begins.IsZero() {
+		older = fmt.Sprintf("it is older than the journal, which begins at %s", begins.Local().Format(time.DateTime))
 	}
-	reasons = append(reasons, older)
-	if cfg.HashClients && strings.ContainsAny(about, ".:") {
-		reasons = append(reasons, "with LOG_CLIENTS=hash addresses are not kept: ask by the hash that the log has")
+	// Settings that are wrong are nothing that this was about.
+	if cfg, err := service.LoadRunning(a.opt.envFile); err == nil {
+		older += fmt.Sprintf(" (JOURNAL_KEEP=%s)", keepText(cfg.JournalKeep))
+		reasons = slices.Insert(reasons, 1, fmt.Sprintf("it is in another database than %s", cfg.Database))
+		if cfg.HashClients && strings.ContainsAny(about, ".:") {
+			reasons = append(reasons, "with LOG_CLIENTS=hash addresses are not kept: ask by the hash that the log has")
+		}
 	}
-	lost, err := journal.Read(ctx, db, journal.Query{Kind: "lost"})
+	lost, err := a.lost(ctx)
+	reasons = append(append(reasons, older), lost...)
 	if err != nil {
 		return err
-	}
-	for _, e := range lost[max(0, len(lost)-3):] {
-		reasons = append(reasons, "at "+e.At.Local().Format(time.DateTime)+" "+strings.TrimSuffix(e.Sentence(time.Local), "."))
 	}
 	return fmt.Errorf("nothing is known of %s. It may be that\n  - %s", about, strings.Join(reasons, "\n  - "))
+}
+
+// lost tells of the latest entries that were not written.
+func (a *asker) lost(ctx context.Context) (lines []string, err error) {
+	var told journal.Entries
+	err = a.ask(ctx, operator.Call{Path: operator.JournalPath, Query: url.Values{"kind": {"lost"}, "since": {everything}}}, &told)
+	for _, e := range told.Entries[max(0, len(told.Entries)-3):] {
+		lines = append(lines, "at "+e.At.Local().Format(time.DateTime)+" "+strings.TrimSuffix(e.Sentence(time.Local), "."))
+	}
+	return lines, err
 }
 
 // keepText is a time as JOURNAL_KEEP has it.

@@ -58,7 +58,8 @@ func TestWhyTellsWhatAPageDoesNot(t *testing.T) {
 		t.Errorf("why tells of a session that is over that it is now:\n%s", out)
 	}
 	var all struct{ Entries []struct{ Text string } }
-	if err := json.Unmarshal([]byte(s.run(0, "distributor", "why", "127.0.0.1", "--json")), &all); err != nil || len(all.Entries) < 12 || all.Entries[0].Text == "" {
+	told, _ := s.Command("distributor", "why", "127.0.0.1", "--json").Output()
+	if err := json.Unmarshal(told, &all); err != nil || len(all.Entries) < 12 || all.Entries[0].Text == "" {
 		t.Errorf("why --json: %+v, %v; want an entry for all that happened", all, err)
 	}
 	for about, code := range map[string]int{"ABCDEFGH22": 1, "424242": 1, "198.51.100.1": 1, "0badc0de": 1, "nonsense": 2} {

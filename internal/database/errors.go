@@ -65,6 +65,11 @@ func IsRefusal(err error) bool {
 	}, sqliteCode(err)&0xff)
 }
 
+// isReadOnly reports whether a server refused a write because it takes none.
+func isReadOnly(err error) bool {
+	return slices.Contains([]uint16{1290, 1792, 1836}, mysqlNumber(err))
+}
+
 func mysqlUnavailable(number uint16) bool {
 	return slices.Contains([]uint16{
 		1021,                   // disk full

@@ -30,11 +30,13 @@ var errNoBeat = errors.New("no write was made yet")
 type Heartbeat struct {
 	write func(context.Context) error
 	end   func(context.Context) error
+	where Config
 	log   *slog.Logger
 
-	mu   sync.Mutex
-	last time.Time // when the last write that was made began
-	err  error     // of the last attempt
+	mu    sync.Mutex
+	last  time.Time // when the last write that was made began
+	since time.Time // when the first write began that was not; zero: the last one was made
+	err   error     // of the last attempt
 
 	trouble reminder.Trouble
 }
@@ -42,6 +44,7 @@ type Heartbeat struct {
 // NewHeartbeat returns the heartbeat of p, which [Heartbeat.Run] keeps going.
 func NewHeartbeat(db *DB, p Process, log *slog.Logger) *Heartbeat {
 	return &Heartbeat{
+		where: db.cfg,
 		write: func(ctx context.Context) error { return db.Beat(ctx, p) },
 		end:   func(ctx context.Context) error { return db.EndProcess(ctx, p.ID) },
 		log:   log,
@@ -79,19 +82,34 @@ func (h *Heartbeat) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
 	began := time.Now()
-	err := h.write(ctx)
+	err := h.where.Reason(h.write(ctx))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case err == nil && h.trouble.Over() && !h.last.IsZero():
 		h.log.InfoContext(ctx, "database takes writes again", "took", began.Sub(h.last))
 	case err != nil && h.trouble.Due(err):
-		h.log.WarnContext(ctx, "database takes no writes; will retry", "err", err, "retry_in", beatAgain)
+		h.log.WarnContext(ctx, "database takes no writes; will retry", "database", h.where.String(), "err", err,
+			"mend", h.where.Mend(err).String(), "retry_in", beatAgain)
 	}
-	if h.err = err; err == nil {
-		h.last = began
+	switch h.err = err; {
+	case err == nil:
+		h.last, h.since = began, time.Time{}
+	case h.since.IsZero():
+		h.since = began
 	}
 	return err
+}
+
+// Failing says since when the database takes no writes, and why; nil: it took the last one,
+// or none was tried. It knows earlier than [Heartbeat.Err].
+func (h *Heartbeat) Failing() (since time.Time, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.since.IsZero() {
+		return time.Time{}, nil
+	}
+	return h.since, h.err
 }
 
 // Err says why the database is not known to take writes. It is nil if it took one

@@ -43,7 +43,7 @@ func checkHeartbeat(t *testing.T, failing func(context.Context) error, refused e
 	var works atomic.Bool
 	var writes atomic.Int64
 	var ended atomic.Bool
-	h := NewHeartbeat(nil, Process{}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	h := NewHeartbeat(new(DB), Process{}, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	h.end = func(ctx context.Context) error { ended.Store(true); return ctx.Err() }
 	h.write = func(ctx context.Context) error {
 		writes.Add(1)
@@ -98,7 +98,7 @@ func checkHeartbeat(t *testing.T, failing func(context.Context) error, refused e
 // and a row that is gone cannot be noted as stopped.
 func TestHeartbeatEndsWithTheSchema(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := NewHeartbeat(nil, Process{}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+		h := NewHeartbeat(new(DB), Process{}, slog.New(slog.NewTextHandler(t.Output(), nil)))
 		h.end = func(context.Context) error { t.Error("noted as stopped"); return nil }
 		answers := []error{nil, errors.New("outage"), fmt.Errorf("write heartbeat: %w", ErrNoSchema)}
 		h.write = func(context.Context) error {

@@ -160,7 +160,14 @@ func TestReadOnly(t *testing.T) {
 	if ping, beat := db.PingContext(t.Context()), db.Beat(t.Context(), process); ping != nil || !database.IsUnavailable(beat) || !strings.Contains(beat.Error(), "read-only") {
 		t.Errorf("on a read-only server Ping = %v, Beat = %v; want an answer, and an outage that says so", ping, beat)
 	}
+	try := db.TryWrite(t.Context())
+	if mend := plain.Mend(try); !database.IsUnavailable(try) || !strings.Contains(try.Error(), "read-only") || !strings.Contains(mend.Do, "writable") {
+		t.Errorf("a write that is tried on a read-only server = %v, to be mended by %v", try, mend)
+	}
 	mustExec(t, admin, `SET GLOBAL read_only = OFF`)
+	if err := db.TryWrite(t.Context()); err != nil {
+		t.Errorf("a write that is tried after that: %v", err)
+	}
 	if _, err := db.Exec(`UPDATE pool SET description = 'x'`); err != nil {
 		t.Errorf("UPDATE after that: %v", err)
 	}

@@ -75,11 +75,11 @@ func NewProcessID() string {
 }
 
 // Register makes p known to the others, and forgets those that were not seen for a
-// day. While another process migrates it waits, so that who is known was known
+// day, and what an attempt of its own has left whose answer was lost. While another process migrates it waits, so that who is known was known
 // before, or finds what came of it: [ErrNoSchema].
 func (db *DB) Register(ctx context.Context, p Process) error {
 	err := db.locked(ctx, func(pool *sql.DB) error {
-		if err := exec(ctx, pool, `DELETE FROM processes WHERE seen < `+db.SecondsAgo(), int(keepProcesses/time.Second)); err != nil {
+		if err := exec(ctx, pool, `DELETE FROM processes WHERE id = ? OR seen < `+db.SecondsAgo(), p.ID, int(keepProcesses/time.Second)); err != nil {
 			return err
 		}
 		res, err := pool.ExecContext(ctx, `

@@ -66,7 +66,7 @@ func retry(ctx context.Context, db *DB, do func() error) error {
 	_, err := backoff.Retry(ctx, attempt, backoff.WithBackOff(pauses),
 		backoff.WithMaxTries(txAttempts), backoff.WithMaxElapsedTime(txElapsed))
 	if errors.Is(err, driver.ErrBadConn) {
-		return fmt.Errorf("the server drops connections, or is read-only: %w", err)
+		return fmt.Errorf("%w: %w", errReadOnly, err)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -8,6 +9,11 @@ import (
 	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/service/servicetest"
 )
+
+// reloaded is the answer of a service whose hosts have not changed.
+func reloaded(context.Context) (operator.Reloaded, error) {
+	return operator.Reloaded{Process: "distributor", Joined: []string{}, Changed: []string{}, Leaving: []operator.Leaving{}, Restart: []string{}}, nil
+}
 
 // TestOperatorsRoutesAreGuarded: all of them, and by the operator's token only.
 func TestOperatorsRoutesAreGuarded(t *testing.T) {
@@ -29,6 +35,7 @@ func TestOperatorsRoutesAreGuarded(t *testing.T) {
 	if err := operator.AskTCP(t.Context(), strings.TrimPrefix(b.url, "http://"), adminToken, operator.Call{Method: "POST", Path: operator.DrainPath("[2001:db8::7]:2222")}, new(any)); err == nil || !strings.Contains(err.Error(), "not configured: [2001:db8::7]:2222;") {
 		t.Errorf("a host's name with brackets: %v, want that it is not configured", err)
 	}
+	b.do(t, call{method: "POST", path: "/v1/admin/reload", header: basic(adminToken), code: 403, answer: problem})
 	b.do(t, call{method: "GET", path: "/v1/admin/nonsense", code: 404, answer: page})
 	b.do(t, call{method: "GET", path: "/v1/admin/pause", header: "Bearer:|Authorization: Bearer " + adminToken, code: 405, answer: problem, headers: `Allow: POST`})
 }

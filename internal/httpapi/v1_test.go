@@ -362,3 +362,13 @@ func TestOperatorsRoutesAreDescribed(t *testing.T) {
 		d.ask(t, a)
 	}
 }
+
+// TestOutageIsAsDescribed: of a service that has lost its database.
+func TestOutageIsAsDescribed(t *testing.T) {
+	t.Parallel()
+	d := describe(t, databasetest.New(t), servicetest.Options{}, nil)
+	d.DB.DB.Close()
+	d.ask(t, ask{method: "GET", path: "/v1/admin/status", token: adminToken, code: 200, fields: "outage processes sentence takesSessions wrong"})
+	d.ask(t, ask{method: "GET", path: "/v1/admin/sessions", token: adminToken, code: 503, problem: "unavailable"})
+	d.ask(t, ask{method: "POST", path: "/v1/admin/reload", token: adminToken, code: 200, fields: "changed joined leaving process restart"})
+}

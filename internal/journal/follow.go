@@ -1,10 +1,6 @@
 package journal
 
-import (
-	"context"
-
-	"wrpdistributor/internal/database"
-)
+import "context"
 
 // overlap is how many entries before the last one are looked at again: of two that are
 // written at once, the one with the lower id may be seen later.
@@ -12,29 +8,21 @@ const overlap = 200
 
 // A Follower returns entries as they are written.
 type Follower struct {
-	db   *database.DB
-	q    Query
+	read func(ctx context.Context, after int64) ([]Entry, error)
 	last int64          // the highest id
 	seen map[int64]bool // of those that are looked at again
 }
 
-// Follow returns a follower, and the entries that are there already.
-func Follow(ctx context.Context, db *database.DB, q Query) (*Follower, []Entry, error) {
-	f := &Follower{db: db, q: q, seen: make(map[int64]bool)}
-	if err := db.GetContext(ctx, &f.last, `SELECT COALESCE(MAX(id), 0) FROM journal`); err != nil {
-		return nil, nil, readError(err)
-	}
-	list, err := Read(ctx, db, q)
-	f.note(list)
-	return f, list, err
+// Follow returns a follower of what read returns, which is entries with higher ids than
+// the one that it is given.
+func Follow(read func(ctx context.Context, after int64) ([]Entry, error)) *Follower {
+	return &Follower{read: read, seen: make(map[int64]bool)}
 }
 
-// Next returns the entries that were written since, or none. What happened again is told
-// of once only.
+// Next returns the entries that were written since it was called last, or none; at first
+// all that are there. What happened again is told of once only.
 func (f *Follower) Next(ctx context.Context) ([]Entry, error) {
-	q := f.q
-	q.After = f.last - overlap
-	list, err := Read(ctx, f.db, q)
+	list, err := f.read(ctx, max(0, f.last-overlap))
 	if err != nil {
 		return nil, err
 	}

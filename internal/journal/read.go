@@ -3,6 +3,7 @@ package journal
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,6 +41,28 @@ type Query struct {
 // Entries is what programs are told.
 type Entries struct {
 	Entries []Entry `json:"entries"`
+
+	// Begins is when the oldest of all entries was noted, where nothing was found of a
+	// request, a session or a client.
+	Begins time.Time `json:"begins,omitzero"`
+}
+
+// UnmarshalJSON reads what programs are told.
+func (e *Entry) UnmarshalJSON(text []byte) error {
+	type plain Entry
+	told := struct {
+		*plain
+		What json.RawMessage `json:"detail"`
+	}{plain: (*plain)(e)}
+	if err := json.Unmarshal(text, &told); err != nil {
+		return err
+	}
+	var unknown string // a later version's, as [Other] tells it
+	if json.Unmarshal(told.What, &unknown) == nil {
+		told.What = json.RawMessage(unknown)
+	}
+	e.What = decode(e.Kind, told.What)
+	return nil
 }
 
 // Read returns entries, oldest first. It returns [ErrNone] where there is no journal.

@@ -23,6 +23,14 @@ const (
 	hashLength    = 8
 )
 
+// CheckForm returns [ErrForm] unless about may be a request, a session or a client.
+func CheckForm(about string) error {
+	if len(meanings(about)) == 0 {
+		return ErrForm
+	}
+	return nil
+}
+
 // Why returns what happened to a request, a session or a client, oldest first: none, if
 // nothing is known. Of a request and of a session it is all of the way that led there,
 // and what became of it. The error is [ErrForm] if about is neither.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
 )
 
@@ -31,8 +32,11 @@ type Store interface {
 	Resume(ctx context.Context) (was bool, err error)
 }
 
-// A Config holds what operators are answered from. All fields are required, but Process
-// and Writable.
+// A Config holds what operators are answered from. All fields are required, but those
+// that say otherwise.
+//
+// Without Sessions it is of a service that waits for its database: of the others it needs
+// Database, Failing, Process, Reload and Log.
 type Config struct {
 	Sessions  Sessions
 	Store     Store
@@ -42,35 +46,48 @@ type Config struct {
 	// StopNow stops a session, whoever uses it, and returns when its container is gone.
 	StopNow func(context.Context, *session.Session) error
 
-	Writable func() error // why the database takes no writes, without asking it; nil: not known
-	Process  string       // the id of the one that answers; empty: a command that looks for itself
-	Image    string       // that containers are made of
-	Log      *slog.Logger
+	Database database.Config                   // for people
+	Writable func() error                      // why the database takes no writes, without asking it; nil: not known
+	Failing  func() (since time.Time, _ error) // the same of its last attempt; nil: not known
+
+	Process database.Process                            // the one that answers; zero: a command that looks for itself
+	Lives   func(process string) bool                   // whether that one runs on this machine; nil: not known
+	Reload  func(ctx context.Context) (Reloaded, error) // reads the hosts again; nil: there is nobody who does
+	Image   string                                      // that containers are made of
+	Log     *slog.Logger
 }
 
 // An operators answers to them.
-type operators struct{ Config }
+type operators struct {
+	Config
+	began   time.Time
+	trouble *reminder.Trouble // some ask every second
+}
+
+func newOperators(cfg Config) operators { return operators{cfg, time.Now(), &reminder.Trouble{}} }
 
 // A route is a request that operators may send. What it returns is the answer; an error
 // that is no [Problem] is logged, and operators are told that the database is to blame.
 type route struct {
 	pattern string
 	serve   func(o operators, w http.ResponseWriter, r *http.Request) (any, error)
+	early   bool // it answers without the database, too
 }
 
 // routes are all of them.
 func routes() []route {
 	return []route{
-		{"GET " + StatusPath, operators.status},
-		{"GET " + HostsPath, operators.hosts},
-		{"POST " + HostsPath + "/{host}/drain", operators.drain},
-		{"POST " + HostsPath + "/{host}/undrain", operators.undrain},
-		{"GET " + SessionsPath, operators.sessions},
-		{"DELETE " + SessionsPath + "/{id}", operators.stopSession},
-		{"GET " + ProcessesPath, operators.processes},
-		{"GET " + JournalPath, operators.journal},
-		{"POST " + PausePath, operators.pause},
-		{"POST " + ResumePath, operators.resume},
+		{"GET " + StatusPath, operators.status, true},
+		{"GET " + HostsPath, operators.hosts, false},
+		{"POST " + HostsPath + "/{host}/drain", operators.drain, false},
+		{"POST " + HostsPath + "/{host}/undrain", operators.undrain, false},
+		{"GET " + SessionsPath, operators.sessions, false},
+		{"DELETE " + SessionsPath + "/{id}", operators.stopSession, false},
+		{"GET " + ProcessesPath, operators.processes, false},
+		{"GET " + JournalPath, operators.journal, false},
+		{"POST " + PausePath, operators.pause, false},
+		{"POST " + ResumePath, operators.resume, false},
+		{"POST " + ReloadPath, operators.reload, true},
 	}
 }
 
@@ -96,7 +113,7 @@ func Paths() []string {
 
 // Handler answers whoever gets to it.
 func Handler(cfg Config) http.Handler {
-	o, mux := operators{cfg}, http.NewServeMux()
+	o, mux := newOperators(cfg), http.NewServeMux()
 	for _, r := range routes() {
 		mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) { o.answer(w, req, r) })
 	}
@@ -110,15 +127,18 @@ func Handler(cfg Config) http.Handler {
 }
 
 func (o operators) answer(w http.ResponseWriter, r *http.Request, to route) {
-	v, err := to.serve(o, w, r)
+	v, err := o.serve(w, r, to)
 	p, isProblem := errors.AsType[*Problem](err)
 	switch {
 	case isProblem:
 		p.write(w)
 	case err != nil:
-		o.Log.WarnContext(r.Context(), "operator request failed", "route", to.pattern, "err", err)
-		WriteProblem(w, http.StatusServiceUnavailable, "unavailable", "The database does not answer.")
+		if o.trouble.Due(err) {
+			o.Log.WarnContext(r.Context(), "operator request failed", "route", to.pattern, "err", err)
+		}
+		o.failed(err).write(w)
 	default:
+		o.trouble.Over()
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(v) // who left is not waiting for it
 	}

@@ -1,10 +1,12 @@
 package operator
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,19 +25,27 @@ func (o operators) journal(_ http.ResponseWriter, r *http.Request) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	var list []journal.Entry
 	if about := values.Get("about"); about != "" {
-		list, err = journal.Why(r.Context(), o.DB, about)
-	} else {
-		list, err = journal.Read(r.Context(), o.DB, q)
+		return o.why(r.Context(), about)
 	}
-	if errors.Is(err, journal.ErrForm) {
-		return nil, newProblem(http.StatusBadRequest, "bad-request", "about: "+err.Error())
-	}
+	list, err := journal.Read(r.Context(), o.DB, q)
 	if err != nil {
 		return nil, err
 	}
 	return journal.Entries{Entries: append([]journal.Entry{}, list...)}, nil
+}
+
+// why tells all of one request, session or client.
+func (o operators) why(ctx context.Context, about string) (any, error) {
+	list, err := journal.Why(ctx, o.DB, about)
+	if errors.Is(err, journal.ErrForm) {
+		return nil, newProblem(http.StatusBadRequest, "bad-request", "about: "+err.Error())
+	}
+	told := journal.Entries{Entries: append([]journal.Entry{}, list...)}
+	if err == nil && len(list) == 0 {
+		told.Begins, err = journal.Oldest(ctx, o.DB)
+	}
+	return told, err
 }
 
 // parseJournalQuery reads a query. One that nobody reads is refused: it would tell more
@@ -58,8 +68,12 @@ func parseJournalQuery(values url.Values) (q journal.Query, err error) {
 			if since, err = time.ParseDuration(value); err != nil || since <= 0 {
 				return q, newProblem(http.StatusBadRequest, "bad-request", "since is no time such as 90m.")
 			}
+		case "after":
+			if q.After, err = strconv.ParseInt(value, 10, 64); err != nil {
+				return q, newProblem(http.StatusBadRequest, "bad-request", "after is no id of an entry.")
+			}
 		default:
-			return q, newProblem(http.StatusBadRequest, "bad-request", "The journal is chosen by about, or by host, kind and since.")
+			return q, newProblem(http.StatusBadRequest, "bad-request", "The journal is chosen by about, or by host, kind, since and after.")
 		}
 	}
 	q.Since = time.Now().Add(-since)

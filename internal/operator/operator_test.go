@@ -20,7 +20,7 @@ import (
 func handler(t *testing.T, k *servicetest.Kit) http.Handler {
 	return operator.Handler(operator.Config{
 		Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, StopNow: k.Reaper.StopNow,
-		Process: k.Process.ID, Image: k.Config.Container.Image, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Process: k.Process, Image: k.Config.Container.Image, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 }
 

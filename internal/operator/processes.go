@@ -52,21 +52,33 @@ func (o operators) processes(_ http.ResponseWriter, r *http.Request) (any, error
 	return all, nil
 }
 
+// process describes one. That it answers, or has a control socket here, says more than a
+// heartbeat, which an outage of the database keeps.
 func (o operators) process(p database.KnownProcess) Process {
-	state := Running
+	state, asked := Running, p.ID != "" && p.ID == o.Process.ID
 	switch {
+	case asked:
 	case p.Stopped.Valid:
 		state = Stopped
-	case p.Silent:
+	case p.Silent && !(o.Lives != nil && o.Lives(p.ID)):
 		state = Silent
 	}
 	out := Process{
 		ID: p.ID, Kind: p.Kind, State: state, Version: p.Version, Instance: p.Instance, Machine: p.Machine,
 		Started: p.Started.UTC(), Seen: p.Seen.UTC(), Gateway: p.GatewayAddress, GatewayTLS: p.GatewayTLSAddress,
-		Pool: p.Pool, Answers: p.ID == o.Process,
+		Pool: p.Pool, Answers: asked,
 	}
-	if p.Stopped.Valid {
+	if state == Stopped {
 		out.Stopped = p.Stopped.Time.UTC()
 	}
 	return out
 }
+
+// itself is the process that answers, whatever the database says; a command is none.
+func (o operators) itself() Process {
+	p := o.Process
+	p.Seen = time.Now()
+	return o.process(database.KnownProcess{Process: p, Started: o.began})
+}
+
+func isAsked(p Process) bool { return p.Answers }

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -20,6 +19,10 @@ type Reloaded struct {
 	Changed []string  `json:"changed"`
 	Leaving []Leaving `json:"leaving"` // all that leave now
 	Restart []string  `json:"restart"` // settings that are others now, and count after a restart only
+
+	// Later means that the service waits for its database: the file is good, and is read
+	// when that answers.
+	Later bool `json:"later,omitempty"`
 }
 
 // A Leaving host is one that is not in the file any more.
@@ -28,21 +31,24 @@ type Leaving struct {
 	Sessions *int   `json:"sessions,omitempty"` // of clients, that stand on it; nil: the database does not say
 }
 
-// WithReload answers like h, and at [ReloadPath] with what reload returns.
-func WithReload(h http.Handler, reload func(context.Context) (Reloaded, error), log *slog.Logger) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", h)
-	mux.HandleFunc("POST "+ReloadPath, func(w http.ResponseWriter, r *http.Request) {
-		// Who asked may leave: what was begun is finished.
-		done, err := reload(context.WithoutCancel(r.Context()))
-		if err != nil {
-			log.WarnContext(r.Context(), "reload refused; nothing was changed", "err", err)
-			newProblem(http.StatusUnprocessableEntity, "reload", err.Error()).write(w)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(done)
-	})
+// reload reads the hosts again. Who asked may leave: what was begun is finished.
+func (o operators) reload(_ http.ResponseWriter, r *http.Request) (any, error) {
+	if o.Reload == nil {
+		return nil, newProblem(http.StatusNotFound, noSuchRoute, "There is nobody here who serves hosts.")
+	}
+	done, err := o.Reload(context.WithoutCancel(r.Context()))
+	if err != nil {
+		o.Log.WarnContext(r.Context(), "reload refused; nothing was changed", "err", err)
+		return nil, newProblem(http.StatusUnprocessableEntity, "reload", err.Error())
+	}
+	return done, nil
+}
+
+// ReloadHandler answers at [ReloadPath] alone, for a process that is asked nothing else.
+func ReloadHandler(reload func(context.Context) (Reloaded, error), log *slog.Logger) http.Handler {
+	o, mux := newOperators(Config{Reload: reload, Log: log}), http.NewServeMux()
+	to := route{"POST " + ReloadPath, operators.reload, true}
+	mux.HandleFunc(to.pattern, func(w http.ResponseWriter, r *http.Request) { o.answer(w, r, to) })
 	return mux
 }
 

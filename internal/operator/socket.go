@@ -55,7 +55,7 @@ func listen(folder, process string) (_ *Socket, err error) {
 		return nil, err
 	}
 	defer os.RemoveAll(private)
-	s := &Socket{path: filepath.Join(folder, fmt.Sprintf("control-%.8s", process))}
+	s := &Socket{path: pair(folder, process)}
 	s.lock = flock.New(filepath.Join(private, "lock"), flock.SetPermissions(0o600))
 	if _, err := s.lock.TryLock(); err != nil {
 		return nil, err
@@ -78,6 +78,19 @@ func listen(folder, process string) (_ *Socket, err error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// pair is the path of a process's socket and of its lock, without what they end in.
+func pair(folder, process string) string {
+	return filepath.Join(folder, fmt.Sprintf("control-%.8s", process))
+}
+
+// Lives reports whether a process has its socket in folder, and so lives.
+func Lives(folder, process string) bool {
+	lock := flock.New(pair(folder, process)+".lock", flock.SetFlag(os.O_RDONLY))
+	free, err := lock.TryRLock()
+	_ = lock.Close() // it was only to be seen
+	return err == nil && !free
 }
 
 // sweep removes the sockets of processes that died. What cannot be removed harms nobody.

@@ -2,7 +2,8 @@ package operator
 
 import (
 	"context"
-	"net/http"
+	"encoding/json"
+	"slices"
 
 	"wrpdistributor/internal/session"
 )
@@ -18,8 +19,9 @@ type Status struct {
 	Warm      int       `json:"warm"`          // of those, with a container that waits
 	Sessions  int       `json:"sessions"`      // of clients
 	Paused    *Paused   `json:"paused,omitempty"`
-	Wrong     []Wrong   `json:"wrong"`     // the worst first
-	Processes []Process `json:"processes"` // that live
+	Outage    *Outage   `json:"outage,omitempty"` // nil: the database does what it is asked
+	Wrong     []Wrong   `json:"wrong"`            // the worst first
+	Processes []Process `json:"processes"`        // that live
 }
 
 // Wrong is one thing that is not as it should be.
@@ -28,12 +30,27 @@ type Wrong struct {
 	Mend string `json:"mend,omitempty"` // a command that mends it, or shows more; missing: none is known
 }
 
-func (o operators) status(_ http.ResponseWriter, r *http.Request) (any, error) {
-	return o.summarize(r.Context())
+// Counted reports whether it is known how many sessions and slots there are.
+func (s Status) Counted() bool { return s.Outage == nil || s.Outage.Answers }
+
+// MarshalJSON leaves out what is not known.
+func (s Status) MarshalJSON() ([]byte, error) {
+	type all Status
+	if s.Counted() {
+		return json.Marshal(all(s))
+	}
+	return json.Marshal(struct {
+		all
+		Free     *int `json:"free,omitempty"`
+		Warm     *int `json:"warm,omitempty"`
+		Sessions *int `json:"sessions,omitempty"`
+	}{all: all(s)})
 }
 
 // Summarize returns what [StatusPath] answers, to who shows it otherwise.
-func Summarize(ctx context.Context, cfg Config) (Status, error) { return operators{cfg}.summarize(ctx) }
+func Summarize(ctx context.Context, cfg Config) (Status, error) {
+	return newOperators(cfg).summarize(ctx)
+}
 
 func (o operators) summarize(ctx context.Context) (Status, error) {
 	l, err := o.look(ctx)
@@ -41,7 +58,7 @@ func (o operators) summarize(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	s := Status{
-		Free: l.now.Remaining, Sessions: l.now.Sessions, Paused: paused(l.now.Pause),
+		Free: l.now.Remaining, Sessions: l.now.Sessions, Paused: paused(l.now.Pause), Outage: l.writes,
 		Wrong: l.wrong(), Processes: make([]Process, 0, len(l.processes)),
 	}
 	for _, st := range l.now.Hosts {
@@ -62,7 +79,7 @@ func (o operators) summarize(ctx context.Context) (Status, error) {
 type state struct {
 	now       *session.Overview
 	processes []Process
-	writes    error // the database takes none
+	writes    *Outage // the database takes none; nil: it does
 	image     string
 }
 
@@ -77,8 +94,14 @@ func (o operators) look(ctx context.Context) (l state, err error) {
 	for _, p := range known {
 		l.processes = append(l.processes, o.process(p))
 	}
+	if itself := o.itself(); itself.Answers && !slices.ContainsFunc(l.processes, isAsked) {
+		l.processes = append(l.processes, itself)
+	}
 	if o.Writable != nil {
-		l.writes = o.Writable()
+		if err := o.Writable(); err != nil {
+			l.writes = o.outage(err)
+			l.writes.Answers = true
+		}
 	}
 	l.image = o.Image
 	return l, nil

@@ -43,12 +43,13 @@ func TestStatusSaysWhatIsWrongAndWhatMendsIt(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		k := servicetest.New(t, db, servicetest.Options{Hosts: 3, Max: 1})
 		var writes error
-		h := operator.Handler(operator.Config{
+		cfg := operator.Config{
 			Sessions: k.Sessions, Store: k.Store, Processes: db.Known, DB: db, StopNow: k.Reaper.StopNow,
-			Writable: func() error { return writes }, Process: k.Process.ID, Image: "wrp:1",
-		})
-		wantSaid(t, "nobody works with the database", h, "false Nobody gets a new session: no distributor works", "-> systemctl start")
-		register(t, db, k.Process)
+			Writable: func() error { return writes }, Image: "wrp:1",
+		}
+		wantSaid(t, "nobody works with the database", operator.Handler(cfg), "false Nobody gets a new session: no distributor works", "-> systemctl start")
+		cfg.Process = k.Process
+		h := operator.Handler(cfg)
 		k.Pool.CheckHealth(t.Context())
 		const fine = "true A client can get a session now: 3 slots are free."
 		if got := said(get[operator.Status](t, h, operator.Call{Path: operator.StatusPath})); got != fine {
@@ -77,7 +78,7 @@ func TestStatusSaysWhatIsWrongAndWhatMendsIt(t *testing.T) {
 		}
 		wantSaid(t, "a host is not configured any more", h, "Host old.example has 1 sessions, and is not configured", "-> cleanup --forget-host old.example")
 		writes = errors.New("read-only")
-		wantSaid(t, "the database is read-only", h, "false Nobody gets a new session: the database takes no writes.", "read-only. -> ")
+		wantSaid(t, "the database is read-only", h, "false Nobody gets a new session: the database takes no writes.", "takes no writes: read-only. ", " -> distributor config check")
 		if err := k.Store.Pause(t.Context(), "Until noon."); err != nil {
 			t.Fatal(err)
 		}

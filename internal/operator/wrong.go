@@ -13,17 +13,22 @@ import (
 	"wrpdistributor/internal/session"
 )
 
+// Beginnings and ends of sentences.
+const (
+	nobody   = "Nobody gets a new session: "
+	noWrites = "the database takes no writes."
+)
+
 // sentence says whether a client could get a session now, and if not what keeps it
 // from that first of all.
 func (l state) sentence() (takes bool, text string) {
-	const nobody = "Nobody gets a new session: "
 	switch {
 	case !l.isServed():
 		return false, nobody + "no distributor works with this database."
 	case l.now.Pause != nil:
 		return false, nobody + "paused since " + moment(l.now.Pause.Since) + "."
 	case l.writes != nil:
-		return false, nobody + "the database takes no writes."
+		return false, nobody + noWrites
 	case l.now.Remaining == 1:
 		return true, "A client can get a session now: 1 slot is free."
 	case l.now.Remaining > 0:
@@ -55,7 +60,7 @@ func (l state) wrong() []Wrong {
 		list = append(list, Wrong{fmt.Sprintf("New sessions are paused since %s: %s", moment(p.Since), p.Reason), "distributor resume"})
 	}
 	if l.writes != nil {
-		list = append(list, Wrong{fmt.Sprintf("The database takes no writes: %v.", l.writes), "distributor config check"})
+		list = append(list, Wrong{l.writes.sentence(), l.writes.command})
 	}
 	list = append(list, l.wrongHosts()...)
 	if l.now.Remaining == 0 && l.anyTakes() {

@@ -14,13 +14,12 @@ import (
 	"wrpdistributor/internal/hosts"
 )
 
-// newProcess describes this process to the others on the same database. Its kind is
-// the name of its program.
-func newProcess(cfg *config.Config, databaseID string) database.Process {
+// NewProcess describes this process to the others on the same database, whose id is not
+// known yet. Its kind is the name of its program.
+func NewProcess(cfg *config.Config) database.Process {
 	machine, _ := os.Hostname() // for people; the number may do
 	return database.Process{
 		ID:                database.NewProcessID(),
-		DatabaseID:        databaseID,
 		Kind:              fmt.Sprintf("%.16s", filepath.Base(os.Args[0])),
 		Version:           BuildVersion(),
 		Instance:          cfg.Instance,
@@ -29,6 +28,12 @@ func newProcess(cfg *config.Config, databaseID string) database.Process {
 		GatewayTLSAddress: cfg.Gateway.TLSAddress,
 		Pool:              describePool(cfg.Hosts, cfg.StartPort),
 	}
+}
+
+// nameOf is a process's name for people.
+func nameOf(p database.Process) string {
+	words := []string{p.Kind, p.Instance, "on", p.Machine}
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 
 // BuildVersion says which build of the program this is: the commit, if it was built

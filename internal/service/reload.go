@@ -5,12 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/reaper"
@@ -43,7 +43,7 @@ type Reloader struct {
 func (r *Reloader) Reload(ctx context.Context) (operator.Reloaded, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	done := operator.Reloaded{Process: r.name(), Leaving: []operator.Leaving{}}
+	done := operator.Reloaded{Process: nameOf(r.Service.Process), Leaving: []operator.Leaving{}}
 	if r.Origin == nil {
 		return done, errPretends
 	}
@@ -65,6 +65,18 @@ func (r *Reloader) Reload(ctx context.Context) (operator.Reloaded, error) {
 	return done, nil
 }
 
+// Postpone looks whether HOSTS_FILE is good, for a process that waits for its database,
+// and reads the file when that answers.
+func Postpone(p database.Process, origin *config.Origin) (operator.Reloaded, error) {
+	later := operator.Reloaded{Process: nameOf(p), Joined: []string{}, Changed: []string{}, Leaving: []operator.Leaving{}, Later: true}
+	if origin == nil {
+		return later, errPretends
+	}
+	_, err := origin.Hosts()
+	later.Restart = listed(origin.Changed())
+	return later, err
+}
+
 // announce tells the log and other processes what was done.
 func (r *Reloader) announce(ctx context.Context, done operator.Reloaded) {
 	r.Log.InfoContext(ctx, "hosts reloaded", "joined", done.Joined, "changed", done.Changed, "leaving", r.Service.Pool.Leaving())
@@ -83,13 +95,6 @@ func (r *Reloader) tellOthers(ctx context.Context) {
 	if err := r.Service.DB.SetPool(ctx, r.Service.Process.ID, pool); err != nil {
 		r.Log.WarnContext(ctx, "others are not told of the new hosts", "err", err)
 	}
-}
-
-// name is the process's for people.
-func (r *Reloader) name() string {
-	p := r.Service.Process
-	words := []string{p.Kind, p.Instance, "on", p.Machine}
-	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 
 // listed is the list, or an empty one: nobody has to know of null.

@@ -38,6 +38,11 @@ func Database(cfg *config.Config, create bool) database.Config {
 // Open connects the parts to an open, migrated database. It closes db if it fails,
 // and leaves it to [Service.Close] otherwise. No host is connected to yet.
 func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Logger) (*Service, error) {
+	return OpenAs(ctx, cfg, db, NewProcess(cfg), log)
+}
+
+// OpenAs is [Open] for a process that others know already.
+func OpenAs(ctx context.Context, cfg *config.Config, db *database.DB, process database.Process, log *slog.Logger) (*Service, error) {
 	id, err := db.DatabaseID(ctx)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the database is not set up (distributor migrate does it, and takes the PHP program's tables over if these are there): %w", err), db.Close())
@@ -46,7 +51,7 @@ func Open(ctx context.Context, cfg *config.Config, db *database.DB, log *slog.Lo
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	process := newProcess(cfg, id)
+	process.DatabaseID = id
 	notes, err := journal.NewWriter(journal.Config{DB: db, Process: process.ID, Program: process.Kind, HashOnly: cfg.HashClients, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, pool.Close(), db.Close())
