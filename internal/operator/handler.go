@@ -37,7 +37,7 @@ type Config struct {
 	Sessions  Sessions
 	Store     Store
 	Processes func(context.Context) ([]database.KnownProcess, error)
-	DB        *database.DB // has the journal
+	DB        *database.DB // has the journal and the statistics
 
 	// StopNow stops a session, whoever uses it, and returns when its container is gone.
 	StopNow func(context.Context, *session.Session) error
@@ -69,6 +69,7 @@ func routes() []route {
 		{"DELETE " + SessionsPath + "/{id}", operators.stopSession},
 		{"GET " + ProcessesPath, operators.processes},
 		{"GET " + JournalPath, operators.journal},
+		{"GET " + StatisticsPath, operators.statistics},
 		{"POST " + PausePath, operators.pause},
 		{"POST " + ResumePath, operators.resume},
 	}
