@@ -21,6 +21,7 @@ func (a *afternoon) takesHosts() {
 		all := answer[operator.Hosts](a, 0, "hosts list").Hosts
 		return len(all) == len(a.hosts) && !slices.ContainsFunc(all, func(h operator.Host) bool { return !h.Takes })
 	})
+	a.await("a container waits on each host that joined", func(waits []operator.Session) bool { return len(waits) == 2 })
 }
 
 // says answers what an operator is asked each day, by one command each.
