@@ -12,6 +12,7 @@ need() { # PROGRAM PACKAGES...
 }
 need gcc gcc libc6-dev # for the race detector
 has mysqld || need mariadbd mariadb-server-core mariadb-client-core
+has mysqldump || need mariadb-dump mariadb-client
 need sshd openssh-server
 need ssh-keygen openssh-client
 need nft nftables # the host's table, and what it keeps apart

@@ -97,7 +97,7 @@ func (s *stack) launch() {
 // about.
 func (s *stack) eventually(what string, holds func() bool) {
 	s.t.Helper()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(time.Minute)
 	for !holds() {
 		select {
 		case <-s.proc.Done():

@@ -41,7 +41,7 @@ type Config struct {
 	Sessions  Sessions
 	Store     Store
 	Processes func(context.Context) ([]database.KnownProcess, error)
-	DB        *database.DB // has the journal
+	DB        *database.DB // has the journal and the statistics
 
 	// StopNow stops a session, whoever uses it, and returns when its container is gone.
 	StopNow func(context.Context, *session.Session) error
@@ -85,6 +85,7 @@ func routes() []route {
 		{"DELETE " + SessionsPath + "/{id}", operators.stopSession, false},
 		{"GET " + ProcessesPath, operators.processes, false},
 		{"GET " + JournalPath, operators.journal, false},
+		{"GET " + StatisticsPath, operators.statistics, false},
 		{"POST " + PausePath, operators.pause, false},
 		{"POST " + ResumePath, operators.resume, false},
 		{"POST " + ReloadPath, operators.reload, true},

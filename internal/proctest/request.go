@@ -16,6 +16,7 @@ type Request struct {
 	Path   string // instead of the URL's, sent as it is; one that begins with // is sent as an address
 	Token  string
 	Agent  string // User-Agent
+	Client string // X-Forwarded-For, as a proxy sets it
 }
 
 // An Answer is what came of it.
@@ -37,6 +38,9 @@ func Do(ctx context.Context, r Request) (Answer, error) {
 	}
 	if r.Token != "" {
 		req.Header.Set("Bearer", r.Token)
+	}
+	if r.Client != "" {
+		req.Header.Set("X-Forwarded-For", r.Client)
 	}
 	req.Header.Set("User-Agent", r.Agent)
 	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)

@@ -30,6 +30,22 @@ func Month() Span    { return month }
 func TwoYears() Span { return twoYears }
 func Days() Span     { return monthly }
 
+// mostSteps is how many lines people read of a time.
+const mostSteps = 32
+
+// Over is a span of any length, in steps of a length that people use.
+func Over(length time.Duration) Span {
+	const day = 24 * time.Hour
+	step := time.Minute
+	for _, longer := range []time.Duration{5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, day, 3 * day, 7 * day, 14 * day, 30 * day} {
+		if length <= mostSteps*step {
+			break
+		}
+		step = longer
+	}
+	return Span{length, step}
+}
+
 // Average is what a time was like on average.
 type Average struct {
 	Samples                                         int // rows that it is of
@@ -92,6 +108,24 @@ func Points(ctx context.Context, db *database.DB, of Span) ([]Point, error) {
 		points[i].PerHost, _ = PerHost(r.PerHost)
 	}
 	return points, nil
+}
+
+// Overall is what all of some points were like together.
+func Overall(points []Point) (all Average) {
+	for _, p := range points {
+		all.Samples += p.Samples
+	}
+	for _, p := range points {
+		share := float64(p.Samples) / float64(all.Samples)
+		all.Sessions += share * p.Sessions
+		all.Containers += share * p.Containers
+		all.Remaining += share * p.Remaining
+		all.Hosts += share * p.Hosts
+		all.Clients += share * p.Clients
+		all.MostSessions = max(all.MostSessions, p.MostSessions)
+		all.MostClients = max(all.MostClients, p.MostClients)
+	}
+	return all
 }
 
 func (r sums) average() Average {

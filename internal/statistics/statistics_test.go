@@ -267,3 +267,33 @@ func TestNothingIsKnown(t *testing.T) {
 		}
 	})
 }
+
+// TestOverHasStepsThatPeopleUse, few enough to read.
+func TestOverHasStepsThatPeopleUse(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	for length, want := range map[time.Duration]time.Duration{
+		time.Minute: time.Minute, 30 * time.Minute: time.Minute, time.Hour: 5 * time.Minute, 8 * time.Hour: 15 * time.Minute,
+		day: time.Hour, 7 * day: 6 * time.Hour, 30 * day: day, 365 * day: 14 * day, 731 * day: 30 * day,
+	} {
+		if got := statistics.Over(length); got != (statistics.Span{Length: length, Step: want}) {
+			t.Errorf("Over(%s) = %+v, want steps of %s", length, got, want)
+		}
+	}
+}
+
+// TestOverallCountsSamples: what was looked at often counts as often.
+func TestOverallCountsSamples(t *testing.T) {
+	t.Parallel()
+	got := statistics.Overall([]statistics.Point{
+		{Average: statistics.Average{Samples: 3, Sessions: 4, Containers: 8, Remaining: 4, Hosts: 2, Clients: 4, MostSessions: 9, MostClients: 1}},
+		{Average: statistics.Average{Samples: 1, Sessions: 8, Containers: 4, Remaining: 0, Hosts: 2, Clients: 0, MostSessions: 8, MostClients: 3}},
+	})
+	want := statistics.Average{Samples: 4, Sessions: 5, Containers: 7, Remaining: 3, Hosts: 2, Clients: 3, MostSessions: 9, MostClients: 3}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := statistics.Overall(nil); got != (statistics.Average{}) {
+		t.Errorf("of nothing: %+v", got)
+	}
+}
