@@ -129,8 +129,8 @@ func TestProxiedShutdownNeverPasses(t *testing.T) {
 			"/x/%2e%2e/shutdown/", "/shutdown/more", "/%73hutdown/", "/%2573hutdown/", "/%25252573hutdown/", "/shutdown%2F", "/%2Fshutdown/",
 			"/SHUTDOWN/", "/shutdown;x/", "/shutdown%20/", `/x\..\shutdown/`, "/#/../shutdown/", "/shutdown//", "/shutdowns/../shutdown/",
 		} {
-			for _, host := range []string{"", "http://a.example", "https://a.example:8080", "http://session-1.invalid", "http://localhost:8080", "http://x:y@127.0.0.1"} {
-				for _, method := range []string{"GET", "POST", "HEAD", "OPTIONS", "BREW", "CONNECT"} {
+			for _, host := range []string{"", "http://a.example", "http://session-1.invalid:8080"} {
+				for _, method := range []string{"GET", "POST", "CONNECT"} {
 					target := host + path
 					for range 3 { // a client follows where it is led
 						a := s.say(t, method, method+" "+target+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
