@@ -4,12 +4,15 @@
 #   wrp-test-mysql           MySQL as Debian sid has it, started like the official image
 #   wrp-test-mariadb         MariaDB, likewise
 #   wrp-test-container-host  a machine with Docker and sshd, from Debian sid
+#   wrp-test-tenox7          WRP as tenox7/wrp has it, a proxy too, with Chromium from Debian sid
 #
 # No image registry is needed, only a Debian mirror. The root file systems are
 # kept in the cache folder, so that the second time takes seconds.
 #
-# Usage: test-images.sh [mysql] [mariadb] [container-host]     (without a name: all)
+# Usage: test-images.sh [mysql] [mariadb] [container-host] [tenox7]     (without a name: all;
+#                                                                        tenox7 only with WRP_SOURCE)
 #
+#   WRP_SOURCE     a clone of https://github.com/tenox7/wrp
 #   DEBIAN_MIRROR  where the packages come from, if not where mmdebstrap looks by itself
 #   CACHE_DIR      where root file systems are kept
 set -eu
@@ -84,13 +87,34 @@ container_host() {
 	say "wrp-test-container-host works"
 }
 
+# The commit that is built, so that tests know what they meet.
+wrp_commit=42bba02
+
+tenox7() {
+	[ -n "${WRP_SOURCE:-}" ] || die "WRP_SOURCE is not set, want a clone of https://github.com/tenox7/wrp"
+	rootfs wrp-test-tenox7-base chromium-headless-shell,ca-certificates,fonts-dejavu-core
+	folder=$(mktemp -d)
+	trap 'rm -rf "$folder"' EXIT
+	say "wrp-test-tenox7: building"
+	mkdir "$folder/source"
+	git -C "$WRP_SOURCE" archive "$wrp_commit" >"$folder/source.tar" ||
+		die "WRP_SOURCE=$WRP_SOURCE has no commit $wrp_commit, want a whole clone of https://github.com/tenox7/wrp"
+	tar -xf "$folder/source.tar" -C "$folder/source"
+	(cd "$folder/source" && CGO_ENABLED=0 quietly go build -trimpath -ldflags=-s -o "$folder/wrp" .) || die "WRP cannot be built"
+	quietly docker build -t wrp-test-tenox7 -f docker/test-images/tenox7/Dockerfile "$folder" ||
+		die "wrp-test-tenox7 cannot be built"
+	try docker run -d --cap-drop ALL --read-only --tmpfs /tmp wrp-test-tenox7 || die "wrp-test-tenox7 does not work"
+	say "wrp-test-tenox7 works"
+}
+
 docker version >/dev/null 2>&1 || die "no Docker engine answers"
-[ $# -gt 0 ] || set -- mysql mariadb container-host
+[ $# -gt 0 ] || set -- mysql mariadb container-host ${WRP_SOURCE:+tenox7}
 for name; do
 	case $name in
 	mysql) mysql ;;
 	mariadb) mariadb ;;
 	container-host) container_host ;;
-	*) die "there is no image $name, want mysql, mariadb or container-host" ;;
+	tenox7) tenox7 ;;
+	*) die "there is no image $name, want mysql, mariadb, container-host or tenox7" ;;
 	esac
 done

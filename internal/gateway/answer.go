@@ -11,19 +11,24 @@ import (
 	"wrpdistributor/internal/target"
 )
 
+// What [Gateway.Serve] returns, among others.
+var (
+	ErrEnded       = errors.New("session has ended")
+	ErrClosing     = errors.New("shutting down")
+	ErrUnavailable = errors.New("token cannot be looked up")
+	ErrUnreachable = errors.New("host of the container is unreachable")
+	ErrNoAnswer    = errors.New("container did not answer")
+)
+
 var (
 	errProxy          = errors.New("address of another host")
 	errUnauthorized   = errors.New("wrong or missing token")
 	errForbidden      = errors.New("path that shuts the container down")
+	errOwnPath        = errors.New("address that shuts the container down")
 	errMethod         = errors.New("method not supported")
-	errSessionEnded   = errors.New("session has ended")
-	errClosing        = errors.New("shutting down")
-	errUnavailable    = errors.New("token cannot be looked up")
 	errUnconfirmed    = errors.New("container cannot be confirmed to run")
 	errTooMany        = errors.New("too many requests of the session at once")
 	errEndedMeanwhile = errors.New("session stopped meanwhile")
-	errHostDown       = errors.New("host of the container is unreachable")
-	errNoAnswer       = errors.New("container did not answer")
 	errStalled        = errors.New("nothing moved for too long")
 	errClientLeft     = errors.New("client left")
 )
@@ -50,16 +55,17 @@ func answers() []answer {
 		{errProxy, http.StatusBadRequest, "This is the way to a session, and no proxy. Tell your browser to connect to it directly.", 0},
 		{errUnauthorized, http.StatusUnauthorized, "This is the way to a session, and its token is wrong or missing. A plain browser enters at /s/TOKEN/ and has to take cookies.", 0},
 		{errForbidden, http.StatusForbidden, "A session is ended where it was started, not here.", 0},
+		{errOwnPath, http.StatusForbidden, "WRP would take this address for its own, and end your session. It can be opened on the page of your session.", 0},
 		{errMethod, http.StatusMethodNotAllowed, "This method is not supported here.", 0},
-		{errSessionEnded, http.StatusGone, "Your session has ended, ask for a new one.", 0},
-		{errClosing, http.StatusServiceUnavailable, "The service is shutting down, try again.", retrySoon},
-		{errUnavailable, http.StatusServiceUnavailable, "Your session cannot be looked up at the moment, try again.", retrySoon},
+		{ErrEnded, http.StatusGone, "Your session has ended, ask for a new one.", 0},
+		{ErrClosing, http.StatusServiceUnavailable, "The service is shutting down, try again.", retrySoon},
+		{ErrUnavailable, http.StatusServiceUnavailable, "Your session cannot be looked up at the moment, try again.", retrySoon},
 		{errUnconfirmed, http.StatusServiceUnavailable, "Your session cannot be looked up at the moment, try again.", retrySoon},
 		{errTooMany, http.StatusServiceUnavailable, "Your session has too many requests at once, try again.", retrySoon},
 		{errEndedMeanwhile, http.StatusBadGateway, "Your session has just ended, ask for a new one.", 0},
-		{errHostDown, http.StatusBadGateway, "Your session cannot be reached at the moment, try again later.", retryLater},
+		{ErrUnreachable, http.StatusBadGateway, "Your session cannot be reached at the moment, try again later.", retryLater},
 		{errStalled, http.StatusGatewayTimeout, "Your session does not answer, try again or ask for a new one.", retrySoon},
-		{errNoAnswer, http.StatusBadGateway, "Your session did not answer, try again.", retrySoon},
+		{ErrNoAnswer, http.StatusBadGateway, "Your session did not answer, try again.", retrySoon},
 	}
 }
 
@@ -72,6 +78,13 @@ func answerTo(err error) answer {
 		}
 	}
 	return list[len(list)-1]
+}
+
+// Explain says what a client may be told of an error of [Gateway.Serve], and after how
+// many seconds it is worth another try; 0: none.
+func Explain(err error) (code int, sentence string, retry int) {
+	a := answerTo(err)
+	return a.code, a.sentence, a.retry
 }
 
 // answered tells the client why its request is refused. It returns the errors of
@@ -110,7 +123,7 @@ func (g *Gateway) refuse(x *exchange) {
 
 // Waiting answers for a gateway that cannot tell yet whose token it is.
 func Waiting(w http.ResponseWriter, _ *http.Request) {
-	a := answerTo(errUnavailable)
+	a := answerTo(ErrUnavailable)
 	w.Header().Set("Retry-After", strconv.Itoa(retryLater))
 	writePage(w, a.code, http.StatusText(a.code), "<p>"+a.sentence+"</p>")
 }

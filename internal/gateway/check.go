@@ -17,7 +17,7 @@ func (g *Gateway) explained(next handler) handler {
 	return func(x *exchange) error {
 		err := next(x)
 		switch {
-		case !errors.Is(err, errNoAnswer):
+		case !errors.Is(err, ErrNoAnswer):
 			return err
 		case x.begun():
 			g.check(x.route) // the client is told nothing more, but the session may be dead
@@ -42,7 +42,7 @@ func (g *Gateway) explain(ctx context.Context, r *route, err error) error {
 	case g.routes.get(r.session.ID) == nil:
 		return errEndedMeanwhile
 	case errors.Is(c.err, hosts.ErrUnreachable), errors.Is(c.err, hosts.ErrUnknownHost):
-		return fmt.Errorf("%w: %w", errHostDown, err)
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	return errors.Join(err, c.err)
 }
@@ -63,7 +63,7 @@ func (g *Gateway) check(r *route) *check {
 	}
 	c := &check{done: make(chan struct{})}
 	if !g.tasks.Begin() {
-		c.err = errClosing
+		c.err = ErrClosing
 		close(c.done)
 		return c
 	}

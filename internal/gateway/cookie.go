@@ -15,6 +15,10 @@ import (
 // cookies know no ports. It is read for as long as browsers have it.
 const oldCookie = "wrp_session"
 
+// LoginCookie is what the names of cookies begin with that say who somebody is. No
+// container gets one.
+const LoginCookie = "wrp_login_"
+
 // enter lets a plain browser in, which cannot send headers: the token in the path
 // becomes a cookie. One that is in another session is asked before.
 func (g *Gateway) enter(x *exchange, token string) error {
@@ -107,9 +111,9 @@ func cookieValue(r *http.Request, name string) string {
 }
 
 // isGatewayCookie reports whether a cookie is this gateway's or another one's on the same
-// host name, whose token is not for our containers.
+// host name, whose token is not for our containers, or says who somebody is.
 func isGatewayCookie(name string) bool {
-	return name == oldCookie || strings.HasPrefix(name, oldCookie+"_")
+	return name == oldCookie || strings.HasPrefix(name, oldCookie+"_") || strings.HasPrefix(name, LoginCookie)
 }
 
 // removeCookies takes the cookies of gateways out of a request's header, and leaves

@@ -88,12 +88,20 @@ func TestE2EEngineThatFails(t *testing.T) {
 func newRealBench(t *testing.T, sshd *hoststest.SSHD) *bench {
 	t.Helper()
 	hoststest.StandIn(t)
+	image := hosts.ContainerConfig{Image: hoststest.Image, Args: []string{"-token", "{token}"}, Memory: 64 << 20, Pids: 64}
+	return openRealBench(t, sshd, image, options{})
+}
+
+// openRealBench is [newRealBench] with an image of any kind.
+func openRealBench(t *testing.T, sshd *hoststest.SSHD, image hosts.ContainerConfig, opt options) *bench {
+	t.Helper()
 	signer, err := hosts.LoadKey(sshd.KeyFile, "")
 	must(t, err)
-	cfg := servicetest.Configure(t, nil, servicetest.Options{Gateway: true, StartTimeout: 5 * time.Minute, ConnectTimeout: 5 * time.Second})
+	opt.Options = servicetest.Options{Gateway: true, StartTimeout: 5 * time.Minute, ConnectTimeout: 5 * time.Second, ReadyTimeout: opt.ReadyTimeout}
+	cfg := servicetest.Configure(t, nil, opt.Options)
 	cfg.Hosts = []hosts.Host{{Name: "host0", Address: "127.0.0.1", Max: 3, SSH: &hosts.SSH{Addr: sshd.Addr, User: sshd.User, Signer: signer}}}
 	cfg.KnownHosts.Files = []string{sshd.KnownHosts}
-	cfg.Container.Image, cfg.Container.Memory, cfg.Container.Pids = hoststest.Image, 64<<20, 64
+	cfg.Container = image
 	cfg.StartPort = proctest.FreeRange(t, 3)
 	svc := servicetest.Open(t, databasetest.New(t), cfg)
 	id, err := svc.DB.DatabaseID(t.Context())
@@ -102,7 +110,7 @@ func newRealBench(t *testing.T, sshd *hoststest.SSHD) *bench {
 	looked := make(chan error)
 	go func() { looked <- svc.Pool.Run(t.Context(), svc.Sessions) }()
 	t.Cleanup(func() { must(t, <-looked) })
-	return openBench(t, &servicetest.Kit{Service: svc, Config: cfg}, options{})
+	return openBench(t, &servicetest.Kit{Service: svc, Config: cfg}, opt)
 }
 
 // TestPagesWhileEngineIsSilent: the row says that the container runs; without it nobody

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -13,11 +14,14 @@ type exchange struct {
 	started time.Time
 	body    *requestBody // nil: none, or not passed on
 	route   *route       // nil: not known
+	target  *url.URL     // what the container is asked for, without a host
 
 	oldCookie bool // the token is in it
 
-	err error  // why the client was refused, or its answer cut
-	id  string // the request id that a refused client was told
+	served  *served // nil: the gateway looks itself who asks
+	err     error   // why the client was refused, or its answer cut
+	id      string  // the request id that a refused client was told
+	refused bool    // it is for the caller of Serve to say why
 }
 
 // A handler carries an exchange out, or returns why it did not. Handlers wrap one
@@ -40,6 +44,8 @@ func (x *exchange) outcome() (status int, err error) {
 		return statusClientLeft, nil
 	case x.writeErr != nil:
 		return statusClientLeft, x.writeErr
+	case x.refused:
+		return answerTo(x.err).code, x.err
 	case x.err != nil && x.id == "":
 		return http.StatusBadGateway, x.err // it was cut, whatever its answer began with
 	}

@@ -87,7 +87,8 @@ type Store interface {
 type Gateway struct {
 	Config
 	handle  handler
-	cookie  string // the name of the one that holds the token of a plain browser
+	serve   handler // of what Serve is asked for
+	cookie  string  // the name of the one that holds the token of a plain browser
 	dial    func(ctx context.Context, host string, port int) (net.Conn, error)
 	buffers bufferPool
 	routes  table
@@ -119,19 +120,34 @@ func New(cfg Config) *Gateway {
 	g := &Gateway{Config: cfg, cookie: fmt.Sprintf("%s_%.8s", oldCookie, cfg.DatabaseID), dial: cfg.Pool.Dial, maxKept: maxKept, lookups: question[string]{pause: lookupPause}, metrics: newMetrics()}
 	g.alive, g.abort = context.WithCancel(context.Background())
 	g.routes.init()
-	g.handle = g.steps()
+	g.handle, g.serve = g.steps(), g.stepsOfServe()
 	return g
 }
 
 // steps returns the way of a request, the last step first.
 func (g *Gateway) steps() handler {
-	h := g.proxied     // passes it to the container, and the answer back
+	h := g.passed      // passes it to the container, and the answer back
 	h = g.explained(h) // finds out why a container did not answer
 	h = g.routed(h)    // finds the session that it is for
 	h = g.admitted(h)  // refuses it if the process is about to end
 	h = g.targeted(h)  // refuses it if it is for no page of ours
 	h = g.answered(h)  // tells the client why it was refused
-	h = guarded(h)     // cuts it if nothing moves
+	return g.watched(h)
+}
+
+// stepsOfServe returns the way of a request whose session somebody else has found.
+func (g *Gateway) stepsOfServe() handler {
+	h := g.passed
+	h = g.explained(h)
+	h = g.opened(h) // finds the session that its token opens
+	h = g.admitted(h)
+	h = returned(h) // leaves it to the caller to say why it was refused
+	return g.watched(h)
+}
+
+// watched is what comes before the steps of any request.
+func (g *Gateway) watched(h handler) handler {
+	h = guarded(h) // cuts it if nothing moves
 	return g.measured(g.logged(h))
 }
 

@@ -60,7 +60,8 @@ type options struct {
 	tls     bool
 	trusted []netip.Prefix // proxies
 
-	listener func(net.Listener) net.Listener // nil: that of the test's WRP is as it is
+	listener func(net.Listener) net.Listener         // nil: that of the test's WRP is as it is
+	front    func(*gateway.Gateway) http.HandlerFunc // what clients come to; nil: the gateway
 }
 
 func newBench(t *testing.T, db *database.DB, opt options) *bench {
@@ -82,7 +83,11 @@ func openBench(t *testing.T, k *servicetest.Kit, opt options) *bench {
 	opt.DatabaseID = cmp.Or(opt.DatabaseID, databaseID)
 	b.gw = gateway.New(opt.Config)
 	k.Sessions.SetObserver(b.gw)
-	srv := httptest.NewUnstartedServer(b.gw)
+	var front http.Handler = b.gw
+	if opt.front != nil {
+		front = opt.front(b.gw)
+	}
+	srv := httptest.NewUnstartedServer(front)
 	srv.Config.DisableGeneralOptionsHandler = true // as that of the distributor
 	srv.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	asDistributor(srv.Config)

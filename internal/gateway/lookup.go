@@ -21,7 +21,7 @@ func (g *Gateway) lookUp(ctx context.Context, token string) error {
 	}
 	return g.lookups.answer(ctx, g.alive, &g.tasks, token, func(tokens []string) error {
 		if err := g.addSessionsOf(tokens); err != nil {
-			return fmt.Errorf("%w: %w", errUnavailable, err)
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		return nil
 	})

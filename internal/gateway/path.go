@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"net/url"
+	pathpkg "path"
+	"slices"
 	"strings"
 )
 
@@ -9,11 +11,29 @@ import (
 // in any spelling that a server might take for it. Nothing else in WRP is called
 // so, hence no part of the path may be.
 func isShutdown(path string) bool {
+	return anySpelling(path, func(parts []string) bool { return slices.ContainsFunc(parts, meansShutdown) })
+}
+
+// beginsWithShutdown reports the same of an address of another host, where other parts of
+// the path may well be called so.
+func beginsWithShutdown(path string) bool {
+	return anySpelling(path, func(parts []string) bool {
+		cleaned := split(pathpkg.Clean("/" + strings.Join(parts, "/")))
+		return len(parts) > 0 && meansShutdown(parts[0]) || len(cleaned) > 0 && meansShutdown(cleaned[0])
+	})
+}
+
+func meansShutdown(part string) bool { return strings.EqualFold(strings.TrimSpace(part), "shutdown") }
+
+func split(path string) []string {
+	return strings.FieldsFunc(path, func(c rune) bool { return c == '/' || c == '\\' || c == ';' })
+}
+
+// anySpelling reports whether a path, unescaped as often as a server might, has parts that match.
+func anySpelling(path string, match func(parts []string) bool) bool {
 	for range 3 { // someone may have escaped the escapes
-		for part := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' || c == ';' }) {
-			if strings.EqualFold(strings.TrimSpace(part), "shutdown") {
-				return true
-			}
+		if match(split(path)) {
+			return true
 		}
 		plain, err := url.PathUnescape(path)
 		if err != nil || plain == path {

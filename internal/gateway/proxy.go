@@ -8,7 +8,6 @@ import (
 	"log"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -23,11 +22,11 @@ const (
 	checkAfter = time.Second // that a container may take to begin its answer
 )
 
-// proxied passes a request to its container, and the answer back. Meanwhile it
+// passed passes a request to its container, and the answer back. Meanwhile it
 // counts as use of the session, and the end of the session waits for it.
-func (g *Gateway) proxied(x *exchange) error {
+func (g *Gateway) passed(x *exchange) error {
 	if !x.route.begin() {
-		return errSessionEnded
+		return ErrEnded
 	}
 	defer x.route.end()
 
@@ -70,7 +69,7 @@ func (x *exchange) notTaken(err error) error {
 // written yet, or [http.ErrAbortHandler] if its answer was cut.
 func (g *Gateway) forward(x *exchange, out *http.Request) (err error) {
 	proxy := &httputil.ReverseProxy{
-		Rewrite:   func(p *httputil.ProxyRequest) { g.rewrite(p, x.route) },
+		Rewrite:   func(p *httputil.ProxyRequest) { g.rewrite(p, x) },
 		Transport: roundTripper(func(r *http.Request) (*http.Response, error) { return g.ask(x.route, r) }),
 		ModifyResponse: func(resp *http.Response) error {
 			if x.oldCookie {
@@ -109,20 +108,14 @@ func (x *exchange) blame(cause, err error) error {
 	case errors.Is(err, errUnconfirmed):
 		return err // nothing more can be found out
 	}
-	return fmt.Errorf("%w: %w", errNoAnswer, err)
+	return fmt.Errorf("%w: %w", ErrNoAnswer, err)
 }
 
 // rewrite makes the request that the container gets.
-func (g *Gateway) rewrite(p *httputil.ProxyRequest, r *route) {
-	in := p.In.URL
-	p.Out.URL = &url.URL{ // nothing but what was looked at
-		Scheme:     "http",
-		Host:       fmt.Sprintf("session-%d.invalid", r.session.ID),
-		Path:       in.Path,
-		RawPath:    in.RawPath,
-		RawQuery:   in.RawQuery, // odd ones are WRP's to judge
-		ForceQuery: in.ForceQuery,
-	}
+func (g *Gateway) rewrite(p *httputil.ProxyRequest, x *exchange) {
+	to := *x.target // nothing but what was looked at
+	to.Scheme, to.Host = "http", fmt.Sprintf("session-%d.invalid", x.route.session.ID)
+	p.Out.URL = &to
 	_, p.Out.Host = g.origin(p.In)
 	h := p.Out.Header
 	for name := range h {
@@ -135,11 +128,15 @@ func (g *Gateway) rewrite(p *httputil.ProxyRequest, r *route) {
 	for _, name := range []string{"Connection", "Upgrade", "Expect"} {
 		h.Del(name)
 	}
-	if _, header := auth.Token(p.In); header == auth.HeaderAuthorization {
-		h.Del(header) // it held the token, not what WRP may ask for
-	}
-	h.Set(auth.HeaderBearer, r.session.Token)
 	removeCookies(h)
+	if x.served != nil && x.served.proxied {
+		rewriteProxied(p)
+		return
+	}
+	if _, header := auth.Token(p.In); x.served != nil || header == auth.HeaderAuthorization {
+		h.Del(auth.HeaderAuthorization) // it held what is ours, not what WRP may ask for
+	}
+	h.Set(auth.HeaderBearer, x.route.session.Token)
 }
 
 // ask sends the request to its container. One that is slow to answer is checked:

@@ -31,7 +31,7 @@ type asked[T any] struct {
 func (q *question[T]) answer(ctx, alive context.Context, tasks *inflight.Counter, about T, ask func([]T) error) error {
 	next := q.share(alive, tasks, about, ask)
 	if next == nil {
-		return errClosing
+		return ErrClosing
 	}
 	select {
 	case <-next.done:

@@ -97,7 +97,7 @@ func (t *table) init() {
 	t.byKey, t.byID, t.tombstones = make(map[key]*route), make(map[int64]*route), newTombstones()
 }
 
-// find returns the route that a token opens, errSessionEnded if its session ended, or else
+// find returns the route that a token opens, ErrEnded if its session ended, or else
 // errUnauthorized.
 func (t *table) find(token string) (*route, error) {
 	k := keyOf(token)
@@ -107,7 +107,7 @@ func (t *table) find(token string) (*route, error) {
 		return r, nil
 	}
 	if t.tombstones.hasKey(k, time.Now()) {
-		return nil, errSessionEnded
+		return nil, ErrEnded
 	}
 	return nil, errUnauthorized
 }

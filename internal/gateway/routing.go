@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/target"
@@ -27,7 +28,7 @@ func (g *Gateway) admitted(next handler) handler {
 	return func(x *exchange) error {
 		if !g.work.Begin() {
 			x.Header().Set("Connection", "close")
-			return errClosing
+			return ErrClosing
 		}
 		defer g.work.End()
 		return next(x)
@@ -38,29 +39,43 @@ func (g *Gateway) admitted(next handler) handler {
 // for a request that opens none.
 func (g *Gateway) routed(next handler) handler {
 	return func(x *exchange) error {
-		switch {
-		case x.in.Method == http.MethodConnect:
-			x.Header().Set("Allow", "GET, HEAD, POST")
-			return errMethod
-		case isShutdown(x.in.URL.Path):
-			return errForbidden
+		var err error
+		if x.target, err = x.path(); err != nil {
+			return err
 		}
 		if token, ok := entrance(x.in.URL.Path); ok {
 			return g.enter(x, token)
 		}
-		// It is use of the session also if the client has left by now.
-		ctx := context.WithoutCancel(x.in.Context())
 		token, old := g.tokenOf(x.in)
-		var err error
-		if x.route, err = g.find(ctx, token); err != nil {
-			return err
-		}
-		if err := g.touch(ctx, x.route); err != nil {
+		if err := g.join(x, token); err != nil {
 			return err
 		}
 		x.oldCookie = old
 		return next(x)
 	}
+}
+
+// path returns what a container is asked for as the one that has the page.
+func (x *exchange) path() (*url.URL, error) {
+	in := x.in.URL
+	switch {
+	case x.in.Method == http.MethodConnect:
+		x.Header().Set("Allow", "GET, HEAD, POST")
+		return nil, errMethod
+	case isShutdown(in.Path):
+		return nil, errForbidden
+	}
+	return &url.URL{Path: in.Path, RawPath: in.RawPath, RawQuery: in.RawQuery, ForceQuery: in.ForceQuery}, nil // odd queries are WRP's to judge
+}
+
+// join finds the session that a token opens, and uses it, also if the client has left
+// by now.
+func (g *Gateway) join(x *exchange, token string) (err error) {
+	ctx := context.WithoutCancel(x.in.Context())
+	if x.route, err = g.find(ctx, token); err != nil {
+		return err
+	}
+	return g.touch(ctx, x.route)
 }
 
 // tokenOf returns the token of a request, and whether it is in the old cookie. A plain

@@ -34,6 +34,17 @@ type simulation struct {
 	client    *http.Client
 	clients   *pipes
 	token     string // of the one session
+
+	front http.HandlerFunc // before the gateway; nil: nothing is
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *simulation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.front != nil {
+		s.front(w, r)
+		return
+	}
+	s.gw.ServeHTTP(w, r)
 }
 
 // simulate runs a test in a bubble, with one session whose WRP is a handler.
@@ -64,7 +75,7 @@ func newSimulation(t *testing.T, cfg gateway.Config, m *memory) *simulation {
 	cfg.DatabaseID = databaseID
 	s.gw = gateway.New(cfg)
 	s.gw.SetDial(func(ctx context.Context, _ string, _ int) (net.Conn, error) { return m.container.pipes.dial(ctx) })
-	stop := s.clients.serve(s.gw, func(srv *http.Server) net.Listener {
+	stop := s.clients.serve(s, func(srv *http.Server) net.Listener {
 		asDistributor(srv)
 		return &clientconn.Listener{Listener: s.clients, Stall: cmp.Or(cfg.StallTimeout, 5*time.Minute)}
 	})

@@ -58,7 +58,7 @@ func (g *Gateway) inOtherSession(x *exchange, to *route) (token string, err erro
 	token, _ = g.cookieToken(x.in)
 	r, err := g.find(x.in.Context(), token)
 	switch {
-	case err == errUnauthorized, err == errSessionEnded, err == nil && r == to:
+	case err == errUnauthorized, err == ErrEnded, err == nil && r == to:
 		return "", nil
 	}
 	return token, err

@@ -125,7 +125,7 @@ func (g *Gateway) touch(ctx context.Context, r *route) error {
 	if errors.Is(err, session.ErrNotFound) {
 		g.routes.remove(r.session.ID)
 		r.transport.CloseIdleConnections()
-		return errSessionEnded
+		return ErrEnded
 	}
 	a.looked(began, err)
 	if err != nil && ctx.Err() == nil {
