@@ -92,12 +92,24 @@ func writeFound(out io.Writer, cfg *config.Config) {
 	}
 	_ = w.Flush() // as the other lines
 	fmt.Fprintf(out, "Clients connect to: %s\n", cfg.Listen)
-	fmt.Fprintf(out, "Gateway: %s\n", cmp.Or(cfg.Gateway.Listen, "none"))
+	fmt.Fprintf(out, "Gateway: %s\nPortal: %s\n", cmp.Or(cfg.Gateway.Listen, "none"), portalFor(cfg.Portal))
 	operators := "by the control socket in " + cfg.RuntimeDir
 	if cfg.AdminToken != "" {
 		operators += ", and with ADMIN_TOKEN at " + cfg.Listen
 	}
 	fmt.Fprintf(out, "Operators: %s\nMetrics: %s\nImage: %s\n", operators, metricsPlaces(cfg), cfg.Container.Image)
+}
+
+// portalFor says who comes in without the token of a session.
+func portalFor(p config.Portal) string {
+	who := map[string]string{config.PortalAccounts: "for accounts", config.PortalAnyone: fmt.Sprintf("for anyone, %d sessions an address", p.PerAddress)}[p.Mode]
+	switch {
+	case who == "":
+		return "none"
+	case p.Proxy:
+		who += ", as a proxy too"
+	}
+	return who + "; its own pages at " + strings.Join(p.Names, ", ")
 }
 
 // metricsPlaces says where monitoring can ask.
