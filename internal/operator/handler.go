@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"wrpdistributor/internal/accounts"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/session"
 )
@@ -31,8 +32,8 @@ type Store interface {
 	Resume(ctx context.Context) (was bool, err error)
 }
 
-// A Config holds what operators are answered from. All fields are required, but Process
-// and Writable.
+// A Config holds what operators are answered from. All fields are required, but
+// EndSessions, Process and Writable.
 type Config struct {
 	Sessions  Sessions
 	Store     Store
@@ -41,6 +42,12 @@ type Config struct {
 
 	// StopNow stops a session, whoever uses it, and returns when its container is gone.
 	StopNow func(context.Context, *session.Session) error
+
+	Accounts *accounts.Accounts
+
+	// EndSessions ends the sessions of an account, which cannot come in any more, and says
+	// how many. It returns when their containers are gone; nil: there are none.
+	EndSessions func(ctx context.Context, account string) (int, error)
 
 	Writable func() error // why the database takes no writes, without asking it; nil: not known
 	Process  string       // the id of the one that answers; empty: a command that looks for itself
@@ -69,6 +76,14 @@ func routes() []route {
 		{"DELETE " + SessionsPath + "/{id}", operators.stopSession},
 		{"GET " + ProcessesPath, operators.processes},
 		{"GET " + JournalPath, operators.journal},
+		{"GET " + AccountsPath, operators.accounts},
+		{"POST " + AccountsPath, operators.addAccount},
+		{"POST " + ImportAccountsPath, operators.importAccounts},
+		{"PATCH " + AccountsPath + "/{name}", operators.setAccount},
+		{"DELETE " + AccountsPath + "/{name}", operators.removeAccount},
+		{"POST " + AccountsPath + "/{name}/password", operators.setAccountPassword},
+		{"POST " + AccountsPath + "/{name}/disable", operators.disableAccount},
+		{"POST " + AccountsPath + "/{name}/enable", operators.enableAccount},
 		{"POST " + PausePath, operators.pause},
 		{"POST " + ResumePath, operators.resume},
 	}
