@@ -64,6 +64,7 @@ by environment variables and the file .env, see .env.dist.`,
   distributor why K7QX2MBD4T      tell what happened to the request of an error page
   distributor journal --since 1h  tell what happened lately
   distributor sessions list       say who has a session
+  distributor accounts add anna   let somebody in by name and password
   distributor reload              take over what has changed in HOSTS_FILE
   distributor migrate --down      give the database back to the PHP program`,
 		Args: cobra.NoArgs,
@@ -78,6 +79,6 @@ by environment variables and the file .env, see .env.dist.`,
 	root.Flags().IntVar(&opt.pretend, "pretend", 0, "serve on this many pretend hosts, 1 to 250, at 127.0.0.2, 127.0.0.3, …")
 	root.AddCommand(migrateCommand(opt), hostsCommand(opt), healthcheckCommand(opt), statusCommand(opt), sessionsCommand(opt),
 		processesCommand(opt), pauseCommand(opt), resumeCommand(opt), whyCommand(opt), journalCommand(opt),
-		configCommand(opt), reloadCommand(opt), tokenCommand(), versionCommand())
+		accountsCommand(opt), configCommand(opt), reloadCommand(opt), tokenCommand(), versionCommand())
 	return root
 }
