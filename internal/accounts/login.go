@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/hmac"
 	"errors"
+	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"wrpdistributor/internal/database"
@@ -14,9 +16,11 @@ import (
 // seenEvery is how often it is written at most that an account was used.
 const seenEvery = time.Minute
 
-// nobody is the hash of a password that nobody knows. It costs as much as those that this
-// package makes.
-const nobody = "$2a$10$......................" + "..............................."
+// nobody is a row with the hash of a password that nobody knows. It costs as much as those
+// that this package makes.
+func (a *Accounts) nobody() row {
+	return row{Hash: fmt.Appendf(nil, "$2a$%02d$%s", a.cost, strings.Repeat(".", 53))}
+}
 
 // A proof is the keyed hash of the password that was right for a version of an account.
 type proof struct {
@@ -51,11 +55,11 @@ func (a *Accounts) Login(ctx context.Context, from netip.Addr, name, password st
 // find returns the row to compare a password with: of an account, or of nobody.
 func (a *Accounts) find(ctx context.Context, name string) (row, error) {
 	if !isName(name) {
-		return row{Hash: []byte(nobody)}, nil
+		return a.nobody(), nil
 	}
 	r, err := a.look(ctx, name)
 	if errors.Is(err, ErrUnknown) {
-		return row{Hash: []byte(nobody)}, nil
+		return a.nobody(), nil
 	}
 	return r, err
 }
