@@ -52,7 +52,7 @@ func newMonitoring(guard *auth.Guard, log *slog.Logger) *monitoring {
 // connect has all parts of the service tell what they count.
 func (m *monitoring) connect(d *distributor) {
 	parts := slices.Concat(d.svc.Sessions.Metrics(), d.svc.Pool.Metrics(), d.svc.Journal.Metrics(), d.svc.DB.Metrics(),
-		d.heartbeat.Metrics(), d.warmer.Metrics(), d.api.Metrics())
+		d.heartbeat.Metrics(), d.warmer.Metrics(), d.api.Metrics(), d.svc.Accounts.Metrics())
 	if d.cfg.CleanupEvery > 0 {
 		parts = append(parts, d.svc.Reaper.Metrics()...)
 	}

@@ -28,6 +28,8 @@ func (n *Note) sameAs() string {
 		return n.Client + "\x00" + withoutNumbers(w.Why)
 	case Given:
 		return n.Client + "\x00given"
+	case AccountRefused:
+		return n.Client + "\x00" + w.Account + "\x00account"
 	}
 	return ""
 }

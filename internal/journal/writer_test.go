@@ -30,6 +30,12 @@ func everything() []journal.Note {
 		{What: journal.Resumed{}},
 		{What: journal.Serving{Version: "v1", Machine: "m1", Gateway: ":8080"}},
 		{What: journal.Leaving{Machine: "m1"}},
+		{What: journal.AccountAdded{Account: "anna"}},
+		{What: journal.AccountPassword{Account: "anna"}},
+		{What: journal.AccountDisabled{Account: "anna"}},
+		{What: journal.AccountEnabled{Account: "anna"}},
+		{Client: "192.0.2.7", What: journal.AccountRefused{Account: "anna"}},
+		{What: journal.AccountRemoved{Account: "anna"}},
 	}
 }
 
@@ -69,6 +75,12 @@ func TestEveryKindIsReadAsItWasNoted(t *testing.T) {
 			"clients get new sessions again.",
 			"distributor v1 began to serve on m1, its gateway at :8080.",
 			"distributor on m1 stopped; sessions go on.",
+			"account anna was added.",
+			"account anna has another password.",
+			"account anna was disabled.",
+			"account anna may come in again.",
+			"a wrong password for account anna.",
+			"account anna was removed.",
 		}
 		if diff := cmp.Diff(want, sentences(list)); diff != "" {
 			t.Errorf("sentences, wanted -, got +:\n%s", diff)

@@ -19,7 +19,7 @@ import (
 // handler answers operators of a service that is not registered.
 func handler(t *testing.T, k *servicetest.Kit) http.Handler {
 	return operator.Handler(operator.Config{
-		Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, StopNow: k.Reaper.StopNow,
+		Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, Accounts: k.Accounts, StopNow: k.Reaper.StopNow,
 		Process: k.Process, Image: k.Config.Container.Image, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 }

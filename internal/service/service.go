@@ -1,5 +1,5 @@
 // Package service connects the parts that every command works with: database,
-// pool, sessions and reaper.
+// pool, sessions, accounts and reaper.
 package service
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"wrpdistributor/internal/accounts"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
@@ -27,6 +28,7 @@ type Service struct {
 	Reaper     *reaper.Reaper
 	Process    database.Process // this one, for those that register
 	Journal    *journal.Writer
+	Accounts   *accounts.Accounts
 }
 
 // Database returns where the configured database is. A SQLite file is only ever
@@ -68,6 +70,7 @@ func OpenAs(ctx context.Context, cfg *config.Config, db *database.DB, process da
 		Reaper:     newReaper(cfg, sessions, store, pool, notes, db, log),
 		Process:    process,
 		Journal:    notes,
+		Accounts:   accounts.New(db, notes, log),
 	}, nil
 }
 

@@ -1,6 +1,18 @@
 -- The tables that all migrations together make. Nothing reads this: it is
 -- written, and compared with databases old and new, by the tests of internal/database.
 
+CREATE TABLE accounts (
+	name varchar(32) NOT NULL,
+	passwordHash varchar(72) NOT NULL,
+	disabled boolean NOT NULL DEFAULT 0,
+	maxSessions int NOT NULL DEFAULT 2,
+	created datetime NOT NULL,
+	lastSeen datetime,
+	note varchar(255) NOT NULL DEFAULT '',
+	version bigint NOT NULL,
+	PRIMARY KEY (name)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
 CREATE TABLE counters (
 	containerHost varchar(255) NOT NULL,
 	taken int NOT NULL,
@@ -52,6 +64,13 @@ CREATE TABLE pool (
 	description text,
 	pausedAt datetime,
 	pauseReason varchar(255) NOT NULL DEFAULT '',
+	PRIMARY KEY (id)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
+CREATE TABLE portalKeys (
+	id int NOT NULL,
+	portalKey char(64) NOT NULL,
+	created datetime NOT NULL,
 	PRIMARY KEY (id)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 

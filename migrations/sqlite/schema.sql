@@ -1,6 +1,17 @@
 -- The tables that all migrations together make. Nothing reads this: it is
 -- written, and compared with databases old and new, by the tests of internal/database.
 
+CREATE TABLE accounts (
+	name TEXT NOT NULL PRIMARY KEY,
+	passwordHash TEXT NOT NULL,
+	disabled BOOLEAN NOT NULL DEFAULT FALSE,
+	maxSessions INTEGER NOT NULL DEFAULT 2,
+	created DATETIME NOT NULL,
+	lastSeen DATETIME,
+	note TEXT NOT NULL DEFAULT '',
+	version INTEGER NOT NULL
+);
+
 CREATE TABLE counters (
 	containerHost TEXT NOT NULL PRIMARY KEY,
 	taken INTEGER NOT NULL
@@ -53,6 +64,12 @@ CREATE TABLE pool (
 	description TEXT,
 	pausedAt DATETIME,
 	pauseReason TEXT NOT NULL DEFAULT ''
+);
+
+CREATE TABLE portalKeys (
+	id INTEGER NOT NULL PRIMARY KEY,
+	portalKey TEXT NOT NULL,
+	created DATETIME NOT NULL
 );
 
 CREATE TABLE processes (
