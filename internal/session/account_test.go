@@ -71,7 +71,7 @@ func TestAccountHasSoManySessions(t *testing.T) {
 // TestAccountNeverHasMore: devices ask two processes at once, for what waits and for slots.
 func TestAccountNeverHasMore(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		const devices, most, warm = 12, 3, 2
+		const devices, most, warm = 16, 3, 8
 		k := newKit(t, db, servicetest.Options{Max: devices})
 		managers := []*session.Manager{k.Sessions, another(t, k).Sessions}
 		for range warm {

@@ -16,7 +16,7 @@
 // transaction and no lock is held while SSH and Docker take their seconds.
 //
 // What callers can rely on: a client has at most one container that is not
-// being stopped; a session is handed over only while its container runs; a slot
+// being stopped; an account has as many as it may, and no more; a session is handed over only while its container runs; a slot
 // is given again only when its host says that the container is gone; a host
 // that cannot be asked changes nothing.
 package session
