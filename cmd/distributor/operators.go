@@ -20,6 +20,9 @@ func operatorConfig(cfg *config.Config, svc *service.Service, heartbeat *databas
 		DB:        svc.DB,
 		Accounts:  svc.Accounts,
 		StopNow:   svc.Reaper.StopNow,
+
+		EndSessions: svc.Sessions.StopAccount,
+
 		Writable:  heartbeat.Err,
 		Failing:   heartbeat.Failing,
 		Process:   svc.Process,

@@ -115,15 +115,17 @@ func newReaper(cfg *config.Config, sessions *session.Manager, store *session.Sto
 	if cfg.HashClients {
 		r.ClientName = func(s *session.Session) string { return journal.HashOnly(s.ClientName()) }
 	}
-	r.Prune = func(ctx context.Context) error { return prune(ctx, cfg, notes, db) }
+	r.Prune = func(ctx context.Context) error { return prune(ctx, cfg, store, notes, db) }
 	r.IsLeaving = isLeaving(db)
 	return r
 }
 
 // prune removes what is only remembered, and for long enough.
-func prune(ctx context.Context, cfg *config.Config, notes *journal.Writer, db *database.DB) (err error) {
+func prune(ctx context.Context, cfg *config.Config, store *session.Store, notes *journal.Writer, db *database.DB) error {
+	err := store.PruneEndings(ctx)
 	if cfg.JournalKeep > 0 {
-		_, err = notes.Prune(ctx, cfg.JournalKeep)
+		_, more := notes.Prune(ctx, cfg.JournalKeep)
+		err = errors.Join(err, more)
 	}
 	if cfg.StatisticsKeep > 0 {
 		_, more := statistics.Prune(ctx, db, cfg.StatisticsKeep)

@@ -19,6 +19,18 @@ CREATE TABLE counters (
 	PRIMARY KEY (containerHost)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 
+CREATE TABLE endings (
+	id bigint NOT NULL AUTO_INCREMENT,
+	identity binary(32) NOT NULL,
+	why varchar(64) NOT NULL,
+	ended datetime NOT NULL,
+	began datetime NOT NULL,
+	lastUsed datetime NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE KEY identity_UNIQUE (identity),
+	KEY ended (ended)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
 CREATE TABLE hosts (
 	containerHost varchar(255) NOT NULL,
 	drainedAt datetime NOT NULL,
@@ -39,7 +51,7 @@ CREATE TABLE journal (
 	requests text NOT NULL,
 	sessionId bigint NOT NULL DEFAULT 0,
 	containerHost varchar(255) NOT NULL DEFAULT '',
-	clientIp varchar(45) NOT NULL DEFAULT '',
+	clientIp varchar(128) NOT NULL DEFAULT '',
 	clientHash varchar(8) NOT NULL DEFAULT '',
 	detail text NOT NULL,
 	PRIMARY KEY (id),
@@ -108,12 +120,14 @@ CREATE TABLE sessions (
 	gateway boolean NOT NULL DEFAULT 0,
 	frozen boolean NOT NULL DEFAULT 0,
 	settings char(64) NOT NULL DEFAULT '',
+	account varchar(64) NOT NULL DEFAULT '',
 	PRIMARY KEY (id),
 	UNIQUE KEY containerHost_AND_port_UNIQUE (containerHost, port),
 	UNIQUE KEY containerHost_AND_slot_UNIQUE (containerHost, slot),
 	UNIQUE KEY identity_UNIQUE (identity),
 	UNIQUE KEY token_UNIQUE (token),
 	UNIQUE KEY wrpContainerId_UNIQUE (wrpContainerId),
+	KEY account (account),
 	KEY clientIp (clientIp),
 	KEY state (state, containerHost)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;

@@ -17,6 +17,17 @@ CREATE TABLE counters (
 	taken INTEGER NOT NULL
 );
 
+CREATE TABLE endings (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	identity BLOB NOT NULL UNIQUE,
+	why TEXT NOT NULL,
+	ended DATETIME NOT NULL,
+	began DATETIME NOT NULL,
+	lastUsed DATETIME NOT NULL
+);
+
+CREATE INDEX ended ON endings (ended);
+
 CREATE TABLE hosts (
 	containerHost TEXT NOT NULL PRIMARY KEY,
 	drainedAt DATETIME NOT NULL,
@@ -105,9 +116,12 @@ CREATE TABLE sessions (
 	gateway BOOLEAN NOT NULL DEFAULT FALSE,
 	frozen BOOLEAN NOT NULL DEFAULT FALSE,
 	settings TEXT NOT NULL DEFAULT '',
+	account TEXT NOT NULL DEFAULT '',
 	UNIQUE (containerHost, slot),
 	UNIQUE (containerHost, port)
 );
+
+CREATE INDEX account ON sessions (account);
 
 CREATE INDEX clientIp ON sessions (clientIp);
 
