@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/hosts/hoststest"
 	"wrpdistributor/internal/proctest"
 )
@@ -15,6 +16,8 @@ import (
 func TestTakeOverFromPHPProgramAndBack(t *testing.T) {
 	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
 	s := newStack(t, sshd)
+	s.db = databasetest.Config(t, "mysql").MySQL // without our tables
+	s.set("SESSION_DATABASE_DSN", s.db.FormatDSN())
 	ddl, err := os.ReadFile("../../internal/database/testdata/original.sql")
 	if err != nil {
 		t.Fatal(err)
