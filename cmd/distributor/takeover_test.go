@@ -15,9 +15,7 @@ import (
 // A session is running all the time.
 func TestTakeOverFromPHPProgramAndBack(t *testing.T) {
 	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
-	s := newStack(t, sshd)
-	s.db = databasetest.Config(t, "mysql").MySQL // without our tables
-	s.set("SESSION_DATABASE_DSN", s.db.FormatDSN())
+	s := newStackOn(t, databasetest.Config(t, "mysql").MySQL, sshd) // without our tables
 	ddl, err := os.ReadFile("../../internal/database/testdata/original.sql")
 	if err != nil {
 		t.Fatal(err)
