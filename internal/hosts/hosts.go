@@ -61,6 +61,10 @@ var (
 	// container: a removal, a pause, a look at it. It says nothing against the host.
 	ErrUnfinished = errors.New("the engine does not finish with the container (try docker rm -f there; if that hangs too, restart its Docker)")
 
+	// ErrBusy means that something was not even sent, because all SSH sessions that a
+	// host's sshd allows were in use. It says nothing against the host.
+	ErrBusy = errors.New("all SSH sessions that the host's sshd allows are in use (its MaxSessions)")
+
 	// ErrForbidden means that the host's SSH key does not allow connections to
 	// containers that are published on the host's own loopback.
 	ErrForbidden = errors.New(`the SSH key forbids the way to containers (its line in authorized_keys needs port-forwarding and permitopen="127.0.0.1:*", its sshd AllowTcpForwarding)`)
