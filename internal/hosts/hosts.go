@@ -27,6 +27,9 @@ var (
 	// may still be running.
 	ErrUnreachable = errors.New("host is unreachable")
 
+	// ErrMute means that a host's sshd accepts connections, and says nothing.
+	ErrMute = errors.New("sshd accepts connections and says nothing: it hangs, or is frozen, or the machine is out of memory")
+
 	// ErrDown means that a host takes no containers at the moment, and is not asked.
 	ErrDown = errors.New("host is down")
 

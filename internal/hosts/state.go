@@ -139,6 +139,7 @@ func (h *host) markDown(ctx context.Context, err error) {
 		return
 	}
 	connected := h.isConnected()
+	err = InWords(err)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f := &h.connectionFault
