@@ -73,7 +73,7 @@ type checked struct {
 }
 
 func checkHosts(cmd *cobra.Command, opt *options, names []string, asJSON bool) error {
-	cfg, err := loadRunning(opt, cmd.ErrOrStderr())
+	cfg, err := loadRunning(cmd.Context(), opt, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,10 @@ host is asked (see hosts list), nothing is changed, and no secret is printed. Na
 that nobody reads and that look like settings are named too, and so are hosts that
 still have sessions and are not configured.
 
+The first line says what was checked. Beside a distributor that runs, what its
+environment sets counts as well, since it wins over the file; beside one that
+pretends, its hosts and its database do.
+
 Exit status: 0 the service could start, 1 a setting is wrong, or the database cannot be
 reached, 2 wrong usage.`,
 		Example: `  distributor config check
@@ -59,7 +63,7 @@ reached, 2 wrong usage.`,
 
 func checkConfig(cmd *cobra.Command, opt *options) error {
 	out := cmd.OutOrStdout()
-	cfg, err := config.Load(opt.envFile)
+	cfg, err := service.LoadRunning(opt.envFile, service.Environment(cmd.Context(), opt.envFile))
 	if problems, ok := errors.AsType[config.Problems](err); ok {
 		fmt.Fprintf(out, "Problems: %d\n%s\n", len(problems), problems)
 		return errSettings
@@ -67,6 +71,7 @@ func checkConfig(cmd *cobra.Command, opt *options) error {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintln(out, checkedSettings(opt, cfg))
 	for _, w := range cfg.Warnings {
 		fmt.Fprintf(out, "Warning: %s\n", w)
 	}
@@ -81,6 +86,25 @@ func checkConfig(cmd *cobra.Command, opt *options) error {
 	}
 	fmt.Fprintln(out, "The settings are good.")
 	return nil
+}
+
+// checkedSettings says where what was checked comes from.
+func checkedSettings(opt *options, cfg *config.Config) string {
+	from := "the environment"
+	if opt.envFile != "" {
+		from = opt.envFile + " and the environment"
+	}
+	if len(cfg.Theirs) > 0 {
+		from += ", and what the environment of the running distributor sets: " + strings.Join(cfg.Theirs, ", ")
+	}
+	if !cfg.Pretends {
+		return "Checked: " + from
+	}
+	text := fmt.Sprintf("Checked: the distributor that pretends with DATA_DIR=%s, with hosts and a database of its own; else %s", cfg.DataDir, from)
+	if len(cfg.Ignored) > 0 {
+		text += ". Not looked at: " + strings.Join(cfg.Ignored, ", ")
+	}
+	return text
 }
 
 func writeFound(out io.Writer, cfg *config.Config) {

@@ -188,7 +188,8 @@ func (d *distributor) runParts(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.svc.Pool.Run(ctx, d.svc.Sessions) })
 	if d.control != nil {
-		g.Go(func() error { return d.control.Run(ctx, operator.WithReload(d.operators, d.reloader.Reload, d.log)) })
+		told := operator.WithSettings(operator.WithReload(d.operators, d.reloader.Reload, d.log), config.OwnEnvironment())
+		g.Go(func() error { return d.control.Run(ctx, told) })
 	}
 	g.Go(func() error { return d.reloader.Run(ctx) })
 	g.Go(func() error { return d.reloadOnSignal(ctx, d.reloads) })

@@ -31,7 +31,7 @@ service works with the database, nothing is done.`,
   distributor migrate --down`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := loadRunning(opt, cmd.ErrOrStderr())
+			cfg, err := loadRunning(cmd.Context(), opt, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}

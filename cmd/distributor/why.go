@@ -59,7 +59,7 @@ or the database does not answer, 2 wrong usage or settings.`,
 // withDatabase returns what a command runs that needs the database only.
 func withDatabase(opt *options, do func(*cobra.Command, *config.Config, *database.DB, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		cfg, err := loadRunning(opt, cmd.ErrOrStderr())
+		cfg, err := loadRunning(cmd.Context(), opt, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
