@@ -46,6 +46,9 @@ func (d *distributor) open(ctx context.Context) (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if path, made := db.Made(); made && !d.pretends {
+		d.log.WarnContext(ctx, "new database made; there was none", "path", path)
+	}
 	svc, err := service.Open(ctx, d.cfg, db, d.log)
 	if err != nil {
 		return nil, err

@@ -51,6 +51,9 @@ func migrateUp(cmd *cobra.Command, cfg *config.Config) error {
 		return err
 	}
 	defer db.Close()
+	if path, made := db.Made(); made {
+		fmt.Fprintf(cmd.OutOrStdout(), "There was no database at %s: a new one was made.\n", path)
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), "The database %s is up to date.\n", cfg.Database)
 	return nil
 }
