@@ -33,7 +33,7 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 	service.LimitGarbage()
 	hold := service.HoldDataDir
 	if opt.pretend > 0 {
-		hold = func(cfg *config.Config) (io.Closer, error) { return service.Pretend(cfg, opt.pretend, log) }
+		hold = func(cfg *config.Config) (io.Closer, error) { return service.Pretend(cfg, int(opt.pretend), log) }
 	}
 	held, err := hold(cfg)
 	switch {
