@@ -127,7 +127,7 @@ func TestDefaults(t *testing.T) {
 		JournalKeep:     14 * 24 * time.Hour,
 		StatisticsKeep:  400 * 24 * time.Hour,
 	}
-	if diff := cmp.Diff(want, got, ignoreFuncs, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+	if diff := cmp.Diff(want, got, ignoreFuncs, cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 }
