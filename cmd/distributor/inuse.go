@@ -42,7 +42,9 @@ func listenerOn(port uint64) (name string, pid int, found bool) {
 		return "", 0, false
 	}
 	var sockets []string
+	//lint:ignore SA1019 netlink would be one more library, for one message
 	tcp, _ := fs.NetTCP() // what cannot be read has none
+	//lint:ignore SA1019 the same
 	tcp6, _ := fs.NetTCP6()
 	for _, s := range slices.Concat(tcp, tcp6) {
 		if s.St == listening && s.LocalPort == port {
