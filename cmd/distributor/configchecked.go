@@ -22,7 +22,8 @@ const examineTimeout = 2 * time.Second
 
 // A configChecked is what config check prints as JSON.
 type configChecked struct {
-	Good     bool             `json:"good"` // the service could start
+	Good     bool             `json:"good"`              // the service could start
+	Checked  string           `json:"checked,omitempty"` // where the settings come from, in words
 	Problems config.Problems  `json:"-"`
 	Warnings config.Problems  `json:"-"`
 	Settings *settings        `json:"settings,omitempty"` // nil: there are problems

@@ -159,7 +159,7 @@ func (d *distributor) run(ctx context.Context) error {
 		g.Go(func() error { return d.listeners.gatewayTLS.serve(d.gatewayServer) })
 	}
 	if d.control != nil {
-		g.Go(func() error { return d.control.Run(ctx, &d.controlFront) })
+		g.Go(func() error { return d.control.Run(ctx, operator.WithSettings(&d.controlFront, config.OwnEnvironment())) })
 	}
 	g.Go(func() error { return d.runService(ctx) })
 	return g.Wait()

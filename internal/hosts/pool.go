@@ -148,7 +148,7 @@ func (p *Pool) onContainer(verb string, r Ref, do func(*host) error) error {
 		return err
 	}
 	if err := do(h); err != nil {
-		return fmt.Errorf("%s container %s: %w", verb, r, err)
+		return fmt.Errorf("%s container %s: %w", verb, r, InWords(err))
 	}
 	return nil
 }
@@ -236,7 +236,7 @@ func (p *Pool) List(ctx context.Context, name string) ([]Container, time.Time, e
 	}
 	list, now, err := h.list(ctx)
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("list containers on %s: %w", name, err)
+		return nil, time.Time{}, fmt.Errorf("list containers on %s: %w", name, InWords(err))
 	}
 	return list, now, nil
 }
