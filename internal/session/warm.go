@@ -105,7 +105,7 @@ func (r *request) joinWarmUp(ctx context.Context, s *Session) error {
 		if err := r.pool.Start(ctx, r.ref(s)); err != nil {
 			return err
 		}
-		return r.pool.Ready(ctx, r.spec(s))
+		return r.awaitReady(ctx, s)
 	})
 }
 
