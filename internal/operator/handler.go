@@ -116,7 +116,7 @@ func (o operators) answer(w http.ResponseWriter, r *http.Request, to route) {
 	case isProblem:
 		p.write(w)
 	case err != nil:
-		o.Log.WarnContext(r.Context(), "operator request failed", "route", to.pattern, "err", err)
+		o.Log.WarnContext(r.Context(), "operator request failed", "request", w.Header().Get(requestHeader), "route", to.pattern, "err", err)
 		WriteProblem(w, http.StatusServiceUnavailable, "unavailable", "The database does not answer.")
 	default:
 		w.Header().Set("Content-Type", "application/json")

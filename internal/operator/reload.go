@@ -36,7 +36,7 @@ func WithReload(h http.Handler, reload func(context.Context) (Reloaded, error), 
 		// Who asked may leave: what was begun is finished.
 		done, err := reload(context.WithoutCancel(r.Context()))
 		if err != nil {
-			log.WarnContext(r.Context(), "reload refused; nothing was changed", "err", err)
+			log.WarnContext(r.Context(), "reload refused; nothing was changed", "request", w.Header().Get(requestHeader), "err", err)
 			newProblem(http.StatusUnprocessableEntity, "reload", err.Error()).write(w)
 			return
 		}
