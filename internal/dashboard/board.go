@@ -30,6 +30,7 @@ const (
 
 // A Board draws the page of what is now, once a second for all who ask.
 type Board struct {
+	Aliases Aliases // of hosts, on the page for everybody
 	Status  func(context.Context) (operator.Status, error)
 	Hosts   func(context.Context) (operator.Hosts, error)
 	DB      *database.DB
@@ -59,7 +60,7 @@ func (b *Board) HTML(ctx context.Context, forAll bool) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		all, err := Render(p.ForAll())
+		all, err := Render(p.ForAll(b.Aliases))
 		if err != nil {
 			return nil, err
 		}

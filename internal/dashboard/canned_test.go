@@ -21,7 +21,7 @@ func canned() map[string]dashboard.Page {
 		"50-hosts":  manyHosts(),
 		"broken":    broken(),
 		"away":      away(),
-		"public":    broken().ForAll(),
+		"public":    broken().ForAll(dashboard.NewAliases("canned")),
 		"unwritten": unwritten(),
 	}
 }

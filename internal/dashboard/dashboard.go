@@ -68,10 +68,9 @@ type Past struct {
 	Total                         statistics.Totals
 }
 
-// ForAll returns the page without what only operators may know: names of hosts are
-// hashed, as on the status page of clients; of errors, reasons and commands there is
-// nothing.
-func (p Page) ForAll() Page {
+// ForAll returns the page without what only operators may know: instead of the names of
+// hosts there are others; of errors, reasons and commands there is nothing.
+func (p Page) ForAll(names Aliases) Page {
 	p.Public, p.Version = true, ""
 	p.Status.Wrong, p.Status.Processes = slices.Clone(p.Status.Wrong), nil
 	for i := range p.Status.Wrong {
@@ -79,7 +78,7 @@ func (p Page) ForAll() Page {
 	}
 	p.Hosts = slices.Clone(p.Hosts)
 	for i, h := range p.Hosts {
-		hidden := operator.Host{Name: alias(h.Name), State: h.State, Since: h.Since, Takes: h.Takes, Used: h.Used, Max: h.Max, Warm: h.Warm, TLS: h.TLS}
+		hidden := operator.Host{Name: names.of(h.Name), State: h.State, Since: h.Since, Takes: h.Takes, Used: h.Used, Max: h.Max, Warm: h.Warm, TLS: h.TLS}
 		if h.Drained != nil {
 			hidden.Drained = &operator.Drained{Since: h.Drained.Since}
 		}
@@ -87,17 +86,17 @@ func (p Page) ForAll() Page {
 	}
 	p.Refusals.Reasons = nil
 	for _, list := range []*[]statistics.Point{&p.Past.Day, &p.Past.Week, &p.Past.Month, &p.Past.Years, &p.Past.Days} {
-		*list = withAliases(*list)
+		*list = withAliases(*list, names)
 	}
 	return p
 }
 
-func withAliases(points []statistics.Point) []statistics.Point {
+func withAliases(points []statistics.Point, names Aliases) []statistics.Point {
 	points = slices.Clone(points)
 	for i, p := range points {
 		hidden := make(map[string]int, len(p.PerHost))
 		for name, n := range p.PerHost {
-			hidden[alias(name)] += n
+			hidden[names.of(name)] += n
 		}
 		points[i].PerHost = hidden
 	}

@@ -1,7 +1,9 @@
 package dashboard_test
 
 import (
+	"crypto/md5"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"flag"
@@ -15,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wrpdistributor/internal/dashboard"
+	"wrpdistributor/internal/operator"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -131,7 +134,7 @@ func TestOrder(t *testing.T) {
 
 // TestPageForAllHidesNames, reasons and commands, in the charts too.
 func TestPageForAllHidesNames(t *testing.T) {
-	page, images := charts(t, render(t, broken().ForAll()))
+	page, images := charts(t, render(t, broken().ForAll(dashboard.NewAliases("canned"))))
 	for _, text := range append(images, page) {
 		for _, hidden := range []string{".example", "10.1.2.3", "no route", "new disk", "amifox", "distributor ", "ssh ", "v1.2.3"} {
 			if strings.Contains(text, hidden) {
@@ -146,5 +149,21 @@ func TestPageForAllHidesNames(t *testing.T) {
 	}
 	if own := render(t, broken()); !strings.Contains(own, "down.example") {
 		t.Error("ForAll has changed the page that it was called on")
+	}
+}
+
+// TestNamesOfHostsCannotBeGuessed: a hash of the name alone could be looked up by whoever
+// hashes likely names, and so could that of another installation.
+func TestNamesOfHostsCannotBeGuessed(t *testing.T) {
+	name := func(databaseID string) string {
+		p := dashboard.Page{Hosts: []operator.Host{{Name: "a.example"}}}.ForAll(dashboard.NewAliases(databaseID))
+		return p.Hosts[0].Name
+	}
+	if name("one") != name("one") || name("one") == name("two") {
+		t.Errorf("called %q, %q; with another database %q", name("one"), name("one"), name("two"))
+	}
+	unsalted := md5.Sum([]byte("a.example"))
+	if name("one") == hex.EncodeToString(unsalted[:4]) || name("") == hex.EncodeToString(unsalted[:4]) {
+		t.Error("the name is that of the status page, which everybody can compute")
 	}
 }
