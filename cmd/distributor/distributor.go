@@ -69,7 +69,7 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 	d.apiFront.set(httpapi.NewWaiting(waiting))
 	d.apiServer = newServer(&d.apiFront, readTimeout, log)
 	if listeners.metrics != nil {
-		d.metricsServer = newServer(d.monitoring.handler(), readTimeout, log)
+		d.metricsServer = newServer(service.MetricsOnly(d.monitoring.page), readTimeout, log)
 	}
 	if listeners.gateway != nil {
 		d.gatewayFront.set(http.HandlerFunc(gateway.Waiting))

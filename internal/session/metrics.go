@@ -81,6 +81,9 @@ func (m *Manager) Metrics() []prometheus.Collector {
 	}
 }
 
+// EndMetrics returns of these what a process counts that only ends sessions.
+func (m *Manager) EndMetrics() []prometheus.Collector { return []prometheus.Collector{m.metrics.ended} }
+
 // started counts a session that began, that long after it was asked for.
 func (c *metrics) started(s *Session, source string, after time.Duration) {
 	c.warm.WithLabelValues(source).Inc()
