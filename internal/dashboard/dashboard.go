@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/statistics"
 )
@@ -30,7 +31,7 @@ type Page struct {
 	Hosts   []operator.Host
 	Trouble string // why none of these is known, in a sentence; empty: they are
 
-	Starts    Starts
+	Starts    journal.Waits
 	Refusals  Refusals
 	Unwritten string // why these two are not known; empty: they are
 
@@ -38,27 +39,10 @@ type Page struct {
 	Missing string // why that is not known; empty: it is
 }
 
-// Starts says how long clients waited for a session, of those that started.
-type Starts struct {
-	Count   int
-	Warm    int  // of those, with a container that had waited
-	Cut     bool // there were more, which are older
-	Median  time.Duration
-	P95     time.Duration
-	Slowest time.Duration
-}
-
 // Refusals are clients that got no session.
 type Refusals struct {
 	Times   int
-	Cut     bool     // there were more, which are older
-	Reasons []Reason // the most frequent first; not on pages for all
-}
-
-// A Reason is one of them.
-type Reason struct {
-	Why   string
-	Times int
+	Reasons []journal.Refusals // the most frequent first; not on pages for all
 }
 
 // Past is how full the pool was.
