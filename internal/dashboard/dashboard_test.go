@@ -103,6 +103,14 @@ func checkChart(t *testing.T, drawn string, known bool) {
 	}
 }
 
+// TestAnEmptyChartSaysSoOnce, to those who see it and to those who do not.
+func TestAnEmptyChartSaysSoOnce(t *testing.T) {
+	page, images := charts(t, render(t, empty()))
+	if n := strings.Count(page, `alt="nothing is known yet"`); n != len(images) || strings.Contains(page, "<figcaption>") {
+		t.Errorf("of %d charts %d say to those who do not see them that they are empty, once:\n%s", len(images), n, page)
+	}
+}
+
 // checkAlone looks whether a page needs anything else.
 func checkAlone(t *testing.T, page string) {
 	t.Helper()
