@@ -41,6 +41,10 @@ type Board struct {
 	past   Past
 	pastAt time.Time // it was read
 
+	starts    journal.Waits
+	refusals  Refusals
+	countedAt time.Time // these two were
+
 	trouble reminder.Trouble // something cannot be found out
 }
 
@@ -107,7 +111,12 @@ func (b *Board) lookPast(ctx context.Context, p *Page) error {
 	}
 	defer db.Close()
 	var noJournal, noStatistics error
-	if p.Starts, p.Refusals, noJournal = lookBack(ctx, db, p.At); noJournal != nil {
+	if time.Since(b.countedAt) > stays {
+		if b.starts, b.refusals, noJournal = lookBack(ctx, db, p.At); noJournal == nil {
+			b.countedAt = p.At
+		}
+	}
+	if p.Starts, p.Refusals = b.starts, b.refusals; noJournal != nil {
 		p.Unwritten = "Not known: the journal could not be read."
 	}
 	if time.Since(b.pastAt) > stays {
