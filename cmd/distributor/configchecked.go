@@ -88,10 +88,10 @@ func settle(cfg *config.Config) *settings {
 func metricsPlaces(cfg *config.Config) string {
 	var places []string
 	if cfg.MetricsToken != "" || cfg.AdminToken != "" {
-		places = append(places, "with METRICS_TOKEN or ADMIN_TOKEN at "+cfg.Listen+metricsPath)
+		places = append(places, "with METRICS_TOKEN or ADMIN_TOKEN at "+cfg.Listen+service.MetricsPath)
 	}
 	if cfg.MetricsListen != "" {
-		places = append(places, "without a token at "+cfg.MetricsListen+metricsPath)
+		places = append(places, "without a token at "+cfg.MetricsListen+service.MetricsPath)
 	}
 	return cmp.Or(strings.Join(places, ", and "), "none")
 }

@@ -135,7 +135,7 @@ func (o operators) answer(w http.ResponseWriter, r *http.Request, to route) {
 		p.write(w)
 	case err != nil:
 		if o.trouble.Due(err) {
-			o.Log.WarnContext(r.Context(), "operator request failed", "route", to.pattern, "err", err)
+			o.Log.WarnContext(r.Context(), "operator request failed", "request", w.Header().Get(requestHeader), "route", to.pattern, "err", err)
 		}
 		o.failed(err).write(w)
 	default:
