@@ -167,11 +167,12 @@ func TestNamesOfHostsCannotBeGuessed(t *testing.T) {
 		p := dashboard.Page{Hosts: []operator.Host{{Name: "a.example"}}}.ForAll(dashboard.NewAliases(databaseID))
 		return p.Hosts[0].Name
 	}
-	if name("one") != name("one") || name("one") == name("two") {
-		t.Errorf("called %q, %q; with another database %q", name("one"), name("one"), name("two"))
+	once, again, elsewhere := name("one"), name("one"), name("two")
+	if once != again || once == elsewhere {
+		t.Errorf("called %q, %q; with another database %q", once, again, elsewhere)
 	}
 	unsalted := md5.Sum([]byte("a.example"))
-	if name("one") == hex.EncodeToString(unsalted[:4]) || name("") == hex.EncodeToString(unsalted[:4]) {
+	if once == hex.EncodeToString(unsalted[:4]) || name("") == hex.EncodeToString(unsalted[:4]) {
 		t.Error("the name is that of the status page, which everybody can compute")
 	}
 }
