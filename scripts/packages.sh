@@ -18,9 +18,12 @@ need ssh-keygen openssh-client
 need nft nftables # the host's table, and what it keeps apart
 need ip iproute2
 need sqlite3 sqlite3 # make backup
-[ -n "$missing" ] || exit 0
+promtool=
+has promtool || promtool=prometheus # the alert rules; its package is a service, of which nothing else is wanted
+[ -n "$missing$promtool" ] || exit 0
 
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+	missing="$missing${promtool:+ $promtool}"
 	echo "Missing Debian packages:$missing" >&2
 	echo "Tests that need them are skipped. To install them: sudo apt-get install --no-install-recommends$missing" >&2
 	exit 0
@@ -35,12 +38,24 @@ if [ ! -e $policy ]; then
 	printf '#!/bin/sh\nexit 101\n' >$policy
 	chmod 755 $policy
 fi
-echo "Installing Debian packages:$missing"
+echo "Installing Debian packages:$missing${promtool:+ promtool}"
 export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update </dev/null || true # what is known may do
 # shellcheck disable=SC2086 # a list of packages
-if ! { apt-get -qq update && apt-get -qq install -y --no-remove --no-install-recommends $missing >/dev/null; } </dev/null; then
+if [ -n "$missing" ] && ! apt-get -qq install -y --no-remove --no-install-recommends $missing </dev/null >/dev/null; then
 	echo "They cannot be installed; tests that need them cannot run." >&2
 fi
+# The program alone: no service, no user, and none of the packages that its pages need.
+take_promtool() {
+	folder=$(mktemp -d)
+	(
+		cd "$folder" && apt-get -qq download prometheus </dev/null >/dev/null 2>&1 &&
+			dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xf - ./usr/bin/promtool &&
+			install -m 755 usr/bin/promtool /usr/local/bin/promtool
+	) || echo "promtool cannot be installed; the alert rules cannot be tested." >&2
+	rm -rf "$folder"
+}
+[ -z "$promtool" ] || take_promtool
 if [ -z "$had_sshd" ] && command -v systemctl >/dev/null; then
 	systemctl -q disable ssh.service ssh.socket >/dev/null 2>&1 || true
 fi

@@ -28,7 +28,11 @@ var errKnown = errors.New("something still could not be cleaned")
 func clean(cmd *cobra.Command, opt *options) error {
 	reloads, ignore := opt.reloads()
 	defer ignore()
-	cfg, err := service.LoadRunning(opt.envFile)
+	var theirs config.Environment // one that stays does not depend on who started first
+	if opt.every == 0 {
+		theirs = service.Environment(cmd.Context(), opt.envFile)
+	}
+	cfg, err := service.LoadRunning(opt.envFile, theirs)
 	if err != nil {
 		return cli.Usage(err)
 	}

@@ -25,6 +25,8 @@ type options struct {
 	verbose    bool
 	forgetHost string
 
+	metricsListen string // with every: where monitoring asks; empty: nowhere
+
 	maxAge time.Duration // from the settings; 0: sessions may be of any age
 }
 
@@ -49,6 +51,8 @@ each says what), 2 wrong usage or settings, nothing was touched.`,
   cleanup --all                     stop every session, before a shutdown
   cleanup --dry-run                 only say what would be done
   cleanup --every 1m --timeout 10   stay and clean every minute
+  cleanup --every 1m --metrics-listen :9102
+                                    and tell monitoring at http://127.0.0.1:9102/metrics
   cleanup --forget-host old.example forget the sessions of a host that is gone for good`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -67,6 +71,7 @@ func (opt *options) bind(f *pflag.FlagSet) {
 	f.Var(&opt.timeout, "timeout", "stop sessions unused for this many `minutes`, from 1 on")
 	f.BoolVar(&opt.all, "all", false, "stop every session, used or not")
 	f.DurationVar(&opt.every, "every", 0, "do not exit, clean again after each `duration`, like 1m")
+	f.StringVar(&opt.metricsListen, "metrics-listen", "", "with --every: tell monitoring, without a token, at this `address`: :port for this machine alone, or host:port")
 	f.BoolVar(&opt.noOrphans, "no-orphans", false, "leave containers that no session knows alone")
 	f.BoolVar(&opt.dryRun, "dry-run", false, "change nothing, say what would be done")
 	f.BoolVar(&opt.json, "json", false, "report in JSON")
@@ -88,12 +93,16 @@ func (opt *options) validate(flags *pflag.FlagSet, args []string) error {
 	switch {
 	case flags.Changed("every") && opt.every < time.Second:
 		return fmt.Errorf("--every %s: want at least 1s", opt.every)
+	case opt.metricsListen != "" && opt.every == 0:
+		return fmt.Errorf("--metrics-listen goes with --every: what ends after one pass cannot be asked")
 	case opt.every > 0 && (opt.all || opt.dryRun):
 		return fmt.Errorf("--every does not go with --all or --dry-run")
 	case opt.forgetHost != "" && (opt.all || opt.every > 0):
 		return fmt.Errorf("--forget-host does not go with --all or --every")
 	}
-	return nil
+	var err error
+	opt.metricsListen, err = config.MetricsAddress("--metrics-listen", opt.metricsListen)
+	return err
 }
 
 // minutes is a flag: a whole number from 1 on.

@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/proctest"
 )
 
 func TestMain(m *testing.M) {
@@ -33,6 +37,47 @@ func TestScript(t *testing.T) {
 }
 
 func TestEveryCleansUntilSignal(t *testing.T) {
+	ctx := newFolder(t)
+	out := &trigger{after: 2, do: endBySignal}
+	if err := run(ctx, []string{"--every", "1s", "--verbose"}, out, t.Output()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMetricsOfEvery: monitoring sees the passes that were made, and nothing that
+// distributors tell of the pool.
+func TestMetricsOfEvery(t *testing.T) {
+	ctx := newFolder(t)
+	listen := proctest.FreeAddr(t)
+	out := &trigger{after: 1, do: func() {
+		defer endBySignal()
+		resp, err := http.Get("http://" + listen + "/metrics")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer resp.Body.Close()
+		scraped, err := io.ReadAll(resp.Body)
+		for _, want := range []string{`wrpdistributor_cleanup_passes_total{result="done"} 1`, "wrpdistributor_cleanup_interval_seconds 3600",
+			"wrpdistributor_cleanup_failures_total 0", `wrpdistributor_sessions_ended_total{reason="not used"} 0`, "wrpdistributor_build_info{", "process_open_fds "} {
+			if !strings.Contains(string(scraped), want) {
+				t.Errorf("%q is not in %s (%v)", want, scraped, err)
+			}
+		}
+		if strings.Contains(string(scraped), "wrpdistributor_host_up") {
+			t.Error("it tells how the hosts are")
+		}
+	}}
+	if err := run(ctx, []string{"--every", "1h", "--verbose", "--no-orphans", "--metrics-listen", listen}, out, t.Output()); err != nil {
+		t.Error(err)
+	}
+}
+
+func endBySignal() { _ = syscall.Kill(os.Getpid(), syscall.SIGUSR1) }
+
+// newFolder goes to a folder with a database, and returns a context that ends by a signal.
+func newFolder(t *testing.T) context.Context {
+	t.Helper()
 	dir := t.TempDir()
 	t.Chdir(dir)
 	t.Setenv("AUTH_TOKEN", "x")
@@ -44,11 +89,8 @@ func TestEveryCleansUntilSignal(t *testing.T) {
 	}
 	db.Close()
 	ctx, stop := signal.NotifyContext(t.Context(), syscall.SIGUSR1)
-	defer stop()
-	out := &trigger{after: 2, do: func() { _ = syscall.Kill(os.Getpid(), syscall.SIGUSR1) }}
-	if err := run(ctx, []string{"--every", "1s", "--verbose"}, out, t.Output()); err != nil {
-		t.Error(err)
-	}
+	t.Cleanup(stop)
+	return ctx
 }
 
 // A trigger does something after a number of writes.

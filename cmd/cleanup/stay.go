@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -31,14 +32,24 @@ func (opt *options) reloads() (signals <-chan os.Signal, ignore func()) {
 // stay repeats passes, lets other processes know that it does, and reads the hosts again
 // when told to.
 func stay(cmd *cobra.Command, opt *options, cfg *config.Config, svc *service.Service, log *slog.Logger, reloads <-chan os.Signal) error {
-	beating, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
-	g, ctx := errgroup.WithContext(cmd.Context())
 	reloader, err := newReloader(opt, cfg, svc, log)
 	if err != nil {
-		stop()
 		return err
 	}
-	g.Go(func() error { return database.NewHeartbeat(svc.DB, svc.Process, log).Run(beating) })
+	var metrics net.Listener // nil: monitoring does not ask
+	if opt.metricsListen != "" {
+		if metrics, err = net.Listen("tcp", opt.metricsListen); err != nil {
+			return fmt.Errorf("listen on --metrics-listen=%s: %w", opt.metricsListen, err)
+		}
+	}
+	beating, stop := context.WithCancel(context.WithoutCancel(cmd.Context()))
+	g, ctx := errgroup.WithContext(cmd.Context())
+	heartbeat := database.NewHeartbeat(svc.DB, svc.Process, log)
+	svc.Reaper.Repeats(opt.every)
+	if metrics != nil {
+		g.Go(func() error { return serveMetrics(ctx, metrics, svc, heartbeat, log) })
+	}
+	g.Go(func() error { return heartbeat.Run(beating) })
 	g.Go(func() error { return reloader.Run(ctx) })
 	g.Go(func() error { return reloadOnSignal(ctx, cmd, reloader, reloads) })
 	g.Go(func() error { return listenForReloads(ctx, cfg, reloader, log) })

@@ -66,7 +66,7 @@ func (a *asker) ask(ctx context.Context, c operator.Call, into any) error {
 			return err
 		}
 	}
-	cfg, err := loadRunning(a.opt, a.stderr)
+	cfg, err := loadRunning(ctx, a.opt, a.stderr)
 	if err != nil {
 		return err
 	}

@@ -79,6 +79,9 @@ func (d *distributor) open(ctx context.Context, where database.Config) (*service
 	if err != nil {
 		return nil, err
 	}
+	if path, made := db.Made(); made && !d.pretends {
+		d.log.WarnContext(ctx, "new database made; there was none", "path", path)
+	}
 	svc, err := service.OpenAs(ctx, d.cfg, db, d.process, d.log)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
@@ -17,6 +19,9 @@ import (
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/service"
 )
+
+// parallelChecks is how many hosts are looked at at once: each takes a container's start.
+const parallelChecks = 8
 
 func checkCommand(opt *options) *cobra.Command {
 	var asJSON bool
@@ -30,7 +35,8 @@ host is looked at step by step: its name, the connection, host key and login, th
 way to Docker and to containers, the engine, its limits, the network, the host's
 table, the image, certificate files, memory and ports; and in the end a container is
 started, asked for a page as the distributor and as clients do it, and removed. A
-host's list ends at the first step that failed, with what mends that.
+host's list ends at the first step that failed, with what mends that. Eight hosts
+at most are looked at at once; their lists come in the order of the hosts.
 
 Nothing is changed but by that container, which is removed with Ctrl-C too. If the
 network wrp is not there yet, it is made for it, and stays as the distributor's.
@@ -73,7 +79,7 @@ type checked struct {
 }
 
 func checkHosts(cmd *cobra.Command, opt *options, names []string, asJSON bool) error {
-	cfg, err := loadRunning(opt, cmd.ErrOrStderr())
+	cfg, err := loadRunning(cmd.Context(), opt, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -82,30 +88,55 @@ func checkHosts(cmd *cobra.Command, opt *options, names []string, asJSON bool) e
 		return err
 	}
 	out := cmd.OutOrStdout()
-	all, failed := checked{[]doctor.Report{}}, 0
-	for _, h := range chosen {
-		tell := doctor.Listener{}
-		if !asJSON {
-			fmt.Fprintln(out, h.Name)
-			tell = checkPrinter{out, cli.IsTerminal(out)}.listener()
-		}
-		how := doctor.Config{Hosts: service.PoolConfig(cfg, "", nil), StartPort: cfg.StartPort}
-		report, err := doctor.Check(cmd.Context(), how, h, tell)
-		if err != nil {
-			return err
-		}
-		if !report.Passed {
-			failed++
-		}
-		all.Hosts = append(all.Hosts, report)
+	shown := io.Discard
+	if !asJSON {
+		shown = out
+	}
+	all, err := checkAll(cmd.Context(), cfg, chosen, shown)
+	if err != nil {
+		return err
 	}
 	if asJSON {
-		err = json.NewEncoder(out).Encode(all)
+		err = json.NewEncoder(out).Encode(checked{all})
 	}
-	if failed > 0 {
-		return errors.Join(err, fmt.Errorf("hosts that do not work: %d of %d", failed, len(chosen)))
+	return errors.Join(err, failedChecks(all))
+}
+
+// checkAll looks at several hosts at once, and prints their lists one after the other: the
+// first that is not over as it goes on.
+func checkAll(ctx context.Context, cfg *config.Config, chosen []hosts.Host, out io.Writer) ([]doctor.Report, error) {
+	all := make([]doctor.Report, len(chosen))
+	lists := cli.NewInOrder(out, len(chosen))
+	var g errgroup.Group
+	g.SetLimit(parallelChecks)
+	for i, h := range chosen {
+		g.Go(func() (err error) {
+			defer lists.End(i)
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			w := lists.Writer(i)
+			fmt.Fprintln(w, h.Name)
+			how := doctor.Config{Hosts: service.PoolConfig(cfg, "", nil), StartPort: cfg.StartPort, Place: cfg.Place(h.Name)}
+			all[i], err = doctor.Check(ctx, how, h, checkPrinter{w, cli.IsTerminal(out)}.listener())
+			return err
+		})
 	}
-	return err
+	return all, g.Wait()
+}
+
+// failedChecks returns an error if a host does not work.
+func failedChecks(all []doctor.Report) error {
+	failed := 0
+	for _, r := range all {
+		if !r.Passed {
+			failed++
+		}
+	}
+	if failed == 0 {
+		return nil
+	}
+	return fmt.Errorf("hosts that do not work: %d of %d", failed, len(all))
 }
 
 // A checkPrinter prints the steps of a host.
@@ -139,6 +170,9 @@ func (p checkPrinter) end(s doctor.Step) {
 		what = "better"
 	}
 	fmt.Fprintf(p.out, "           %s, %s:\n             %s\n", what, placeOf(s.Mend), s.Mend.Command)
+	if e := s.Mend.Else; e != nil {
+		fmt.Fprintf(p.out, "           or, if %s:\n             %s\n", e.If, e.Command)
+	}
 }
 
 func placeOf(m *doctor.Mend) string {

@@ -7,12 +7,14 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
+	"wrpdistributor/internal/service"
 )
 
 var (
@@ -49,6 +51,10 @@ is asked (see hosts list), nothing is changed, and no secret is printed. Names
 that nobody reads and that look like settings are named too, and so are hosts that
 still have sessions and are not configured.
 
+The first line says what was checked. Beside a distributor that runs, what its
+environment sets counts as well, since it wins over the file; beside one that
+pretends, its hosts and its database do.
+
 Exit status: 0 the service could start, 1 a setting is wrong, or the database cannot be
 reached or takes no writes, 2 wrong usage.`,
 		Example: `  distributor config check
@@ -63,7 +69,7 @@ reached or takes no writes, 2 wrong usage.`,
 
 func checkConfig(cmd *cobra.Command, opt *options, asJSON bool) error {
 	var found configChecked
-	cfg, err := config.Load(opt.envFile)
+	cfg, err := service.LoadRunning(opt.envFile, service.Environment(cmd.Context(), opt.envFile))
 	problems, wrong := errors.AsType[config.Problems](err)
 	switch {
 	case wrong:
@@ -71,7 +77,7 @@ func checkConfig(cmd *cobra.Command, opt *options, asJSON bool) error {
 	case err != nil:
 		return err
 	default:
-		found.Warnings, found.Settings = cfg.Warnings, settle(cfg)
+		found.Checked, found.Warnings, found.Settings = checkedSettings(opt, cfg), cfg.Warnings, settle(cfg)
 		found.Database = examine(cmd.Context(), cfg)
 		err = found.Database.err()
 	}
@@ -89,6 +95,7 @@ func writeConfig(out io.Writer, c configChecked) error {
 		_, err := fmt.Fprintf(out, "Problems: %d\n%s\n", len(c.Problems), c.Problems)
 		return err
 	}
+	fmt.Fprintln(out, "Checked:", c.Checked)
 	for _, w := range c.Warnings {
 		fmt.Fprintf(out, "Warning: %s\n", w)
 	}
@@ -99,6 +106,25 @@ func writeConfig(out io.Writer, c configChecked) error {
 	}
 	_, err := fmt.Fprintln(out, "The settings are good.")
 	return err
+}
+
+// checkedSettings says where what was checked comes from.
+func checkedSettings(opt *options, cfg *config.Config) string {
+	from := "the environment"
+	if opt.envFile != "" {
+		from = opt.envFile + " and the environment"
+	}
+	if len(cfg.Theirs) > 0 {
+		from += ", and what the environment of the running distributor sets: " + strings.Join(cfg.Theirs, ", ")
+	}
+	if !cfg.Pretends {
+		return from
+	}
+	text := fmt.Sprintf("the distributor that pretends with DATA_DIR=%s, with hosts and a database of its own; else %s", cfg.DataDir, from)
+	if len(cfg.Ignored) > 0 {
+		text += ". Not looked at: " + strings.Join(cfg.Ignored, ", ")
+	}
+	return text
 }
 
 func (s *settings) write(out io.Writer) {

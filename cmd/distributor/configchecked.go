@@ -22,7 +22,8 @@ const examineTimeout = 2 * time.Second
 
 // A configChecked is what config check prints as JSON.
 type configChecked struct {
-	Good     bool             `json:"good"` // the service could start
+	Good     bool             `json:"good"`              // the service could start
+	Checked  string           `json:"checked,omitempty"` // where the settings come from, in words
 	Problems config.Problems  `json:"-"`
 	Warnings config.Problems  `json:"-"`
 	Settings *settings        `json:"settings,omitempty"` // nil: there are problems
@@ -101,10 +102,10 @@ func portalFor(p config.Portal) string {
 func metricsPlaces(cfg *config.Config) string {
 	var places []string
 	if cfg.MetricsToken != "" || cfg.AdminToken != "" {
-		places = append(places, "with METRICS_TOKEN or ADMIN_TOKEN at "+cfg.Listen+metricsPath)
+		places = append(places, "with METRICS_TOKEN or ADMIN_TOKEN at "+cfg.Listen+service.MetricsPath)
 	}
 	if cfg.MetricsListen != "" {
-		places = append(places, "without a token at "+cfg.MetricsListen+metricsPath)
+		places = append(places, "without a token at "+cfg.MetricsListen+service.MetricsPath)
 	}
 	return cmp.Or(strings.Join(places, ", and "), "none")
 }

@@ -17,6 +17,7 @@ func newBoard(cfg *config.Config, svc *service.Service, heartbeat *database.Hear
 		Status:  func(ctx context.Context) (operator.Status, error) { return operator.Summarize(ctx, ask) },
 		Hosts:   func(ctx context.Context) (operator.Hosts, error) { return operator.Look(ctx, svc.Sessions) },
 		DB:      svc.DB,
+		Aliases: dashboard.NewAliases(svc.DatabaseID),
 		Version: service.BuildVersion(),
 		Log:     log,
 	}

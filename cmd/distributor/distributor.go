@@ -78,7 +78,7 @@ func newDistributor(cfg *config.Config, log *slog.Logger) (*distributor, error) 
 	d.apiFront.set(httpapi.NewWaiting(waiting))
 	d.apiServer = newServer(&d.apiFront, readTimeout, log)
 	if listeners.metrics != nil {
-		d.metricsServer = newServer(d.monitoring.handler(), readTimeout, log)
+		d.metricsServer = newServer(service.MetricsOnly(d.monitoring.page), readTimeout, log)
 	}
 	if listeners.gateway != nil {
 		d.gatewayFront.set(http.HandlerFunc(gateway.Waiting))
@@ -159,7 +159,9 @@ func (d *distributor) run(ctx context.Context) error {
 		g.Go(func() error { return d.listeners.gatewayTLS.serve(d.gatewayServer) })
 	}
 	if d.control != nil {
-		g.Go(func() error { return d.control.Run(ctx, &d.controlFront) })
+		g.Go(func() error {
+			return d.control.Run(ctx, operator.WithSettings(&d.controlFront, config.OwnEnvironment()))
+		})
 	}
 	g.Go(func() error { return d.runService(ctx) })
 	return g.Wait()

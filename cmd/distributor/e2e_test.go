@@ -35,8 +35,14 @@ const authToken = "correct horse"
 // newStack prepares a stack on those hosts. Nothing runs yet.
 func newStack(t *testing.T, hosts ...*hoststest.SSHD) *stack {
 	t.Helper()
+	return newStackOn(t, nil, hosts...)
+}
+
+// newStackOn is [newStack] on a database; nil: one of its own, with all tables.
+func newStackOn(t *testing.T, db *mysql.Config, hosts ...*hoststest.SSHD) *stack {
+	t.Helper()
 	hoststest.StandIn(t)
-	s := &stack{t: t, Commands: *commands(t)}
+	s := &stack{t: t, Commands: *commands(t), db: db}
 	s.configure(hoststest.Image)
 	var known []proctest.Host
 	for _, h := range hosts {
@@ -47,10 +53,13 @@ func newStack(t *testing.T, hosts ...*hoststest.SSHD) *stack {
 	return s
 }
 
-// configure sets what does not depend on the hosts, with a database of its own.
+// configure sets what does not depend on the hosts, with a database of its own unless
+// there is one.
 func (s *stack) configure(image string) {
 	s.t.Helper()
-	s.db = databasetest.Migrated(s.t, "mysql").MySQL
+	if s.db == nil {
+		s.db = databasetest.Migrated(s.t, "mysql").MySQL
+	}
 	listen := proctest.FreeAddr(s.t)
 	s.base = "http://" + listen
 	s.set("AUTH_TOKEN", authToken)

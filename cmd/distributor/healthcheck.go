@@ -14,6 +14,7 @@ import (
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/redact"
+	"wrpdistributor/internal/service"
 )
 
 // healthcheckCommand is for container images without curl.
@@ -27,7 +28,7 @@ func healthcheckCommand(opt *options) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if address == "" {
 				var err error
-				if address, err = ownAddress(opt.envFile); err != nil {
+				if address, err = ownAddress(cmd.Context(), opt.envFile); err != nil {
 					return cli.Usage(err)
 				}
 			}
@@ -42,8 +43,8 @@ func healthcheckCommand(opt *options) *cobra.Command {
 }
 
 // ownAddress returns where the service can be reached from this machine.
-func ownAddress(envFile string) (string, error) {
-	listen, err := config.Listen(envFile)
+func ownAddress(ctx context.Context, envFile string) (string, error) {
+	listen, err := config.Listen(envFile, service.Environment(ctx, envFile))
 	if err != nil {
 		return "", err
 	}

@@ -71,8 +71,8 @@ func drainCommand(opt *options) *cobra.Command {
 
 // loadRunning reads the settings of the service that a command is for, and warns of
 // names that nobody reads.
-func loadRunning(opt *options, stderr io.Writer) (*config.Config, error) {
-	cfg, err := service.LoadRunning(opt.envFile)
+func loadRunning(ctx context.Context, opt *options, stderr io.Writer) (*config.Config, error) {
+	cfg, err := service.LoadRunning(opt.envFile, service.Environment(ctx, opt.envFile))
 	if err != nil {
 		return nil, cli.Usage(err)
 	}

@@ -93,7 +93,7 @@ func (l *listeners) close() {
 func listen(variable, address string, stall time.Duration) (*listener, error) {
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s=%s: %w", variable, address, err)
+		return nil, explainListen(variable, address, err)
 	}
 	return &listener{clientconn.Listener{Listener: ln, Stall: stall}, variable}, nil
 }

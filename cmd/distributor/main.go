@@ -35,13 +35,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return cli.Run(ctx, rootCommand(), args, stdout, stderr)
 }
 
-// maxPretend is how many loopback addresses there are from 127.0.0.2 on, less a few.
-const maxPretend = 250
-
 // options are the flags that all commands have.
 type options struct {
 	envFile string
-	pretend int
+	pretend hostCount
 }
 
 func rootCommand() *cobra.Command {
@@ -70,14 +67,11 @@ by environment variables and the file .env, see .env.dist.`,
   distributor migrate --down      give the database back to the PHP program`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if cmd.Flags().Changed("pretend") && (opt.pretend < 1 || opt.pretend > maxPretend) {
-				return cli.Usage(fmt.Errorf("--pretend %d: want 1 to %d hosts", opt.pretend, maxPretend))
-			}
 			return serve(cmd.Context(), opt, cmd.ErrOrStderr())
 		},
 	}
 	root.PersistentFlags().StringVar(&opt.envFile, "env-file", ".env", "file with settings; variables of the process win over it")
-	root.Flags().IntVar(&opt.pretend, "pretend", 0, "serve on this many pretend hosts, 1 to 250, at 127.0.0.2, 127.0.0.3, …")
+	root.Flags().Var(&opt.pretend, "pretend", "serve on this many pretend hosts, 1 to 250, at 127.0.0.2, 127.0.0.3, …")
 	root.AddCommand(migrateCommand(opt), hostsCommand(opt), healthcheckCommand(opt), statusCommand(opt), sessionsCommand(opt),
 		processesCommand(opt), pauseCommand(opt), resumeCommand(opt), whyCommand(opt), journalCommand(opt), statisticsCommand(opt),
 		accountsCommand(opt), configCommand(opt), reloadCommand(opt), tokenCommand(), versionCommand())

@@ -31,7 +31,7 @@ service works with the database, nothing is done.`,
   distributor migrate --down`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := loadRunning(opt, cmd.ErrOrStderr())
+			cfg, err := loadRunning(cmd.Context(), opt, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -51,6 +51,9 @@ func migrateUp(cmd *cobra.Command, cfg *config.Config) error {
 		return err
 	}
 	defer db.Close()
+	if path, made := db.Made(); made {
+		fmt.Fprintf(cmd.OutOrStdout(), "There was no database at %s: a new one was made.\n", path)
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), "The database %s is up to date.\n", cfg.Database)
 	return nil
 }

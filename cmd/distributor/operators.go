@@ -23,12 +23,12 @@ func operatorConfig(cfg *config.Config, svc *service.Service, heartbeat *databas
 
 		EndSessions: svc.Sessions.StopAccount,
 
-		Writable:  heartbeat.Err,
-		Failing:   heartbeat.Failing,
-		Process:   svc.Process,
-		Lives:     func(process string) bool { return operator.Lives(cfg.RuntimeDir, process) },
-		Image:     cfg.Container.Image,
-		Log:       log,
+		Writable: heartbeat.Err,
+		Failing:  heartbeat.Failing,
+		Process:  svc.Process,
+		Lives:    func(process string) bool { return operator.Lives(cfg.RuntimeDir, process) },
+		Image:    cfg.Container.Image,
+		Log:      log,
 	}
 }
 

@@ -61,7 +61,7 @@ func (p pulled) String() string {
 }
 
 func pullImage(cmd *cobra.Command, opt *options, names []string, asJSON bool) error {
-	cfg, err := loadRunning(opt, cmd.ErrOrStderr())
+	cfg, err := loadRunning(cmd.Context(), opt, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}

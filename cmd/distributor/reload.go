@@ -81,7 +81,7 @@ func reload(cmd *cobra.Command, opt *options, asJSON bool) error {
 // reloadByListen tells the distributor at LISTEN, if there is an ADMIN_TOKEN to do it with.
 // Else what is wrong stays nobody.
 func reloadByListen(ctx context.Context, opt *options, nobody error) ([]operator.ReloadAnswer, error) {
-	cfg, err := service.LoadRunning(opt.envFile)
+	cfg, err := service.LoadRunning(opt.envFile, nil)
 	if err != nil || cfg.AdminToken == "" {
 		return nil, nobody
 	}

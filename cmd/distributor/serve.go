@@ -27,10 +27,13 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 	for _, w := range cfg.Warnings {
 		log.WarnContext(ctx, "setting not read", "name", w.Variable, "err", w.Want)
 	}
+	if len(cfg.Ignored) > 0 {
+		log.WarnContext(ctx, "settings not used while pretending", "names", cfg.Ignored)
+	}
 	service.LimitGarbage()
 	hold := service.HoldDataDir
 	if opt.pretend > 0 {
-		hold = func(cfg *config.Config) (io.Closer, error) { return service.Pretend(cfg, opt.pretend, log) }
+		hold = func(cfg *config.Config) (io.Closer, error) { return service.Pretend(cfg, int(opt.pretend), log) }
 	}
 	held, err := hold(cfg)
 	switch {
@@ -52,10 +55,10 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 // load reads the settings, and remembers where they came from, unless hosts are pretended.
 func load(opt *options) (*config.Origin, *config.Config, error) {
 	if opt.pretend > 0 {
-		cfg, err := config.LoadPretend(opt.envFile)
+		cfg, err := config.LoadPretend(opt.envFile, nil)
 		return nil, cfg, err
 	}
-	cfg, err := config.Load(opt.envFile)
+	cfg, err := config.Load(opt.envFile, nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/hosts/hoststest"
 	"wrpdistributor/internal/proctest"
 )
@@ -14,7 +15,7 @@ import (
 // A session is running all the time.
 func TestTakeOverFromPHPProgramAndBack(t *testing.T) {
 	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
-	s := newStack(t, sshd)
+	s := newStackOn(t, databasetest.Config(t, "mysql").MySQL, sshd) // without our tables
 	ddl, err := os.ReadFile("../../internal/database/testdata/original.sql")
 	if err != nil {
 		t.Fatal(err)

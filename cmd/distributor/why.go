@@ -169,7 +169,7 @@ func unknown(ctx context.Context, a *asker, about string, begins time.Time) erro
 		older = fmt.Sprintf("it is older than the journal, which begins at %s", begins.Local().Format(time.DateTime))
 	}
 	// Settings that are wrong are nothing that this was about.
-	if cfg, err := service.LoadRunning(a.opt.envFile); err == nil {
+	if cfg, err := service.LoadRunning(a.opt.envFile, service.Environment(ctx, a.opt.envFile)); err == nil {
 		older += fmt.Sprintf(" (JOURNAL_KEEP=%s)", keepText(cfg.JournalKeep))
 		reasons = slices.Insert(reasons, 1, fmt.Sprintf("it is in another database than %s", cfg.Database))
 		if cfg.HashClients && strings.ContainsAny(about, ".:") {

@@ -33,21 +33,21 @@ func reads() []read {
 			return err
 		}}
 	}
-	return []read{
+	return append(journalReads(),
 		points("24 hours", statistics.Day()),
 		points("7 days", statistics.Week()),
 		points("30 days", statistics.Month()),
 		points("2 years", statistics.TwoYears()),
 		points("30 days by day", statistics.Days()),
-		{"by month", func(ctx context.Context, db *database.DB) error {
+		read{"by month", func(ctx context.Context, db *database.DB) error {
 			_, err := statistics.Months(ctx, db)
 			return err
 		}},
-		{"totals", func(ctx context.Context, db *database.DB) error {
+		read{"totals", func(ctx context.Context, db *database.DB) error {
 			_, err := statistics.Total(ctx, db)
 			return err
 		}},
-	}
+	)
 }
 
 // measureStatistics measures what a page about two years of minutes reads, each part of
@@ -61,6 +61,9 @@ func (b *bench) measureStatistics(t *testing.T) {
 		db := databasetest.Open(t, cfg)
 		began := time.Now()
 		if err := fillStatistics(b.ctx, db, b.scaled(statisticsRows)); err != nil {
+			t.Fatal(err)
+		}
+		if err := fillJournal(b.ctx, db, b.scaled(journalDay)); err != nil {
 			t.Fatal(err)
 		}
 		b.say("statistics, %s: %d rows written in %s\n", dialect, b.scaled(statisticsRows), time.Since(began).Round(time.Second))

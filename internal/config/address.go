@@ -30,6 +30,16 @@ func (p *parser) metricsListen(name, value string) string {
 	return net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port)
 }
 
+// MetricsAddress parses what METRICS_LISTEN may be, of another name.
+func MetricsAddress(name, value string) (string, error) {
+	p := &parser{}
+	address := p.metricsListen(name, value)
+	if len(p.problems) > 0 {
+		return "", p.problems
+	}
+	return address, nil
+}
+
 // host parses a name or address without a port.
 func (p *parser) host(name, value string) string {
 	value = strings.TrimSuffix(strings.TrimPrefix(value, "["), "]")

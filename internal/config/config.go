@@ -84,6 +84,11 @@ type Config struct {
 	MaxSessionAge   time.Duration // what began so long ago goes, whoever cleans up; 0: nothing
 
 	Warnings Problems // what stops nothing and is probably a mistake
+	Pretends bool     // from LoadPretend
+	Ignored  []string // variables that are set, and are nothing to pretend hosts; from LoadPretend only
+	Theirs   []string // variables that the environment of the running service sets, and not ours
+
+	places map[string]string // by host, see [Config.Place]
 
 	LogLevel  slog.Level
 	LogFormat string // text or json
@@ -96,22 +101,23 @@ type Config struct {
 
 // Load reads the settings from the environment and from envFile, if that is
 // not empty. An envFile that is not there is a problem unless it is
-// [DefaultFile]. The error is of type [Problems].
-func Load(envFile string) (*Config, error) {
-	return load(envFile, false)
+// [DefaultFile]. What the environment of a running service sets, if one is asked about,
+// wins over the file. The error is of type [Problems].
+func Load(envFile string, theirs Environment) (*Config, error) {
+	return load(envFile, theirs, false)
 }
 
 // LoadPretend is Load for pretend hosts: it looks at no list of hosts and keys, nor
 // at a database, since a pretending service has its own, and sets Pretend instead of
 // Hosts.
-func LoadPretend(envFile string) (*Config, error) {
-	return load(envFile, true)
+func LoadPretend(envFile string, theirs Environment) (*Config, error) {
+	return load(envFile, theirs, true)
 }
 
 // Listen reads where the service listens, from the same places as [Load], and
 // judges nothing else.
-func Listen(envFile string) (string, error) {
-	v, _, _, err := read(envFile)
+func Listen(envFile string, theirs Environment) (string, error) {
+	v, _, _, err := read(envFile, theirs)
 	if err != nil {
 		return "", err
 	}
@@ -126,22 +132,25 @@ func Listen(envFile string) (string, error) {
 // Folders returns what Load would put into DataDir and RuntimeDir, whatever is wrong
 // with the other settings.
 func Folders(envFile string) (data, runtime string, err error) {
-	v, _, _, err := read(envFile)
+	v, _, _, err := read(envFile, nil)
 	if err != nil {
 		return "", "", err
 	}
 	return v.DataDir, cmp.Or(v.RuntimeDir, v.DataDir), nil
 }
 
-func load(envFile string, pretend bool) (*Config, error) {
-	v, bad, misspelt, err := read(envFile)
+func load(envFile string, theirs Environment, pretend bool) (*Config, error) {
+	v, bad, misspelt, err := read(envFile, theirs)
 	if err != nil {
 		return nil, err
 	}
 	c, err := parse(v, pretend)
 	problems, _ := errors.AsType[Problems](err)
 	if len(problems) == 0 && len(bad) == 0 {
-		c.Warnings = misspelt
+		c.Warnings, c.Theirs = misspelt, theirs.names()
+		if c.Pretends = pretend; pretend {
+			c.Ignored = v.ignored()
+		}
 		return c, nil
 	}
 	problems = slices.Concat(bad, problems, misspelt)

@@ -128,7 +128,7 @@ func TestDefaults(t *testing.T) {
 		JournalKeep:     14 * 24 * time.Hour,
 		StatisticsKeep:  400 * 24 * time.Hour,
 	}
-	if diff := cmp.Diff(want, got, ignoreFuncs, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+	if diff := cmp.Diff(want, got, ignoreFuncs, cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 }
@@ -245,7 +245,7 @@ func TestFileOfThePHPProgramIsUnderstood(t *testing.T) {
 		"SESSION_DATABASE_PASS=pa$WORD$1\r\n"+
 		"START_PORT=9090\r\n"+
 		"AUTH_TOKEN=putMoreSecureValueHere")
-	c, err := Load(DefaultFile)
+	c, err := Load(DefaultFile, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestFileOfThePHPProgramIsUnderstood(t *testing.T) {
 func TestEnvironmentWinsOverFile(t *testing.T) {
 	setenv(t, map[string]string{"START_PORT": "7000", "INSTANCE": ""})
 	file := writeFile(t, filepath.Join(t.TempDir(), "env"), "AUTH_TOKEN=file\nSTART_PORT=8000\nINSTANCE=file\nLISTEN=\nSSH_DIR=${INSTANCE}/x\n")
-	c, err := Load(file)
+	c, err := Load(file, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func TestOnlyTheDefaultFileMayBeMissing(t *testing.T) {
 			if tt.text != "-" {
 				writeFile(t, ".env", tt.text)
 			}
-			_, err := Load(tt.load)
+			_, err := Load(tt.load, nil)
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.HasPrefix(err.Error(), tt.want)) {
 				t.Errorf("Load(%q) = %v, want %q", tt.load, err, tt.want)
 			}
@@ -330,7 +330,7 @@ func TestPretendNeedsNoHosts(t *testing.T) {
 		"AUTH_TOKEN": "k", "CONTAINER_HOSTS": "a,a,-", "CONTAINER_HOSTS_KEYS": "nonsense",
 		"MAX_CONTAINERS_RUNNING": "3", "START_PORT": "1000", "CONTAINER_HOSTS_TLS_CERTS": "/c~/k",
 	})
-	c, err := LoadPretend("")
+	c, err := LoadPretend("", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +341,7 @@ func TestPretendNeedsNoHosts(t *testing.T) {
 
 	for variable, value := range map[string]string{"MAX_CONTAINERS_RUNNING": "3,4", "CONTAINER_HOSTS_TLS_CERTS": "/c~/k,", "START_PORT": "65530"} {
 		setenv(t, map[string]string{"AUTH_TOKEN": "k", variable: value})
-		if _, err := LoadPretend(""); err == nil || !strings.HasPrefix(err.Error(), variable+"=") {
+		if _, err := LoadPretend("", nil); err == nil || !strings.HasPrefix(err.Error(), variable+"=") {
 			t.Errorf("LoadPretend with %s=%s: %v, want a problem", variable, value, err)
 		}
 	}

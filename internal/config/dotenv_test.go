@@ -77,7 +77,7 @@ func TestDotenvBadLinesHideNothing(t *testing.T) {
 func TestFileInAnotherEncodingIsNamed(t *testing.T) {
 	for _, text := range []string{"\xff\xfeA\x00=\x001\x00", "\xfe\xff\x00A\x00=\x001"} {
 		file := writeFile(t, filepath.Join(t.TempDir(), "env"), text)
-		if _, err := Load(file); err == nil || !strings.HasPrefix(err.Error(), file+": it is UTF-16 text, want UTF-8") {
+		if _, err := Load(file, nil); err == nil || !strings.HasPrefix(err.Error(), file+": it is UTF-16 text, want UTF-8") {
 			t.Errorf("%q: %v, want the encoding named", text, err)
 		}
 	}

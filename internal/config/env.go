@@ -104,11 +104,11 @@ type variables struct {
 	StatisticsKeep string `envconfig:"STATISTICS_KEEP" default:"400d"`
 }
 
-// read fills the variables from the environment, else from the file, else with
-// the defaults. What is wrong with lines of the file is returned, too, as are
+// read fills the variables from the environment, else from that of the running service,
+// else from the file, else with the defaults. What is wrong with lines of the file is returned, too, as are
 // names that nobody reads. The environment itself stays as it is: commands that
 // are tested in one process would otherwise inherit each other's files.
-func read(envFile string) (v *variables, bad, misspelt Problems, err error) {
+func read(envFile string, theirs Environment) (v *variables, bad, misspelt Problems, err error) {
 	file, lines, err := readFile(envFile)
 	if err != nil && !isOptional(envFile, err) {
 		return nil, nil, nil, Problems{{Variable: envFile, Want: err.Error()}}
@@ -120,6 +120,9 @@ func read(envFile string) (v *variables, bad, misspelt Problems, err error) {
 	v.complete(func(name string) string {
 		if _, set := os.LookupEnv(name); set {
 			return ""
+		}
+		if value, set := theirs[name]; set {
+			return value
 		}
 		return file[name]
 	})

@@ -54,8 +54,9 @@ func (p *parser) pretend(c *Config, v *variables) {
 func (p *parser) hosts(list string, c *Config) []hosts.Host {
 	var pool []hosts.Host
 	seen := map[string]bool{}
-	for _, name := range entries(list) {
+	for i, name := range entries(list) {
 		h, same, ok := newHost(name, c)
+		c.setPlace(h.Name, "entry %d of CONTAINER_HOSTS", i+1)
 		if !ok {
 			p.wrong("CONTAINER_HOSTS", list, "entry %q: want host, host:sshport or local; an IPv6 address with a port in brackets", name)
 		}

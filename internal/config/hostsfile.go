@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"net"
 	"path/filepath"
 	"slices"
@@ -127,6 +128,7 @@ func (f *hostsFile) line(words []string) {
 	} else {
 		f.seen[same] = f.number
 	}
+	f.config.setPlace(h.Name, "line %d of %s=%s", f.number, hostsFileName, f.variables.HostsFile)
 	o, ok := f.options(h.Name, words[1:])
 	if !ok {
 		return
@@ -258,6 +260,16 @@ func (p *parser) parsePool(c *Config, v *variables) {
 	c.HostsFile = v.HostsFile
 	c.Hosts = p.fromFile(c, v)
 	p.ports(c.Hosts, c, v)
+}
+
+// Place names where a host stands, for people; empty: it is not configured.
+func (c *Config) Place(host string) string { return c.places[host] }
+
+func (c *Config) setPlace(host, where string, args ...any) {
+	if c.places == nil {
+		c.places = make(map[string]string)
+	}
+	c.places[host] = fmt.Sprintf(where, args...)
 }
 
 // HostsIn names where the hosts stand, for people.

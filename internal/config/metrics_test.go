@@ -20,5 +20,8 @@ func TestMetricsListenIsLocal(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), `METRICS_LISTEN="`+value+`": want host:port, or :port for this machine alone`) {
 			t.Errorf("METRICS_LISTEN=%s: %v", value, err)
 		}
+		if _, err := MetricsAddress("--metrics-listen", value); err == nil || !strings.HasPrefix(err.Error(), "--metrics-listen=") {
+			t.Errorf("--metrics-listen=%s: %v", value, err)
+		}
 	}
 }

@@ -126,7 +126,7 @@ func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 		"CONTAINER_HOSTS_TLS_CERTS": "c~k", "SESSION_DATABASE_DSN": "pgsql:dbname=x", "LISTEN": "x",
 		"CONNECT_TIMEOUT": "soon", "LOG_FORMAT": "xml", "ADMIN_TOKEN": "a", "ADMIN_TOKEN_FILE": "f",
 	})
-	_, err := Load("")
+	_, err := Load("", nil)
 	want := `AUTH_TOKEN: not set, want the secret that clients send, for example from: openssl rand -hex 20
 CONTAINER_HOSTS="a,b,a": entry "a": want each host once
 MAX_CONTAINERS_RUNNING="1,x,0": entry "x": want a whole number from 1 to 65535, or auto
@@ -169,7 +169,7 @@ func TestBadLinesHideNoProblem(t *testing.T) {
 	setenv(t, map[string]string{"GATEWAY_LISTENS": "s3cr3t"})
 	t.Chdir(t.TempDir())
 	writeFile(t, ".env", "\ufeffAUTH_TOKN=s3cr3t\ns3cr3t\nSTART_PORT=0\nLISTEN='s3cr3t\nLOG_FORMAT=xml")
-	_, err := Load(DefaultFile)
+	_, err := Load(DefaultFile, nil)
 	want := `.env: line 2 is not NAME=value, or its quote is not closed
 .env: line 4 is not NAME=value, or its quote is not closed
 AUTH_TOKEN: not set, want the secret that clients send, for example from: openssl rand -hex 20
@@ -182,7 +182,7 @@ GATEWAY_LISTENS: stands in the environment, and nothing reads it; did you mean G
 	}
 
 	writeFile(t, ".env", "AUTH_TOKEN=k\n"+strings.Repeat("x\n", 30))
-	if _, err := Load(DefaultFile); err == nil || !strings.Contains(err.Error(), "line 11 is") ||
+	if _, err := Load(DefaultFile, nil); err == nil || !strings.Contains(err.Error(), "line 11 is") ||
 		strings.Contains(err.Error(), "line 12 is") || !strings.Contains(err.Error(), ".env: and so are 20 more lines") {
 		t.Errorf("30 bad lines:\n%v\nwant the first ten and a sum", err)
 	}
@@ -204,7 +204,7 @@ func TestMisspeltNamesAreWarnedOf(t *testing.T) {
 	}
 	setenv(t, map[string]string{"AUTH_TOKEN": "k", "WARM_CONTAINERZ": "2", "XDATA_DIR": "of somebody else"})
 	file := writeFile(t, t.TempDir()+"/env", "STRAT_PORT=1\nMYSQL_PORT=2\n")
-	c, err := Load(file)
+	c, err := Load(file, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ type Origin struct {
 
 // Remember reads what [Load] reads, to be compared later.
 func Remember(envFile string) (*Origin, error) {
-	v, _, _, err := read(envFile)
+	v, _, _, err := read(envFile, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (o *Origin) Hosts() ([]hosts.Host, error) {
 // Changed returns the variables that say something else now than at the start, which
 // counts after a restart only. A file of settings that cannot be read is named itself.
 func (o *Origin) Changed() (names []string) {
-	v, _, _, err := read(o.envFile)
+	v, _, _, err := read(o.envFile, nil)
 	if err != nil {
 		return []string{o.envFile}
 	}

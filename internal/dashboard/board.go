@@ -1,11 +1,9 @@
 package dashboard
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +20,6 @@ const (
 	lookTime = 10 * time.Second // for one page, whoever waits for it
 
 	lookedBack  = 24 * time.Hour
-	mostEntries = 2000 // of one kind, of the journal
 	mostReasons = 8
 
 	away = "Not known: the database does not answer."
@@ -33,6 +30,7 @@ type Board struct {
 	Status  func(context.Context) (operator.Status, error)
 	Hosts   func(context.Context) (operator.Hosts, error)
 	DB      *database.DB
+	Aliases Aliases // of hosts, on the page for everybody
 	Version string
 	Log     *slog.Logger
 
@@ -42,6 +40,10 @@ type Board struct {
 
 	past   Past
 	pastAt time.Time // it was read
+
+	starts    journal.Waits
+	refusals  Refusals
+	countedAt time.Time // these two were
 
 	trouble reminder.Trouble // something cannot be found out
 }
@@ -59,7 +61,7 @@ func (b *Board) HTML(ctx context.Context, forAll bool) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		all, err := Render(p.ForAll())
+		all, err := Render(p.ForAll(b.Aliases))
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +111,12 @@ func (b *Board) lookPast(ctx context.Context, p *Page) error {
 	}
 	defer db.Close()
 	var noJournal, noStatistics error
-	if p.Starts, p.Refusals, noJournal = lookBack(ctx, db, p.At); noJournal != nil {
+	if time.Since(b.countedAt) > stays {
+		if b.starts, b.refusals, noJournal = lookBack(ctx, db, p.At); noJournal == nil {
+			b.countedAt = p.At
+		}
+	}
+	if p.Starts, p.Refusals = b.starts, b.refusals; noJournal != nil {
 		p.Unwritten = "Not known: the journal could not be read."
 	}
 	if time.Since(b.pastAt) > stays {
@@ -141,60 +148,25 @@ func past(ctx context.Context, db *database.DB) (p Past, err error) {
 	return p, errors.Join(append(errs, err)...)
 }
 
-// lookBack reads what the journal says of starts and refusals.
-func lookBack(ctx context.Context, db *database.DB, now time.Time) (Starts, Refusals, error) {
-	read := func(kind string) ([]journal.Entry, error) {
-		return journal.Read(ctx, db, journal.Query{Kind: kind, Since: now.Add(-lookedBack), Most: mostEntries})
+// lookBack counts what the journal has of starts and refusals.
+func lookBack(ctx context.Context, db *database.DB, now time.Time) (starts journal.Waits, r Refusals, err error) {
+	since := now.Add(-lookedBack)
+	if starts, err = journal.CountStarts(ctx, db, since); err != nil {
+		return starts, r, err
 	}
-	started, err := read("started")
-	if err != nil {
-		return Starts{}, Refusals{}, err
-	}
-	refused, err := read("refused")
-	return countStarts(started), countRefusals(refused), err
+	r.Times, r.Reasons, err = journal.CountRefusals(ctx, db, since, mostReasons)
+	return starts, r.withRest(), err
 }
 
-func countStarts(list []journal.Entry) Starts {
-	s := Starts{Cut: len(list) >= mostEntries}
-	var took []int64
-	for _, e := range list {
-		if started, ok := e.What.(journal.Started); ok {
-			took = append(took, started.All)
-			if started.Warm {
-				s.Warm++
-			}
-		}
+// withRest has what is not among the reasons as the last of them.
+func (r Refusals) withRest() Refusals {
+	rest := r.Times
+	for _, o := range r.Reasons {
+		rest -= o.Times
 	}
-	if s.Count = len(took); s.Count == 0 {
-		return s
-	}
-	slices.Sort(took)
-	at := func(share int) time.Duration {
-		return time.Duration(took[(len(took)*share+99)/100-1]) * time.Millisecond
-	}
-	s.Median, s.P95, s.Slowest = at(50), at(95), at(100)
-	return s
-}
-
-func countRefusals(list []journal.Entry) Refusals {
-	r := Refusals{Cut: len(list) >= mostEntries}
-	times := make(map[string]int)
-	for _, e := range list {
-		if refused, ok := e.What.(journal.Refused); ok {
-			times[refused.Why] += e.Times
-			r.Times += e.Times
-		}
-	}
-	for why, n := range times {
-		r.Reasons = append(r.Reasons, Reason{why, n})
-	}
-	slices.SortFunc(r.Reasons, func(a, b Reason) int { return cmp.Or(b.Times-a.Times, cmp.Compare(a.Why, b.Why)) })
-	if len(r.Reasons) > mostReasons {
-		rest := Reason{Why: "other reasons"}
-		for _, o := range r.Reasons[mostReasons-1:] {
-			rest.Times += o.Times
-		}
-		r.Reasons = append(r.Reasons[:mostReasons-1], rest)
+	if rest > 0 {
+		last := len(r.Reasons) - 1
+		r.Reasons[last] = journal.Refusals{Why: "other reasons", Times: rest + r.Reasons[last].Times}
 	}
 	return r
 }

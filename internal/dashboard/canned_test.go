@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/dashboard"
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/statistics"
 )
@@ -21,7 +22,7 @@ func canned() map[string]dashboard.Page {
 		"50-hosts":  manyHosts(),
 		"broken":    broken(),
 		"away":      away(),
-		"public":    broken().ForAll(),
+		"public":    broken().ForAll(dashboard.NewAliases("canned")),
 		"unwritten": unwritten(),
 	}
 }
@@ -42,7 +43,7 @@ func oneHost() dashboard.Page {
 		At: noon(), Version: "v1.2.3",
 		Status:   operator.Status{Takes: true, Sentence: "A client can get a session now: 17 slots are free.", Free: 17, Warm: 2, Sessions: 3},
 		Hosts:    []operator.Host{h},
-		Starts:   dashboard.Starts{Count: 40, Warm: 30, Median: 120 * time.Millisecond, P95: 2100 * time.Millisecond, Slowest: 3200 * time.Millisecond},
+		Starts:   journal.Waits{Count: 40, Warm: 30, Median: 120 * time.Millisecond, P95: 2100 * time.Millisecond, Slowest: 3200 * time.Millisecond},
 		Past:     past("a.example"),
 		Refusals: dashboard.Refusals{},
 	}
@@ -85,8 +86,8 @@ func broken() dashboard.Page {
 			},
 		},
 		Hosts:  []operator.Host{unknown, full, up("good.example", 10, 20), drained, noImage, down},
-		Starts: dashboard.Starts{Count: 2000, Cut: true, Warm: 1, Median: 2 * time.Second, P95: 9 * time.Second, Slowest: 59 * time.Second},
-		Refusals: dashboard.Refusals{Times: 130, Cut: true, Reasons: []dashboard.Reason{
+		Starts: journal.Waits{Count: 20000, Warm: 1, Median: 2 * time.Second, P95: 9 * time.Second, Slowest: 59 * time.Second},
+		Refusals: dashboard.Refusals{Times: 130, Reasons: []journal.Refusals{
 			{Why: "paused: Back at noon <b>really</b>", Times: 100}, {Why: "all hosts are full", Times: 30}}},
 		Past: past("down.example", "full.example"),
 	}

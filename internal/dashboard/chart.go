@@ -12,6 +12,9 @@ import (
 	"github.com/go-analyze/charts"
 )
 
+// nothingKnown is what a chart says that has no point.
+const nothingKnown = "nothing is known yet"
+
 const (
 	chartWidth  = 640
 	chartHeight = 220
@@ -75,7 +78,7 @@ func (c chart) svg() ([]byte, error) {
 	opt := charts.NewLineChartOptionWithData(values)
 	if c.isEmpty() {
 		names, opt = nil, charts.NewLineChartOptionWithData(nil)
-		opt.Title.Text = "nothing is known yet"
+		opt.Title.Text = nothingKnown
 		opt.Title.Offset = charts.OffsetCenter
 	}
 	opt.Theme = theme()
@@ -110,13 +113,13 @@ func theme() charts.ColorPalette {
 
 // image is the chart within the page. It is an image, because those who see none would
 // find its labels strewn over the page; what it says stands below it in words.
-func (c chart) image() (template.HTML, error) {
+func (c chart) image(alt string) (template.HTML, error) {
 	drawn, err := c.svg()
 	if err != nil {
 		return "", err
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, `<img width="%d" height="%d" alt="chart" src="data:image/svg+xml;base64,%s">`,
-		chartWidth, chartHeight, base64.StdEncoding.EncodeToString(drawn))
+	fmt.Fprintf(&out, `<img width="%d" height="%d" alt="%s" src="data:image/svg+xml;base64,%s">`,
+		chartWidth, chartHeight, alt, base64.StdEncoding.EncodeToString(drawn))
 	return template.HTML(out.String()), nil
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/statistics"
 )
@@ -30,7 +31,7 @@ type Page struct {
 	Hosts   []operator.Host
 	Trouble string // why none of these is known, in a sentence; empty: they are
 
-	Starts    Starts
+	Starts    journal.Waits
 	Refusals  Refusals
 	Unwritten string // why these two are not known; empty: they are
 
@@ -38,27 +39,10 @@ type Page struct {
 	Missing string // why that is not known; empty: it is
 }
 
-// Starts says how long clients waited for a session, of those that started.
-type Starts struct {
-	Count   int
-	Warm    int  // of those, with a container that had waited
-	Cut     bool // there were more, which are older
-	Median  time.Duration
-	P95     time.Duration
-	Slowest time.Duration
-}
-
 // Refusals are clients that got no session.
 type Refusals struct {
 	Times   int
-	Cut     bool     // there were more, which are older
-	Reasons []Reason // the most frequent first; not on pages for all
-}
-
-// A Reason is one of them.
-type Reason struct {
-	Why   string
-	Times int
+	Reasons []journal.Refusals // the most frequent first; not on pages for all
 }
 
 // Past is how full the pool was.
@@ -68,10 +52,9 @@ type Past struct {
 	Total                         statistics.Totals
 }
 
-// ForAll returns the page without what only operators may know: names of hosts are
-// hashed, as on the status page of clients; of errors, reasons and commands there is
-// nothing.
-func (p Page) ForAll() Page {
+// ForAll returns the page without what only operators may know: instead of the names of
+// hosts there are others; of errors, reasons and commands there is nothing.
+func (p Page) ForAll(names Aliases) Page {
 	p.Public, p.Version = true, ""
 	p.Status.Wrong, p.Status.Processes = slices.Clone(p.Status.Wrong), nil
 	for i := range p.Status.Wrong {
@@ -79,7 +62,7 @@ func (p Page) ForAll() Page {
 	}
 	p.Hosts = slices.Clone(p.Hosts)
 	for i, h := range p.Hosts {
-		hidden := operator.Host{Name: alias(h.Name), State: h.State, Since: h.Since, Takes: h.Takes, Used: h.Used, Max: h.Max, Warm: h.Warm, TLS: h.TLS}
+		hidden := operator.Host{Name: names.of(h.Name), State: h.State, Since: h.Since, Takes: h.Takes, Used: h.Used, Max: h.Max, Warm: h.Warm, TLS: h.TLS}
 		if h.Drained != nil {
 			hidden.Drained = &operator.Drained{Since: h.Drained.Since}
 		}
@@ -87,17 +70,17 @@ func (p Page) ForAll() Page {
 	}
 	p.Refusals.Reasons = nil
 	for _, list := range []*[]statistics.Point{&p.Past.Day, &p.Past.Week, &p.Past.Month, &p.Past.Years, &p.Past.Days} {
-		*list = withAliases(*list)
+		*list = withAliases(*list, names)
 	}
 	return p
 }
 
-func withAliases(points []statistics.Point) []statistics.Point {
+func withAliases(points []statistics.Point, names Aliases) []statistics.Point {
 	points = slices.Clone(points)
 	for i, p := range points {
 		hidden := make(map[string]int, len(p.PerHost))
 		for name, n := range p.PerHost {
-			hidden[alias(name)] += n
+			hidden[names.of(name)] += n
 		}
 		points[i].PerHost = hidden
 	}

@@ -1,7 +1,9 @@
 package dashboard_test
 
 import (
+	"crypto/md5"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"flag"
@@ -15,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wrpdistributor/internal/dashboard"
+	"wrpdistributor/internal/operator"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -100,6 +103,14 @@ func checkChart(t *testing.T, drawn string, known bool) {
 	}
 }
 
+// TestAnEmptyChartSaysSoOnce, to those who see it and to those who do not.
+func TestAnEmptyChartSaysSoOnce(t *testing.T) {
+	page, images := charts(t, render(t, empty()))
+	if n := strings.Count(page, `alt="nothing is known yet"`); n != len(images) || strings.Contains(page, "<figcaption>") {
+		t.Errorf("of %d charts %d say to those who do not see them that they are empty, once:\n%s", len(images), n, page)
+	}
+}
+
 // checkAlone looks whether a page needs anything else.
 func checkAlone(t *testing.T, page string) {
 	t.Helper()
@@ -131,7 +142,7 @@ func TestOrder(t *testing.T) {
 
 // TestPageForAllHidesNames, reasons and commands, in the charts too.
 func TestPageForAllHidesNames(t *testing.T) {
-	page, images := charts(t, render(t, broken().ForAll()))
+	page, images := charts(t, render(t, broken().ForAll(dashboard.NewAliases("canned"))))
 	for _, text := range append(images, page) {
 		for _, hidden := range []string{".example", "10.1.2.3", "no route", "new disk", "amifox", "distributor ", "ssh ", "v1.2.3"} {
 			if strings.Contains(text, hidden) {
@@ -139,12 +150,29 @@ func TestPageForAllHidesNames(t *testing.T) {
 			}
 		}
 	}
-	for _, shown := range []string{"Nobody gets a new session", "Back at noon", "3 things are not as they should be", "At least 130 times"} {
+	for _, shown := range []string{"Nobody gets a new session", "Back at noon", "3 things are not as they should be", "<p>130 times a client got no session"} {
 		if !strings.Contains(page, shown) {
 			t.Errorf("%q is not seen", shown)
 		}
 	}
 	if own := render(t, broken()); !strings.Contains(own, "down.example") {
 		t.Error("ForAll has changed the page that it was called on")
+	}
+}
+
+// TestNamesOfHostsCannotBeGuessed: a hash of the name alone could be looked up by whoever
+// hashes likely names, and so could that of another installation.
+func TestNamesOfHostsCannotBeGuessed(t *testing.T) {
+	name := func(databaseID string) string {
+		p := dashboard.Page{Hosts: []operator.Host{{Name: "a.example"}}}.ForAll(dashboard.NewAliases(databaseID))
+		return p.Hosts[0].Name
+	}
+	once, again, elsewhere := name("one"), name("one"), name("two")
+	if once != again || once == elsewhere {
+		t.Errorf("called %q, %q; with another database %q", once, again, elsewhere)
+	}
+	unsalted := md5.Sum([]byte("a.example"))
+	if once == hex.EncodeToString(unsalted[:4]) || name("") == hex.EncodeToString(unsalted[:4]) {
+		t.Error("the name is that of the status page, which everybody can compute")
 	}
 }

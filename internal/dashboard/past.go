@@ -14,7 +14,7 @@ import (
 // A figure is a chart with its heading.
 type figure struct {
 	Heading string
-	Text    string // what is seen there, in words
+	Text    string // what is seen there, in words; empty: nothing is known, as the chart says
 	Image   template.HTML
 	First   bool // it belongs to what is seen at once
 }
@@ -28,23 +28,24 @@ func drawAll(p Page) ([]figure, error) {
 		span    statistics.Span
 		layout  string
 		lines   func([]statistics.Point) []line
+		words   func([]statistics.Point) string
 		first   bool
 	}{
-		{"Sessions, 24 hours", p.Past.Day, day, "15:04", sessions, true},
-		{"Sessions, 30 days", p.Past.Month, month, "01-02", sessions, true},
-		{"Sessions, 7 days", p.Past.Week, week, "01-02", sessions, false},
-		{"Sessions, 2 years", p.Past.Years, years, "2006-01", sessions, false},
-		{"Sessions per host, 24 hours", p.Past.Day, day, "15:04", perHost, false},
-		{"Sessions per host, 30 days", p.Past.Month, month, "01-02", perHost, false},
-		{"Unique clients, 24 hours", p.Past.Day, day, "15:04", clients, false},
-		{"Unique clients, 30 days", p.Past.Month, month, "01-02", clients, false},
+		{"Sessions, 24 hours", p.Past.Day, day, "15:04", sessions, wordsOfSessions, true},
+		{"Sessions, 30 days", p.Past.Month, month, "01-02", sessions, wordsOfSessions, true},
+		{"Sessions, 7 days", p.Past.Week, week, "01-02", sessions, wordsOfSessions, false},
+		{"Sessions, 2 years", p.Past.Years, years, "2006-01", sessions, wordsOfSessions, false},
+		{"Sessions per host, 24 hours", p.Past.Day, day, "15:04", perHost, wordsOfHosts, false},
+		{"Sessions per host, 30 days", p.Past.Month, month, "01-02", perHost, wordsOfHosts, false},
+		{"Unique clients, 24 hours", p.Past.Day, day, "15:04", clients, wordsOfClients, false},
+		{"Unique clients, 30 days", p.Past.Month, month, "01-02", clients, wordsOfClients, false},
 	}
 	figures := make([]figure, len(wanted))
 	for i, w := range wanted {
 		c := draw(p.At, w.points, w.span, w.layout, w.lines(w.points))
-		f := figure{Heading: w.heading, Text: describe(w.points), First: w.first}
+		f := figure{Heading: w.heading, Text: w.words(w.points), First: w.first}
 		var err error
-		if f.Image, err = c.image(); err != nil {
+		if f.Image, err = c.image(altText(f.Text)); err != nil {
 			return nil, err
 		}
 		figures[i] = f
@@ -128,18 +129,4 @@ func draw(end time.Time, points []statistics.Point, of statistics.Span, layout s
 		}
 	}
 	return c
-}
-
-// describe says what points have to say.
-func describe(points []statistics.Point) string {
-	if len(points) == 0 {
-		return "nothing is known yet."
-	}
-	samples, sum, most, clients := 0, 0.0, 0, 0
-	for _, p := range points {
-		samples += p.Samples
-		sum += p.Sessions * float64(p.Samples)
-		most, clients = max(most, p.MostSessions), max(clients, p.MostClients)
-	}
-	return fmt.Sprintf("%.1f sessions on average, %d at most; of unique clients %d at most.", sum/float64(max(samples, 1)), most, clients)
 }

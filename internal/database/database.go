@@ -22,7 +22,7 @@ import (
 )
 
 // ErrNoDatabase means that there is no SQLite file, and none was to be made.
-var ErrNoDatabase = errors.New("no such database")
+var ErrNoDatabase = errors.New("no database")
 
 // Config names one database: exactly one of MySQL and Path is set.
 type Config struct {
@@ -48,6 +48,7 @@ type DB struct {
 
 	cfg      Config
 	lockWait time.Duration // for another process that migrates
+	made     string        // the file that was made, since there was none; empty: there was
 	measures *measures
 }
 
@@ -57,6 +58,10 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if (cfg.MySQL != nil) == (cfg.Path != "") {
 		return nil, errors.New("open database: need either a MySQL server or the path of a SQLite file")
 	}
+	made := ""
+	if cfg.Create && isMissing(cfg.Path) {
+		made = absolute(cfg.Path)
+	}
 	open := openSQLite
 	if cfg.MySQL != nil {
 		open = openMySQL
@@ -65,13 +70,16 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db := &DB{DB: conns, cfg: cfg, lockWait: time.Minute, measures: newMeasures()}
+	db := &DB{DB: conns, cfg: cfg, lockWait: time.Minute, made: made, measures: newMeasures()}
 	if err := db.connect(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return db, nil
 }
+
+// Made returns the path of the SQLite file, if it was made because there was none.
+func (db *DB) Made() (path string, ok bool) { return db.made, db.made != "" }
 
 // connect makes the first connection.
 func (db *DB) connect(ctx context.Context) error {

@@ -27,6 +27,11 @@ func IsNoTable(err error) bool {
 	return mysqlNumber(err) == noSuchTable || sqliteCode(err) == sqlite3.SQLITE_ERROR && strings.Contains(err.Error(), "no such table")
 }
 
+// IsNoColumn reports whether err means that a column is not there.
+func IsNoColumn(err error) bool {
+	return mysqlNumber(err) == noSuchColumn || sqliteCode(err) == sqlite3.SQLITE_ERROR && strings.Contains(err.Error(), "no such column")
+}
+
 // IsUnavailable reports whether err means that the database cannot be used just
 // now: it is down, unreachable, shutting down, read-only, full, does not let us
 // in, or stayed busy for too long. Anything else is a mistake of ours, or the

@@ -64,7 +64,10 @@ func makeVersions(ctx context.Context, pool *sql.DB) error {
 	return nil
 }
 
-const noSuchTable = 1146
+const (
+	noSuchColumn = 1054
+	noSuchTable  = 1146
+)
 
 // dropEmptyVersions removes a version table that was created but not filled
 // before its process was killed: goose refuses to work with one.

@@ -20,19 +20,39 @@ import (
 var update = flag.Bool("update", false, "write migrations/*/schema.sql from a fresh database")
 
 // TestFreshSchema compares the tables of a fresh database with their description
-// beside the migrations.
+// beside the migrations, and with those of the copies that other tests get.
 func TestFreshSchema(t *testing.T) {
-	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		got := describe(t, db)
-		if *update {
-			if err := os.WriteFile(schemaFile(db.DriverName()), []byte(got), 0o644); err != nil {
-				t.Fatal(err)
+	for _, dialect := range []string{"sqlite", "mysql"} {
+		t.Run(dialect, func(t *testing.T) {
+			db, other := databasetest.Open(t, databasetest.Config(t, dialect)), databasetest.Open(t, databasetest.Migrated(t, dialect))
+			got := describe(t, db)
+			if *update {
+				if err := os.WriteFile(schemaFile(dialect), []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
 			}
+			if diff := cmp.Diff(golden(t, dialect), got); diff != "" {
+				t.Errorf("fresh schema (-schema.sql +got), rewritten with -update:\n%s", diff)
+			}
+			if diff := cmp.Diff(got, describe(t, other)); diff != "" {
+				t.Errorf("schema of a copy (-fresh +copy):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestCopiesAreDatabasesOfTheirOwn: containers are told apart by their database's id.
+func TestCopiesAreDatabasesOfTheirOwn(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, dialect := range []string{"sqlite", "mysql"} {
+		for range 2 {
+			id, err := databasetest.Open(t, databasetest.Migrated(t, dialect)).DatabaseID(t.Context())
+			if err != nil || len(id) != 32 || seen[id] {
+				t.Errorf("%s: id %q, %v; want a new one", dialect, id, err)
+			}
+			seen[id] = true
 		}
-		if diff := cmp.Diff(golden(t, db.DriverName()), got); diff != "" {
-			t.Errorf("fresh schema (-schema.sql +got), rewritten with -update:\n%s", diff)
-		}
-	})
+	}
 }
 
 func schemaFile(dialect string) string {

@@ -38,7 +38,7 @@ func openFile(cfg Config, busy time.Duration) (*sqlx.DB, error) {
 	if cfg.Create {
 		err = create(path)
 	} else if _, err = os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w: %s (the distributor makes it when it first starts; is this its folder?)", ErrNoDatabase, path)
+		err = fmt.Errorf("%w at %s (SESSION_DATABASE_DSN; without it, in DATA_DIR): the distributor makes it when it first starts; is this its folder?", ErrNoDatabase, path)
 	}
 	if err != nil {
 		return nil, err
@@ -49,6 +49,20 @@ func openFile(cfg Config, busy time.Duration) (*sqlx.DB, error) {
 	}
 	db.SetMaxOpenConns(1)
 	return db, nil
+}
+
+// isMissing reports whether there is no SQLite file; there is no path with MySQL.
+func isMissing(path string) bool {
+	_, err := os.Stat(path)
+	return path != "" && errors.Is(err, fs.ErrNotExist)
+}
+
+// absolute returns a path for people.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // create makes an empty file that only its owner can read, since it will hold

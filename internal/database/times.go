@@ -8,6 +8,15 @@ func (db *DB) Epoch(column string) string {
 	return "unixepoch(" + column + ")"
 }
 
+// Step is an SQL expression for the same, down to a multiple of a number of seconds, which
+// its two placeholders are: a column is read once so, and years have many rows.
+func (db *DB) Step(column string) string {
+	if db.isMySQL() {
+		return "(" + db.Epoch(column) + " DIV ? * ?)"
+	}
+	return "(" + db.Epoch(column) + " / ? * ?)"
+}
+
 // Hour is an SQL expression for the hour that a time began with, as [DB.Now] would write
 // it.
 func (db *DB) Hour(time string) string {

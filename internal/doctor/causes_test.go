@@ -29,11 +29,11 @@ func TestFirstCause(t *testing.T) {
 		want cause
 	}{
 		"unknown name": {harm: func(s *sick) { s.cfg.Hosts[0].SSH.Addr = "a.invalid:22" },
-			want: cause{"name", "a.invalid", doctor.Here, "/etc/hosts"}},
+			want: cause{"name", "a.invalid", doctor.Here, "correct the name in entry 1 of CONTAINER_HOSTS; or, if it is right, echo 'ADDRESS-OF-THE-HOST a.invalid' >>/etc/hosts"}},
 		"sshd stopped": {harm: func(s *sick) { s.cfg.Hosts[0].SSH.Addr = proctest.FreeAddr(s.t) },
 			want: cause{"connection", "refused", onHost, "systemctl enable --now ssh"}},
 		"sshd hangs": {harm: func(s *sick) { s.SetUnresponsive(true) }, opt: servicetest.Options{ConnectTimeout: 300 * time.Millisecond},
-			want: cause{"host key", "timeout", onHost, "systemctl restart ssh"}},
+			want: cause{"host key", "accepts connections and says nothing", onHost, "systemctl restart ssh"}},
 		"sshd hangs up": {harm: func(s *sick) { s.cfg.Hosts[0].SSH.Addr = hangUp(s.t) },
 			want: cause{"host key", "shows no key", onHost, "journalctl -u ssh"}},
 		"unknown host key": {harm: func(s *sick) { write(s.t, s.cfg.KnownHosts.Files[0], "") },
@@ -41,7 +41,7 @@ func TestFirstCause(t *testing.T) {
 		"changed host key": {harm: func(s *sick) { s.remember(newSick(s.t, pretend.Config{}, servicetest.Options{})) },
 			want: cause{"host key", "key mismatch", doctor.Here, "ssh-keygen -R '["}},
 		"revoked host key": {harm: func(s *sick) { write(s.t, s.cfg.KnownHosts.Files[0], "@revoked "+s.KnownHostsLine()+"\n") },
-			want: cause{"host key", "revoked", doctor.Here, "sed -i '/^@revoked/d'"}},
+			want: cause{"host key", "revoked", doctor.Here, "sed -i '\\|^@revoked.*AAAA"}},
 		"another key": {harm: func(s *sick) {
 			s.cfg.Hosts[0].SSH.Signer = newSick(s.t, pretend.Config{}, servicetest.Options{}).Signer()
 		},
@@ -77,7 +77,7 @@ func TestFirstCause(t *testing.T) {
 			_, err := s.TakePort(9091)
 			must(s.t, err)
 		},
-			want: cause{"ports", "9091 is taken by a process", onHost, "fuser -k 9091/tcp"}},
+			want: cause{"ports", "9091 is taken by a process", onHost, "ss -Htlnp 'sport = :9091'"}},
 		"ports of a foreign container": {harm: func(s *sick) {
 			s.how.Hosts.SparePorts = 0
 			_, err := s.ForeignContainer("web", nil, 9090)
@@ -95,7 +95,7 @@ func TestFirstCause(t *testing.T) {
 		"container mute": {harm: func(s *sick) { s.SetReadyAfter(time.Hour) },
 			want: cause{"container", "runs and does not answer", onHost, "systemctl restart docker"}},
 		"firewall": {harm: func(s *sick) { s.cfg.Hosts[0].Address = "127.0.0.1"; s.how.StartPort = freeRange(s.t) },
-			want: cause{"container", "clients do not reach it at 127.0.0.1", onHost, "ufw allow "}},
+			want: cause{"container", "clients do not reach it at 127.0.0.1", onHost, "iptables -I DOCKER-USER "}},
 		"container stays": {harm: func(s *sick) { s.FailNext(pretend.OpRemove, 500, "device busy", 1) },
 			want: cause{"container", "device busy", onHost, "docker rm -f wrp_doctor_"}},
 		"container exits, and stays": {harm: func(s *sick) {

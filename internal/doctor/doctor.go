@@ -22,6 +22,7 @@ import (
 type Config struct {
 	Hosts     hosts.Config // GatewayStartPort tells whether clients come through a gateway
 	StartPort int          // of the first slot
+	Place     string       // where the host is configured, for people; empty: not known
 }
 
 // An Outcome is how a step ended.
@@ -46,6 +47,13 @@ type Step struct {
 // A Mend is what to type.
 type Mend struct {
 	On      string `json:"on"` // the host's name, or [Here]
+	Command string `json:"command"`
+	Else    *Else  `json:"else,omitempty"` // what else it may be; nil: nothing is known
+}
+
+// An Else is what to type in the same place if the command has not helped.
+type Else struct {
+	If      string `json:"if"` // when, in words
 	Command string `json:"command"`
 }
 
@@ -129,7 +137,7 @@ func (p *patient) take(ctx context.Context, s step) Step {
 		return done
 	}
 	done.Outcome, done.Mend = Failed, nil
-	done.Found = strings.TrimPrefix(err.Error(), hosts.ErrUnreachable.Error()+": ") // it is, and why is what follows
+	done.Found = strings.TrimPrefix(hosts.InWords(err).Error(), hosts.ErrUnreachable.Error()+": ") // it is, and why is what follows
 	if errors.Is(err, errSkip) {
 		done.Outcome, done.Found = Skipped, done.Found[len(errSkip.Error()):]
 	}
@@ -151,14 +159,16 @@ func (p *patient) look(ctx context.Context, s step) (string, error) {
 
 // fails returns err with what mends it on the host.
 func (p *patient) fails(err error, command string) error {
-	return ailment{err, Mend{p.place(), command}}
+	return ailment{err, Mend{On: p.place(), Command: command}}
 }
 
 // failsHere is fails for what is to be typed where the distributor runs.
-func failsHere(err error, command string) error { return ailment{err, Mend{Here, command}} }
+func failsHere(err error, command string) error {
+	return ailment{err, Mend{On: Here, Command: command}}
+}
 
 // advise notes what would be better on the host, though it works.
-func (p *patient) advise(command string) { p.advice = &Mend{p.place(), command} }
+func (p *patient) advise(command string) { p.advice = &Mend{On: p.place(), Command: command} }
 
 func (p *patient) place() string {
 	if p.SSH == nil {

@@ -181,3 +181,20 @@ func TestSessionsAreNoObstacle(t *testing.T) {
 		t.Errorf("%d containers, want the session's", n)
 	}
 }
+
+// TestForwardingIsMendedInTwoSteps: what is ours is mended first. sshd's configuration is
+// another matter, of which nothing that stands there is taken away.
+func TestForwardingIsMendedInTwoSteps(t *testing.T) {
+	t.Parallel()
+	s := newSick(t, pretend.Config{ForbidTCP: true}, servicetest.Options{Gateway: true})
+	m := last(s.check()).Mend
+	if m == nil || m.Else == nil {
+		t.Fatalf("%+v mends it, want two steps", m)
+	}
+	if strings.Contains(m.Command, "sshd_config") || !strings.Contains(m.Command, "authorized_keys") {
+		t.Errorf("%s mends it first, want the key's line alone", m.Command)
+	}
+	if !strings.Contains(m.Else.If, "Warning") || !strings.HasPrefix(m.Else.Command, `printf 'Match User wrp\nAllowTcpForwarding local\nAllowStreamLocalForwarding local\nPermitOpen any\nDisableForwarding no\n' >/etc/ssh/sshd_config.d/00-wrp-forwarding.conf && sshd -t`) {
+		t.Errorf("%+v mends it then, want a block for our user", *m.Else)
+	}
+}

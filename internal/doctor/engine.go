@@ -17,7 +17,7 @@ import (
 func engine(ctx context.Context, p *patient) (string, error) {
 	facts, err := p.exam.Engine(ctx)
 	if err != nil {
-		return "", p.fails(fmt.Errorf("the Docker engine does not answer: %w", err), mendEngine(err))
+		return "", p.fails(fmt.Errorf("asked for its version: %w", err), mendEngine(err))
 	}
 	p.engine = facts
 	if isOlder(facts.API, hosts.OldestAPI) {
@@ -134,7 +134,7 @@ func memory(_ context.Context, p *patient) (string, error) {
 	case p.Auto:
 		return words + " (max=auto, less MEMORY_RESERVE)", nil
 	case int(room) < p.Max:
-		p.advice = &Mend{Here, fmt.Sprintf("max=%d in HOSTS_FILE, or MAX_CONTAINERS_RUNNING=%[1]d, if all are to have their memory", room)}
+		p.advice = &Mend{On: Here, Command: fmt.Sprintf("max=%d in HOSTS_FILE, or MAX_CONTAINERS_RUNNING=%[1]d, if all are to have their memory", room)}
 		return words + fmt.Sprintf(": %d fit if all use it", room), nil
 	}
 	return words, nil

@@ -32,7 +32,7 @@ func newSick(t *testing.T, host pretend.Config, opt servicetest.Options) *sick {
 		opt.ReadyTimeout = 500 * time.Millisecond
 	}
 	cfg := servicetest.Configure(t, list, opt)
-	return &sick{Host: list[0], t: t, cfg: cfg, how: doctor.Config{Hosts: service.PoolConfig(cfg, "", nil), StartPort: cfg.StartPort}}
+	return &sick{Host: list[0], t: t, cfg: cfg, how: doctor.Config{Hosts: service.PoolConfig(cfg, "", nil), StartPort: cfg.StartPort, Place: "entry 1 of CONTAINER_HOSTS"}}
 }
 
 func (s *sick) check() doctor.Report {

@@ -21,20 +21,28 @@ import (
 
 // What to type. Hosts are taken to be a Debian with systemd, and who types to be root.
 const (
-	mendMaxSessions = "sed -i '/^ *MaxSessions/Id' /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf; systemctl reload ssh"
-	mendOldEngine   = "apt-get update && apt-get install --only-upgrade -y docker.io docker-ce"
-	mendLimits      = `sed -i 's/^GRUB_CMDLINE_LINUX="/&cgroup_enable=memory swapaccount=1 /' /etc/default/grub && update-grub && reboot`
-	startDocker     = "systemctl start docker"
-	restartDocker   = "systemctl restart docker"
-	installDocker   = "apt-get update && apt-get install -y docker.io"
+	mendFrozen    = "systemctl restart ssh; journalctl -u ssh -n 20   # at its console: by ssh nobody gets in"
+	mendShutOut   = "journalctl -u ssh -n 20; systemctl restart ssh"
+	mendOldEngine = "apt-get update && apt-get install --only-upgrade -y $(dpkg -l docker.io docker-ce 2>/dev/null | awk '/^ii/ {print $2}')   # Debian 11 or newer has it"
+	mendLimits    = `sed -i 's/^GRUB_CMDLINE_LINUX="/&cgroup_enable=memory swapaccount=1 /' /etc/default/grub && update-grub && reboot`
+	startDocker   = "systemctl start docker"
+	restartDocker = "systemctl restart docker"
+	installDocker = "apt-get update && apt-get install -y docker.io"
 )
 
 // keyOptions are what stands before our key on a host: all that is needed.
 const keyOptions = `restrict,port-forwarding,command="/bin/false",permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:*",permitlisten="127.0.0.1:1"`
 
-// mendName has the name resolve here.
-func mendName(name string) string {
-	return fmt.Sprintf("echo 'ADDRESS-OF-THE-HOST %s' >>/etc/hosts", name)
+// hostname is the name by which the host is reached.
+func (p *patient) hostname() string {
+	name, _, _ := net.SplitHostPort(p.SSH.Addr)
+	return name
+}
+
+// mendName has the name corrected where it stands, or resolve here.
+func (p *patient) mendName() string {
+	return fmt.Sprintf("getent ahosts %[1]s   # as long as nothing comes: correct the name in %[2]s; or, if it is right, echo 'ADDRESS-OF-THE-HOST %[1]s' >>/etc/hosts",
+		quote(p.hostname()), cmp.Or(p.cfg.Place, "CONTAINER_HOSTS or HOSTS_FILE"))
 }
 
 // mendConnection has sshd listen, or a firewall let us through.
@@ -43,21 +51,21 @@ func mendConnection(err error, addr string) string {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return "systemctl enable --now ssh   # or correct its port in CONTAINER_HOSTS or HOSTS_FILE: ss -tlnp"
 	}
-	return "ufw allow " + port + "/tcp"
+	return fmt.Sprintf("if command -v ufw; then ufw allow %[1]s/tcp; else iptables -I INPUT -p tcp --dport %[1]s -j ACCEPT; fi   # and so in a firewall before the host; or correct the address in CONTAINER_HOSTS or HOSTS_FILE", port)
 }
 
 // mendHostKey has the host's key trusted.
-func (p *patient) mendHostKey(known bool, err error) string {
+func (p *patient) mendHostKey(key hosts.HostKey, err error) string {
 	file := p.cfg.Hosts.KnownHosts.Files[0]
 	name, port, _ := net.SplitHostPort(p.SSH.Addr)
 	scan := fmt.Sprintf("mkdir -p %s && ssh-keyscan -p %s %s >>%s", filepath.Dir(file), port, name, file)
 	switch {
-	case !known && strings.Contains(err.Error(), "permission denied"):
+	case !key.IsKnown && strings.Contains(err.Error(), "permission denied"):
 		return "chmod a+r " + file
-	case !known:
+	case !key.IsKnown:
 		return scan
 	case strings.Contains(err.Error(), "revoked"):
-		return "sed -i '/^@revoked/d' " + file + "   # if you know why it was revoked"
+		return fmt.Sprintf("sed -i '\\|^@revoked.*%s|d' %s   # if you know why it was revoked", key.Base64, strings.Join(p.cfg.Hosts.KnownHosts.Files, " "))
 	}
 	var remove []string
 	for _, f := range p.cfg.Hosts.KnownHosts.Files {
@@ -78,9 +86,9 @@ func knownName(name, port string) string {
 // trusts.
 func (p *patient) mendLogin(err error) string {
 	if !strings.Contains(err.Error(), "unable to authenticate") {
-		return "journalctl -u ssh -n 20; systemctl restart ssh"
+		return mendShutOut
 	}
-	return fmt.Sprintf("id %[1]s || useradd -m -G docker %[1]s; usermod -p '*' %[1]s; install -d -o %[1]s -m 700 ~%[1]s/.ssh; echo '%[2]s' >>~%[1]s/.ssh/authorized_keys; chown -R %[1]s ~%[1]s/.ssh; chmod -R go-w ~%[1]s ~%[1]s/.ssh",
+	return fmt.Sprintf("groupadd -rf docker; id %[1]s || useradd -m -G docker %[1]s; usermod -p '*' %[1]s; install -d -o %[1]s -m 700 ~%[1]s/.ssh; echo '%[2]s' >>~%[1]s/.ssh/authorized_keys; chown -R %[1]s ~%[1]s/.ssh; chmod -R go-w ~%[1]s ~%[1]s/.ssh",
 		p.SSH.User, p.keyLine())
 }
 
@@ -97,38 +105,61 @@ func (p *patient) replaceKey() string {
 
 // mendWay opens the way to Docker. What is in the way is in the words of sshd and of
 // the docker command.
-func (p *patient) mendWay(err error) string {
+func (p *patient) mendWay(err error) Mend {
 	text := err.Error()
 	has := func(part string) bool { return strings.Contains(strings.ToLower(text), part) }
+	m := Mend{On: p.place()}
 	switch {
 	case p.SSH == nil && errors.Is(err, syscall.EACCES):
-		return "usermod -aG docker $(id -un)   # then log in anew"
+		m.Command = "usermod -aG docker $(id -un)   # then log in anew"
 	case p.SSH == nil:
-		return startDocker
+		m.Command = startDocker
 	case has("maxsessions 0"):
-		return mendMaxSessions
+		m.Command = p.mendMaxSessions()
 	case has("before docker answers"):
-		return fmt.Sprintf("sed -i '1i [ -t 1 ] || return' ~%s/.bashrc", p.SSH.User)
+		m.Command = fmt.Sprintf("sed -i '1i [ -t 1 ] || return' ~%[1]s/.bashrc   # or, if command= of the key prints it: %[2]s", p.SSH.User, p.replaceKey())
 	case has("permission denied"):
-		return "usermod -aG docker " + p.SSH.User
+		m.Command = "usermod -aG docker " + p.SSH.User + "; chgrp docker /var/run/docker.sock"
 	case has("cannot connect to the docker daemon"), has("raw stream connection"):
-		return startDocker
+		m.Command = startDocker
 	case has("docker: command not found"), has("docker: not found"):
-		return installDocker
+		m.Command = installDocker
 	case has("prohibited"):
-		return p.replaceKey()
+		m.Command, m.Else = p.replaceKey(), p.mendSSHD()
+	default:
+		m.Command, m.Else = fmt.Sprintf("usermod -aG docker %s; %s; %s", p.SSH.User, startDocker, p.replaceKey()), p.mendSSHD()
 	}
-	return fmt.Sprintf("usermod -aG docker %s; %s; %s", p.SSH.User, startDocker, p.replaceKey())
+	return m
 }
 
-// mendForwarding opens the way to containers.
-func (p *patient) mendForwarding() string {
-	return p.replaceKey() + "; sed -i '/^ *\\(AllowTcpForwarding\\|PermitOpen\\|DisableForwarding\\)/Id' /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf; systemctl reload ssh"
+// mendForwarding opens the way to containers: sshd does not tell whether the key's line or
+// its own configuration is in the way. The line is ours to change.
+func (p *patient) mendForwarding() Mend {
+	return Mend{On: p.place(), Command: p.replaceKey(), Else: p.mendSSHD()}
+}
+
+// mendSSHD lets our user through in sshd's configuration. The key's line says how far.
+func (p *patient) mendSSHD() *Else {
+	return &Else{
+		If: "the check fails in the same way after that: then sshd's own configuration is in the way. " +
+			"Warning: somebody may have meant that. This lets one user through, and leaves the lines of others as they are",
+		Command: p.forUser("forwarding", "AllowTcpForwarding local", "AllowStreamLocalForwarding local", "PermitOpen any", "DisableForwarding no"),
+	}
+}
+
+// mendMaxSessions has sshd allow as many sessions as it does by default.
+func (p *patient) mendMaxSessions() string { return p.forUser("sessions", "MaxSessions 10") }
+
+// forUser sets options of sshd for our user, before all that it has of the kind: the first
+// block that matches counts.
+func (p *patient) forUser(what string, options ...string) string {
+	return fmt.Sprintf("printf 'Match User %[1]s\\n%[2]s\\n' >/etc/ssh/sshd_config.d/00-%[1]s-%[3]s.conf && sshd -t && systemctl reload ssh   # without a line Include /etc/ssh/sshd_config.d/*.conf in sshd_config (before Debian 11): the same lines at its end",
+		p.SSH.User, strings.Join(options, "\\n"), what)
 }
 
 // mendEngine has an engine answer that did not, or answered something else than asked.
 func mendEngine(err error) string {
-	if strings.Contains(err.Error(), "cannot be opened there") || strings.Contains(err.Error(), "Cannot connect to the Docker daemon") {
+	if text := hosts.InWords(err).Error(); strings.Contains(text, "is Docker stopped?") || strings.Contains(text, "Cannot connect to the Docker daemon") {
 		return startDocker
 	}
 	return restartDocker
@@ -144,10 +175,10 @@ func (p *patient) mendNetwork(name string) string {
 // mendTable installs the host's table.
 func (p *patient) mendTable() *Mend {
 	if p.SSH == nil {
-		return &Mend{Here, "cp docker/host/wrp-egress.* /etc/ && systemctl enable --now /etc/wrp-egress.service"}
+		return &Mend{On: Here, Command: "cp docker/host/wrp-egress.* /etc/ && systemctl enable --now /etc/wrp-egress.service"}
 	}
 	host := p.Address
-	return &Mend{Here, fmt.Sprintf("scp docker/host/wrp-egress.* root@%[1]s:/etc/ && ssh root@%[1]s systemctl enable --now /etc/wrp-egress.service", host)}
+	return &Mend{On: Here, Command: fmt.Sprintf("scp docker/host/wrp-egress.* root@%[1]s:/etc/ && ssh root@%[1]s systemctl enable --now /etc/wrp-egress.service", host)}
 }
 
 // mendCertificate makes a self-signed certificate where there is none that works.
@@ -164,7 +195,7 @@ func mendPort(foreign map[int]string) string {
 	if name, is := strings.CutPrefix(foreign[port], "container "); is {
 		return "docker stop " + name
 	}
-	return fmt.Sprintf("fuser -k %d/tcp   # after a look at who it is: ss -tlnp 'sport = :%[1]d'", port)
+	return fmt.Sprintf("ss -Htlnp 'sport = :%d' | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u | xargs -r kill   # after a look at who it is: ss -tlnp 'sport = :%[1]d'", port)
 }
 
 // mendStart removes what kept a container from starting.
@@ -208,7 +239,9 @@ func (p *patient) mendMute() string {
 	return restartDocker + "   # it makes the firewall rules for published ports anew; else look at WRP_ARGS: WRP has to listen on 8080"
 }
 
-// mendFirewall opens the ports of sessions to clients.
+// mendFirewall opens the ports of sessions to clients. What Docker publishes does not come
+// by the rules for the host itself.
 func (p *patient) mendFirewall() string {
-	return fmt.Sprintf("ufw allow %d:%d/tcp", p.cfg.StartPort, p.cfg.StartPort+p.portCount()-1)
+	return fmt.Sprintf("iptables -I DOCKER-USER -p tcp -m conntrack --ctorigdstport %d:%d -j RETURN   # until the next boot; and open them in a firewall before the host",
+		p.cfg.StartPort, p.cfg.StartPort+p.portCount()-1)
 }

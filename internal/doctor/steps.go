@@ -2,8 +2,11 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+
+	"wrpdistributor/internal/hosts"
 )
 
 // A step is one look at a host. It returns what it has found, in words.
@@ -37,7 +40,7 @@ func steps() []step {
 func lookUp(ctx context.Context, p *patient) (string, error) {
 	addresses, err := p.exam.Lookup(ctx)
 	if err != nil {
-		return "", failsHere(err, mendName(p.Address))
+		return "", failsHere(err, p.mendName())
 	}
 	return strings.Join(addresses, ", "), nil
 }
@@ -54,10 +57,12 @@ func hostKey(ctx context.Context, p *patient) (string, error) {
 	key, err := p.exam.HostKey(ctx)
 	found := key.Kind + " " + key.Fingerprint
 	switch {
+	case errors.Is(err, hosts.ErrMute):
+		return "", p.fails(err, mendFrozen)
 	case err != nil && key.Kind == "":
-		return "", p.fails(fmt.Errorf("sshd shows no key: %w", err), "journalctl -u ssh -n 20; systemctl restart ssh")
+		return "", p.fails(fmt.Errorf("sshd shows no key: %w", err), mendShutOut)
 	case err != nil:
-		return "", failsHere(fmt.Errorf("%w (it is %s)", err, found), p.mendHostKey(key.IsKnown, err))
+		return "", failsHere(fmt.Errorf("%w (it is %s)", err, found), p.mendHostKey(key, err))
 	case !key.IsKnown:
 		return found + ", new: the distributor will take it for the right one when it first logs in (SSH_HOST_KEYS=accept-new)", nil
 	}
@@ -75,7 +80,7 @@ func logIn(ctx context.Context, p *patient) (string, error) {
 func wayToDocker(ctx context.Context, p *patient) (string, error) {
 	way, err := p.exam.Way(ctx)
 	if err != nil {
-		return "", p.fails(err, p.mendWay(err))
+		return "", ailment{err, p.mendWay(err)}
 	}
 	p.way = way
 	switch {
@@ -85,9 +90,9 @@ func wayToDocker(ctx context.Context, p *patient) (string, error) {
 		return "its socket; sshd's MaxSessions does not matter", nil
 	case way.Sessions < 2:
 		err := fmt.Errorf("docker system dial-stdio, with %d SSH session at once (MaxSessions): every request waits for the one before, and all for a pull", way.Sessions)
-		return "", p.fails(err, mendMaxSessions)
+		return "", p.fails(err, p.mendMaxSessions())
 	case way.Sessions < way.Enough:
-		p.advise(mendMaxSessions)
+		p.advise(p.mendMaxSessions())
 		return fmt.Sprintf("docker system dial-stdio, with %d SSH sessions at once (MaxSessions): requests wait for each other", way.Sessions), nil
 	}
 	return "docker system dial-stdio, with as many SSH sessions at once as are needed", nil
@@ -98,7 +103,7 @@ func wayToContainers(ctx context.Context, p *patient) (string, error) {
 		return "", skip("no gateway: clients connect to the host")
 	}
 	if err := p.exam.CanForward(ctx); err != nil {
-		return "", p.fails(err, p.mendForwarding())
+		return "", ailment{err, p.mendForwarding()}
 	}
 	return "the gateway reaches the ports on the host's loopback", nil
 }

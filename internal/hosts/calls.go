@@ -120,9 +120,18 @@ func (h *host) confirmResponsive(ctx context.Context) error {
 	}
 	if err != nil {
 		dropIfSilent()
-		return unanswered(limited, h.judgeBusy(limited, begun, err))
+		return unanswered(limited, orBusy(h.judgeBusy(limited, begun, err)))
 	}
 	return nil
+}
+
+// orBusy returns [ErrBusy] for what a harmless request had no time for, since it got a
+// session late: nothing that matters was sent.
+func orBusy(err error) error {
+	if errors.Is(err, errLateSession) {
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
+	return err
 }
 
 // listen asks the host's sshd for a sign of life. The function that it returns drops

@@ -55,7 +55,7 @@ func newEngine(dial func(context.Context) (net.Conn, error)) (*engine, error) {
 // A client never goes up again from the version that it once agreed on.
 func (e *engine) newClient() (*client.Client, error) {
 	api, err := client.NewClientWithOpts(
-		client.WithHost("http://docker.invalid"),
+		client.WithHost(dockerHost),
 		// After the host, which would have the transport ask the environment for a proxy.
 		client.WithHTTPClient(&http.Client{Transport: e, CheckRedirect: client.CheckRedirect}),
 		client.WithAPIVersionNegotiation(),
@@ -80,7 +80,7 @@ func (e *engine) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := queue{e.transport}.RoundTrip(r)
 	if err != nil {
 		over()
-		return nil, err
+		return nil, noAnswer{err}
 	}
 	e.hear()
 	resp.Body = &answerBody{resp.Body, e, over}

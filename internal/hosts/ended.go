@@ -2,7 +2,6 @@ package hosts
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,22 +15,6 @@ const (
 
 	outputTimeout = 2 * time.Second
 )
-
-// endedEarly is what the log says of a container that nobody was given.
-const endedEarly = "container ended before it was ready"
-
-// confirmRuns returns an error if the container does not run. If that is because it
-// ended, the log has how, and its last words: it is removed soon.
-//
-// What a container writes may be of its client's pages. So this is for containers
-// that nobody was given yet, for they have never been ready.
-func (h *host) confirmRuns(ctx context.Context, s Spec) error {
-	_, err := h.inspect(ctx, s.Ref)
-	if errors.Is(err, ErrGone) {
-		h.reportEnd(ctx, s, endedEarly)
-	}
-	return err
-}
 
 // reportEnd logs what is known of a container that never was ready.
 func (h *host) reportEnd(ctx context.Context, s Spec, message string) {

@@ -105,6 +105,7 @@ func TestRealContainerThatEndsAtOnce(t *testing.T) {
 			if err := p.Ready(t.Context(), s); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("Ready = %v, want ErrGone and %q", err, tt.err)
 			}
+			p.ReportEnd(t.Context(), s)
 			if n := strings.Count(log.String(), "container ended before it was ready"); n != 1 {
 				t.Errorf("said %d times, want once", n)
 			}

@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"log/slog"
 	"net"
@@ -93,7 +94,8 @@ func (x *Exam) Connect(ctx context.Context) (string, error) {
 type HostKey struct {
 	Kind        string
 	Fingerprint string
-	IsKnown     bool // else nothing is known of the host; or of this key, if there is an error
+	Base64      string // as in known_hosts
+	IsKnown     bool   // else nothing is known of the host; or of this key, if there is an error
 }
 
 // A verdict is what came of a look at a host key.
@@ -140,7 +142,9 @@ func (x *Exam) judge(addr string, remote net.Addr, key ssh.PublicKey) verdict {
 	keys := x.h.client.keys
 	known, unreadable := keys.load()
 	unknown := errors.Is(verifyHostKey(known, addr, remote, key), errUnknownKey)
-	v := verdict{key: HostKey{Kind: key.Type(), Fingerprint: ssh.FingerprintSHA256(key), IsKnown: !unknown}}
+	v := verdict{key: HostKey{
+		Kind: key.Type(), Fingerprint: ssh.FingerprintSHA256(key), Base64: base64.StdEncoding.EncodeToString(key.Marshal()), IsKnown: !unknown,
+	}}
 	if !unknown || unreadable != nil || !x.acceptsNew {
 		v.err = keys.hostKeyCallback(addr, remote, key)
 	}

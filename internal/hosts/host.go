@@ -112,7 +112,11 @@ func (c *Config) requiredPorts(h Host) []int {
 
 func dialLocal(ctx context.Context) (net.Conn, error) {
 	var d net.Dialer
-	return d.DialContext(ctx, "unix", dockerSocket)
+	nc, err := d.DialContext(ctx, "unix", dockerSocket)
+	if err != nil {
+		return nil, explainSocket(err)
+	}
+	return nc, nil
 }
 
 func (h *host) close() {

@@ -27,6 +27,9 @@ var (
 	// may still be running.
 	ErrUnreachable = errors.New("host is unreachable")
 
+	// ErrMute means that a host's sshd accepts connections, and says nothing.
+	ErrMute = errors.New("sshd accepts connections and says nothing: it hangs, or is frozen, or the machine is out of memory")
+
 	// ErrDown means that a host takes no containers at the moment, and is not asked.
 	ErrDown = errors.New("host is down")
 
@@ -60,6 +63,10 @@ var (
 	// ErrUnfinished means that a host's engine answers, but does not finish with one
 	// container: a removal, a pause, a look at it. It says nothing against the host.
 	ErrUnfinished = errors.New("the engine does not finish with the container (try docker rm -f there; if that hangs too, restart its Docker)")
+
+	// ErrBusy means that something was not even sent, because all SSH sessions that a
+	// host's sshd allows were in use. It says nothing against the host.
+	ErrBusy = errors.New("all SSH sessions that the host's sshd allows are in use (its MaxSessions)")
 
 	// ErrForbidden means that the host's SSH key does not allow connections to
 	// containers that are published on the host's own loopback.

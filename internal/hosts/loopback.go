@@ -104,7 +104,7 @@ func (p *Pool) Dial(ctx context.Context, name string, port int) (net.Conn, error
 	defer cancel()
 	nc, err := h.dialLoopback(ctx, port)
 	if err != nil {
-		return nil, fmt.Errorf("connect to port %d of %s: %w", port, name, err)
+		return nil, fmt.Errorf("connect to port %d of %s: %w", port, name, InWords(err))
 	}
 	return nc, nil
 }

@@ -148,7 +148,7 @@ func (p *Pool) onContainer(verb string, r Ref, do func(*host) error) error {
 		return err
 	}
 	if err := do(h); err != nil {
-		return fmt.Errorf("%s container %s: %w", verb, r, err)
+		return fmt.Errorf("%s container %s: %w", verb, r, InWords(err))
 	}
 	return nil
 }
@@ -175,9 +175,18 @@ func (p *Pool) Start(ctx context.Context, r Ref) error {
 // Ready waits until the started container of s answers HTTP with its token, at
 // most the ready timeout. One that runs but has not answered by then is taken
 // for ready, unless it should have answered over TLS ([ErrCertificate]).
-// It returns [ErrGone] if the container ended.
+// It returns [ErrGone] if the container ended: see [Pool.ReportEnd].
 func (p *Pool) Ready(ctx context.Context, s Spec) error {
 	return p.onContainer("wait for", s.Ref, func(h *host) error { return h.awaitReady(ctx, s) })
+}
+
+// ReportEnd logs how the container of s ended, and its last words: it is removed soon. What
+// a container writes may be of its client's pages. So this is for containers that nobody
+// was given yet, for they have never been ready, and that nobody has stopped.
+func (p *Pool) ReportEnd(ctx context.Context, s Spec) {
+	if h, err := p.find(s.Host); err == nil {
+		h.reportEnd(ctx, s, "container ended before it was ready")
+	}
 }
 
 // Probe asks the running container of s once, as [Pool.Ready] does.
@@ -236,7 +245,7 @@ func (p *Pool) List(ctx context.Context, name string) ([]Container, time.Time, e
 	}
 	list, now, err := h.list(ctx)
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("list containers on %s: %w", name, err)
+		return nil, time.Time{}, fmt.Errorf("list containers on %s: %w", name, InWords(err))
 	}
 	return list, now, nil
 }

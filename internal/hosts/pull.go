@@ -45,14 +45,14 @@ func (p *puller) pull(ctx context.Context, h *host) error {
 		log.Info("pull image")
 	}
 	begin, last := time.Now(), time.Now()
-	err := h.engine.pull(ctx, h.cfg.Container.Image, func(done, total int64) {
+	err := InWords(h.engine.pull(ctx, h.cfg.Container.Image, func(done, total int64) {
 		text := fmt.Sprintf("pulled %s of %s", units.HumanSize(float64(done)), units.HumanSize(float64(total)))
 		p.setProgress(text)
 		if time.Since(last) > pullReport {
 			last = time.Now()
 			log.Info("pulling image", "progress", text)
 		}
-	})
+	}))
 	if err != nil {
 		if p.trouble.Due(err) {
 			log.Error("pull image failed", "err", err, "retry_in", pullRetry)

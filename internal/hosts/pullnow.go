@@ -19,11 +19,11 @@ func (p *Pool) Pull(ctx context.Context, name string, progress func(done, total 
 	}
 	before, err := h.lookAtImage(ctx)
 	if err != nil && !errors.Is(err, ErrImageMissing) {
-		return Pulled{}, err
+		return Pulled{}, InWords(err)
 	}
 	if err := h.engine.pull(ctx, h.cfg.Container.Image, progress); err != nil {
-		return Pulled{}, fmt.Errorf("pull %s: %w", h.cfg.Container.Image, err)
+		return Pulled{}, fmt.Errorf("pull %s: %w", h.cfg.Container.Image, InWords(err))
 	}
 	after, err := h.lookAtImage(ctx)
-	return Pulled{before.id, after.id}, err
+	return Pulled{before.id, after.id}, InWords(err)
 }

@@ -34,7 +34,7 @@ const warmUpPage = "/?url=http%3A%2F%2F127.0.0.1%3A8080%2Ffavicon.ico"
 // awaitReady waits until the container answers, or ends, or the time is up.
 func (h *host) awaitReady(ctx context.Context, s Spec) error {
 	if h.probe.isOff() {
-		err := h.confirmRuns(ctx, s)
+		_, err := h.inspect(ctx, s.Ref)
 		return errors.Join(err, clock.Sleep(ctx, unprobedPause))
 	}
 	deadline, cancel := h.patience(ctx, h.cfg.ReadyTimeout)
@@ -69,7 +69,6 @@ func (h *host) glance(ctx context.Context, s Spec) error {
 	if !errors.Is(err, ErrGone) {
 		return nil
 	}
-	h.reportEnd(ctx, s, endedEarly)
 	return err
 }
 
@@ -78,7 +77,7 @@ func (h *host) notReady(ctx context.Context, s Spec, last error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := h.confirmRuns(ctx, s); err != nil {
+	if _, err := h.inspect(ctx, s.Ref); err != nil {
 		return err
 	}
 	if s.TLS {

@@ -25,7 +25,7 @@ const (
 // answered nobody else either: those who have the sessions would be done, or get on, if it
 // worked.
 func (h *host) judgeBusy(p *Patience, begun time.Time, err error) error {
-	if !errors.Is(err, errBusy) || p.Left() > 0 {
+	if !errors.Is(err, ErrBusy) || p.Left() > 0 {
 		return err
 	}
 	if h.engine.answeredSince(begun) || h.engine.slow.count() >= h.sessionLimit() {

@@ -119,7 +119,7 @@ func TestRealPullHasTheOnlySession(t *testing.T) {
 	for range 2 {
 		p.CheckHealth(t.Context())
 		_, err := p.Create(t.Context(), sessionSpec(t, p, 1))
-		if st := h.status(); !errors.Is(err, errBusy) || st.State != Up || log.count("host down") > 0 {
+		if st := h.status(); !errors.Is(err, ErrBusy) || st.State != Up || log.count("host down") > 0 {
 			t.Errorf("status = %+v, Create = %v; want it up and busy", st, err)
 		}
 	}
@@ -140,7 +140,7 @@ func TestWantOfSession(t *testing.T) {
 		sent   time.Duration // of five seconds; 0: never
 		want   error
 	}{
-		{"never", true, 0, errBusy},
+		{"never", true, 0, ErrBusy},
 		{"late", true, 4 * time.Second, errLateSession},
 		{"soon", true, time.Second, nil},
 		{"late, for another reason", false, 4 * time.Second, nil},
@@ -172,7 +172,7 @@ func TestWantOfSession(t *testing.T) {
 // TestBusyEngineIsNotSilent: that no session was free counts against the engine only if
 // it answered nobody, and somebody has one who should have been answered.
 func TestBusyEngineIsNotSilent(t *testing.T) {
-	busy := fmt.Errorf("%w: %w", errBusy, context.DeadlineExceeded)
+	busy := fmt.Errorf("%w: %w", ErrBusy, context.DeadlineExceeded)
 	for _, tt := range []struct {
 		name     string
 		answered bool

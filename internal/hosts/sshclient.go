@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -180,20 +181,32 @@ func (c *sshClient) loginTrusting(ctx context.Context, raw *netConn, target SSH,
 	})
 	if err != nil {
 		raw.Close()
-		return nil, fmt.Errorf("log in as %s: %w", target.User, explainLogin(err))
+		return nil, fmt.Errorf("log in as %s: %w", target.User, explainLogin(raw, err))
 	}
 	return conn, nil
 }
 
 // explainLogin says what it may be that sshd refuses a key for. sshd itself says
 // that only in its own log.
-func explainLogin(err error) error {
+func explainLogin(raw *netConn, err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return explainSilence(raw, err)
+	}
 	if !strings.Contains(err.Error(), "unable to authenticate") {
 		return err
 	}
 	return fmt.Errorf("%w (another user's key, not in authorized_keys or with a mistake in its options, "+
 		"or the user cannot read that file, or others can write to it or its folders, "+
 		"or the account is locked, which sshd without PAM does not let in: usermod -p '*' USER)", err)
+}
+
+// explainSilence says how far an sshd went that did not end a login in time. The kernel
+// accepts connections for one that is frozen, too.
+func explainSilence(raw *netConn, err error) error {
+	if raw.received.Load() == 0 {
+		return fmt.Errorf("%w: %w", ErrMute, err)
+	}
+	return fmt.Errorf("sshd begins a login and does not end it in time: %w", err)
 }
 
 // handshake makes an SSH connection of raw. ClientConfig.Timeout would cover the

@@ -95,7 +95,7 @@ func (c *connection) ping(ctx context.Context) error {
 		return nc, err
 	}}
 	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker.invalid/_ping", http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, dockerHost+"/_ping", http.NoBody)
 	if err != nil {
 		return err
 	}

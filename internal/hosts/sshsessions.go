@@ -24,10 +24,6 @@ const refusedPause = 10 * time.Millisecond
 const maxStdio = 8
 
 var (
-	// errBusy means that something was not even sent, because all SSH sessions that a
-	// host's sshd allows were in use. It says nothing against the host.
-	errBusy = errors.New("all SSH sessions that the host's sshd allows are in use (its MaxSessions)")
-
 	// errLateSession means that something was sent when most of its time was over, for
 	// want of a session. That no answer came in the rest says nothing either.
 	errLateSession = errors.New("an SSH session was free only shortly before the time was up (sshd's MaxSessions)")
@@ -66,9 +62,9 @@ func (s *sessions) take(ctx context.Context, r *pendingRequest) error {
 		select {
 		case <-changed:
 		case <-r.over:
-			return errBusy
+			return ErrBusy
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", errBusy, ctx.Err())
+			return fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 		}
 	}
 }
@@ -206,7 +202,7 @@ func requestOf(ctx context.Context) *pendingRequest {
 }
 
 // A queue passes requests on. If one fails that got no connection for want of a
-// session, its error is [errBusy]: it was never sent. If it got one late, its error is
+// session, its error is [ErrBusy]: it was never sent. If it got one late, its error is
 // [errLateSession].
 type queue struct{ *http.Transport }
 
@@ -220,7 +216,7 @@ func (q queue) RoundTrip(r *http.Request) (*http.Response, error) {
 	}})
 	overdue := ctx.Err() != nil
 	resp, err := q.Transport.RoundTrip(r.WithContext(ctx))
-	if err == nil || errors.Is(err, errBusy) {
+	if err == nil || errors.Is(err, ErrBusy) {
 		return resp, err
 	}
 	if why := p.wanted(ctx, overdue); why != nil {
@@ -229,7 +225,7 @@ func (q queue) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// wanted returns [errBusy] or [errLateSession] if the request, made with ctx, has failed
+// wanted returns [ErrBusy] or [errLateSession] if the request, made with ctx, has failed
 // for want of a session, or else nil. One that is overdue began when the time was up: the
 // client library asks a second time then, and tells of that failure only.
 func (p *pendingRequest) wanted(ctx context.Context, overdue bool) (why error) {
@@ -238,7 +234,7 @@ func (p *pendingRequest) wanted(ctx context.Context, overdue bool) (why error) {
 	case sent && ended && p.isLate():
 		why = errLateSession
 	case !sent && (p.waits.Load() || ended && p.queued.Load()):
-		why = errBusy
+		why = ErrBusy
 	}
 	whole, _ := ctx.Value(patienceKey{}).(*Patience)
 	if whole == nil {
@@ -254,12 +250,12 @@ func (p *pendingRequest) wanted(ctx context.Context, overdue bool) (why error) {
 
 // isCertain reports whether a request that failed with err leaves no doubt about
 // what was done: the engine answered, or it was never sent.
-func isCertain(err error) bool { return isDefinite(err) || errors.Is(err, errBusy) }
+func isCertain(err error) bool { return isDefinite(err) || errors.Is(err, ErrBusy) }
 
 // outcome returns what is known of a request that was sent twice: if it was not even
 // sent the second time, no more than before.
 func outcome(first, second error) error {
-	if errors.Is(second, errBusy) {
+	if errors.Is(second, ErrBusy) {
 		return first
 	}
 	return second

@@ -160,7 +160,7 @@ func TestRealBusySessions(t *testing.T) {
 		"inspect": func(ctx context.Context) error { _, err := p.Inspect(ctx, created); return err },
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), pollInterval/10)
-		if err := ask(ctx); !errors.Is(err, errBusy) || errors.Is(err, ErrUncertain) || errors.Is(err, ErrGone) {
+		if err := ask(ctx); !errors.Is(err, ErrBusy) || errors.Is(err, ErrUncertain) || errors.Is(err, ErrGone) {
 			t.Errorf("%s = %v, want it never sent", what, err)
 		}
 		cancel()

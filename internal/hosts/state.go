@@ -135,10 +135,11 @@ func (h *host) markUp(info engineInfo, image imageInfo) {
 // Nothing is noted if ctx has ended: whoever asked was told to stop, or had no time to
 // wait for the answer, and the host did nothing wrong.
 func (h *host) markDown(ctx context.Context, err error) {
-	if ctx.Err() != nil || isBehind(ctx, err) || errors.Is(err, errBusy) || errors.Is(err, errLateSession) {
+	if ctx.Err() != nil || isBehind(ctx, err) || errors.Is(err, ErrBusy) || errors.Is(err, errLateSession) {
 		return
 	}
 	connected := h.isConnected()
+	err = InWords(err)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f := &h.connectionFault

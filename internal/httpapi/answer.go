@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"html"
@@ -168,7 +167,7 @@ type requestIDKey struct{}
 // withRequestID gives a request the id under which the log has what the client is
 // not told.
 func withRequestID(w http.ResponseWriter, r *http.Request) *http.Request {
-	id := rand.Text()[:10]
+	id := journal.NewRequest()
 	w.Header().Set("X-Request-Id", id)
 	return r.WithContext(journal.WithRequest(context.WithValue(r.Context(), requestIDKey{}, id), id))
 }

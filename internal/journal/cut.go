@@ -13,6 +13,9 @@ func cut(w What) What {
 	case Failed:
 		w.Why = shorten(w.Why)
 		return w
+	case WarmUpFailed:
+		w.Why = shorten(w.Why)
+		return w
 	case HostDown:
 		w.Why = shorten(w.Why)
 		return w

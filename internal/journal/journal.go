@@ -15,6 +15,7 @@ package journal
 
 import (
 	"context"
+	"crypto/rand"
 	"net/netip"
 	"strings"
 	"time"
@@ -67,6 +68,10 @@ func (e *Entry) Is(request string) bool {
 	}
 	return false
 }
+
+// NewRequest returns the id of a request: what its answer is given, and its lines in the
+// log, and what is noted under it.
+func NewRequest() string { return rand.Text()[:requestLength] }
 
 type requestKey struct{}
 

@@ -18,6 +18,25 @@ type Taken struct {
 	Ready bool `json:"ready"` // else it was still being warmed up
 }
 
+// WarmedUp is a container that waits for a client from now on.
+type WarmedUp struct {
+	Port int   `json:"port"`
+	TLS  bool  `json:"tls,omitempty"`
+	All  int64 `json:"allMs"` // with its first page
+	Took Steps `json:"took"`
+}
+
+// WarmUpFailed is a container that was to wait for a client, and does not.
+type WarmUpFailed struct {
+	Why string `json:"why"`
+}
+
+// Frozen is a session whose container was paused, since nobody used it. Its next request
+// has it go on.
+type Frozen struct {
+	Unused int64 `json:"unusedMs"` // for so long, at least
+}
+
 // Started is a session that began to run.
 type Started struct {
 	Port int   `json:"port"`
@@ -150,23 +169,26 @@ type Other struct {
 	Detail []byte
 }
 
-func (Claimed) kind() string   { return "claimed" }
-func (Taken) kind() string     { return "warm-taken" }
-func (Started) kind() string   { return "started" }
-func (Failed) kind() string    { return "start-failed" }
-func (Refused) kind() string   { return "refused" }
-func (Given) kind() string     { return "given-again" }
-func (Ended) kind() string     { return "ended" }
-func (HostUp) kind() string    { return "host-up" }
-func (HostDown) kind() string  { return "host-down" }
-func (Drained) kind() string   { return "drained" }
-func (Undrained) kind() string { return "undrained" }
-func (Paused) kind() string    { return "paused" }
-func (Resumed) kind() string   { return "resumed" }
-func (Serving) kind() string   { return "serving" }
-func (Leaving) kind() string   { return "leaving" }
-func (Lost) kind() string      { return "lost" }
-func (o Other) kind() string   { return o.Of }
+func (Claimed) kind() string      { return "claimed" }
+func (WarmedUp) kind() string     { return "warmed-up" }
+func (WarmUpFailed) kind() string { return "warm-up-failed" }
+func (Taken) kind() string        { return "warm-taken" }
+func (Started) kind() string      { return "started" }
+func (Failed) kind() string       { return "start-failed" }
+func (Refused) kind() string      { return "refused" }
+func (Given) kind() string        { return "given-again" }
+func (Frozen) kind() string       { return "frozen" }
+func (Ended) kind() string        { return "ended" }
+func (HostUp) kind() string       { return "host-up" }
+func (HostDown) kind() string     { return "host-down" }
+func (Drained) kind() string      { return "drained" }
+func (Undrained) kind() string    { return "undrained" }
+func (Paused) kind() string       { return "paused" }
+func (Resumed) kind() string      { return "resumed" }
+func (Serving) kind() string      { return "serving" }
+func (Leaving) kind() string      { return "leaving" }
+func (Lost) kind() string         { return "lost" }
+func (o Other) kind() string      { return o.Of }
 
 func (AccountAdded) kind() string    { return "account-added" }
 func (AccountPassword) kind() string { return "account-password" }
@@ -177,7 +199,7 @@ func (AccountRefused) kind() string  { return "account-refused" }
 
 func all() []What {
 	return []What{
-		Claimed{}, Taken{}, Started{}, Failed{}, Refused{}, Given{}, Ended{},
+		Claimed{}, WarmedUp{}, WarmUpFailed{}, Taken{}, Started{}, Failed{}, Refused{}, Given{}, Frozen{}, Ended{},
 		HostUp{}, HostDown{}, Drained{}, Undrained{}, Paused{}, Resumed{}, Serving{}, Leaving{}, Lost{},
 		AccountAdded{}, AccountPassword{}, AccountDisabled{}, AccountEnabled{}, AccountRemoved{}, AccountRefused{},
 	}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"regexp"
 	"strings"
 	"time"
 )
@@ -21,28 +22,29 @@ type repeats struct {
 	changed []*row // were counted since they were written
 }
 
-// sameAs says what makes notes the same if they are of one client; empty: nothing does.
+// sameAs says what makes notes the same if they are of one session or of none; empty:
+// nothing does.
 func (n *Note) sameAs() string {
 	switch w := n.What.(type) {
 	case Refused:
 		return n.Client + "\x00" + withoutNumbers(w.Why)
+	case WarmUpFailed:
+		return n.Host + "\x00warm " + withoutNumbers(w.Why)
 	case Given:
 		return n.Client + "\x00given"
 	case AccountRefused:
 		return n.Client + "\x00" + w.Account + "\x00account"
+	case Frozen:
+		return n.Client + "\x00frozen"
 	}
 	return ""
 }
 
-// withoutNumbers makes reasons one that differ in counts and ports only.
-func withoutNumbers(text string) string {
-	return strings.Map(func(c rune) rune {
-		if '0' <= c && c <= '9' {
-			return -1
-		}
-		return c
-	}, text)
-}
+// number is a count, a port, or the id of a container.
+var number = regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f]*`)
+
+// withoutNumbers makes reasons one that differ in these only.
+func withoutNumbers(text string) string { return number.ReplaceAllLiteralString(text, "") }
 
 // again counts what happened before, and reports whether it did.
 func (rs *repeats) again(key string, n *Note, request string, now time.Time) bool {

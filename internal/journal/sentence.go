@@ -60,16 +60,31 @@ func (w Taken) sentence(e *Entry, _ zone) string {
 	return fmt.Sprintf("session %d: a container on %s taken that is still being warmed up", e.Session, e.Host)
 }
 
+func (w WarmedUp) sentence(e *Entry, _ zone) string {
+	return fmt.Sprintf("container %d on %s waits for a client%s, warmed up in %s", e.Session, e.place(w.Port), overTLS(w.TLS), short(ms(w.All))) + w.Took.inBrackets()
+}
+
+func (w WarmUpFailed) sentence(e *Entry, _ zone) string {
+	return fmt.Sprintf("no container could be warmed up on %s: %s", e.Host, w.Why)
+}
+
+func (w Frozen) sentence(e *Entry, _ zone) string {
+	return fmt.Sprintf("session %d on %s frozen: not used for %s", e.Session, e.Host, short(ms(w.Unused)))
+}
+
 func (w Started) sentence(e *Entry, _ zone) string {
 	how := ""
 	if w.Warm {
 		how = " in a warm container"
 	}
-	text := fmt.Sprintf("session %d runs on %s%s, %s after the request", e.Session, e.place(w.Port), how, short(ms(w.All)))
-	if steps := w.Took.String(); steps != "" {
-		text += " (" + steps + ")"
+	return fmt.Sprintf("session %d runs on %s%s, %s after the request", e.Session, e.place(w.Port), how, short(ms(w.All))) + w.Took.inBrackets()
+}
+
+func (s Steps) inBrackets() string {
+	if s == (Steps{}) {
+		return ""
 	}
-	return text
+	return " (" + s.String() + ")"
 }
 
 // String names the steps that were taken.

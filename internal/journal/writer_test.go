@@ -2,6 +2,7 @@ package journal_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,9 +19,12 @@ func everything() []journal.Note {
 		{Host: "a.example", What: journal.HostUp{NoImage: true}},
 		{Session: 17, Host: "a.example", Client: amiga, What: journal.Claimed{Slot: 3, Port: 9093, TLS: true}},
 		{Session: 17, Host: "a.example", Client: amiga, What: journal.Failed{Port: 9093, Why: "port is taken"}},
+		{Session: 18, Host: "b.example", What: journal.WarmedUp{Port: 9090, TLS: true, All: 2600, Took: journal.Steps{Create: 210 * time.Millisecond, Start: 320 * time.Millisecond, Ready: 20 * time.Millisecond}}},
+		{Host: "b.example", What: journal.WarmUpFailed{Why: "start container: no space left on device"}},
 		{Session: 18, Host: "b.example", Client: amiga, What: journal.Taken{Ready: true}},
 		{Session: 18, Host: "b.example", Client: amiga, What: journal.Started{Port: 9090, Warm: true, All: 1250, Took: journal.Steps{Claim: time.Millisecond, Ready: 20 * time.Millisecond}}},
 		{Session: 18, Host: "b.example", Client: amiga, What: journal.Given{Port: 9090}},
+		{Session: 18, Host: "b.example", Client: amiga, What: journal.Frozen{Unused: 301000}},
 		{Session: 18, Host: "b.example", Client: amiga, What: journal.Ended{Why: "not used", State: "running", Began: time.Now().Add(-12*time.Minute - 30*time.Second).UTC()}},
 		{Client: amiga, What: journal.Refused{Why: "no host", Retry: 30, Others: 2, Reasons: []journal.Reason{{Host: "a.example", Why: "full 20/20"}, {Host: "b.example", More: 3, Since: time.Date(2024, 6, 1, 13, 58, 0, 0, time.UTC), Why: "no route to host"}}}},
 		{Host: "b.example", What: journal.HostDown{Why: "no route to host"}},
@@ -63,9 +67,12 @@ func TestEveryKindIsReadAsItWasNoted(t *testing.T) {
 			"a.example is up, and has no image yet.",
 			"session 17: slot 3 of a.example (port 9093) reserved, for TLS.",
 			"session 17 did not start on a.example:9093: port is taken; tried once more.",
+			"container 18 on b.example:9090 waits for a client, for TLS, warmed up in 2.6 s (create 210 ms, start 320 ms, ready 20 ms).",
+			"no container could be warmed up on b.example: start container: no space left on device.",
 			"session 18: a warm container on b.example taken.",
 			"session 18 runs on b.example:9090 in a warm container, 1.2 s after the request (claim 1 ms, ready 20 ms).",
 			"session 18 on b.example:9090 given again.",
+			"session 18 on b.example frozen: not used for 5 min.",
 			"session 18 on b.example is over after 12 min: not used (by distributor).",
 			"refused: a.example full 20/20, b.example and 3 more down since 2024-06-01 13:58 (no route to host), and 2 hosts more; told to come back in 30 s.",
 			"b.example is down: no route to host.",
@@ -113,6 +120,29 @@ func TestRepetitionsAreOneEntry(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWarmUpsThatFailAreOneEntry of each host and reason, whichever container it was; and
+// so is a session that is frozen now and then.
+func TestWarmUpsThatFailAreOneEntry(t *testing.T) {
+	db := databasetest.New(t)
+	w := newWriter(t, db, false)
+	for i := range 30 {
+		why := fmt.Sprintf("start container wrp_%d: endpoint %064x: no space", i, i*7919)
+		w.Add(t.Context(), journal.Note{Host: "a.example", What: journal.WarmUpFailed{Why: why}})
+		w.Add(t.Context(), journal.Note{Session: 17, Host: "a.example", Client: amiga, What: journal.Frozen{Unused: 60000}})
+	}
+	w.Add(t.Context(), journal.Note{Host: "a.example", What: journal.WarmUpFailed{Why: "image missing"}})
+	w.Add(t.Context(), journal.Note{Host: "b.example", What: journal.WarmUpFailed{Why: "image missing"}})
+	w.Add(t.Context(), journal.Note{Session: 18, Host: "a.example", Client: amiga, What: journal.Frozen{Unused: 60000}})
+	closed(t, w)
+	var times []int
+	for _, e := range read(t, db, journal.Query{}) {
+		times = append(times, e.Times)
+	}
+	if want := []int{30, 30, 1, 1, 1}; !slices.Equal(times, want) {
+		t.Errorf("entries of %d times, want %d", times, want)
+	}
 }
 
 // TestAddressesAreLeftOut where clients are to be told by their hash only: they are
@@ -226,6 +256,38 @@ func TestOldEntriesArePruned(t *testing.T) {
 		}
 		if list := read(t, db, journal.Query{}); len(list) != 1 || list[0].Host != "new" {
 			t.Errorf("left are %d entries", len(list))
+		}
+	})
+}
+
+// TestStartsAndRefusalsAreCounted since a time, however many there are; and nothing of an
+// empty journal.
+func TestStartsAndRefusalsAreCounted(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		day := time.Now().Add(-24 * time.Hour)
+		if w, err := journal.CountStarts(t.Context(), db, day); err != nil || w != (journal.Waits{}) {
+			t.Errorf("CountStarts of nothing = %+v, %v", w, err)
+		}
+		w := newWriter(t, db, false)
+		for i := range 2500 {
+			w.Add(t.Context(), journal.Note{Session: int64(i + 1), What: journal.Started{Warm: i%5 == 0, All: int64(i + 1)}})
+			w.Add(t.Context(), journal.Note{Client: amiga, What: journal.Refused{Why: `"full" 1/` + fmt.Sprint(i)}})
+		}
+		w.Add(t.Context(), journal.Note{Client: amiga, What: journal.Refused{Why: "paused"}})
+		w.Add(t.Context(), journal.Note{Session: 9999, What: journal.Started{All: 59999}})
+		eventually(t, "all are written", func() bool { return len(read(t, db, journal.Query{Session: 9999})) == 1 })
+		closed(t, w)
+		_, err := db.Exec(`UPDATE journal SET firstAt = '2024-06-01 10:00:00.000', lastAt = '2024-06-01 10:00:00.000' WHERE sessionId = 9999`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := journal.Waits{Count: 2500, Warm: 500, Median: 1200 * time.Millisecond, P95: 2300 * time.Millisecond, Slowest: 2500 * time.Millisecond}
+		if w, err := journal.CountStarts(t.Context(), db, day); err != nil || w != want {
+			t.Errorf("CountStarts = %+v, %v; want %+v", w, err, want)
+		}
+		times, list, err := journal.CountRefusals(t.Context(), db, day, 1)
+		if err != nil || times != 2501 || !slices.Equal(list, []journal.Refusals{{Why: `"full" 1/0`, Times: 2500}}) {
+			t.Errorf("CountRefusals = %d, %+v, %v", times, list, err)
 		}
 	})
 }

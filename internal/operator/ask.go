@@ -145,9 +145,17 @@ func refusal(resp *http.Response, body []byte) error {
 	case !isProblem:
 		return fmt.Errorf("the running distributor answers %s", resp.Status)
 	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden, p.Name() == "unavailable":
-		return fmt.Errorf("the running distributor answers %s: %w", resp.Status, &p)
+		return fmt.Errorf("the running distributor answers %s%s: %w", resp.Status, under(p.Request), &p)
 	}
 	return &p
+}
+
+// under names a request, so that its lines are found in the log.
+func under(request string) string {
+	if request == "" {
+		return ""
+	}
+	return " (request " + request + ")"
 }
 
 // escapeHost makes a host's name, which may have brackets and colons, a part of a path.

@@ -150,11 +150,13 @@ func (o operators) answer(w http.ResponseWriter, r *http.Request, to route) {
 		p.write(w)
 	case err != nil:
 		if o.trouble.Due(err) {
-			o.Log.WarnContext(r.Context(), "operator request failed", "route", to.pattern, "err", err)
+			o.Log.WarnContext(r.Context(), "operator request failed", "request", w.Header().Get(requestHeader), "route", to.pattern, "err", err)
 		}
 		o.failed(err).write(w)
 	default:
-		o.trouble.Over()
+		if !to.early { // those answer without the database, too
+			o.trouble.Over()
+		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(v) // who left is not waiting for it
 	}

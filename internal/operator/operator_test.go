@@ -3,6 +3,7 @@ package operator_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,20 +13,30 @@ import (
 	"testing"
 
 	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/service/servicetest"
 )
 
 // handler answers operators of a service that is not registered.
-func handler(t *testing.T, k *servicetest.Kit) http.Handler {
+func handler(t *testing.T, k *servicetest.Kit) http.Handler { return logging(k, t.Output()) }
+
+// logging is handler, which logs to w.
+func logging(k *servicetest.Kit, w io.Writer) http.Handler {
 	return operator.Handler(operator.Config{
 		Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, Accounts: k.Accounts, StopNow: k.Reaper.StopNow,
-		Process: k.Process, Image: k.Config.Container.Image, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Process: k.Process, Image: k.Config.Container.Image, Log: slog.New(slog.NewTextHandler(w, nil)),
 	})
 }
 
 // run answers at a socket of a process until the returned function is called.
 func run(t *testing.T, folder, process string, k *servicetest.Kit) (stop func()) {
+	t.Helper()
+	return answer(t, folder, process, handler(t, k))
+}
+
+// answer is run for any handler.
+func answer(t *testing.T, folder, process string, h http.Handler) (stop func()) {
 	t.Helper()
 	s, err := operator.Listen(folder, process)
 	if err != nil {
@@ -34,7 +45,7 @@ func run(t *testing.T, folder, process string, k *servicetest.Kit) (stop func())
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() {
-		done <- s.Run(ctx, handler(t, k))
+		done <- s.Run(ctx, h)
 	}()
 	return func() {
 		t.Helper()
@@ -128,10 +139,37 @@ func TestLongestFolder(t *testing.T) {
 func TestServiceWithoutDatabaseSaysSo(t *testing.T) {
 	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
 	folder := t.TempDir()
-	defer run(t, folder, "aaaaaaaaaaaa", k)()
+	var log strings.Builder // of one request
+	defer answer(t, folder, "aaaaaaaaaaaa", logging(k, &log))()
 	k.DB.DB.Close()
-	if err := operator.Ask(t.Context(), folder, operator.Call{Path: operator.HostsPath}, new(operator.Hosts)); err == nil || errors.Is(err, operator.ErrNobody) || !strings.Contains(err.Error(), "database") {
-		t.Errorf("Ask = %v, want that the database does not answer", err)
+	err := operator.Ask(t.Context(), folder, operator.Call{Path: operator.HostsPath}, new(operator.Hosts))
+	if err == nil || errors.Is(err, operator.ErrNobody) || !strings.Contains(err.Error(), "database") {
+		t.Fatalf("Ask = %v, want that the database does not answer", err)
+	}
+	p, ok := errors.AsType[*operator.Problem](err)
+	if !ok || len(p.Request) != 10 || !strings.Contains(err.Error(), "(request "+p.Request+")") {
+		t.Fatalf("Ask = %v, want the id of the request", err)
+	}
+	if !strings.Contains(log.String(), "request="+p.Request) {
+		t.Errorf("the log has no request %s: %s", p.Request, log.String())
+	}
+}
+
+// TestJournalNamesTheRequestOfAnOperator over the control socket, as over HTTP.
+func TestJournalNamesTheRequestOfAnOperator(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
+	folder := t.TempDir()
+	defer run(t, folder, "aaaaaaaaaaaa", k)()
+	err := operator.Ask(t.Context(), folder, operator.Call{Method: http.MethodPost, Path: operator.PausePath, Body: operator.Because("later")}, new(any))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Journal.Close(); err != nil {
+		t.Fatal(err)
+	}
+	list, err := journal.Read(t.Context(), k.DB, journal.Query{})
+	if err != nil || len(list) != 1 || len(list[0].Request) != 10 {
+		t.Errorf("the journal has %+v, %v; want a pause with its request", list, err)
 	}
 }
 

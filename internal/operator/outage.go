@@ -116,6 +116,9 @@ func (o operators) status(_ http.ResponseWriter, r *http.Request) (any, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), lookTimeout)
 	defer cancel()
 	s, err := o.summarize(ctx)
+	if err == nil {
+		o.trouble.Over()
+	}
 	if err == nil || r.Context().Err() != nil {
 		return s, err
 	}

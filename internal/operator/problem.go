@@ -6,7 +6,10 @@ import (
 	"strings"
 )
 
-const problemPrefix = "urn:wrp-distributor:problem:"
+const (
+	problemPrefix = "urn:wrp-distributor:problem:"
+	requestHeader = "X-Request-Id"
+)
 
 // A Problem is what somebody is told instead of an answer (RFC 9457).
 type Problem struct {
@@ -14,7 +17,7 @@ type Problem struct {
 	Title   string `json:"title"`
 	Status  int    `json:"status"`
 	Detail  string `json:"detail,omitempty"`
-	Request string `json:"request,omitempty"` // under which the log has more; over HTTP
+	Request string `json:"request,omitempty"` // under which the log has more; empty: a command answered itself
 }
 
 // Error is the sentence for people, as the log and commands have it.
@@ -34,7 +37,7 @@ func WriteProblem(w http.ResponseWriter, code int, name, detail string) {
 }
 
 func (p *Problem) write(w http.ResponseWriter) {
-	p.Request = w.Header().Get("X-Request-Id")
+	p.Request = w.Header().Get(requestHeader)
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // who left is not waiting for it

@@ -32,13 +32,13 @@ type Leaving struct {
 }
 
 // reload reads the hosts again. Who asked may leave: what was begun is finished.
-func (o operators) reload(_ http.ResponseWriter, r *http.Request) (any, error) {
+func (o operators) reload(w http.ResponseWriter, r *http.Request) (any, error) {
 	if o.Reload == nil {
 		return nil, newProblem(http.StatusNotFound, noSuchRoute, "There is nobody here who serves hosts.")
 	}
 	done, err := o.Reload(context.WithoutCancel(r.Context()))
 	if err != nil {
-		o.Log.WarnContext(r.Context(), "reload refused; nothing was changed", "err", err)
+		o.Log.WarnContext(r.Context(), "reload refused; nothing was changed", "request", w.Header().Get(requestHeader), "err", err)
 		return nil, newProblem(http.StatusUnprocessableEntity, "reload", err.Error())
 	}
 	return done, nil

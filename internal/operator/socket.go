@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"wrpdistributor/internal/journal"
 )
 
 const (
@@ -119,9 +121,10 @@ func (s *Socket) Close() error {
 	return errors.Join(err, s.lock.Close())
 }
 
-// Run answers with h until ctx is done, and removes the socket.
+// Run answers with h until ctx is done, and removes the socket. Each request has an id,
+// as it has over HTTP.
 func (s *Socket) Run(ctx context.Context, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout}
+	srv := &http.Server{Handler: identified(h), ReadHeaderTimeout: headerTimeout}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	err := srv.Serve(s.Listener)
@@ -130,6 +133,14 @@ func (s *Socket) Run(ctx context.Context, h http.Handler) error {
 		err = nil
 	}
 	return errors.Join(err, s.lock.Close())
+}
+
+func identified(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := journal.NewRequest()
+		w.Header().Set(requestHeader, id)
+		h.ServeHTTP(w, r.WithContext(journal.WithRequest(r.Context(), id)))
+	})
 }
 
 // escape makes a path one that matches only itself.

@@ -10,6 +10,7 @@ import (
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/operator"
+	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/service/servicetest"
 )
 
@@ -77,6 +78,16 @@ func TestStatusSaysWhatIsWrongAndWhatMendsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantSaid(t, "a host is not configured any more", h, "Host old.example has 1 sessions, and is not configured", "-> cleanup --forget-host old.example")
+		if _, err := db.Exec(`UPDATE pool SET cleanedAt = '2024-06-01 10:00:00'`); err != nil {
+			t.Fatal(err)
+		}
+		wantSaid(t, "nobody cleans", h, "Nobody has cleaned up since 2024-06-01 10:00:00 UTC", "-> cleanup\n", "Host old.example")
+		if _, err := k.Reaper.Reconcile(t.Context(), reaper.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := said(get[operator.Status](t, h, operator.Call{Path: operator.StatusPath})); strings.Contains(got, "cleaned up") {
+			t.Errorf("after a pass the status is %q", got)
+		}
 		writes = errors.New("read-only")
 		wantSaid(t, "the database is read-only", h, "false Nobody gets a new session: the database takes no writes.", "takes no writes: read-only. ", " -> distributor config check")
 		if err := k.Store.Pause(t.Context(), "Until noon."); err != nil {

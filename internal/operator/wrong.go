@@ -66,7 +66,18 @@ func (l state) wrong() []Wrong {
 	if l.now.Remaining == 0 && l.anyTakes() {
 		list = append(list, Wrong{"All hosts that take sessions are full.", "distributor sessions list --older-than 1h"})
 	}
-	return slices.Concat(list, l.unknownHosts(), l.silent(), l.otherPools())
+	return slices.Concat(list, l.notCleaned(), l.unknownHosts(), l.silent(), l.otherPools())
+}
+
+// cleanedWithin is how often cleanup should pass, whoever runs it.
+const cleanedWithin = 30 * time.Minute
+
+func (l state) notCleaned() []Wrong {
+	at := l.now.Cleaned
+	if at.IsZero() || time.Since(at) < cleanedWithin {
+		return nil
+	}
+	return []Wrong{{fmt.Sprintf("Nobody has cleaned up since %s: sessions that nobody uses keep their slots. Set CLEANUP_EVERY=1m, or let cron run cleanup.", moment(at)), "cleanup"}}
 }
 
 // wrongHosts begins with those that are down.

@@ -14,22 +14,23 @@ const (
 	passFailed   = "failed"   // not made: the database could not be asked
 )
 
-// passes is what a reaper remembers of those that [Reaper.Run] made. Its zero value is
-// ready to use.
+// passes is what a reaper remembers of those over all hosts. Its zero value is ready to
+// use.
 type passes struct {
 	mu      sync.Mutex // guards what follows
 	every   time.Duration
 	results map[string]int
 	orphans int
+	stuck   int           // sessions that could not be stopped
 	took    time.Duration // by the last one
 	success time.Time     // of the last one that was made; zero: none yet
 }
 
-// begin notes how often there is to be a pass.
-func (p *passes) begin(every time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.every = every
+// Repeats says how often passes are made, for monitoring.
+func (r *Reaper) Repeats(every time.Duration) {
+	r.passes.mu.Lock()
+	defer r.passes.mu.Unlock()
+	r.passes.every = every
 }
 
 // done notes a pass that began then.
@@ -44,7 +45,7 @@ func (p *passes) done(began time.Time, r *Report, err error) {
 		p.results[passFailed]++
 		return
 	}
-	p.success, p.orphans = time.Now(), p.orphans+r.Orphans
+	p.success, p.orphans, p.stuck = time.Now(), p.orphans+r.Orphans, p.stuck+r.Failed
 	if len(r.Problems) > 0 {
 		p.results[passProblems]++
 		return
@@ -56,10 +57,10 @@ func (p *passes) done(began time.Time, r *Report, err error) {
 type passCollector struct {
 	*passes
 
-	total, interval, success, took, orphans *prometheus.Desc
+	total, interval, success, took, orphans, stuck *prometheus.Desc
 }
 
-// Metrics returns what is known of the passes that [Reaper.Run] makes. Which sessions are
+// Metrics returns what is known of the passes that were made. Which sessions are
 // stopped, and why, is counted by those that stop them.
 func (r *Reaper) Metrics() []prometheus.Collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
@@ -68,16 +69,17 @@ func (r *Reaper) Metrics() []prometheus.Collector {
 	return []prometheus.Collector{&passCollector{
 		passes:   &r.passes,
 		total:    desc("passes_total", "Passes of cleanup by this process, by what came of them.", "result"),
-		interval: desc("interval_seconds", "How often this process cleans up (CLEANUP_EVERY)."),
+		interval: desc("interval_seconds", "How often this process cleans up (CLEANUP_EVERY, or cleanup --every)."),
 		success:  desc("last_success_timestamp_seconds", "When the last pass ended that was made, with problems or without; 0: none yet."),
 		took:     desc("last_pass_duration_seconds", "How long the last pass took."),
 		orphans:  desc("orphans_removed_total", "Containers that no session knew, and that were removed."),
+		stuck:    desc("failures_total", "Sessions that a pass was to stop, and could not. The next one tries again."),
 	}}
 }
 
 // Describe implements [prometheus.Collector].
 func (c *passCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.total, c.interval, c.success, c.took, c.orphans} {
+	for _, d := range []*prometheus.Desc{c.total, c.interval, c.success, c.took, c.orphans, c.stuck} {
 		ch <- d
 	}
 }
@@ -97,4 +99,5 @@ func (c *passCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(c.interval, prometheus.GaugeValue, c.every.Seconds())
 	ch <- prometheus.MustNewConstMetric(c.took, prometheus.GaugeValue, c.passes.took.Seconds())
 	ch <- prometheus.MustNewConstMetric(c.orphans, prometheus.CounterValue, float64(c.passes.orphans))
+	ch <- prometheus.MustNewConstMetric(c.stuck, prometheus.CounterValue, float64(c.passes.stuck))
 }

@@ -50,3 +50,24 @@ func TestMetricsOfPasses(t *testing.T) {
 		})
 	})
 }
+
+// TestOnlyWholePassesAreTold to others and to monitoring: not dry ones, nor those over some
+// hosts, nor those that could not be made.
+func TestOnlyWholePassesAreTold(t *testing.T) {
+	told := 0
+	newReaper := func(store reaper.Store) *reaper.Reaper {
+		return &reaper.Reaper{Store: store, Pool: noHosts(t), Log: slog.New(slog.DiscardHandler), Passed: func(context.Context) error { told++; return nil }}
+	}
+	if _, err := newReaper(&brokenStore{}).Reconcile(t.Context(), reaper.Options{}); err == nil || told != 0 {
+		t.Errorf("Reconcile without a database = %v, and others are told of %d passes", err, told)
+	}
+	r := newReaper(&emptyStore{recounts: 2})
+	for _, opt := range []reaper.Options{{DryRun: true}, {Hosts: []string{"a.example"}}, {}} {
+		_, err := r.Reconcile(t.Context(), opt)
+		must(t, err)
+	}
+	if told != 1 {
+		t.Errorf("others are told of %d passes, want one", told)
+	}
+	metricstest.Read(t, r.Metrics()).Want(t, "after one", metricstest.Series{`cleanup_passes_total{result="done"}`: 1, `cleanup_failures_total`: 0})
+}

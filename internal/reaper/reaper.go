@@ -51,6 +51,10 @@ type Reaper struct {
 	// Prune removes what is too old of what is only remembered, with each pass.
 	Prune func(ctx context.Context) error
 
+	// Passed is told that a pass over all hosts has ended, with problems or without; nil:
+	// nobody is.
+	Passed func(ctx context.Context) error
+
 	// ClientName names the client of a session in reports; nil: by its own name.
 	ClientName func(*session.Session) string
 
@@ -58,7 +62,7 @@ type Reaper struct {
 	// here: its sessions are that one's, and no problem; nil: none does.
 	IsLeaving func(ctx context.Context, host string) bool
 
-	passes passes // that Run made
+	passes passes // over all hosts
 }
 
 // Options say what a pass does. The zero value repairs sessions and removes
@@ -81,7 +85,7 @@ func (r *Reaper) Run(ctx context.Context, every time.Duration, opt Options) erro
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var trouble reminder.Trouble
-	r.passes.begin(every)
+	r.Repeats(every)
 	for {
 		select {
 		case <-ctx.Done():
@@ -95,9 +99,7 @@ func (r *Reaper) Run(ctx context.Context, every time.Duration, opt Options) erro
 // LogPass makes a pass, and logs what it did. Problems that last, as trouble knows, are no
 // news.
 func (r *Reaper) LogPass(ctx context.Context, opt Options, trouble *reminder.Trouble) {
-	began := time.Now()
 	report, err := r.Reconcile(ctx, opt)
-	r.passes.done(began, report, err)
 	if err != nil {
 		if ctx.Err() == nil && trouble.Due(err) {
 			r.Log.ErrorContext(ctx, "cleanup pass failed; will retry", "err", err)
@@ -112,21 +114,44 @@ func (r *Reaper) LogPass(ctx context.Context, opt Options, trouble *reminder.Tro
 // Reconcile corrects all differences once. What could not be corrected is in the
 // report; an error means that the pass could not be made at all.
 func (r *Reaper) Reconcile(ctx context.Context, opt Options) (*Report, error) {
+	began := time.Now()
 	p := newPass(r, opt)
+	err := p.run(ctx)
+	if opt.DryRun || opt.Hosts != nil {
+		return p.result(err)
+	}
+	if err == nil && r.Passed != nil {
+		if err := r.Passed(ctx); err != nil {
+			p.problem("The others cannot be told of this pass: %v.", err)
+		}
+	}
+	r.passes.done(began, &p.report, err)
+	return p.result(err)
+}
+
+func (p *pass) result(err error) (*Report, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &p.report, nil
+}
+
+// run makes the pass.
+func (p *pass) run(ctx context.Context) error {
 	// Containers are listed before the rows are read: one that is created in
 	// between has a row by then, not the other way round.
 	p.survey(ctx)
 	rows, err := p.rows(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.recount(ctx)
 	p.prune(ctx)
 	p.sessions(ctx, rows)
-	if !opt.NoOrphans {
+	if !p.opt.NoOrphans {
 		p.orphans(ctx, rows)
 	}
-	return &p.report, ctx.Err()
+	return ctx.Err()
 }
 
 // pendingPause is how often a start that is to be rolled back is looked at.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/pretend"
 )
 
@@ -63,21 +65,36 @@ func removeDatabase(path string) error {
 	return errors.Join(errs...)
 }
 
-// LoadRunning reads the settings of a distributor that may be running: while one
-// pretends, its hosts and its database take the place of the configured ones.
-func LoadRunning(envFile string) (*config.Config, error) {
+// Environment returns what the environment of the distributor that runs here sets, if one
+// does and says so.
+func Environment(ctx context.Context, envFile string) config.Environment {
+	_, folder, err := config.Folders(envFile)
+	if err != nil {
+		return nil
+	}
+	s, err := operator.AskSettings(ctx, folder)
+	if err != nil {
+		return nil
+	}
+	return s.Environment
+}
+
+// LoadRunning reads the settings of a distributor that may be running, whose [Environment]
+// wins over the file: while one pretends, its hosts and its database take the place of the
+// configured ones.
+func LoadRunning(envFile string, theirs config.Environment) (*config.Config, error) {
 	dir, _, err := config.Folders(envFile)
 	if err != nil {
-		return config.Load(envFile) // which says all that is wrong
+		return config.Load(envFile, theirs) // which says all that is wrong
 	}
 	pretends, err := isPretendedOn(dir)
 	if err != nil {
 		return nil, err
 	}
 	if !pretends {
-		return config.Load(envFile)
+		return config.Load(envFile, theirs)
 	}
-	cfg, err := config.LoadPretend(envFile)
+	cfg, err := config.LoadPretend(envFile, theirs)
 	if err != nil {
 		return nil, err
 	}

@@ -116,6 +116,7 @@ func newReaper(cfg *config.Config, sessions *session.Manager, store *session.Sto
 		r.ClientName = func(s *session.Session) string { return journal.HashOnly(s.ClientName()) }
 	}
 	r.Prune = func(ctx context.Context) error { return prune(ctx, cfg, store, notes, db) }
+	r.Passed = store.NoteCleaned
 	r.IsLeaving = isLeaving(db)
 	return r
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -114,13 +115,7 @@ func (m *Manager) newClaim(tls bool, loads []hosts.Load) claim {
 // did. It returns the error to end with if there is to be no other attempt.
 func (r *request) prepareRetry(ctx context.Context, err error) error {
 	if full, ok := errors.AsType[*FullError](err); ok {
-		if !full.evictable || !time.Now().Before(r.evictUntil) {
-			return err
-		}
-		if evictErr := r.evict(ctx, full); evictErr != nil {
-			return errors.Join(full, evictErr)
-		}
-		return nil
+		return r.makeRoom(ctx, full)
 	}
 	failed, ok := errors.AsType[*startError](err)
 	if !ok || errors.Is(err, ErrStopped) || errors.Is(err, errStatement) || ctx.Err() != nil {
@@ -136,6 +131,32 @@ func (r *request) prepareRetry(ctx context.Context, err error) error {
 	r.log.WarnContext(ctx, "start failed; trying elsewhere", "session", s.ID, "client", r.client, "host", s.Host, "port", s.Port, "err", failed.cause)
 	r.note(ctx, s, journal.Failed{Port: s.Port, Why: failed.cause.Error()})
 	return nil
+}
+
+// makeRoom evicts what keeps the client from a slot, or lets hosts be tried again that were
+// only busy. It returns full if there is nothing to hope for.
+func (r *request) makeRoom(ctx context.Context, full *FullError) error {
+	if full.evictable && time.Now().Before(r.evictUntil) {
+		if err := r.evict(ctx, full); err != nil {
+			return errors.Join(full, err)
+		}
+		return nil
+	}
+	if ctx.Err() != nil || !r.forgiveBusy() {
+		return full
+	}
+	return nil
+}
+
+// forgiveBusy lets hosts be tried again whose SSH sessions were all kept by work for
+// others, as long as a start may take. It reports whether there are any.
+func (r *request) forgiveBusy() bool {
+	if time.Since(r.began) >= r.dockerTime() {
+		return false
+	}
+	before := len(r.failed)
+	maps.DeleteFunc(r.failed, func(_ string, why error) bool { return errors.Is(why, hosts.ErrBusy) })
+	return len(r.failed) < before
 }
 
 // avoid remembers the port or the host that a start failed on. A warm container

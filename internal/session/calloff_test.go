@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
@@ -99,6 +100,40 @@ func TestStopBeforeSlotIsClaimed(t *testing.T) {
 			wantStopped(t, allocated)
 			wantRows(t, k, "")
 			wantContainers(t, k, 0)
+		})
+	}
+}
+
+// TestContainerOfACalledOffStartIsNoFault: whoever stops the session takes the container
+// away, which did nothing wrong. Of one that ended by itself its last words are asked for.
+func TestContainerOfACalledOffStartIsNoFault(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		end       func(*servicetest.Kit) error
+		calledOff int
+		reports   int
+	}{
+		{"stopped", func(k *servicetest.Kit) error { return k.Sessions.Stop(t.Context(), amiga) }, 1, 0},
+		{"died", func(k *servicetest.Kit) error { k.Hosts[0].KillContainer(containers(k)[0]); return nil }, 0, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			k := newKit(t, databasetest.New(t), servicetest.Options{ReadyTimeout: time.Hour})
+			log := logging(k)
+			k.Hosts[0].SetReadyAfter(time.Hour)
+			allocated := allocating(t, k.Sessions, amiga)
+			eventually(t, "its container is waited for", func() bool { return k.Running() == 1 && rows(t, k) == "starting:1" })
+			release := hold(k.Hosts[0], pretend.OpRemove)
+			ended := make(chan error, 1)
+			go func() { ended <- tt.end(k) }()
+			eventually(t, "the start has failed", func() bool { return log.count("start called off")+k.Hosts[0].Requests(pretend.OpLogs) > 0 })
+			release()
+			must(t, <-ended)
+			if err := <-allocated; errors.Is(err, session.ErrStopped) != (tt.calledOff > 0) {
+				t.Errorf("Allocate = %v", err)
+			}
+			if n, reports := log.count("start called off"), k.Hosts[0].Requests(pretend.OpLogs); n != tt.calledOff || reports != tt.reports {
+				t.Errorf("called off is said %d times, and %d reports are made; want %d and %d", n, reports, tt.calledOff, tt.reports)
+			}
 		})
 	}
 }

@@ -17,6 +17,10 @@ type Overview struct {
 	Hosts []HostState
 	Pause *Pause // nil: new sessions are not paused
 
+	// Cleaned is when the last pass of cleanup ended, of whichever process, by the
+	// database's clock; zero: that is not known.
+	Cleaned time.Time
+
 	strays int // rows of hosts that are not configured
 }
 
@@ -24,11 +28,15 @@ type Overview struct {
 type census struct {
 	rows map[string]usage
 	closure
+	cleaned time.Time
 }
 
 func (st *Store) census(ctx context.Context) (c census, err error) {
 	if c.rows, err = st.usage(ctx); err == nil {
 		c.closure, err = st.closure(ctx)
+	}
+	if err == nil {
+		c.cleaned, err = st.cleaned(ctx)
 	}
 	return c, err
 }
@@ -39,7 +47,7 @@ func (m *Manager) takeOverview(ctx context.Context) (*Overview, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Overview{Counts: m.counts(c), Hosts: m.hostStates(c), Pause: c.pause}
+	o := &Overview{Counts: m.counts(c), Hosts: m.hostStates(c), Pause: c.pause, Cleaned: c.cleaned}
 	for host, u := range c.rows {
 		if _, err := m.pool.Host(host); err != nil {
 			o.strays += u.Total

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/journal"
 )
 
 // TouchByID records that a running session is used and returns it, its container
@@ -71,6 +72,7 @@ func (m *Manager) Freeze(ctx context.Context, s *Session, unused time.Duration) 
 	case err == nil && !now.Frozen:
 		return false, m.pool.Unpause(ctx, m.ref(s))
 	}
+	m.note(ctx, s, journal.Frozen{Unused: unused.Milliseconds()})
 	return true, err
 }
 

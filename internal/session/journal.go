@@ -29,6 +29,14 @@ func (r *request) noteStarted(ctx context.Context, s *Session) {
 	r.note(ctx, s, journal.Started{Port: s.Port, Warm: r.source != miss, TLS: s.TLS, All: after.Milliseconds(), Took: s.Took})
 }
 
+// noteWarmUpFailed says why no container waits. It is about the host: what was made for
+// the attempt is gone. One that was called off did not fail.
+func (m *Manager) noteWarmUpFailed(ctx context.Context, host string, err error) {
+	if err != nil && !errors.Is(err, ErrStopped) && ctx.Err() == nil {
+		m.store.journal.Add(ctx, journal.Note{Host: host, What: journal.WarmUpFailed{Why: err.Error()}})
+	}
+}
+
 // noteOutcome says how a request ended that started nothing, and counts it.
 func (m *Manager) noteOutcome(ctx context.Context, c Client, s *Session, fresh bool, err error) {
 	name := c.LogValue().String()

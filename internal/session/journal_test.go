@@ -127,8 +127,7 @@ func TestJournalTellsAFailover(t *testing.T) {
 	})
 }
 
-// TestJournalTellsWarmContainers: that one was taken, and how fast that was; and who had
-// one evicted.
+// TestJournalTellsWarmContainers: that one waited, that it was taken, and how fast that was.
 func TestJournalTellsWarmContainers(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		k := newKit(t, db, servicetest.Options{})
@@ -137,10 +136,64 @@ func TestJournalTellsWarmContainers(t *testing.T) {
 		s, _, err := k.Sessions.Allocate(as(t, "AAAAAAAAAA"), amiga, false)
 		must(t, err)
 		list := told(t, k, fmt.Sprint(s.ID))
-		if kinds(list) != "warm-taken started" || !list[0].What.(journal.Taken).Ready || !list[1].What.(journal.Started).Warm || list[1].Client != nameOf(amiga) {
+		if kinds(list) != "warmed-up warm-taken started" || !list[1].What.(journal.Taken).Ready || !list[2].What.(journal.Started).Warm || list[2].Client != nameOf(amiga) {
 			t.Errorf("told: %+v", list)
 		}
+		if w := list[0].What.(journal.WarmedUp); w.Port != s.Port || w.Took.Create == 0 || list[0].Host != "host0" || list[0].Client != "" {
+			t.Errorf("told: %+v", list[0])
+		}
 	})
+}
+
+// TestJournalTellsNothingOfWarmUpsThatAreCutOff: the process ends, which is no fault.
+func TestJournalTellsNothingOfWarmUpsThatAreCutOff(t *testing.T) {
+	k := newKit(t, databasetest.New(t), servicetest.Options{})
+	warmed, _ := warmingUpTo(t, k, pretend.OpStart)
+	k.Sessions.Close()
+	if err := <-warmed; err == nil {
+		t.Fatal("a container was warmed up by who is closed")
+	}
+	must(t, k.Journal.Close())
+	list, err := journal.Read(t.Context(), k.DB, journal.Query{})
+	must(t, err)
+	if len(list) != 0 {
+		t.Errorf("told: %+v", list)
+	}
+}
+
+// TestJournalTellsWhyNothingIsWarm, once for a reason that lasts.
+func TestJournalTellsWhyNothingIsWarm(t *testing.T) {
+	k := newKit(t, databasetest.New(t), servicetest.Options{})
+	k.Pool.AwaitFirstCheck(t.Context())
+	k.Hosts[0].FailNext(pretend.OpStart, 500, "no space left on device", 3)
+	for range 3 {
+		if _, err := k.Sessions.StartWarm(t.Context(), "host0", false, 1); err == nil {
+			t.Fatal("a container was warmed up that could not start")
+		}
+	}
+	must(t, k.Journal.Close())
+	list, err := journal.Read(t.Context(), k.DB, journal.Query{Host: "host0"})
+	must(t, err)
+	if kinds(list) != "warm-up-failed" || list[0].Times != 3 || !strings.Contains(list[0].Text, "no space left on device") {
+		t.Errorf("told: %+v", list)
+	}
+}
+
+// TestJournalTellsOfFrozenSessions, and not of those that were used meanwhile.
+func TestJournalTellsOfFrozenSessions(t *testing.T) {
+	k := newKit(t, databasetest.New(t), servicetest.Options{Gateway: true})
+	s := mustAllocate(t, k, amiga, true)
+	for _, seconds := range []int{60, 0, 60} {
+		unused(t, k, seconds)
+		_, err := k.Sessions.Freeze(t.Context(), s, time.Minute)
+		must(t, err)
+		_, err = k.Sessions.TouchByID(t.Context(), s.ID)
+		must(t, err)
+	}
+	list := told(t, k, fmt.Sprint(s.ID))
+	if kinds(list) != "claimed started frozen" || list[2].Times != 2 || !strings.Contains(list[2].Text, "frozen: not used for 1 min (2 times") {
+		t.Errorf("told: %+v", list)
+	}
 }
 
 // TestJournalTellsEnds: why, of each way to end.

@@ -95,7 +95,7 @@ type Observer interface {
 
 // NewManager returns a manager. Close it to end what it has under way.
 func NewManager(cfg Config) *Manager {
-	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits(), metrics: newMetrics(cfg.Pool.Hosts())}
+	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits(), metrics: newMetrics(cfg.Pool)}
 	m.alive, m.abort = context.WithCancel(context.Background())
 	m.touches.store, m.touches.alive = m.store, m.alive
 	m.overview.ask, m.overview.changes = m.takeOverview, m.store.changes.Load

@@ -18,8 +18,7 @@ const (
 	miss   = "miss"   // none waited: started for the client
 )
 
-// metrics is what a manager counts. A host that is not configured any more keeps its
-// series until the process ends, so that there are as many as there ever were hosts.
+// metrics is what a manager counts.
 type metrics struct {
 	ready        *prometheus.HistogramVec // by where it came from
 	steps        *prometheus.HistogramVec
@@ -28,13 +27,13 @@ type metrics struct {
 	refused      *prometheus.CounterVec
 	ended        *prometheus.CounterVec
 	failed       *prometheus.CounterVec
-	startsOn     *prometheus.CounterVec
-	failedOn     *prometheus.CounterVec
+	startsOn     *hostCounter
+	failedOn     *hostCounter
 	warmUps      prometheus.Counter
 	warmUpFailed prometheus.Counter
 }
 
-func newMetrics(list []hosts.Host) *metrics {
+func newMetrics(pool *hosts.Pool) *metrics {
 	counter := func(name, help string, label string, values ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "wrpdistributor_" + name, Help: help}, []string{label})
 		for _, v := range values {
@@ -45,10 +44,6 @@ func newMetrics(list []hosts.Host) *metrics {
 	one := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "wrpdistributor_" + name, Help: help})
 	}
-	names := make([]string, len(list))
-	for i, h := range list {
-		names[i] = h.Name
-	}
 	return &metrics{
 		ready: histogram("session_ready_duration_seconds", "Time from a client's request to a session that can be used, of requests that started one.",
 			"source", miss, hit, joined),
@@ -58,8 +53,8 @@ func newMetrics(list []hosts.Host) *metrics {
 		refused:      counter("session_refusals_total", "Requests for a session that were refused, by reason.", "reason", refusals()...),
 		ended:        counter("sessions_ended_total", "Sessions that this process ended, and warm containers that it stopped, by reason.", "reason", endings()...),
 		failed:       counter("start_failures_total", "Starts of a container that failed, for clients and to wait for one, by reason. Most are tried elsewhere.", "reason", causes()...),
-		startsOn:     counter("host_starts_total", "Sessions that began on the host.", "host", names...),
-		failedOn:     counter("host_start_failures_total", "Starts of a container on the host that failed.", "host", names...),
+		startsOn:     newHostCounter(pool, "host_starts_total", "Sessions that began on the host."),
+		failedOn:     newHostCounter(pool, "host_start_failures_total", "Starts of a container on the host that failed."),
 		warmUps:      one("warm_ups_total", "Containers that this process warmed up."),
 		warmUpFailed: one("warm_up_failures_total", "Containers that this process could not warm up."),
 	}
@@ -86,10 +81,13 @@ func (m *Manager) Metrics() []prometheus.Collector {
 	}
 }
 
+// EndMetrics returns of these what a process counts that only ends sessions.
+func (m *Manager) EndMetrics() []prometheus.Collector { return []prometheus.Collector{m.metrics.ended} }
+
 // started counts a session that began, that long after it was asked for.
 func (c *metrics) started(s *Session, source string, after time.Duration) {
 	c.warm.WithLabelValues(source).Inc()
-	c.startsOn.WithLabelValues(s.Host).Inc()
+	c.startsOn.add(s.Host)
 	c.ready.WithLabelValues(source).Observe(after.Seconds())
 	if source != miss {
 		return
@@ -106,7 +104,7 @@ func (c *metrics) startFailed(s *Session, err error) {
 		return
 	}
 	c.failed.WithLabelValues(causeOf(err)).Inc()
-	c.failedOn.WithLabelValues(s.Host).Inc()
+	c.failedOn.add(s.Host)
 }
 
 // warmedUp counts a container that waits for a client, or was taken over by one before it

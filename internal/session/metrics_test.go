@@ -183,3 +183,40 @@ func TestMetricsDoNotGrow(t *testing.T) {
 		t.Errorf("series (-before +after):\n%s", diff)
 	}
 }
+
+// TestMetricsOfHostsThatLeft end with them; one that comes has all of them at once.
+func TestMetricsOfHostsThatLeft(t *testing.T) {
+	k := newKit(t, databasetest.New(t), servicetest.Options{Hosts: 2, Max: 1})
+	about := func(host string) (n int) {
+		_, err := k.Sessions.Now(t.Context()) // or the pool's state is that of the last second
+		must(t, err)
+		for name := range scrape(t, k) {
+			if strings.Contains(name, `host="`+host+`"`) {
+				n++
+			}
+		}
+		return n
+	}
+	mustAllocate(t, k, amiga, true)
+	mustAllocate(t, k, atari, true)
+	before := about("host0")
+	must(t, k.Sessions.Stop(t.Context(), amiga))
+	must(t, k.Sessions.Stop(t.Context(), atari))
+	_, err := k.Pool.Reconfigure(k.Config.Hosts[1:])
+	must(t, err)
+	if n := about("host0"); n != before {
+		t.Errorf("of a host that is leaving %d series are told, want %d", n, before)
+	}
+	if !k.Pool.Dismiss("host0") {
+		t.Fatal("the host does not leave")
+	}
+	if n := about("host0"); n != 0 {
+		t.Errorf("of a host that has left %d series are told", n)
+	}
+	_, err = k.Pool.Reconfigure(k.Config.Hosts)
+	must(t, err)
+	if n := about("host0"); n != before {
+		t.Errorf("of a host that came back %d series are told, want %d", n, before)
+	}
+	scrape(t, k).Want(t, "after it came back", metricstest.Series{`host_starts_total{host="host0"}`: 0, `host_starts_total{host="host1"}`: 1})
+}

@@ -16,7 +16,7 @@ const scrapeTimeout = 3 * time.Second
 type overviewCollector struct {
 	m *Manager
 
-	known, sessions, free, drained, paused, strays *prometheus.Desc
+	known, sessions, free, drained, paused, strays, cleaned *prometheus.Desc
 }
 
 func newOverviewCollector(m *Manager) *overviewCollector {
@@ -31,12 +31,13 @@ func newOverviewCollector(m *Manager) *overviewCollector {
 		drained:  desc("host_drained", "Whether an operator has drained the host (1) or not (0).", "host"),
 		paused:   desc("paused", "Whether an operator has paused new sessions (1) or not (0)."),
 		strays:   desc("sessions_on_unknown_hosts", "Rows of hosts that are not configured here."),
+		cleaned:  desc("cleanup_seen_timestamp_seconds", "When the last pass of cleanup ended, whichever process made it: the service, cleanup --every, or cron."),
 	}
 }
 
 // Describe implements [prometheus.Collector].
 func (c *overviewCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.known, c.sessions, c.free, c.drained, c.paused, c.strays} {
+	for _, d := range []*prometheus.Desc{c.known, c.sessions, c.free, c.drained, c.paused, c.strays, c.cleaned} {
 		ch <- d
 	}
 }
@@ -55,6 +56,9 @@ func (c *overviewCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(c.paused, number(o.Pause != nil))
 	gauge(c.strays, float64(o.strays))
+	if !o.Cleaned.IsZero() {
+		gauge(c.cleaned, float64(o.Cleaned.Unix()))
+	}
 	for _, h := range o.Hosts {
 		name := h.Host.Name
 		gauge(c.free, float64(h.Free), name)

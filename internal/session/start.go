@@ -65,12 +65,27 @@ func (m *Manager) launch(ctx context.Context, s *Session) error {
 	}
 	s.Took.Start = watch.lap()
 	failpoint("started")
-	if err := m.pool.Ready(ctx, m.spec(s)); err != nil {
+	if err := m.awaitReady(ctx, s); err != nil {
 		return err
 	}
 	s.Took.Ready = watch.lap()
 	failpoint("ready")
 	return nil
+}
+
+// awaitReady waits until the container answers. Why one ended by itself is logged; one that
+// was taken away since its session was stopped did nothing wrong.
+func (m *Manager) awaitReady(ctx context.Context, s *Session) error {
+	err := m.pool.Ready(ctx, m.spec(s))
+	switch {
+	case !errors.Is(err, hosts.ErrGone):
+		return err
+	case m.wasStopped(ctx, s):
+		m.log.InfoContext(ctx, "start called off", "session", s.ID, "host", s.Host)
+		return ErrStopped
+	}
+	m.pool.ReportEnd(ctx, m.spec(s))
+	return err
 }
 
 // markStarting records that the start goes on, and as which container.
@@ -102,17 +117,24 @@ func (m *Manager) rollBackStart(ctx context.Context, s *Session, cause error) er
 	stopped := m.wasStopped(ctx, s)
 	if stopped {
 		// Whoever stopped it may have removed the container, which is why the start failed.
-		cause = fmt.Errorf("%w: %w", ErrStopped, cause)
+		cause = becauseStopped(cause)
 	}
 	stoppedSince, err := m.rollBack(ctx, s, cause)
 	if errors.Is(err, errUnsettled) {
 		m.settleLater(s, again)
 	}
-	if stoppedSince && !stopped {
-		cause = fmt.Errorf("%w: %w", ErrStopped, cause)
+	if stoppedSince {
+		cause = becauseStopped(cause)
 	}
 	m.metrics.startFailed(s, cause)
 	return &startError{session: s, cause: errors.Join(cause, err)}
+}
+
+func becauseStopped(cause error) error {
+	if errors.Is(cause, ErrStopped) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", ErrStopped, cause)
 }
 
 // wasStopped reports whether the session is being stopped, or is gone.

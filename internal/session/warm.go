@@ -105,7 +105,7 @@ func (r *request) joinWarmUp(ctx context.Context, s *Session) error {
 		if err := r.pool.Start(ctx, r.ref(s)); err != nil {
 			return err
 		}
-		return r.pool.Ready(ctx, r.spec(s))
+		return r.awaitReady(ctx, s)
 	})
 }
 
@@ -168,6 +168,7 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 			taken++
 			m.handleTakenName(ctx, s)
 		default:
+			m.noteWarmUpFailed(ctx, host, err)
 			return err == nil, err
 		}
 	}
@@ -196,6 +197,7 @@ func (m *Manager) tryWarmUp(ctx context.Context, s *Session) error {
 
 func (m *Manager) warmUp(ctx context.Context, s *Session) error {
 	var settings string
+	began := time.Now()
 	err := m.inStartTime(ctx, s, maxStretch*m.dockerTime(), func(ctx context.Context) (err error) {
 		if err := m.launch(ctx, s); err != nil {
 			return err
@@ -210,7 +212,11 @@ func (m *Manager) warmUp(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return orStopped(m.store.surely(ctx, s.ID, Warm, func() (bool, error) { return m.store.ConfirmWarm(ctx, s.ID, settings) }))
+	err = orStopped(m.store.surely(ctx, s.ID, Warm, func() (bool, error) { return m.store.ConfirmWarm(ctx, s.ID, settings) }))
+	if err == nil {
+		m.note(ctx, s, journal.WarmedUp{Port: s.Port, TLS: s.TLS, All: time.Since(began).Milliseconds(), Took: s.Took})
+	}
+	return err
 }
 
 // rollBackWarmUp rolls back a warm-up that failed with cause, and returns the error to

@@ -10,17 +10,18 @@ import (
 
 // A Span is a time up to now that is looked at, in steps.
 type Span struct {
-	Length time.Duration
-	Step   time.Duration // whole seconds; from an hour on the sums of hours do
+	Length  time.Duration
+	Step    time.Duration // whole seconds; from an hour on the sums of hours do
+	PerHost bool          // the sessions of each host are wanted: their texts are long
 }
 
 // The spans that pages are about. None has more than 300 points.
 var (
-	day      = Span{24 * time.Hour, 5 * time.Minute}
-	week     = Span{7 * 24 * time.Hour, time.Hour}
-	month    = Span{30 * 24 * time.Hour, 3 * time.Hour}
-	twoYears = Span{731 * 24 * time.Hour, 3 * 24 * time.Hour}
-	monthly  = Span{30 * 24 * time.Hour, 24 * time.Hour}
+	day      = Span{24 * time.Hour, 5 * time.Minute, true}
+	week     = Span{7 * 24 * time.Hour, time.Hour, false}
+	month    = Span{30 * 24 * time.Hour, 3 * time.Hour, true}
+	twoYears = Span{731 * 24 * time.Hour, 3 * 24 * time.Hour, false}
+	monthly  = Span{30 * 24 * time.Hour, 24 * time.Hour, false}
 )
 
 // Day, Week, Month and TwoYears are spans that end now; Days are the days of a month.
@@ -43,7 +44,7 @@ func Over(length time.Duration) Span {
 		}
 		step = longer
 	}
-	return Span{length, step}
+	return Span{Length: length, Step: step, PerHost: true}
 }
 
 // Average is what a time was like on average.
@@ -57,7 +58,7 @@ type Average struct {
 type Point struct {
 	At time.Time // it began
 	Average
-	PerHost map[string]int // sessions at the end of it; nil: not known
+	PerHost map[string]int // sessions at the end of it; nil: not known, or not asked for
 }
 
 // sums are what both tables are read as.
@@ -91,13 +92,17 @@ func Points(ctx context.Context, db *database.DB, of Span) ([]Point, error) {
 	if of.Step >= time.Hour {
 		what, column = ofHours, "hour"
 	}
+	perHost, join := "''", ""
+	if of.PerHost {
+		perHost, join = `COALESCE(containersInUsePerHost, '')`, `LEFT JOIN statistics ON id = lastId`
+	}
 	var rows []sums
-	epoch := db.Epoch(column)
+	step := int64(of.Step / time.Second)
 	err := db.SelectContext(ctx, &rows, `
-		SELECT at, `+summed+`, COALESCE(containersInUsePerHost, '') AS perHost
-		FROM (SELECT `+epoch+` - `+epoch+` % ? AS at, `+what+` WHERE `+column+` >= `+db.SecondsAgo()+` GROUP BY at) AS steps
-		LEFT JOIN statistics ON id = lastId ORDER BY at`,
-		int64(of.Step/time.Second), int64(of.Length/time.Second))
+		SELECT at, `+summed+`, `+perHost+` AS perHost
+		FROM (SELECT `+db.Step(column)+` AS at, `+what+` WHERE `+column+` >= `+db.SecondsAgo()+` GROUP BY at) AS steps
+		`+join+` ORDER BY at`,
+		step, step, int64(of.Length/time.Second))
 	if err != nil {
 		return nil, fmt.Errorf("read statistics: %w", err)
 	}
@@ -170,7 +175,7 @@ type Totals struct {
 func Total(ctx context.Context, db *database.DB) (Totals, error) {
 	var rows []sums
 	err := db.SelectContext(ctx, &rows, `
-		SELECT at, `+summed+` FROM (SELECT MIN(`+db.Epoch("hour")+`) AS at, `+ofHours+`) AS total WHERE samples > 0`)
+		SELECT at, `+summed+` FROM (SELECT `+db.Epoch("MIN(hour)")+` AS at, `+ofHours+`) AS total WHERE samples > 0`)
 	if err != nil {
 		return Totals{}, fmt.Errorf("read statistics: %w", err)
 	}

@@ -59,6 +59,7 @@ CREATE TABLE journal (
 	KEY clientHash (clientHash),
 	KEY clientIp (clientIp),
 	KEY firstAt (firstAt),
+	KEY kind (kind, firstAt),
 	KEY request (request),
 	KEY sessionId (sessionId)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
@@ -76,6 +77,7 @@ CREATE TABLE pool (
 	description text,
 	pausedAt datetime,
 	pauseReason varchar(255) NOT NULL DEFAULT '',
+	cleanedAt datetime,
 	PRIMARY KEY (id)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 

@@ -59,6 +59,8 @@ CREATE INDEX journalClientIp ON journal (clientIp);
 
 CREATE INDEX journalFirstAt ON journal (firstAt);
 
+CREATE INDEX journalKind ON journal (kind, firstAt);
+
 CREATE INDEX journalRequest ON journal (request);
 
 CREATE INDEX journalSessionId ON journal (sessionId);
@@ -74,7 +76,8 @@ CREATE TABLE pool (
 	databaseId TEXT NOT NULL,
 	description TEXT,
 	pausedAt DATETIME,
-	pauseReason TEXT NOT NULL DEFAULT ''
+	pauseReason TEXT NOT NULL DEFAULT '',
+	cleanedAt DATETIME
 );
 
 CREATE TABLE portalKeys (
