@@ -1,14 +1,17 @@
 -- From version 10 to 11.
-ALTER TABLE sessions ADD COLUMN account VARCHAR(64) NOT NULL DEFAULT '', ADD INDEX account (account);
-CREATE TABLE endings (
-	id       BIGINT      NOT NULL AUTO_INCREMENT PRIMARY KEY,
-	identity BINARY(32)  NOT NULL,
-	why      VARCHAR(64) NOT NULL,
-	ended    DATETIME    NOT NULL,
-	began    DATETIME    NOT NULL,
-	lastUsed DATETIME    NOT NULL,
-	UNIQUE KEY identity_UNIQUE (identity),
-	KEY ended (ended)
+CREATE TABLE accounts (
+	name         VARCHAR(32)  NOT NULL PRIMARY KEY,
+	passwordHash VARCHAR(72)  NOT NULL,
+	disabled     BOOLEAN      NOT NULL DEFAULT FALSE,
+	maxSessions  INT          NOT NULL DEFAULT 2,
+	created      DATETIME     NOT NULL,
+	lastSeen     DATETIME     NULL,
+	note         VARCHAR(255) NOT NULL DEFAULT '',
+	version      BIGINT       NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-ALTER TABLE journal MODIFY clientIp VARCHAR(128) NOT NULL DEFAULT '';
+CREATE TABLE portalKeys (
+	id        INT      NOT NULL PRIMARY KEY,
+	portalKey CHAR(64) NOT NULL,
+	created   DATETIME NOT NULL
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 INSERT INTO distributor_migrations (version_id, is_applied) VALUES (11, TRUE);

@@ -1,17 +1,5 @@
 -- From version 9 to 10.
-CREATE TABLE accounts (
-	name         TEXT     NOT NULL PRIMARY KEY,
-	passwordHash TEXT     NOT NULL,
-	disabled     BOOLEAN  NOT NULL DEFAULT FALSE,
-	maxSessions  INTEGER  NOT NULL DEFAULT 2,
-	created      DATETIME NOT NULL,
-	lastSeen     DATETIME,
-	note         TEXT     NOT NULL DEFAULT '',
-	version      INTEGER  NOT NULL
-);
-CREATE TABLE portalKeys (
-	id        INTEGER  NOT NULL PRIMARY KEY,
-	portalKey TEXT     NOT NULL,
-	created   DATETIME NOT NULL
-);
+ALTER TABLE pool ADD COLUMN cleanedAt DATETIME;
+UPDATE pool SET cleanedAt = CURRENT_TIMESTAMP;
+CREATE INDEX journalKind ON journal (kind, firstAt);
 INSERT INTO distributor_migrations (version_id, is_applied) VALUES (10, TRUE);

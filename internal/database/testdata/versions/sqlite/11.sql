@@ -1,13 +1,17 @@
 -- From version 10 to 11.
-ALTER TABLE sessions ADD COLUMN account TEXT NOT NULL DEFAULT '';
-CREATE INDEX account ON sessions (account);
-CREATE TABLE endings (
-	id       INTEGER  PRIMARY KEY AUTOINCREMENT,
-	identity BLOB     NOT NULL UNIQUE,
-	why      TEXT     NOT NULL,
-	ended    DATETIME NOT NULL,
-	began    DATETIME NOT NULL,
-	lastUsed DATETIME NOT NULL
+CREATE TABLE accounts (
+	name         TEXT     NOT NULL PRIMARY KEY,
+	passwordHash TEXT     NOT NULL,
+	disabled     BOOLEAN  NOT NULL DEFAULT FALSE,
+	maxSessions  INTEGER  NOT NULL DEFAULT 2,
+	created      DATETIME NOT NULL,
+	lastSeen     DATETIME,
+	note         TEXT     NOT NULL DEFAULT '',
+	version      INTEGER  NOT NULL
 );
-CREATE INDEX ended ON endings (ended);
+CREATE TABLE portalKeys (
+	id        INTEGER  NOT NULL PRIMARY KEY,
+	portalKey TEXT     NOT NULL,
+	created   DATETIME NOT NULL
+);
 INSERT INTO distributor_migrations (version_id, is_applied) VALUES (11, TRUE);
