@@ -42,6 +42,9 @@ func (m *monitoring) connect(d *distributor) {
 	if d.gateway != nil {
 		parts = append(parts, d.gateway.Metrics()...)
 	}
+	if d.portal != nil {
+		parts = append(parts, d.portal.Metrics()...)
+	}
 	m.registry.MustRegister(parts...)
 	m.serving.Set(1)
 }
