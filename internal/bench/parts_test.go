@@ -48,6 +48,7 @@ func (b *bench) scaleParts() []part {
 		{"warm", b.measureWarm, onEach(warmLines)},
 		{"streams", b.measureStreams, streamLines()},
 		{"statistics", b.measureStatistics, onEach(statisticsLines)},
+		{"portal", b.measurePortal, onEach(portalLines)},
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // A Request is what clients send. Empty fields are left out.
@@ -17,6 +19,8 @@ type Request struct {
 	Token  string
 	Agent  string // User-Agent
 	Client string // X-Forwarded-For, as a proxy sets it
+	Header http.Header
+	Form   url.Values // sent as the body
 }
 
 // An Answer is what came of it.
@@ -29,9 +33,13 @@ type Answer struct {
 // Do sends a request as old clients do, over a connection of its own: so nothing
 // is sent a second time by the library. It follows no redirect.
 func Do(ctx context.Context, r Request) (Answer, error) {
-	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, r.body())
 	if err != nil {
 		return Answer{}, err
+	}
+	maps.Copy(req.Header, r.Header)
+	if r.Form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if r.Path != "" {
 		req.URL = &url.URL{Scheme: req.URL.Scheme, Host: req.URL.Host, Opaque: r.Path}
@@ -53,6 +61,13 @@ func Do(ctx context.Context, r Request) (Answer, error) {
 		return Answer{}, fmt.Errorf("cut off after %s: %w", resp.Status, err)
 	}
 	return Answer{resp.StatusCode, resp.Header, string(body)}, nil
+}
+
+func (r Request) body() io.Reader {
+	if r.Form == nil {
+		return http.NoBody
+	}
+	return strings.NewReader(r.Form.Encode())
 }
 
 // A Session is what a PUT hands over.
