@@ -32,6 +32,7 @@ func (x *torture) finish(ctx context.Context) {
 			c.end(ctx) // so that there is room for containers that wait
 		}
 	})
+	x.checkPeople(ctx)
 	since := x.lookUnused(ctx)
 	x.checkRefilled(ctx)
 	x.checkUseWritten(ctx, since)

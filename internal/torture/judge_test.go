@@ -20,6 +20,8 @@ type row struct {
 	Identity  string    `db:"identity"` // empty: nobody's
 	Started   time.Time `db:"started"`
 	Frozen    bool      `db:"frozen"`
+	Account   string    `db:"account"`         // empty: of a client without one
+	Agent     string    `db:"clientUserAgent"` // of an account: who it is
 }
 
 // waits reports whether it is for a client still to come.
@@ -57,6 +59,7 @@ type judge struct {
 	limits     map[string]int // by CONTAINER_HOSTS entry
 	warm       int            // containers that may wait on each host
 	exact      bool           // what a host shows is all of one moment
+	people     *people        // nil: none
 
 	killed    func(token string) bool    // behind the service's back
 	disturbed func(about time.Time) bool // answers may have got lost at that time
@@ -77,6 +80,7 @@ func (j *judge) judge(r reading) []finding {
 	if r.rows {
 		sure = append(sure, j.table(r.before)...)
 		sure = append(sure, j.running(r)...)
+		sure = append(sure, j.people.judge(r)...)
 		maybe = append(maybe, j.known(r)...)
 	}
 	limits := j.limited(r)

@@ -117,7 +117,7 @@ func (o *observer) rows(ctx context.Context) ([]row, error) {
 	asked := o.ledger.now()
 	err := o.db.SelectContext(ctx, &list, `
 		SELECT id, state, containerHost, slot, port, COALESCE(token, '') AS token,
-			COALESCE(wrpContainerId, '') AS wrpContainerId, COALESCE(HEX(identity), '') AS identity, started, frozen
+			COALESCE(wrpContainerId, '') AS wrpContainerId, COALESCE(HEX(identity), '') AS identity, started, frozen, account, clientUserAgent
 		FROM sessions ORDER BY id`)
 	for _, s := range list {
 		o.ledger.noteRow(s)

@@ -13,7 +13,7 @@ import (
 func (p *programs) addOld(o options) {
 	bin := buildOld(p.t, o.old)
 	for range 2 {
-		d := newDistributor(p.t, len(p.distributors), o.gateway)
+		d := newDistributor(p.t, len(p.distributors), o)
 		d.name, d.bin = "old "+d.name, bin
 		p.distributors = append(p.distributors, d)
 	}

@@ -70,6 +70,9 @@ func kindsOf(o options) []kind {
 	if o.gateway {
 		kinds = append(kinds, gatewayKinds...)
 	}
+	if o.letsPeopleIn() {
+		kinds = append(kinds, portalKinds...)
+	}
 	if o.comeAndGo() {
 		kinds = append(kinds, leavingKinds...)
 	}

@@ -79,7 +79,7 @@ func newPrograms(t *testing.T, l *ledger, o options, db *mysql.Config, hosts []h
 		"WARM_CONTAINERS="+strconv.Itoa(o.warm),
 	)
 	for i := range 2 {
-		p.distributors = append(p.distributors, newDistributor(t, i, o.gateway))
+		p.distributors = append(p.distributors, newDistributor(t, i, o))
 	}
 	if o.old != "" {
 		p.addOld(o)
@@ -89,16 +89,19 @@ func newPrograms(t *testing.T, l *ledger, o options, db *mysql.Config, hosts []h
 	return p
 }
 
-func newDistributor(t *testing.T, number int, gateway bool) *daemon {
+func newDistributor(t *testing.T, number int, o options) *daemon {
 	t.Helper()
 	addr := proctest.FreeAddr(t)
 	d := &daemon{
 		name: fmt.Sprintf("distributor %d", number), args: []string{"distributor"}, addr: addr,
 		env: []string{"LISTEN=" + addr, fmt.Sprintf("INSTANCE=d%d", number), "DATA_DIR=" + t.TempDir()},
 	}
-	if gateway {
+	if o.gateway {
 		d.gateway = proctest.FreeAddr(t)
 		d.env = append(d.env, "GATEWAY_LISTEN="+d.gateway, "FREEZE_AFTER="+freezeAfter.String())
+	}
+	if o.letsPeopleIn() {
+		d.env = append(d.env, "PORTAL=accounts")
 	}
 	return d
 }

@@ -18,6 +18,11 @@
 //	W2  where there is room, as many containers wait as should
 //	G1  a gateway, any of them, serves a session that runs, and nobody else's
 //	G2  a session that is used is not left frozen, and its use is written down
+//	P1  a person who comes in by name and password is shown their own session alone
+//	P2  an account never has more sessions than it may
+//	P3  a wrong password gets no container, a right one is not refused
+//	P4  an account that was disabled has no session, and is let in nowhere
+//	P5  a session that its person ended is shown no more, one that runs is
 //
 // Containers that wait for clients are held to I1 to I5 as well. A violation is
 // the only failure. How often something happened is a matter of luck and of the
@@ -57,6 +62,7 @@ type options struct {
 	warm     int
 	gateway  bool
 	leave    bool
+	portal   bool
 	race     bool
 	patient  bool
 }
@@ -76,6 +82,7 @@ func register(f *flag.FlagSet) *options {
 	f.IntVar(&o.warm, "warm", 2, "how many containers wait on each host; 0: none")
 	f.BoolVar(&o.gateway, "gateway", true, "reach sessions through gateways")
 	f.BoolVar(&o.leave, "leave", true, "take hosts out of the file of hosts, and put them back, while all runs")
+	f.BoolVar(&o.portal, "portal", true, "let people in by name and password, at the gateways")
 	f.BoolVar(&o.race, "race", false, "build the distributor and cleanup with the race detector")
 	f.BoolVar(&o.patient, "patient", false, "go on after the first violations")
 	return o
@@ -101,6 +108,7 @@ type torture struct {
 	observer *observer
 	clients  []*client
 	rests    rests
+	people   *people // nil: none come in by name and password
 
 	lasting []*lasting // troubles that have not ended
 	late    time.Duration
@@ -150,12 +158,18 @@ func prepare(t *testing.T, o options) *torture {
 		x.hosts = startPretendHosts(t, o.hosts, o.slow)
 	}
 	x.limits = limitsOf(o, len(x.hosts))
+	if o.letsPeopleIn() {
+		x.people = newPeople(x.ledger)
+	}
 	x.programs = newPrograms(t, x.ledger, o, db, x.hosts, x.limits)
 	var err error
 	if x.observer, err = newObserver(x.ledger, db, x.hosts, x.limits, o.real == 0); err != nil {
 		t.Fatal(err)
 	}
-	x.observer.judge.warm = o.warm
+	x.observer.judge.warm, x.observer.judge.people = o.warm, x.people
+	if x.people != nil {
+		x.people.observer = x.observer
+	}
 	t.Cleanup(func() { x.observer.db.Close() })
 	fmt.Fprintf(out, "torture: hosts with %d places, %d distributors, 2 cleanups and more\n", x.limits, len(x.programs.distributors))
 	return x
@@ -167,6 +181,9 @@ func prepare(t *testing.T, o options) *torture {
 func limitsOf(o options, hosts int) []int {
 	least := max(2, o.warm)
 	total, places := 0, o.clients*4/5+o.warm*hosts
+	if o.letsPeopleIn() {
+		places += accountsOfPeople
+	}
 	var limits []int
 	for i := range hosts {
 		limit := max(least, (places-total)/2)
@@ -205,6 +222,7 @@ func (x *torture) run(ctx context.Context) {
 	defer observer.Wait()
 	defer stopObserving()
 
+	x.importPeople()
 	x.checkRefilled(ctx) // so that the first clients are served by what waits
 	living, stopClients := context.WithCancel(ctx)
 	defer stopClients()
@@ -213,6 +231,9 @@ func (x *torture) run(ctx context.Context) {
 		c := x.newClient(i)
 		x.clients = append(x.clients, c)
 		clients.Go(func() { c.run(living) })
+	}
+	for _, p := range x.persons() {
+		clients.Go(func() { p.run(living) })
 	}
 	x.disturbAll(ctx)
 	stopClients()
@@ -273,13 +294,13 @@ func (x *torture) report() {
 	if crash := x.programs.crashed(); crash != "" {
 		x.ledger.violation("no crash", about{client: nobody}, "%s", crash)
 	}
-	for _, group := range []string{"answers", "troubles", "visits", "seen", "readings", "checks"} {
+	for _, group := range []string{"answers", "troubles", "visits", "people", "seen", "readings", "checks"} {
 		fmt.Fprintf(x.out, "%s: %s\n", group, x.ledger.sum(group))
 	}
 	n := x.ledger.wrong()
 	fmt.Fprintf(x.out, "violations: %d\n", n)
 	if n > 0 {
-		x.t.Errorf("%d violations; the same again: go test -v -run '^TestTorture$' ./internal/torture -args -duration %s -seed %d -clients %d -hosts %d -real %d -warm %d -gateway=%t -leave=%t",
-			n, x.duration, x.seed, x.options.clients, x.options.hosts, x.real, x.warm, x.gateway, x.leave)
+		x.t.Errorf("%d violations; the same again: go test -v -run '^TestTorture$' ./internal/torture -args -duration %s -seed %d -clients %d -hosts %d -real %d -warm %d -gateway=%t -leave=%t -portal=%t",
+			n, x.duration, x.seed, x.options.clients, x.options.hosts, x.real, x.warm, x.gateway, x.leave, x.portal)
 	}
 }

@@ -85,6 +85,8 @@ func (x *torture) begin(ctx context.Context, a action, h host) (end func(), ok b
 		return x.ageCrowd(ctx, a)
 	case leaveHost:
 		return x.programs.leave(h)
+	case disableAccount:
+		return x.disable(a.target % accountsOfPeople)
 	}
 	end, err := h.Disturb(a.kind, a.size)
 	if err != nil {
