@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"wrpdistributor/internal/service/servicetest"
 	"wrpdistributor/internal/session"
 )
 
@@ -180,4 +181,21 @@ func TestGuessingIsLimited(t *testing.T) {
 		t.Errorf("the last guess: %v", last.Header)
 	}
 	b.ask("GET /~/", basic("anna", password)).wants(t, "the right one", 200, "You are anna")
+}
+
+// TestProcessesKnowTheSamePeople: a cookie of one leads to the same session at another,
+// where a new password and the end of the session are known within a second.
+func TestProcessesKnowTheSamePeople(t *testing.T) {
+	t.Parallel()
+	one := newBench(t, options{})
+	two := open(t, &servicetest.Kit{Service: servicetest.Open(t, one.DB, one.Config), Hosts: one.Hosts, Config: one.Config}, options{})
+	cookie := one.login("anna/a")
+	one.ask("GET /", cookie).wants(t, "here", 200, "WRP stand-in")
+	two.ask("GET /?url=http://example.org/", cookie).wants(t, "there", 200, "<img")
+	if n := one.rows(session.Running); n != 1 {
+		t.Errorf("%d sessions run, want the one", n)
+	}
+	must(t, two.Accounts.SetPassword(t.Context(), "anna", password+"2"))
+	one.eventually("the cookie is worth nothing", func() bool { return one.ask("GET /~/", cookie).StatusCode == 401 })
+	one.ask("GET /~/", basic("anna", password)).wants(t, "the old password", 401, "")
 }
