@@ -160,6 +160,10 @@ func TestLoginKeepsNothingThatABrowserCameWith(t *testing.T) {
 		t.Error("the planted cookie stays")
 	}
 	b.ask("GET /~/", done.cookie(t, loginName)).wants(t, "logged in", 200, "You are anna")
+	led := b.post("/~/login", url.Values{"name": {"anna"}, "password": {password}, "nonce": {page.field(t, "nonce")}}.Encode(), both+"; wrp_session_01234567=mallorys")
+	if got := led.cookie(t, "wrp_session_01234567"); got != "Cookie: wrp_session_01234567=" {
+		t.Errorf("the session that the browser was led into stays: %s", got)
+	}
 	wrong := b.post("/~/login", url.Values{"name": {"<b>anna"}, "password": {"no"}, "nonce": {page.field(t, "nonce")}}.Encode(), both)
 	wrong.wants(t, "a wrong password", 200, "The name or the password is wrong.")
 	if strings.Contains(wrong.body, "<b>") || len(wrong.Cookies()) > 0 {

@@ -222,6 +222,9 @@ func (p *Portal) letIn(x *exchange, who *person) error {
 		return err
 	}
 	p.setCookie(x, "_form", "")
+	if p.Gateway.CookieToken(x.in) != "" {
+		p.Gateway.ForgetCookie(x.Header()) // it would lead to a session that is not of the account
+	}
 	return p.redirect(x, "/")
 }
 

@@ -42,7 +42,7 @@ func canned() map[string]view {
 		"button":       {Title: "The Web, for any browser", Form: start},
 		"login":        {Title: "Who are you?", Form: start},
 		"login-again":  {Title: "Who are you?", Form: start, Name: `"<anna>`, Sentence: "The name or the password is wrong."},
-		"waiting":      {Title: "Please wait", Sentence: "Caf\u00e9 & <bar> \u263a\x00", Seconds: 3, Link: "/?a=1&b=\"<"},
+		"waiting":      {Title: "Please wait", Sentence: "Caf\u00e9 & <bar> \u263a\x00", Request: "K7QX2MBD4T", Seconds: 3, Link: "/?a=1&b=\"<"},
 		"waiting-long": {Title: "Please wait", Sentence: "All browsers are in use at the moment.", Link: "http://example.org/", Home: "http://192.0.2.1:8000"},
 		"ended":        {Title: "Your session has ended", Sentence: "it was not used for 10 minutes", Ago: "3 minutes", Form: start},
 		"ended-sent":   {Title: "Your session has ended", Sentence: "you ended it", Ago: "1 minute", Form: start, Sent: true},
@@ -55,7 +55,7 @@ func canned() map[string]view {
 		"help":         {Title: "Help", Home: "http://192.0.2.1:8000", Proxy: true, Link: "192.0.2.1:8000"},
 		"help-anyone":  {Title: "Help", Home: "http://192.0.2.1:8000", Anyone: true},
 		"moved":        {Title: "Go on", Link: "http://192.0.2.1:8000/?url=http%3A%2F%2Fexample.org%2F"},
-		"trouble":      {Title: "No page", Sentence: "Your session did not answer, try again."},
+		"trouble":      {Title: "No page", Sentence: "Your session did not answer, try again.", Request: "K7QX2MBD4T"},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/portal"
 	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/service/servicetest"
@@ -43,6 +44,12 @@ func TestWhoIsRefusedSeesWhy(t *testing.T) {
 	full := b.ask("GET /", bert)
 	full.wants(t, "full", 200, "All browsers are in use")
 	wantsRefresh(t, full, 15, 30)
+	id := full.Header.Get("X-Request-Id")
+	full.wants(t, "full", 200, "Request "+id)
+	b.eventually("the journal tells of the request", func() bool {
+		list, err := journal.Why(t.Context(), b.DB, id)
+		return err == nil && len(list) > 0
+	})
 	must(t, b.Store.Pause(t.Context(), "Back at 14:00, <caf\u00e9> \u263a."))
 	paused := b.ask("GET /", bert)
 	paused.wants(t, "paused", 200, "Back at 14:00, &lt;caf&#233;&gt; &#9786;.")
