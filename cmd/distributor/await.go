@@ -90,6 +90,9 @@ func (d *distributor) open(ctx context.Context, where database.Config) (*service
 	if err == nil {
 		err = comparePool(ctx, svc, d.log)
 	}
+	if err == nil && d.cfg.Portal.Mode != "" {
+		err = svc.Accounts.LoadKey(ctx)
+	}
 	if err != nil {
 		closeAll(svc, d.log)
 		return nil, err

@@ -135,7 +135,7 @@ func (s *settings) write(out io.Writer) {
 	}
 	_ = w.Flush() // as the other lines
 	fmt.Fprintf(out, "Clients connect to: %s\n", s.Listen)
-	fmt.Fprintf(out, "Gateway: %s\n", s.Gateway)
+	fmt.Fprintf(out, "Gateway: %s\nPortal: %s\n", s.Gateway, s.Portal)
 	fmt.Fprintf(out, "Operators: %s\nMetrics: %s\nImage: %s\n", s.Operators, s.Metrics, s.Image)
 }
 

@@ -54,6 +54,7 @@ type settings struct {
 	ChosenBy  string         `json:"chosenBy"`
 	Listen    string         `json:"listen"`
 	Gateway   string         `json:"gateway"`
+	Portal    string         `json:"portal"`    // in words
 	Operators string         `json:"operators"` // in words
 	Metrics   string         `json:"metrics"`   // in words
 	Image     string         `json:"image"`
@@ -72,6 +73,7 @@ func settle(cfg *config.Config) *settings {
 	s := &settings{
 		Hosts: make([]hostSettings, len(cfg.Hosts)), ChosenBy: fmt.Sprint(cfg.Distribution), Listen: cfg.Listen,
 		Gateway:   cmp.Or(cfg.Gateway.Listen, "none"),
+		Portal:    portalFor(cfg.Portal),
 		Operators: "by the control socket in " + cfg.RuntimeDir,
 		Metrics:   metricsPlaces(cfg), Image: cfg.Container.Image,
 	}
@@ -82,6 +84,18 @@ func settle(cfg *config.Config) *settings {
 		s.Operators += ", and with ADMIN_TOKEN at " + cfg.Listen
 	}
 	return s
+}
+
+// portalFor says who comes in without the token of a session.
+func portalFor(p config.Portal) string {
+	who := map[string]string{config.PortalAccounts: "for accounts", config.PortalAnyone: fmt.Sprintf("for anyone, %d sessions an address", p.PerAddress)}[p.Mode]
+	switch {
+	case who == "":
+		return "none"
+	case p.Proxy:
+		who += ", as a proxy too"
+	}
+	return who + "; its own pages at " + strings.Join(p.Names, ", ")
 }
 
 // metricsPlaces says where monitoring can ask.

@@ -19,6 +19,7 @@ import (
 	"wrpdistributor/internal/gateway"
 	"wrpdistributor/internal/httpapi"
 	"wrpdistributor/internal/operator"
+	"wrpdistributor/internal/portal"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/service"
 	"wrpdistributor/internal/session"
@@ -51,6 +52,7 @@ type distributor struct {
 	api       *httpapi.Server
 	operators http.Handler
 	gateway   *gateway.Gateway // nil with gatewayServer
+	portal    *portal.Portal   // before the gateway; nil: PORTAL is off
 	warmer    *warm.Warmer
 	heartbeat *database.Heartbeat
 	pretends  bool           // what runs ends with the process
@@ -100,6 +102,10 @@ func (d *distributor) connect(svc *service.Service) {
 		d.gateway = newGateway(d.cfg, svc, d.guard, d.log)
 		svc.Sessions.SetObserver(d.gateway)
 		d.gatewayFront.set(d.gateway)
+	}
+	if d.cfg.Portal.Mode != "" {
+		d.portal = newPortal(d.cfg, svc, d.gateway, d.guard, d.log)
+		d.gatewayFront.set(d.portal)
 	}
 	d.warmer = newWarmer(d.cfg, svc, d.log)
 	d.monitoring.connect(d)
@@ -258,6 +264,9 @@ func (d *distributor) drain(ctx context.Context) {
 	if d.gateway != nil {
 		wg.Go(func() { d.gateway.Drain(ctx) })
 	}
+	if d.portal != nil {
+		wg.Go(func() { d.portal.Drain(ctx) })
+	}
 	wg.Wait()
 }
 
@@ -270,6 +279,9 @@ func (d *distributor) disconnect(ctx context.Context) error {
 		if srv != nil {
 			errs = append(errs, shutDown(ctx, srv))
 		}
+	}
+	if d.portal != nil {
+		d.portal.Close()
 	}
 	if d.gateway != nil {
 		d.gateway.Close()

@@ -59,7 +59,7 @@ func TestExitCodeSaysWhetherAnythingWasTouched(t *testing.T) {
 		{"undrain, not drained", good, true, []string{"hosts", "undrain", "local"}, 1},
 
 		{"why, nothing", good, true, []string{"why"}, 2},
-		{"why, of nothing that there is", good, true, []string{"why", "a.example"}, 2},
+		{"why, of nothing that there is", good, true, []string{"why", "a.example:2222"}, 2},
 		{"why, unknown", good, true, []string{"why", "ABCDEFGH22"}, 1},
 		{"why, no database", good, false, []string{"why", "ABCDEFGH22"}, 1},
 		{"journal", good, true, []string{"journal"}, 0},

@@ -62,6 +62,7 @@ by environment variables and the file .env, see .env.dist.`,
   distributor journal --since 1h  tell what happened lately
   distributor sessions list       say who has a session
   distributor statistics          say how full it was in the last week
+  distributor accounts add anna   let somebody in by name and password
   distributor reload              take over what has changed in HOSTS_FILE
   distributor migrate --down      give the database back to the PHP program`,
 		Args: cobra.NoArgs,
@@ -73,6 +74,6 @@ by environment variables and the file .env, see .env.dist.`,
 	root.Flags().Var(&opt.pretend, "pretend", "serve on this many pretend hosts, 1 to 250, at 127.0.0.2, 127.0.0.3, …")
 	root.AddCommand(migrateCommand(opt), hostsCommand(opt), healthcheckCommand(opt), statusCommand(opt), sessionsCommand(opt),
 		processesCommand(opt), pauseCommand(opt), resumeCommand(opt), whyCommand(opt), journalCommand(opt), statisticsCommand(opt),
-		configCommand(opt), reloadCommand(opt), tokenCommand(), versionCommand())
+		accountsCommand(opt), configCommand(opt), reloadCommand(opt), tokenCommand(), versionCommand())
 	return root
 }

@@ -35,12 +35,15 @@ func newMonitoring(guard *auth.Guard, log *slog.Logger) *monitoring {
 // connect has all parts of the service tell what they count.
 func (m *monitoring) connect(d *distributor) {
 	parts := slices.Concat(d.svc.Sessions.Metrics(), d.svc.Pool.Metrics(), d.svc.Journal.Metrics(), d.svc.DB.Metrics(),
-		d.heartbeat.Metrics(), d.warmer.Metrics(), d.api.Metrics())
+		d.heartbeat.Metrics(), d.warmer.Metrics(), d.api.Metrics(), d.svc.Accounts.Metrics())
 	if d.cfg.CleanupEvery > 0 {
 		parts = append(parts, d.svc.Reaper.Metrics()...)
 	}
 	if d.gateway != nil {
 		parts = append(parts, d.gateway.Metrics()...)
+	}
+	if d.portal != nil {
+		parts = append(parts, d.portal.Metrics()...)
 	}
 	m.registry.MustRegister(parts...)
 	m.serving.Set(1)

@@ -18,13 +18,17 @@ func operatorConfig(cfg *config.Config, svc *service.Service, heartbeat *databas
 		Store:     svc.Store,
 		Processes: svc.DB.Known,
 		DB:        svc.DB,
+		Accounts:  svc.Accounts,
 		StopNow:   svc.Reaper.StopNow,
-		Writable:  heartbeat.Err,
-		Failing:   heartbeat.Failing,
-		Process:   svc.Process,
-		Lives:     func(process string) bool { return operator.Lives(cfg.RuntimeDir, process) },
-		Image:     cfg.Container.Image,
-		Log:       log,
+
+		EndSessions: svc.Sessions.StopAccount,
+
+		Writable: heartbeat.Err,
+		Failing:  heartbeat.Failing,
+		Process:  svc.Process,
+		Lives:    func(process string) bool { return operator.Lives(cfg.RuntimeDir, process) },
+		Image:    cfg.Container.Image,
+		Log:      log,
 	}
 }
 

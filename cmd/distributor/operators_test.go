@@ -156,3 +156,31 @@ func TestPauseIsKnownToAllProcesses(t *testing.T) {
 	s.asked("")(0, "resume")
 	second.do("PUT", "one", 202)
 }
+
+// TestAccountsOfARunningService: each command, by the control socket and by LISTEN.
+func TestAccountsOfARunningService(t *testing.T) {
+	s, _ := newPretendStack(t)
+	s.set("ADMIN_TOKEN", "0perator")
+	s.start()
+	for way, env := range ways {
+		t.Run(way, func(t *testing.T) {
+			s := *s
+			s.t = t
+			ask := s.asked(env)
+			s.want("accounts add", ask(0, "accounts add anna"), "Added account anna.", "Password: ")
+			s.want("accounts add again", ask(1, "accounts add anna"), "there is an account anna already")
+			s.want("accounts password", ask(0, "accounts password anna"), "Account anna has another password.", "Password: ")
+			s.want("accounts set", ask(0, "accounts set anna --max-sessions 7"), "anna  yes", "7")
+			s.want("accounts disable", ask(0, "accounts disable anna"), "Account anna is disabled.")
+			s.want("accounts list", ask(0, "accounts list"), "anna  no, disabled")
+			s.want("accounts enable", ask(0, "accounts enable anna"), "Account anna may come in again.")
+			s.want("completion", ask(0, "__complete accounts remove "), "anna\n")
+			s.want("accounts remove", ask(0, "accounts remove anna"), "Account anna is removed.")
+			s.want("accounts add of a wrong name", ask(2, "accounts add .."), "want 1 to 32 of a-z")
+		})
+	}
+	s.want("the log", s.proc.Output(), "account added", "account=anna", "account disabled", "account removed")
+	if strings.Contains(s.proc.Output(), "assword:") {
+		t.Errorf("the log has a password:\n%s", s.proc.Output())
+	}
+}

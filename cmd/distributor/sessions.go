@@ -35,6 +35,7 @@ func sessionsCommand(opt *options) *cobra.Command {
 func filterFlags(cmd *cobra.Command, opt *options, f *operator.Filter) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.Client, "client", "", "of this client: an address, a name as the log has it (192.0.2.1#1a2b3c4d), or its last 8 digits")
+	flags.StringVar(&f.Account, "account", "", "of this account, on all devices: a name, or of all visitors at an address @192.0.2.1")
 	flags.StringVar(&f.Host, "host", "", "on this host, as in CONTAINER_HOSTS")
 	flags.DurationVar(&f.OlderThan, "older-than", 0, "that started so long ago, such as 90m")
 	_ = cmd.RegisterFlagCompletionFunc("host", completeHosts(opt)) // the flag is there
@@ -45,7 +46,7 @@ func checkFilter(flags *pflag.FlagSet, f operator.Filter) error {
 	if flags.Changed("older-than") && f.OlderThan <= 0 {
 		return cli.Usage(fmt.Errorf("--older-than %s: want a time such as 90m", f.OlderThan))
 	}
-	for _, name := range []string{"client", "host"} {
+	for _, name := range []string{"client", "account", "host"} {
 		if flags.Changed(name) && flags.Lookup(name).Value.String() == "" {
 			return cli.Usage(errors.New("--" + name + " is empty"))
 		}
@@ -69,6 +70,7 @@ Exit status: 0 they are listed, if there are any, 1 nobody knows, 2 wrong usage 
 settings.`,
 		Example: `  distributor sessions list
   distributor sessions list --host c1.example --older-than 8h
+  distributor sessions list --account anna
   distributor sessions list --client 192.0.2.7 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -91,13 +93,13 @@ settings.`,
 
 func writeSessions(out io.Writer, all operator.SessionList) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tSTATE\tCLIENT\tHOST\tPORT\tSTARTED\tLAST USED\tKIND\tUSER-AGENT")
+	fmt.Fprintln(w, "ID\tSTATE\tCLIENT\tACCOUNT\tHOST\tPORT\tSTARTED\tLAST USED\tKIND\tUSER-AGENT")
 	for _, s := range all.Sessions {
 		used := "not yet"
 		if !s.LastUsed.IsZero() {
 			used = s.LastUsed.Format(time.DateTime)
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.State, cmp.Or(s.Client, "none"), s.Host, s.Port,
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.State, cmp.Or(s.Client, "none"), cmp.Or(s.Account, "none"), s.Host, s.Port,
 			s.Started.Format(time.DateTime), used, kindOf(s), s.UserAgent)
 	}
 	return w.Flush()

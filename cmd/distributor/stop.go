@@ -50,6 +50,7 @@ Exit status: 0 they are stopped, or there were none that the flags choose, 1 one
 not be, or there is none with that ID, 2 wrong usage or settings.`,
 		Example: `  distributor sessions stop 4711
   distributor sessions stop --client 192.0.2.7
+  distributor sessions stop --account anna
   distributor sessions stop --host c1.example --older-than 8h --dry-run`,
 		Args: cobra.MaximumNArgs(1),
 
@@ -77,7 +78,7 @@ func (s *stopping) choose(cmd *cobra.Command, args []string) (err error) {
 	isFiltered := s.filter != operator.Filter{}
 	switch {
 	case len(args) == 0 && !isFiltered:
-		return cli.Usage(errors.New("which? want an ID, --client, --host or --older-than (cleanup --all stops all)"))
+		return cli.Usage(errors.New("which? want an ID, --client, --account, --host or --older-than (cleanup --all stops all)"))
 	case len(args) == 1 && isFiltered:
 		return cli.Usage(errors.New("want an ID or flags, not both"))
 	case len(args) == 0:

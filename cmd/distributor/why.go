@@ -29,7 +29,8 @@ was refused, host by host, and why and by whom a session was ended.
 
 REQUEST is the id on an error page, and in the header X-Request-Id of every answer.
 SESSION is the number that the log has. CLIENT is an address, or an address and a hash
-as the log has it, or the hash alone. Any host's name is for "distributor journal".
+as the log has it, or the hash alone; or an account, with a device or without. Any
+host's name is for "distributor journal".
 
 ` + askedWhere + ` What happened is there within a second, and for as long
 as JOURNAL_KEEP says.
@@ -40,6 +41,7 @@ or the database does not answer, 2 wrong usage or settings.`,
   distributor why 1742                    a session
   distributor why 192.0.2.1               all clients at an address
   distributor why 192.0.2.1#1a2b3c4d      one of them, as the log names it
+  distributor why anna/second             a device of an account; anna: all of them
   distributor why 1a2b3c4d --json         the same for programs`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {

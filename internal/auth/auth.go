@@ -56,18 +56,22 @@ func (g *Guard) Failed(w http.ResponseWriter, r *http.Request) int {
 	return http.StatusUnauthorized
 }
 
-// failureKey is the address that failures are counted for. Whoever has an IPv6
-// address has the whole /64.
+// failureKey is the network that failures are counted for.
 func (g *Guard) failureKey(r *http.Request) string {
 	addr, err := g.Client(r)
 	if err != nil {
 		addr = peer(r)
 	}
+	return Network(addr).String()
+}
+
+// Network returns the addresses that are taken for one: that one, or of IPv6 its /64.
+func Network(addr netip.Addr) netip.Prefix {
 	bits := addr.BitLen()
 	if addr.Is6() {
 		bits = 64
 	}
-	return netip.PrefixFrom(addr, bits).Masked().String()
+	return netip.PrefixFrom(addr, bits).Masked()
 }
 
 // The headers that a token is sent in. The first is literally called so.

@@ -67,6 +67,7 @@ type Config struct {
 	WarmMaxAge  time.Duration // after which a waiting container is replaced
 	WarmRelease bool          // WARM_RELEASE_ON_EXIT
 	Gateway     Gateway       // GATEWAY_..., FREEZE_AFTER
+	Portal      Portal        // PORTAL_...
 
 	Container hosts.ContainerConfig // WRP_IMAGE, WRP_ARGS, CONTAINER_...; a limit of 0 is none
 
@@ -186,6 +187,7 @@ func parse(v *variables, pretend bool) (*Config, error) {
 	}
 	p.server(c, v)
 	p.gateway(c, v)
+	p.portal(c, v)
 	p.container(c, v)
 	p.strategy(c, v)
 	p.timeouts(c, v)
@@ -285,6 +287,7 @@ func (c *Config) LogValue() slog.Value {
 		slog.String("listen", c.Listen),
 		slog.String("gateway", c.Gateway.Listen),
 		slog.String("gatewayTLS", c.Gateway.TLSListen),
+		slog.String("portal", c.Portal.Mode),
 		slog.Any("hosts", names),
 		slog.String("distribution", c.Distribution),
 		slog.Int("startPort", c.StartPort),

@@ -122,6 +122,7 @@ func TestDefaults(t *testing.T) {
 		ShutdownTimeout: 15 * time.Second,
 		CleanupTimeout:  10 * time.Minute,
 		WarmMaxAge:      time.Hour,
+		Portal:          Portal{Wait: 3 * time.Second, PerAddress: 2},
 		LogLevel:        slog.LevelInfo,
 		LogFormat:       "text",
 		JournalKeep:     14 * 24 * time.Hour,

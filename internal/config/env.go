@@ -90,6 +90,12 @@ type variables struct {
 	GatewayTLSCert    string `envconfig:"GATEWAY_TLS_CERT" default:"self-signed"`
 	FreezeAfter       string `envconfig:"FREEZE_AFTER"`
 
+	Portal           string `envconfig:"PORTAL" default:"off"`
+	PortalProxy      string `envconfig:"PORTAL_PROXY" default:"off"`
+	PortalNames      string `envconfig:"PORTAL_NAMES"`
+	PortalWait       string `envconfig:"PORTAL_WAIT" default:"3s"`
+	PortalPerAddress string `envconfig:"PORTAL_PER_ADDRESS" default:"2"`
+
 	LogLevel    string `envconfig:"LOG_LEVEL" default:"info"`
 	LogFormat   string `envconfig:"LOG_FORMAT" default:"text"`
 	LogClients  string `envconfig:"LOG_CLIENTS" default:"address"`

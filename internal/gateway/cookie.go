@@ -49,13 +49,13 @@ func (g *Gateway) enter(x *exchange, token string) error {
 // admit gives a browser the cookie, and sends it to /.
 func (g *Gateway) admit(x *exchange, token string) {
 	g.setCookie(x.in, x.Header(), token)
-	to := g.home(x.in)
+	to := g.Home(x.in)
 	x.Header().Set("Location", to)
 	x.page(http.StatusFound, "Your session", fmt.Sprintf(`<p><a href="%s">Go on to your session</a></p>`, html.EscapeString(to)))
 }
 
-// home returns the address of /, in full for HTTP/1.0, as the client knows it.
-func (g *Gateway) home(r *http.Request) string {
+// Home returns the address of /, in full for HTTP/1.0, as the client knows it.
+func (g *Gateway) Home(r *http.Request) string {
 	scheme, host := g.origin(r)
 	if host == "" {
 		return "/"
@@ -91,6 +91,12 @@ func (g *Gateway) setCookie(r *http.Request, h http.Header, token string) {
 		return
 	}
 	c = http.Cookie{Name: oldCookie, Path: "/", MaxAge: -1, Expires: time.Unix(1, 0)}
+	h.Add("Set-Cookie", c.String())
+}
+
+// ForgetCookie has a browser forget its session, which goes on.
+func (g *Gateway) ForgetCookie(h http.Header) {
+	c := http.Cookie{Name: g.cookie, Path: "/", MaxAge: -1, Expires: time.Unix(1, 0)}
 	h.Add("Set-Cookie", c.String())
 }
 

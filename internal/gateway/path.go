@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// isShutdown reports whether a path is WRP's /shutdown/, which asks for no token,
+// IsShutdown reports whether a path is WRP's /shutdown/, which asks for no token,
 // in any spelling that a server might take for it. Nothing else in WRP is called
 // so, hence no part of the path may be.
-func isShutdown(path string) bool {
+func IsShutdown(path string) bool {
 	return anySpelling(path, func(parts []string) bool { return slices.ContainsFunc(parts, meansShutdown) })
 }
 

@@ -62,7 +62,7 @@ func (x *exchange) path() (*url.URL, error) {
 	case x.in.Method == http.MethodConnect:
 		x.Header().Set("Allow", "GET, HEAD, POST")
 		return nil, errMethod
-	case isShutdown(in.Path):
+	case IsShutdown(in.Path):
 		return nil, errForbidden
 	}
 	return &url.URL{Path: in.Path, RawPath: in.RawPath, RawQuery: in.RawQuery, ForceQuery: in.ForceQuery}, nil // odd queries are WRP's to judge

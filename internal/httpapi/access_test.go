@@ -28,7 +28,7 @@ func serve(t *testing.T, k *servicetest.Kit, change func(*httpapi.Config)) *benc
 		Guard:     auth.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, log),
 		AuthToken: token, PreviousToken: previousToken, AdminToken: adminToken,
 		Log:       log,
-		Operators: operator.Handler(operator.Config{Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, StopNow: k.Reaper.StopNow, Reload: reloaded, Log: log}),
+		Operators: operator.Handler(operator.Config{Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, Accounts: k.Accounts, StopNow: k.Reaper.StopNow, Reload: reloaded, Log: log}),
 	}
 	if change != nil {
 		change(&cfg)

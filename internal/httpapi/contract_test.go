@@ -40,7 +40,7 @@ func newBench(t *testing.T, db *database.DB, opt servicetest.Options) *bench {
 	lines := &logged{t: t}
 	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	api := httpapi.New(httpapi.Config{
-		Operators: operator.Handler(operator.Config{Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, StopNow: k.Reaper.StopNow, Reload: reloaded, Log: log}),
+		Operators: operator.Handler(operator.Config{Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, Accounts: k.Accounts, StopNow: k.Reaper.StopNow, Reload: reloaded, Log: log}),
 		Sessions:  k.Sessions,
 		Pool:      k.Pool,
 		Writable:  func() error { return k.DB.Beat(context.Background(), k.Process) },

@@ -20,12 +20,19 @@ func TestOperatorsRoutesAreGuarded(t *testing.T) {
 	b := newBench(t, databasetest.New(t), servicetest.Options{})
 	for _, r := range operator.Routes() {
 		method, path, _ := strings.Cut(r, " ")
-		path = strings.NewReplacer("{host}", "host0", "{id}", "7").Replace(path)
+		path = strings.NewReplacer("{host}", "host0", "{id}", "7", "{name}", "nobody").Replace(path)
 		b.do(t, call{method: method, path: path, header: "Bearer:", code: 401, answer: problem, headers: `Www-Authenticate: Bearer`})
 		b.do(t, call{method: method, path: path, code: 403, answer: problem})
 		code, answer := 200, `{.*}\n`
-		if strings.HasSuffix(path, "/7") {
+		switch {
+		case strings.HasSuffix(path, "/7"):
 			code, answer = 404, `.*problem:no-such-session.*"request":"[A-Z2-7]{10}"}\n`
+		case strings.Contains(path, "/nobody"):
+			code, answer = 404, `.*problem:no-such-account.*"request":"[A-Z2-7]{10}"}\n`
+		case method == "POST" && strings.HasSuffix(path, "/accounts"):
+			code, answer = 400, problem
+		case strings.HasSuffix(path, "/import"):
+			code, answer = 422, problem
 		}
 		b.do(t, call{method: method, path: path, header: "Bearer:|Authorization: Bearer " + adminToken, code: code, answer: answer})
 	}

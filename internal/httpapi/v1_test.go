@@ -24,7 +24,7 @@ var operatorEndpoints = operator.Routes()
 
 // exampleOf returns a path that fits one of a description.
 func exampleOf(path string) string {
-	return strings.NewReplacer("{host}", "host0", "{id}", "1").Replace(path)
+	return strings.NewReplacer("{host}", "host0", "{id}", "1", "{name}", "anna").Replace(path)
 }
 
 // TestRoutesAreTheDescribedOnes: no more and no less, and each is there.
@@ -350,6 +350,25 @@ func TestOperatorsRoutesAreDescribed(t *testing.T) {
 		{method: "POST", path: "/v1/sessions", token: token, header: "User-Agent: other", code: 503, problem: "paused", headers: `Retry-After: 30`},
 		{method: "POST", path: admin + "resume", code: 200},
 		{method: "POST", path: admin + "resume", code: 409, problem: "not-paused"},
+		{method: "GET", path: admin + "accounts", code: 200, fields: "accounts"},
+		{method: "POST", path: admin + "accounts", body: `{"name":"anna","note":"room 7"}`, code: 200, fields: "name password"},
+		{method: "POST", path: admin + "accounts", body: `{"name":"anna"}`, code: 409, problem: "account-exists"},
+		{method: "POST", path: admin + "accounts", body: `{"name":"Anna"}`, code: 400, problem: "bad-request"},
+		{method: "POST", path: admin + "accounts/anna/password", body: `{"password":"tell-nobody"}`, code: 200, fields: "name"},
+		{method: "POST", path: admin + "accounts/anna/password", code: 200, fields: "name password"},
+		{method: "POST", path: admin + "accounts/bert/password", code: 404, problem: "no-such-account"},
+		{method: "PATCH", path: admin + "accounts/anna", body: `{"maxSessions":3}`, code: 200, fields: "created disabled maxSessions name note"},
+		{method: "PATCH", path: admin + "accounts/anna", body: `{"maxsession":3}`, code: 400, problem: "bad-request"},
+		{method: "PATCH", path: admin + "accounts/bert", body: `{}`, code: 404, problem: "no-such-account"},
+		{method: "POST", path: admin + "accounts/anna/disable", code: 200, fields: "name sessions"},
+		{method: "POST", path: admin + "accounts/bert/disable", code: 404, problem: "no-such-account"},
+		{method: "POST", path: admin + "accounts/anna/enable", code: 200, fields: "name"},
+		{method: "POST", path: admin + "accounts/bert/enable", code: 404, problem: "no-such-account"},
+		{method: "POST", path: admin + "accounts/import", body: `{"htpasswd":"bert:$2y$04$....................................................."}`, code: 200, fields: "added replaced"},
+		{method: "POST", path: admin + "accounts/import", body: `{"htpasswd":"bert"}`, code: 422, problem: "bad-import"},
+		{method: "GET", path: admin + "accounts", code: 200, fields: "accounts"},
+		{method: "DELETE", path: admin + "accounts/anna", code: 200, fields: "name sessions"},
+		{method: "DELETE", path: admin + "accounts/anna", code: 404, problem: "no-such-account"},
 		{method: "GET", path: admin + "processes", code: 200, fields: "processes"},
 		{method: "GET", path: admin + "sessions?client=127.0.0.1&older-than=0s", code: 200, fields: "sessions"},
 		{method: "GET", path: admin + "sessions?hsot=a", code: 400, problem: "bad-request"},

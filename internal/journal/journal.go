@@ -16,6 +16,7 @@ package journal
 import (
 	"context"
 	"crypto/rand"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -24,7 +25,7 @@ import (
 type Note struct {
 	Session int64
 	Host    string
-	Client  string // as the log names it: 192.0.2.1#1a2b3c4d, or the address
+	Client  string // as the log names it: 192.0.2.1#1a2b3c4d, the address, or anna/second
 	What    What
 }
 
@@ -98,8 +99,20 @@ func joinClient(address, hash string) string {
 	return address + "#" + hash
 }
 
-// HashOnly is a client's name without its address. Without a hash nothing is left.
+// HashOnly is a client's name without its address. Without a hash nothing is left, but of
+// the names of accounts.
 func HashOnly(name string) string {
-	_, hash := splitClient(name)
+	rest, hash := splitClient(name)
+	if _, err := netip.ParseAddr(rest); hash == "" && err != nil && isAccount(rest) {
+		return name
+	}
 	return joinClient("", hash)
+}
+
+const accountLetters = "abcdefghijklmnopqrstuvwxyz0123456789-_."
+
+// isAccount reports whether a name may be an account's, with or without a device.
+func isAccount(name string) bool {
+	account, device, several := strings.Cut(name, "/")
+	return account != "" && strings.Trim(account, accountLetters) == "" && (!several || device != "")
 }

@@ -115,6 +115,36 @@ type Paused struct {
 // Resumed is the end of that.
 type Resumed struct{}
 
+// AccountAdded is an account that was made.
+type AccountAdded struct {
+	Account string `json:"account"`
+}
+
+// AccountPassword is one that got another password.
+type AccountPassword struct {
+	Account string `json:"account"`
+}
+
+// AccountDisabled is one that was shut out.
+type AccountDisabled struct {
+	Account string `json:"account"`
+}
+
+// AccountEnabled is one that was let in again.
+type AccountEnabled struct {
+	Account string `json:"account"`
+}
+
+// AccountRemoved is one that is no more.
+type AccountRemoved struct {
+	Account string `json:"account"`
+}
+
+// AccountRefused is a wrong password for one.
+type AccountRefused struct {
+	Account string `json:"account"`
+}
+
 // Serving is a process that began to serve.
 type Serving struct {
 	Version string `json:"version"`
@@ -160,10 +190,18 @@ func (Leaving) kind() string      { return "leaving" }
 func (Lost) kind() string         { return "lost" }
 func (o Other) kind() string      { return o.Of }
 
+func (AccountAdded) kind() string    { return "account-added" }
+func (AccountPassword) kind() string { return "account-password" }
+func (AccountDisabled) kind() string { return "account-disabled" }
+func (AccountEnabled) kind() string  { return "account-enabled" }
+func (AccountRemoved) kind() string  { return "account-removed" }
+func (AccountRefused) kind() string  { return "account-refused" }
+
 func all() []What {
 	return []What{
 		Claimed{}, WarmedUp{}, WarmUpFailed{}, Taken{}, Started{}, Failed{}, Refused{}, Given{}, Frozen{}, Ended{},
 		HostUp{}, HostDown{}, Drained{}, Undrained{}, Paused{}, Resumed{}, Serving{}, Leaving{}, Lost{},
+		AccountAdded{}, AccountPassword{}, AccountDisabled{}, AccountEnabled{}, AccountRemoved{}, AccountRefused{},
 	}
 }
 

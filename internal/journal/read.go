@@ -29,7 +29,8 @@ func readError(err error) error {
 type Query struct {
 	Request string
 	Session int64
-	Address string    // of a client
+	Address string    // of clients; visitors too
+	Account string    // of clients: its name with a device, or without for all of them
 	Hash    string    // of a client
 	Host    string    // its name, with or without a port
 	Kind    string    // one of [Kinds]
@@ -133,7 +134,9 @@ func (q *Query) conditions() (where []string, args []any) {
 		}
 	}
 	add(q.Session != 0, "sessionId = ?", q.Session)
-	add(q.Address != "", "clientIp = ?", q.Address)
+	add(q.Address != "", "clientIp IN (?, ?)", q.Address, "visitor "+q.Address)
+	// What follows a slash, by an index: 0 is the next letter.
+	add(q.Account != "", "(clientIp = ? OR clientIp >= ? AND clientIp < ?)", q.Account, q.Account+"/", q.Account+"0")
 	add(q.Hash != "", "clientHash = ?", q.Hash)
 	add(q.Host != "", "(containerHost = ? OR containerHost LIKE ? ESCAPE '!')", q.Host, escape(q.Host)+":%")
 	add(q.Kind != "", "kind = ?", q.Kind)

@@ -32,6 +32,8 @@ func (n *Note) sameAs() string {
 		return n.Host + "\x00warm " + withoutNumbers(w.Why)
 	case Given:
 		return n.Client + "\x00given"
+	case AccountRefused:
+		return n.Client + "\x00" + w.Account + "\x00account"
 	case Frozen:
 		return n.Client + "\x00frozen"
 	}

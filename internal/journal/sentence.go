@@ -205,6 +205,30 @@ func (w Paused) sentence(*Entry, zone) string {
 
 func (Resumed) sentence(*Entry, zone) string { return "clients get new sessions again" }
 
+func (w AccountAdded) sentence(*Entry, zone) string {
+	return fmt.Sprintf("account %s was added", w.Account)
+}
+
+func (w AccountPassword) sentence(*Entry, zone) string {
+	return fmt.Sprintf("account %s has another password", w.Account)
+}
+
+func (w AccountDisabled) sentence(*Entry, zone) string {
+	return fmt.Sprintf("account %s was disabled", w.Account)
+}
+
+func (w AccountEnabled) sentence(*Entry, zone) string {
+	return fmt.Sprintf("account %s may come in again", w.Account)
+}
+
+func (w AccountRemoved) sentence(*Entry, zone) string {
+	return fmt.Sprintf("account %s was removed", w.Account)
+}
+
+func (w AccountRefused) sentence(*Entry, zone) string {
+	return fmt.Sprintf("a wrong password for account %s", w.Account)
+}
+
 func (w Serving) sentence(e *Entry, _ zone) string {
 	text := fmt.Sprintf("%s %s began to serve on %s", e.Program, w.Version, w.Machine)
 	if w.Gateway != "" {

@@ -15,7 +15,8 @@ import (
 
 // ErrForm means that a text names neither a request nor a session nor a client.
 var ErrForm = errors.New("want the id of a request (10 letters and digits, from the error page or X-Request-Id), " +
-	"the number of a session, or a client as the log names it: 192.0.2.1#1a2b3c4d, 192.0.2.1, or 1a2b3c4d")
+	"the number of a session, or a client as the log names it: 192.0.2.1#1a2b3c4d, 192.0.2.1, 1a2b3c4d, " +
+	"or by account: anna/second, anna")
 
 const (
 	requestLength = 10
@@ -74,6 +75,9 @@ func meanings(about string) (list []Query) {
 		list = append(list, Query{Address: name, Hash: strings.ToLower(hash)})
 	case !named && err == nil:
 		list = append(list, Query{Address: addr.Unmap().String()})
+	}
+	if isAccount(about) {
+		list = append(list, Query{Account: about})
 	}
 	return list
 }

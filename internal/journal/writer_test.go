@@ -34,6 +34,12 @@ func everything() []journal.Note {
 		{What: journal.Resumed{}},
 		{What: journal.Serving{Version: "v1", Machine: "m1", Gateway: ":8080"}},
 		{What: journal.Leaving{Machine: "m1"}},
+		{What: journal.AccountAdded{Account: "anna"}},
+		{What: journal.AccountPassword{Account: "anna"}},
+		{What: journal.AccountDisabled{Account: "anna"}},
+		{What: journal.AccountEnabled{Account: "anna"}},
+		{Client: "192.0.2.7", What: journal.AccountRefused{Account: "anna"}},
+		{What: journal.AccountRemoved{Account: "anna"}},
 	}
 }
 
@@ -76,6 +82,12 @@ func TestEveryKindIsReadAsItWasNoted(t *testing.T) {
 			"clients get new sessions again.",
 			"distributor v1 began to serve on m1, its gateway at :8080.",
 			"distributor on m1 stopped; sessions go on.",
+			"account anna was added.",
+			"account anna has another password.",
+			"account anna was disabled.",
+			"account anna may come in again.",
+			"a wrong password for account anna.",
+			"account anna was removed.",
 		}
 		if diff := cmp.Diff(want, sentences(list)); diff != "" {
 			t.Errorf("sentences, wanted -, got +:\n%s", diff)
@@ -151,6 +163,18 @@ func TestAddressesAreLeftOut(t *testing.T) {
 	}
 }
 
+// TestHashOnlyKeepsNamesOfAccounts and no address, in whatever name it is.
+func TestHashOnlyKeepsNamesOfAccounts(t *testing.T) {
+	for name, want := range map[string]string{
+		amiga: "#1a2b3c4d", "192.0.2.1": "", "2001:db8::1": "", "visitor 192.0.2.1#1a2b3c4d": "#1a2b3c4d", "backend#1a2b3c4d": "#1a2b3c4d",
+		"10.0.0.1, 192.0.2.1": "", "anna": "anna", "anna/second": "anna/second", "": "",
+	} {
+		if got := journal.HashOnly(name); got != want {
+			t.Errorf("HashOnly(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
 // TestWhyKnowsWhatIsMeant: a request, a session or a client, and the whole way of it.
 func TestWhyKnowsWhatIsMeant(t *testing.T) {
 	db := databasetest.New(t)
@@ -162,6 +186,10 @@ func TestWhyKnowsWhatIsMeant(t *testing.T) {
 	w.Add(put, journal.Note{Session: 17, Host: "a", Client: amiga, What: journal.Claimed{Port: 9091}})
 	w.Add(t.Context(), journal.Note{Session: 17, Host: "a", Client: amiga, What: journal.Ended{Why: "not used"}})
 	w.Add(t.Context(), journal.Note{Session: 18, Host: "a", Client: "backend#000000ff", What: journal.Started{Port: 9092}})
+	w.Add(t.Context(), journal.Note{Session: 20, Host: "a", Client: "visitor 192.0.2.3#000000ee", What: journal.Started{Port: 9093}})
+	for _, name := range []string{"anna", "anna/second", "annabel", "anna-2/x"} {
+		w.Add(t.Context(), journal.Note{Host: "a", Client: name, What: journal.Refused{Why: "full"}})
+	}
 	closed(t, w)
 	for _, tt := range []struct {
 		about string
@@ -170,12 +198,13 @@ func TestWhyKnowsWhatIsMeant(t *testing.T) {
 		{"ABCDEFGH22", 4}, {"abcdefgh22", 4}, {" 17 ", 4}, {"16", 3}, {"7", 1},
 		{"192.0.2.1", 4}, {"192.0.2.1#1a2b3c4d", 4}, {"#1A2B3C4D", 4}, {"1a2b3c4d", 4}, {"::ffff:192.0.2.1", 4}, {"00000001", 1},
 		{"192.0.2.1#00000001", 0}, {"backend#000000FF", 1}, {"ABCDEFGH44", 0}, {"19", 0}, {"192.0.2.9", 0},
+		{"192.0.2.3", 1}, {"visitor 192.0.2.3#000000ee", 1}, {"anna", 2}, {"anna/second", 1}, {"anna/third", 0}, {"a.example", 0},
 	} {
 		if got := why(t, db, tt.about); len(got) != tt.want {
 			t.Errorf("why %q tells %q, want %d entries", tt.about, sentences(got), tt.want)
 		}
 	}
-	for _, about := range []string{"", "x", "ABCDEFGH21", "-1", "192.0.2.1#", "#", "a.example"} {
+	for _, about := range []string{"", "X", "ABCDEFGH21", "anna/", "/second", "192.0.2.1#", "#", "a example"} {
 		if _, err := journal.Why(t.Context(), db, about); err != journal.ErrForm {
 			t.Errorf("why %q: %v, want that it has no meaning", about, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"wrpdistributor/internal/accounts"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
@@ -55,6 +56,12 @@ type Config struct {
 	Reload  func(ctx context.Context) (Reloaded, error) // reads the hosts again; nil: there is nobody who does
 	Image   string                                      // that containers are made of
 	Log     *slog.Logger
+
+	Accounts *accounts.Accounts
+
+	// EndSessions ends the sessions of an account, which cannot come in any more, and says
+	// how many. It returns when their containers are gone; nil: there are none.
+	EndSessions func(ctx context.Context, account string) (int, error)
 }
 
 // An operators answers to them.
@@ -86,6 +93,14 @@ func routes() []route {
 		{"GET " + ProcessesPath, operators.processes, false},
 		{"GET " + JournalPath, operators.journal, false},
 		{"GET " + StatisticsPath, operators.statistics, false},
+		{"GET " + AccountsPath, operators.accounts, false},
+		{"POST " + AccountsPath, operators.addAccount, false},
+		{"POST " + ImportAccountsPath, operators.importAccounts, false},
+		{"PATCH " + AccountsPath + "/{name}", operators.setAccount, false},
+		{"DELETE " + AccountsPath + "/{name}", operators.removeAccount, false},
+		{"POST " + AccountsPath + "/{name}/password", operators.setAccountPassword, false},
+		{"POST " + AccountsPath + "/{name}/disable", operators.disableAccount, false},
+		{"POST " + AccountsPath + "/{name}/enable", operators.enableAccount, false},
 		{"POST " + PausePath, operators.pause, false},
 		{"POST " + ResumePath, operators.resume, false},
 		{"POST " + ReloadPath, operators.reload, true},

@@ -54,7 +54,7 @@ func TestJournalIsTold(t *testing.T) {
 				t.Errorf("?%s tells %q, want %q", query, got, want)
 			}
 		}
-		for query, text := range map[string]string{"hsot=a": "chosen by", "since=soon": "90m", "kind=x": "refused", "about=a.example": "want the id", "about=1&host=a": "stands alone"} {
+		for query, text := range map[string]string{"hsot=a": "chosen by", "since=soon": "90m", "kind=x": "refused", "about=a+b": "want the id", "about=1&host=a": "stands alone"} {
 			values, _ := url.ParseQuery(query)
 			wantProblem(t, h, operator.Call{Path: operator.JournalPath, Query: values}, "bad-request", text)
 		}

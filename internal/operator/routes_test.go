@@ -109,6 +109,40 @@ func TestSessionsAreChosenAndStopped(t *testing.T) {
 	})
 }
 
+// TestSessionsOfAccountsAreChosen: of one device, of all, and of visitors by their address.
+func TestSessionsOfAccountsAreChosen(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{Max: 9})
+	h := handler(t, k)
+	for _, c := range []session.Client{
+		session.AccountUser("anna", "", 2), session.AccountUser("anna", "second", 2), session.AccountUser("192.0.2.1", "", 1),
+		session.Visitor("one", "192.0.2.1", 1), amiga,
+	} {
+		allocate(t, k, c)
+	}
+	for _, tt := range []struct {
+		filter operator.Filter
+		want   string
+	}{
+		{operator.Filter{Account: "anna"}, "1:running 2:running"},
+		{operator.Filter{Account: "ann"}, ""},
+		{operator.Filter{Account: "@192.0.2.1"}, "4:running"},
+		{operator.Filter{Client: "anna/second"}, "2:running"},
+		{operator.Filter{Client: "anna"}, "1:running"},
+		{operator.Filter{Client: "192.0.2.1"}, "3:running 4:running 5:running"},
+		{operator.Filter{Client: "account"}, ""},
+	} {
+		list := get[operator.SessionList](t, h, operator.Call{Path: operator.SessionsPath, Query: tt.filter.Query()})
+		if got := ids(list); got != tt.want {
+			t.Errorf("%+v chooses %q, want %q", tt.filter, got, tt.want)
+		}
+		for _, s := range list.Sessions {
+			if (s.Account == "") != (s.UserAgent != "") {
+				t.Errorf("%+v has an account and a User-Agent, or neither", s)
+			}
+		}
+	}
+}
+
 // TestStopSaysWhatIsLeft: the client is free of the session, though its host is not there.
 func TestStopSaysWhatIsLeft(t *testing.T) {
 	db := databasetest.New(t)

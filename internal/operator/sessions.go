@@ -30,8 +30,9 @@ type SessionList struct {
 // A Session is one of them. It has no token: that is its client's alone.
 type Session struct {
 	ID        int64     `json:"id"`
-	State     string    `json:"state"`            // as package session has it
-	Client    string    `json:"client,omitempty"` // as the log names it; empty: it waits for one
+	State     string    `json:"state"`             // as package session has it
+	Client    string    `json:"client,omitempty"`  // as the log names it; empty: it waits for one
+	Account   string    `json:"account,omitempty"` // whose it is: a name, or @ and an address; empty: the client has none
 	UserAgent string    `json:"userAgent,omitempty"`
 	Host      string    `json:"host"`
 	Port      int       `json:"port"`
@@ -45,6 +46,7 @@ type Session struct {
 // A Filter chooses sessions. Its zero value takes all.
 type Filter struct {
 	Client    string        // an address, a name as the log has it, or the hexadecimal end of that
+	Account   string        // a name
 	Host      string        // as in CONTAINER_HOSTS
 	OlderThan time.Duration // since it started
 }
@@ -54,6 +56,9 @@ func (f Filter) Query() url.Values {
 	q := make(url.Values)
 	if f.Client != "" {
 		q.Set("client", f.Client)
+	}
+	if f.Account != "" {
+		q.Set("account", f.Account)
 	}
 	if f.Host != "" {
 		q.Set("host", f.Host)
@@ -71,6 +76,8 @@ func parseFilter(q url.Values) (f Filter, err error) {
 		switch value := values[len(values)-1]; name {
 		case "client":
 			f.Client = value
+		case "account":
+			f.Account = value
 		case "host":
 			f.Host = value
 		case "older-than":
@@ -78,7 +85,7 @@ func parseFilter(q url.Values) (f Filter, err error) {
 				return f, newProblem(http.StatusBadRequest, "bad-request", "older-than is no time such as 90m.")
 			}
 		default:
-			return f, newProblem(http.StatusBadRequest, "bad-request", "Sessions are chosen by client, host and older-than.")
+			return f, newProblem(http.StatusBadRequest, "bad-request", "Sessions are chosen by client, account, host and older-than.")
 		}
 	}
 	return f, nil
@@ -86,14 +93,14 @@ func parseFilter(q url.Values) (f Filter, err error) {
 
 // takes reports whether a session is chosen, but for its age.
 func (f Filter) takes(s *session.Session) bool {
-	return (f.Host == "" || s.Host == f.Host) && (f.Client == "" || f.isClient(s))
+	return (f.Host == "" || s.Host == f.Host) && (f.Account == "" || s.Account == f.Account) && (f.Client == "" || f.isClient(s))
 }
 
 func (f Filter) isClient(s *session.Session) bool {
-	if addr, err := netip.ParseAddr(f.Client); err == nil {
-		return s.ClientIP == addr.Unmap().WithZone("").String()
-	}
 	name := s.ClientName()
+	if addr, err := netip.ParseAddr(f.Client); err == nil {
+		return s.Address() == addr.Unmap().WithZone("").String() || name == f.Client
+	}
 	_, hash, _ := strings.Cut(name, "#")
 	return name == f.Client || hash != "" && strings.EqualFold(hash, strings.TrimPrefix(f.Client, "#"))
 }
@@ -119,8 +126,11 @@ func (o operators) sessions(_ http.ResponseWriter, r *http.Request) (any, error)
 
 func describeSession(s *session.Session) Session {
 	out := Session{
-		ID: s.ID, State: string(s.State), Client: s.ClientName(), UserAgent: s.UserAgent, Host: s.Host, Port: s.Port,
+		ID: s.ID, State: string(s.State), Client: s.ClientName(), Account: s.Account, Host: s.Host, Port: s.Port,
 		TLS: s.TLS, Gateway: s.Gateway, Frozen: s.Frozen, Started: s.Started.UTC(),
+	}
+	if s.Account == "" { // else it is a name, and said
+		out.UserAgent = s.UserAgent
 	}
 	if s.LastUsed.Valid {
 		out.LastUsed = s.LastUsed.Time.UTC()

@@ -45,7 +45,7 @@ func TestStatusSaysWhatIsWrongAndWhatMendsIt(t *testing.T) {
 		k := servicetest.New(t, db, servicetest.Options{Hosts: 3, Max: 1})
 		var writes error
 		cfg := operator.Config{
-			Sessions: k.Sessions, Store: k.Store, Processes: db.Known, DB: db, StopNow: k.Reaper.StopNow,
+			Sessions: k.Sessions, Store: k.Store, Processes: db.Known, DB: db, Accounts: k.Accounts, StopNow: k.Reaper.StopNow,
 			Writable: func() error { return writes }, Image: "wrp:1",
 		}
 		wantSaid(t, "nobody works with the database", operator.Handler(cfg), "false Nobody gets a new session: no distributor works", "-> systemctl start")

@@ -97,7 +97,7 @@ func (p *pass) prune(ctx context.Context) {
 		return
 	}
 	if err := p.Prune(ctx); err != nil {
-		p.problem("Old entries of the journal and the statistics could not be removed: %v.", err)
+		p.problem("Old entries of the journal, the statistics and the endings could not be removed: %v.", err)
 	}
 }
 

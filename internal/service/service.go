@@ -1,5 +1,5 @@
 // Package service connects the parts that every command works with: database,
-// pool, sessions and reaper.
+// pool, sessions, accounts and reaper.
 package service
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"wrpdistributor/internal/accounts"
 	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
@@ -27,6 +28,7 @@ type Service struct {
 	Reaper     *reaper.Reaper
 	Process    database.Process // this one, for those that register
 	Journal    *journal.Writer
+	Accounts   *accounts.Accounts
 }
 
 // Database returns where the configured database is. A SQLite file is only ever
@@ -68,6 +70,7 @@ func OpenAs(ctx context.Context, cfg *config.Config, db *database.DB, process da
 		Reaper:     newReaper(cfg, sessions, store, pool, notes, db, log),
 		Process:    process,
 		Journal:    notes,
+		Accounts:   accounts.New(db, notes, log),
 	}, nil
 }
 
@@ -112,16 +115,18 @@ func newReaper(cfg *config.Config, sessions *session.Manager, store *session.Sto
 	if cfg.HashClients {
 		r.ClientName = func(s *session.Session) string { return journal.HashOnly(s.ClientName()) }
 	}
-	r.Prune = func(ctx context.Context) error { return prune(ctx, cfg, notes, db) }
+	r.Prune = func(ctx context.Context) error { return prune(ctx, cfg, store, notes, db) }
 	r.Passed = store.NoteCleaned
 	r.IsLeaving = isLeaving(db)
 	return r
 }
 
 // prune removes what is only remembered, and for long enough.
-func prune(ctx context.Context, cfg *config.Config, notes *journal.Writer, db *database.DB) (err error) {
+func prune(ctx context.Context, cfg *config.Config, store *session.Store, notes *journal.Writer, db *database.DB) error {
+	err := store.PruneEndings(ctx)
 	if cfg.JournalKeep > 0 {
-		_, err = notes.Prune(ctx, cfg.JournalKeep)
+		_, more := notes.Prune(ctx, cfg.JournalKeep)
+		err = errors.Join(err, more)
 	}
 	if cfg.StatisticsKeep > 0 {
 		_, more := statistics.Prune(ctx, db, cfg.StatisticsKeep)

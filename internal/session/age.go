@@ -21,14 +21,14 @@ func (st *Store) Old(ctx context.Context, age time.Duration) ([]Session, error) 
 }
 
 // StopOld is [Store.Stop] for a session that began so long ago.
-func (st *Store) StopOld(ctx context.Context, id int64, age time.Duration) (bool, error) {
-	return st.change(ctx, stop+`id = ? AND `+old(st.db), id, seconds(age))
+func (st *Store) StopOld(ctx context.Context, s *Session, age time.Duration) (bool, error) {
+	return st.end(ctx, s, tooOld, `id = ? AND `+old(st.db), s.ID, seconds(age))
 }
 
 // StopOld stops a session that began so long ago, used or not, and reports whether it
 // did: not if it was stopped since s was read.
 func (m *Manager) StopOld(ctx context.Context, s *Session, age time.Duration) (bool, error) {
-	if ok, err := m.store.StopOld(ctx, s.ID, age); !ok || err != nil {
+	if ok, err := m.store.StopOld(ctx, s, age); !ok || err != nil {
 		return false, err
 	}
 	m.logStopped(ctx, s, tooOld)

@@ -33,10 +33,16 @@ func (b *batch) run(ctx context.Context, tx *sqlx.Tx) error {
 	if err := b.refuseTaken(ctx); err != nil {
 		return err
 	}
+	if err := b.refuseTooMany(ctx); err != nil {
+		return err
+	}
 	if err := b.place(ctx); err != nil {
 		return err
 	}
 	if err := b.insert(ctx); err != nil {
+		return err
+	}
+	if err := b.forgetEndings(ctx); err != nil {
 		return err
 	}
 	return b.count(ctx)

@@ -13,12 +13,13 @@ type allocations struct {
 type allocation struct {
 	all       *allocations
 	identity  string
+	account   string // empty: the client has none
 	calledOff bool
 }
 
 // begin says that a request of the client is under way from now on.
 func (as *allocations) begin(c Client) *allocation {
-	a := &allocation{all: as, identity: string(c.identity())}
+	a := &allocation{all: as, identity: string(c.identity()), account: c.account}
 	as.mu.Lock()
 	defer as.mu.Unlock()
 	if as.list == nil {
@@ -37,6 +38,17 @@ func (as *allocations) callOff(c Client) {
 	defer as.mu.Unlock()
 	for a := range as.list[string(c.identity())] {
 		a.calledOff = true
+	}
+}
+
+// callOffAccount is callOff for all clients of an account.
+func (as *allocations) callOffAccount(account string) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	for _, ofClient := range as.list {
+		for a := range ofClient {
+			a.calledOff = a.calledOff || a.account == account
+		}
 	}
 }
 

@@ -24,8 +24,8 @@ type claim struct {
 }
 
 // Claim reserves a slot on the host that the strategy chooses. It returns errTaken
-// if the client has a session, errEnough if it has no client and enough containers
-// wait already, or a [FullError].
+// if the client has a session, a [TooManyError] if its account has as many as it may,
+// errEnough if it has no client and enough containers wait already, or a [FullError].
 //
 // One transaction of claims at a time: the pool's row is locked, so that the counts
 // are exact when the strategy looks at them. The unique keys refuse what would be

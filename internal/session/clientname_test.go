@@ -12,6 +12,7 @@ func TestClientNameIsStable(t *testing.T) {
 	const name = "192.0.2.1#04e60dd1"
 	c := Client{IP: "192.0.2.1", UserAgent: "AmiFox/1 secret"}
 	broken := Client{IP: "192.0.2.1", UserAgent: "Mac\x8cBrowser"}
+	visitor := Visitor("secret", "192.0.2.1", 1)
 	for _, tt := range []struct {
 		what, got, want string
 	}{
@@ -23,6 +24,12 @@ func TestClientNameIsStable(t *testing.T) {
 		{"stopping, not UTF-8", (&Session{ClientIP: c.IP, UserAgent: broken.agent()}).ClientName(), "192.0.2.1"},
 		{"stopping, cut", (&Session{ClientIP: c.IP, UserAgent: strings.Repeat("x", maxAgent)}).ClientName(), "192.0.2.1"},
 		{"warm", (&Session{}).ClientName(), ""},
+		{"account", AccountUser("anna", "", 1).name(), "anna"},
+		{"device", AccountUser("anna", "second", 1).name(), "anna/second"},
+		{"visitor", visitor.name(), "visitor 192.0.2.1#" + hashOf(visitor.identity())},
+		{"visitor, stopping", (&Session{ClientIP: visitor.IP, UserAgent: visitor.agent(), Account: visitor.account}).ClientName(), visitor.name()},
+		{"account, stopping", (&Session{ClientIP: "account", UserAgent: "anna/second", Account: "anna"}).ClientName(), "anna/second"},
+		{"called like one", (&Session{ClientIP: "account", UserAgent: "anna"}).ClientName(), Client{IP: "account", UserAgent: "anna"}.name()},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.what, tt.got, tt.want)

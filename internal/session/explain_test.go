@@ -69,6 +69,23 @@ func requests(t *testing.T, k *servicetest.Kit) []request {
 	}
 }
 
+// requestsOfAccounts are what the clients of one do, and who closes it.
+func requestsOfAccounts(t *testing.T, k *servicetest.Kit) []request {
+	return []request{
+		{"start for an account", func() { mustAllocate(t, k, anna(""), true) }},
+		{"a second start", func() { mustAllocate(t, k, anna("second"), true) }},
+		{"one too many", func() { wantTooMany(t, k.Sessions, anna("third"), "anna") }},
+		{"an account's sessions", func() {
+			_, err := k.Sessions.OfAccount(t.Context(), "anna")
+			must(t, err)
+		}},
+		{"a closed account", func() {
+			_, err := k.Sessions.StopAccount(t.Context(), "anna")
+			must(t, err)
+		}},
+	}
+}
+
 type request struct {
 	name string
 	send func()
@@ -85,7 +102,7 @@ func TestNoRequestReadsAllSessions(t *testing.T) {
 		mustAllocate(t, k, amiga, true) // the first of a process counts all rows
 		must(t, k.Sessions.Stop(t.Context(), amiga))
 		r.Take()
-		for _, req := range requests(t, k) {
+		for _, req := range append(requests(t, k), requestsOfAccounts(t, k)...) {
 			req.send()
 			checkPlans(t, db, req.name, r.Take())
 		}
@@ -94,7 +111,7 @@ func TestNoRequestReadsAllSessions(t *testing.T) {
 			must(t, err)
 			checkPlans(t, db, "warming up", r.Take())
 		}
-		mustAllocate(t, k, amiga, true)
+		mustAllocate(t, k, anna(""), true)
 		checkPlans(t, db, "PUT that takes what waits", r.Take())
 		exec(t, k, `UPDATE sessions SET settings = '' WHERE state = 'warm'`)
 		mustAllocate(t, k, atari, true)

@@ -53,7 +53,7 @@ func (b *batch) insertRows(ctx context.Context, list []*pendingClaim, first int6
 	if len(list) == 0 {
 		return nil
 	}
-	row := `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ` + b.db.Now() + `, NULL)`
+	row := `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ` + b.db.Now() + `, NULL)`
 	var args []any
 	for i, p := range list {
 		var id any
@@ -64,7 +64,7 @@ func (b *batch) insertRows(ctx context.Context, list []*pendingClaim, first int6
 		args = append(args, p.values()...)
 	}
 	_, err := b.tx.ExecContext(ctx, `
-		INSERT INTO sessions (id, clientIp, clientUserAgent, identity, containerHost, slot, port, token, nonce, settings, tls, gateway, state, started, lastUsed)
+		INSERT INTO sessions (id, clientIp, clientUserAgent, account, identity, containerHost, slot, port, token, nonce, settings, tls, gateway, state, started, lastUsed)
 		VALUES `+row+strings.Repeat(`, `+row, len(list)-1), args...)
 	return err
 }
@@ -72,11 +72,11 @@ func (b *batch) insertRows(ctx context.Context, list []*pendingClaim, first int6
 // values are those of the claim's row, but for its id and times.
 func (p *pendingClaim) values() []any {
 	var identity []byte
-	ip, agent, state := "", "", Warming
+	ip, agent, account, state := "", "", "", Warming
 	if p.client != nil {
-		identity, ip, agent, state = p.client.identity(), p.client.IP, p.client.agent(), Claimed
+		identity, ip, agent, account, state = p.client.identity(), p.client.IP, p.client.agent(), p.client.account, Claimed
 	}
-	return []any{ip, agent, identity, p.at.Host, p.at.Slot, p.at.Port, p.token, p.nonce, p.settings, p.tls, p.gateway, state}
+	return []any{ip, agent, account, identity, p.at.Host, p.at.Slot, p.at.Port, p.token, p.nonce, p.settings, p.tls, p.gateway, state}
 }
 
 func tokens(list []*pendingClaim) (all []string) {

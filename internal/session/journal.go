@@ -60,6 +60,10 @@ func (m *Manager) refused(err error) journal.Refused {
 		w.Why = "new sessions were paused: " + strings.TrimSuffix(paused.Reason, ".")
 		return w
 	}
+	if tooMany, ok := errors.AsType[*TooManyError](err); ok {
+		w.Why = tooMany.Error()
+		return w
+	}
 	full, ok := errors.AsType[*FullError](err)
 	if !ok {
 		return w
@@ -80,8 +84,9 @@ func (m *Manager) refused(err error) journal.Refused {
 // RetryAfter is when a client that [Manager.Allocate] refused may come again; 0: it
 // would be refused again.
 func RetryAfter(err error) time.Duration {
+	_, tooMany := errors.AsType[*TooManyError](err)
 	switch {
-	case errors.Is(err, ErrNoTLS):
+	case errors.Is(err, ErrNoTLS), tooMany:
 		return 0
 	case errors.Is(err, ErrStopped):
 		return time.Second

@@ -139,7 +139,7 @@ func (m *Manager) withBudget(ctx context.Context) context.Context {
 // The work goes on if ctx ends: a client that hung up is told nothing, but what
 // was begun is finished.
 //
-// Errors: a [FullError], [ErrNoTLS], [ErrStopped], or the database's.
+// Errors: a [FullError], a [TooManyError], [ErrNoTLS], [ErrStopped], or the database's.
 func (m *Manager) Allocate(ctx context.Context, c Client, tls bool) (s *Session, fresh bool, err error) {
 	ctx, cancel := m.untilClosed(m.withBudget(context.WithoutCancel(ctx)))
 	defer cancel()

@@ -124,6 +124,7 @@ const (
 	refusedFull        = "full"
 	refusedNoHost      = "no-host" // no host takes sessions, for other reasons
 	refusedPaused      = "paused"
+	refusedTooMany     = "too-many" // its account has as many as it may
 	refusedNoTLS       = "no-tls"
 	refusedNoGateway   = "no-gateway"
 	refusedStopped     = "stopped"
@@ -133,7 +134,7 @@ const (
 )
 
 func refusals() []string {
-	return []string{refusedFull, refusedNoHost, refusedPaused, refusedNoTLS, refusedNoGateway, refusedStopped, refusedClosing, refusedUnavailable, refusedOther}
+	return []string{refusedFull, refusedNoHost, refusedPaused, refusedTooMany, refusedNoTLS, refusedNoGateway, refusedStopped, refusedClosing, refusedUnavailable, refusedOther}
 }
 
 // refusalOf says in one word why a client got no session.
@@ -145,11 +146,14 @@ func refusalOf(err error, closing bool) string {
 		return refusedNoHost
 	}
 	_, paused := errors.AsType[*PausedError](err)
+	_, tooMany := errors.AsType[*TooManyError](err)
 	switch {
 	case closing:
 		return refusedClosing
 	case paused:
 		return refusedPaused
+	case tooMany:
+		return refusedTooMany
 	case errors.Is(err, ErrNoTLS):
 		return refusedNoTLS
 	case errors.Is(err, ErrNoGateway):

@@ -16,7 +16,8 @@ import (
 
 // A model is what the store should do, in as few words as possible.
 type model struct {
-	rows map[int64]*modelRow
+	rows    map[int64]*modelRow
+	endings map[int]string // by client
 }
 
 type modelRow struct {
@@ -28,7 +29,36 @@ type modelRow struct {
 	idle   bool
 }
 
-const modelSlots = 2 // of each of two hosts
+const (
+	modelSlots   = 2 // of each of two hosts
+	modelMost    = 2 // sessions of the one account
+	firstOfModel = 3 // client of the account; those before have none
+)
+
+// ofAccount returns how many sessions the account has.
+func (m *model) ofAccount() (n int) {
+	for _, r := range m.rows {
+		if r.client >= firstOfModel {
+			n++
+		}
+	}
+	return n
+}
+
+// end stops a row as [modelRow.stop], and remembers why if the client is to be told.
+func (m *model) end(r *modelRow, ok bool, why string) bool {
+	if r != nil && ok && r.client >= firstOfModel && why != startOverdue {
+		m.endings[r.client] = why
+	}
+	return r.stop(ok)
+}
+
+func modelClient(i int) Client {
+	if i < firstOfModel {
+		return clientOf(i)
+	}
+	return AccountUser("anna", fmt.Sprint("device", i), modelMost)
+}
 
 func (m *model) of(client int) *modelRow {
 	for _, r := range m.rows {
@@ -76,11 +106,13 @@ func TestStoreAgreesWithModel(t *testing.T) {
 
 func playHistory(t *testing.T, rt *rapid.T, db *database.DB) {
 	ctx := t.Context()
-	if _, err := db.ExecContext(ctx, `DELETE FROM sessions`); err != nil {
-		rt.Fatal(err)
+	for _, table := range []string{"sessions", "endings"} {
+		if _, err := db.ExecContext(ctx, `DELETE FROM `+table); err != nil {
+			rt.Fatal(err)
+		}
 	}
 	st := NewStore(db, time.Minute)
-	m := &model{rows: make(map[int64]*modelRow)}
+	m := &model{rows: make(map[int64]*modelRow), endings: make(map[int]string)}
 	nobody := int64(1 << 30)
 	pick := func(rt *rapid.T) (int64, *modelRow) {
 		ids := []int64{nobody}
@@ -90,6 +122,16 @@ func playHistory(t *testing.T, rt *rapid.T, db *database.DB) {
 		slices.Sort(ids)
 		id := rapid.SampledFrom(ids).Draw(rt, "session")
 		return id, m.rows[id]
+	}
+	session := func(rt *rapid.T, id int64) *Session {
+		s, err := st.ByID(ctx, id)
+		if errors.Is(err, ErrNotFound) {
+			return &Session{ID: id}
+		}
+		if err != nil {
+			rt.Fatal(err)
+		}
+		return s
 	}
 	agree := func(rt *rapid.T, what string, got bool, err error, want bool) {
 		if err != nil || got != want {
@@ -108,11 +150,17 @@ func playHistory(t *testing.T, rt *rapid.T, db *database.DB) {
 		"claim": func(rt *rapid.T) {
 			i := rapid.IntRange(0, 5).Draw(rt, "client")
 			host, slot, room := m.place()
-			s, err := st.Claim(ctx, claimOf(i))
+			c := claimOf(i)
+			c.client = new(modelClient(i))
+			s, err := st.Claim(ctx, c)
 			switch {
 			case m.of(i) != nil:
 				if !errors.Is(err, errTaken) {
 					rt.Fatalf("Claim = %+v, %v; the client has a session", s, err)
+				}
+			case i >= firstOfModel && m.ofAccount() >= modelMost:
+				if _, tooMany := errors.AsType[*TooManyError](err); !tooMany {
+					rt.Fatalf("Claim = %+v, %v; the account has %d sessions", s, err, modelMost)
 				}
 			case !room:
 				if _, full := errors.AsType[*FullError](err); !full {
@@ -122,6 +170,7 @@ func playHistory(t *testing.T, rt *rapid.T, db *database.DB) {
 				rt.Fatalf("Claim = %+v, %v; want %s slot %d", s, err, host, slot)
 			default:
 				m.rows[s.ID] = &modelRow{client: i, host: host, slot: slot, state: Claimed}
+				delete(m.endings, i)
 			}
 		},
 		"advance": func(rt *rapid.T) {
@@ -143,7 +192,7 @@ func playHistory(t *testing.T, rt *rapid.T, db *database.DB) {
 		"touch": func(rt *rapid.T) {
 			i := rapid.IntRange(0, 5).Draw(rt, "client")
 			r := m.of(i)
-			ok, err := st.Touch(ctx, clientOf(i).identity())
+			ok, err := st.Touch(ctx, modelClient(i).identity())
 			agree(rt, "Touch", ok, err, is(r, Running))
 			if ok {
 				r.idle = false
@@ -155,15 +204,35 @@ func playHistory(t *testing.T, rt *rapid.T, db *database.DB) {
 			ok, err := st.Stop(ctx, id, expected)
 			agree(rt, "Stop", ok, err, r.stop(is(r, expected)))
 		},
+		"end": func(rt *rapid.T) {
+			id, r := pick(rt)
+			expected := rapid.SampledFrom([]State{Claimed, Starting, Running}).Draw(rt, "expected")
+			why := rapid.SampledFrom([]string{byClient, byOperator}).Draw(rt, "why")
+			ok, err := st.end(ctx, session(rt, id), why, `id = ? AND state = ?`, id, expected)
+			agree(rt, "end", ok, err, m.end(r, is(r, expected), why))
+		},
 		"stop idle": func(rt *rapid.T) {
 			id, r := pick(rt)
-			ok, err := st.StopIdle(ctx, id, 10*time.Minute)
-			agree(rt, "StopIdle", ok, err, r.stop(is(r, Running) && r.idle))
+			ok, err := st.StopIdle(ctx, session(rt, id), 10*time.Minute)
+			agree(rt, "StopIdle", ok, err, m.end(r, is(r, Running) && r.idle, notUsed))
 		},
 		"stop overdue": func(rt *rapid.T) {
 			id, r := pick(rt)
 			ok, err := st.StopOverdue(ctx, id)
-			agree(rt, "StopOverdue", ok, err, r.stop(is(r, Claimed, Starting) && r.old))
+			agree(rt, "StopOverdue", ok, err, m.end(r, is(r, Claimed, Starting) && r.old, startOverdue))
+		},
+		"forget host": func(rt *rapid.T) {
+			host := rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "host")
+			var want int64
+			for id, r := range m.rows {
+				if r.host == host {
+					want++
+					m.end(r, true, hostForgotten)
+					delete(m.rows, id)
+				}
+			}
+			n, err := st.Forget(ctx, host)
+			agree(rt, "Forget", n == want, err, true)
 		},
 		"delete": func(rt *rapid.T) {
 			id, r := pick(rt)
@@ -191,8 +260,17 @@ func playHistory(t *testing.T, rt *rapid.T, db *database.DB) {
 			}
 			for _, s := range all {
 				r := m.rows[s.ID]
+				if r != nil && r.client >= 0 && s.Account != modelClient(r.client).account {
+					rt.Fatalf("session %+v; the model has %+v", s, r)
+				}
 				if r == nil || s.State != r.state || (s.Identity == nil) != (r.client < 0) || s.Overdue != r.old {
 					rt.Fatalf("session %+v; the model has %+v", s, r)
+				}
+			}
+			for i := range 6 {
+				e, err := st.lastEnding(ctx, modelClient(i).identity())
+				if why := m.endings[i]; (why == "") != errors.Is(err, ErrNotFound) || err == nil && e.Why != e.tell(why) {
+					rt.Fatalf("client %d: the last ending is %+v, %v; the model has %q", i, e, err, why)
 				}
 			}
 		},

@@ -16,7 +16,7 @@
 // transaction and no lock is held while SSH and Docker take their seconds.
 //
 // What callers can rely on: a client has at most one container that is not
-// being stopped; a session is handed over only while its container runs; a slot
+// being stopped; an account has as many as it may, and no more; a session is handed over only while its container runs; a slot
 // is given again only when its host says that the container is gone; a host
 // that cannot be asked changes nothing.
 package session
@@ -27,7 +27,6 @@ import (
 	"fmt"
 	"time"
 
-	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/journal"
 )
@@ -77,28 +76,15 @@ func (s *Session) startUnderWay() bool {
 }
 
 // A Client is who asks for sessions: two installations behind one address
-// differ by user agent.
+// differ by user agent. Other kinds are in account.go.
 type Client struct {
 	IP        string // canonical; or what kind the client is of
 	UserAgent string // raw, in full; or the client's name within its kind
+
+	account string // whose sessions are counted together; empty: nobody's
+	device  string
+	most    int // sessions of the account
 }
-
-// backend is the kind of clients that a backend names.
-const backend = "backend"
-
-// BackendUser returns the client that a backend knows by a name. No client has the same
-// identity, from whatever address.
-func BackendUser(name string) Client { return Client{IP: backend, UserAgent: name} }
-
-func (c Client) identity() []byte {
-	if c.IP == backend {
-		return database.NamedIdentity(backend, c.UserAgent)
-	}
-	return database.Identity(c.IP, c.UserAgent)
-}
-
-// agent is the user agent as it is stored for people. Nobody is recognised by it.
-func (c Client) agent() string { return readable(c.UserAgent, maxAgent) }
 
 // A Session is one row: a claimed slot of a host.
 type Session struct {
@@ -116,6 +102,7 @@ type Session struct {
 	Settings    string       `db:"settings"` // what a container that waits was made with: [hosts.Pool.Settings]
 	ClientIP    string       `db:"clientIp"`
 	UserAgent   string       `db:"clientUserAgent"` // for people: the beginning, cleaned
+	Account     string       `db:"account"`         // whose sessions are counted together: a name, or @ and an address; empty: nobody's
 	Identity    []byte       `db:"identity"`        // nil: no client
 	Started     time.Time    `db:"started"`
 	LastUsed    sql.NullTime `db:"lastUsed"`

@@ -49,7 +49,7 @@ func (m *Manager) StopUnused(ctx context.Context, s *Session) error {
 // StopIdle stops a session that has not been used for so long, and reports whether
 // it did: not if the session was used, or stopped, since s was read.
 func (m *Manager) StopIdle(ctx context.Context, s *Session, unused time.Duration) (bool, error) {
-	if ok, err := m.store.StopIdle(ctx, s.ID, unused); !ok || err != nil {
+	if ok, err := m.store.StopIdle(ctx, s, unused); !ok || err != nil {
 		return false, err
 	}
 	m.logStopped(ctx, s, notUsed)
@@ -69,13 +69,23 @@ func (m *Manager) StopSession(ctx context.Context, s *Session) (bool, error) {
 // stop is [Manager.StopSession] for a reason, which is logged.
 func (m *Manager) stop(ctx context.Context, s *Session, reason string) (bool, error) {
 	if s.State != Stopping {
-		ok, err := m.store.surely(ctx, s.ID, Stopping, func() (bool, error) { return m.store.Stop(ctx, s.ID, s.State) })
-		if !ok || err != nil {
+		if ok, err := m.setStopping(ctx, s, reason); !ok || err != nil {
 			return false, err
 		}
-		m.logStopped(ctx, s, reason)
 	}
 	return m.removeAndDelete(ctx, s)
+}
+
+// setStopping takes a session from its client for a reason, and reports whether it did:
+// not if the session changed its state since s was read.
+func (m *Manager) setStopping(ctx context.Context, s *Session, reason string) (bool, error) {
+	ok, err := m.store.surely(ctx, s.ID, Stopping, func() (bool, error) {
+		return m.store.end(ctx, s, reason, `id = ? AND state = ?`, s.ID, s.State)
+	})
+	if ok && err == nil {
+		m.logStopped(ctx, s, reason)
+	}
+	return ok, err
 }
 
 // Inspect returns the session's container, or [hosts.ErrGone] if its host says

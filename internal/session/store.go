@@ -49,7 +49,7 @@ func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Seco
 
 const columns = `id, state, containerHost, slot, port, tls, gateway, frozen, COALESCE(token, '') AS token,
 	COALESCE(wrpContainerId, '') AS wrpContainerId, COALESCE(nonce, '') AS nonce, settings,
-	clientIp, clientUserAgent, identity, started, lastUsed`
+	clientIp, clientUserAgent, account, identity, started, lastUsed`
 
 // find returns the sessions that match a condition, oldest first.
 func (st *Store) find(ctx context.Context, where string, args ...any) ([]Session, error) {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -16,15 +17,29 @@ import (
 // change runs an UPDATE or DELETE that names the state it expects, and reports
 // whether a row was in it.
 func (st *Store) change(ctx context.Context, query string, args ...any) (bool, error) {
+	return st.changeIn(ctx, transaction{}, query, args...)
+}
+
+// A transaction is what else belongs to one change.
+type transaction struct {
+	before func(context.Context, *sqlx.Tx) error // its error prevents the change; nil: nothing
+	after  func(context.Context, *sqlx.Tx) error // if a row was changed; nil: nothing
+}
+
+// changeIn is [Store.change] with what else belongs to it.
+func (st *Store) changeIn(ctx context.Context, with transaction, query string, args ...any) (bool, error) {
 	var n int64
 	err := ask(ctx, func(ctx context.Context) error {
-		return database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
-			res, err := tx.ExecContext(ctx, query, args...)
-			if err != nil {
+		return database.InTx(ctx, st.db, func(tx *sqlx.Tx) (err error) {
+			if with.before != nil {
+				if err := with.before(ctx, tx); err != nil {
+					return err
+				}
+			}
+			if n, err = affected(tx.ExecContext(ctx, query, args...)); err != nil || n == 0 || with.after == nil {
 				return err
 			}
-			n, err = res.RowsAffected()
-			return err
+			return with.after(ctx, tx)
 		})
 	})
 	st.changes.Add(1)
@@ -32,6 +47,13 @@ func (st *Store) change(ctx context.Context, query string, args ...any) (bool, e
 		return false, fmt.Errorf("%w: change session: %w", errStatement, err)
 	}
 	return n > 0, nil
+}
+
+func affected(res sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
 // MarkStarting records that the starter goes on, and the container's id once it is
@@ -79,14 +101,19 @@ func (st *Store) Distrust(ctx context.Context, below int64) error {
 // Take gives a session that waits, or is being warmed up, to a client. [Store.Confirm]
 // makes it one that was not used yet. It reports whether the session was still as
 // expected, its host not drained, and new sessions not paused. The error is errTaken if
-// the client has a session.
+// the client has a session, a [TooManyError] if its account has as many as it may.
 func (st *Store) Take(ctx context.Context, expected *Session, c Client, tls bool) (bool, error) {
-	won, err := st.change(ctx, `
-		UPDATE sessions SET identity = ?, clientIp = ?, clientUserAgent = ?, tls = ?, state = 'starting', started = `+st.db.Now()+`, lastUsed = `+st.db.Now()+`
+	won, err := st.changeIn(ctx, takingBy(c), `
+		UPDATE sessions SET identity = ?, clientIp = ?, clientUserAgent = ?, account = ?, tls = ?, state = 'starting', started = `+st.db.Now()+`, lastUsed = `+st.db.Now()+`
 		WHERE id = ? AND state = ? AND settings = ? AND containerHost NOT IN (SELECT containerHost FROM hosts) AND `+notPaused,
-		c.identity(), c.IP, c.agent(), tls, expected.ID, expected.State, expected.Settings)
-	if database.IsDuplicate(err) {
+		c.identity(), c.IP, c.agent(), c.account, tls, expected.ID, expected.State, expected.Settings)
+	tooMany, isTooMany := errors.AsType[*TooManyError](err)
+	switch {
+	case database.IsDuplicate(err) || errors.Is(err, errTaken):
 		return false, errTaken
+	case isTooMany:
+		st.arrivals.Add(1) // it was tried, and waits for others
+		return false, tooMany
 	}
 	return won, err
 }
@@ -110,8 +137,8 @@ func (st *Store) Stop(ctx context.Context, id int64, expected State) (bool, erro
 const stop = `UPDATE sessions SET state = 'stopping', identity = NULL WHERE `
 
 // StopIdle is [Store.Stop] for a session that is still idle.
-func (st *Store) StopIdle(ctx context.Context, id int64, unused time.Duration) (bool, error) {
-	return st.change(ctx, stop+`id = ? AND `+idle(st.db), id, seconds(unused+GatewayDelay), seconds(unused))
+func (st *Store) StopIdle(ctx context.Context, s *Session, unused time.Duration) (bool, error) {
+	return st.end(ctx, s, notUsed, `id = ? AND `+idle(st.db), s.ID, seconds(unused+GatewayDelay), seconds(unused))
 }
 
 // StopUnused is [Store.Stop] for a running session that its client has not come
@@ -187,7 +214,7 @@ func deleteSession(ctx context.Context, tx *sqlx.Tx, id int64, state string) (bo
 // Forget deletes all rows of a host, and returns how many.
 func (st *Store) Forget(ctx context.Context, host string) (n int64, err error) {
 	err = database.InTx(ctx, st.db, func(tx *sqlx.Tx) error {
-		n, err = forget(ctx, tx, host)
+		n, err = st.forget(ctx, tx, host)
 		return err
 	})
 	st.changes.Add(1)
@@ -199,15 +226,22 @@ func (st *Store) Forget(ctx context.Context, host string) (n int64, err error) {
 
 // forget deletes rows by their ids: by the host, MariaDB locks an index before the row,
 // and whoever stops a session does the opposite.
-func forget(ctx context.Context, tx *sqlx.Tx, host string) (n int64, err error) {
+func (st *Store) forget(ctx context.Context, tx *sqlx.Tx, host string) (n int64, err error) {
 	if err := database.LockPool(ctx, tx); err != nil {
 		return 0, err
 	}
-	var ids []int64
-	if err := tx.SelectContext(ctx, &ids, `SELECT id FROM sessions WHERE containerHost = ?`, host); err != nil {
+	var rows []Session
+	if err := tx.SelectContext(ctx, &rows, `SELECT id, account, identity FROM sessions WHERE containerHost = ?`, host); err != nil {
 		return 0, err
 	}
-	slices.Sort(ids)
+	slices.SortFunc(rows, func(a, b Session) int { return cmp.Compare(a.ID, b.ID) })
+	ids := make([]int64, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].ID
+		if err := st.endForgotten(ctx, tx, &rows[i]); err != nil {
+			return 0, err
+		}
+	}
 	if len(ids) > 0 {
 		if err := execIn(ctx, tx, `DELETE FROM sessions WHERE id IN (?)`, ids); err != nil {
 			return 0, err
@@ -215,4 +249,15 @@ func forget(ctx context.Context, tx *sqlx.Tx, host string) (n int64, err error) 
 	}
 	_, err = tx.ExecContext(ctx, `DELETE FROM counters WHERE containerHost = ?`, host)
 	return int64(len(ids)), err
+}
+
+// endForgotten remembers why a row is deleted, if its client is to be told.
+func (st *Store) endForgotten(ctx context.Context, tx *sqlx.Tx, s *Session) error {
+	if !s.remembersEnding(hostForgotten) {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, stop+`id = ?`, s.ID); err != nil {
+		return err
+	}
+	return st.remember(ctx, tx, s, hostForgotten)
 }

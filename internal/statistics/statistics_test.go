@@ -87,11 +87,12 @@ func TestSample(t *testing.T) {
 		const columns = `INSERT INTO sessions (clientIp, state, containerHost, slot, port, started) VALUES `
 		exec(t, db, columns+`('192.0.2.1', 'running', 'a', 0, 1, ?), ('192.0.2.1', 'claimed', 'a', 1, 2, ?), ('192.0.2.2', 'starting', 'a', 2, 3, ?),
 			('192.0.2.3', 'stopping', 'a', 3, 4, ?), ('', 'warm', 'a', 4, 5, ?)`, "2024-06-01", "2024-06-01", "2024-06-01", "2024-06-01", "2024-06-01")
+		exec(t, db, `UPDATE sessions SET clientIp = 'account', account = CASE slot WHEN 1 THEN 'anna' ELSE 'bert' END WHERE slot IN (1, 2)`)
 		if err := newSampler(t, db, newPool()).Sample(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		want := []statistics.Point{{
-			Average: statistics.Average{Samples: 1, Sessions: 3, Containers: 4, Remaining: 17, Hosts: 2, Clients: 2, MostSessions: 3, MostClients: 2},
+			Average: statistics.Average{Samples: 1, Sessions: 3, Containers: 4, Remaining: 17, Hosts: 2, Clients: 3, MostSessions: 3, MostClients: 3},
 		}}
 		for _, span := range []statistics.Span{statistics.Day(), statistics.Week(), statistics.Month(), statistics.TwoYears(), statistics.Days()} {
 			got := points(t, db, span)

@@ -41,7 +41,7 @@ func Write(ctx context.Context, db *database.DB, s Sample) error {
 
 // countClients counts the addresses that have sessions.
 func countClients(ctx context.Context, db *database.DB) (n int, err error) {
-	err = db.GetContext(ctx, &n, `SELECT COUNT(DISTINCT clientIp) FROM sessions WHERE clientIp <> '' AND state IN ('claimed', 'starting', 'running')`)
+	err = db.GetContext(ctx, &n, `SELECT COUNT(DISTINCT CASE WHEN account = '' THEN clientIp ELSE account END) FROM sessions WHERE clientIp <> '' AND state IN ('claimed', 'starting', 'running')`)
 	if err != nil {
 		return 0, fmt.Errorf("count clients: %w", err)
 	}

@@ -1,10 +1,34 @@
 -- The tables that all migrations together make. Nothing reads this: it is
 -- written, and compared with databases old and new, by the tests of internal/database.
 
+CREATE TABLE accounts (
+	name varchar(32) NOT NULL,
+	passwordHash varchar(72) NOT NULL,
+	disabled boolean NOT NULL DEFAULT 0,
+	maxSessions int NOT NULL DEFAULT 2,
+	created datetime NOT NULL,
+	lastSeen datetime,
+	note varchar(255) NOT NULL DEFAULT '',
+	version bigint NOT NULL,
+	PRIMARY KEY (name)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
 CREATE TABLE counters (
 	containerHost varchar(255) NOT NULL,
 	taken int NOT NULL,
 	PRIMARY KEY (containerHost)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
+CREATE TABLE endings (
+	id bigint NOT NULL AUTO_INCREMENT,
+	identity binary(32) NOT NULL,
+	why varchar(64) NOT NULL,
+	ended datetime NOT NULL,
+	began datetime NOT NULL,
+	lastUsed datetime NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE KEY identity_UNIQUE (identity),
+	KEY ended (ended)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 
 CREATE TABLE hosts (
@@ -27,7 +51,7 @@ CREATE TABLE journal (
 	requests text NOT NULL,
 	sessionId bigint NOT NULL DEFAULT 0,
 	containerHost varchar(255) NOT NULL DEFAULT '',
-	clientIp varchar(45) NOT NULL DEFAULT '',
+	clientIp varchar(128) NOT NULL DEFAULT '',
 	clientHash varchar(8) NOT NULL DEFAULT '',
 	detail text NOT NULL,
 	PRIMARY KEY (id),
@@ -54,6 +78,13 @@ CREATE TABLE pool (
 	pausedAt datetime,
 	pauseReason varchar(255) NOT NULL DEFAULT '',
 	cleanedAt datetime,
+	PRIMARY KEY (id)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
+CREATE TABLE portalKeys (
+	id int NOT NULL,
+	portalKey char(64) NOT NULL,
+	created datetime NOT NULL,
 	PRIMARY KEY (id)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 
@@ -91,12 +122,14 @@ CREATE TABLE sessions (
 	gateway boolean NOT NULL DEFAULT 0,
 	frozen boolean NOT NULL DEFAULT 0,
 	settings char(64) NOT NULL DEFAULT '',
+	account varchar(64) NOT NULL DEFAULT '',
 	PRIMARY KEY (id),
 	UNIQUE KEY containerHost_AND_port_UNIQUE (containerHost, port),
 	UNIQUE KEY containerHost_AND_slot_UNIQUE (containerHost, slot),
 	UNIQUE KEY identity_UNIQUE (identity),
 	UNIQUE KEY token_UNIQUE (token),
 	UNIQUE KEY wrpContainerId_UNIQUE (wrpContainerId),
+	KEY account (account),
 	KEY clientIp (clientIp),
 	KEY state (state, containerHost)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;

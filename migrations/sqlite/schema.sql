@@ -1,10 +1,32 @@
 -- The tables that all migrations together make. Nothing reads this: it is
 -- written, and compared with databases old and new, by the tests of internal/database.
 
+CREATE TABLE accounts (
+	name TEXT NOT NULL PRIMARY KEY,
+	passwordHash TEXT NOT NULL,
+	disabled BOOLEAN NOT NULL DEFAULT FALSE,
+	maxSessions INTEGER NOT NULL DEFAULT 2,
+	created DATETIME NOT NULL,
+	lastSeen DATETIME,
+	note TEXT NOT NULL DEFAULT '',
+	version INTEGER NOT NULL
+);
+
 CREATE TABLE counters (
 	containerHost TEXT NOT NULL PRIMARY KEY,
 	taken INTEGER NOT NULL
 );
+
+CREATE TABLE endings (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	identity BLOB NOT NULL UNIQUE,
+	why TEXT NOT NULL,
+	ended DATETIME NOT NULL,
+	began DATETIME NOT NULL,
+	lastUsed DATETIME NOT NULL
+);
+
+CREATE INDEX ended ON endings (ended);
 
 CREATE TABLE hosts (
 	containerHost TEXT NOT NULL PRIMARY KEY,
@@ -58,6 +80,12 @@ CREATE TABLE pool (
 	cleanedAt DATETIME
 );
 
+CREATE TABLE portalKeys (
+	id INTEGER NOT NULL PRIMARY KEY,
+	portalKey TEXT NOT NULL,
+	created DATETIME NOT NULL
+);
+
 CREATE TABLE processes (
 	id TEXT NOT NULL PRIMARY KEY,
 	kind TEXT NOT NULL,
@@ -91,9 +119,12 @@ CREATE TABLE sessions (
 	gateway BOOLEAN NOT NULL DEFAULT FALSE,
 	frozen BOOLEAN NOT NULL DEFAULT FALSE,
 	settings TEXT NOT NULL DEFAULT '',
+	account TEXT NOT NULL DEFAULT '',
 	UNIQUE (containerHost, slot),
 	UNIQUE (containerHost, port)
 );
+
+CREATE INDEX account ON sessions (account);
 
 CREATE INDEX clientIp ON sessions (clientIp);
 
