@@ -28,7 +28,7 @@ test: ## all tests with the race detector; installs missing Debian packages if r
 	$(GO) test -vet=off -run Leaks ./internal/session
 
 e2e: ## the tests that take long, one package after the other
-	@scripts/packages.sh
+	@scripts/packages.sh e2e
 	E2E=1 $(GO) tool gotestsum --format standard-verbose -- $(RACE) -vet=off -timeout 60m -count 1 -p 1 -run '^TestE2E' ./...
 
 check: ## formatting, go vet, staticcheck, syntax of scripts

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Sees that what the tests need is installed. On Debian as root it installs what
 # is missing, else it says what that is. No service is started or left enabled.
+# "e2e" is for the tests that take long, too.
 set -eu
 
 missing=
@@ -18,6 +19,8 @@ need ssh-keygen openssh-client
 need nft nftables # the host's table, and what it keeps apart
 need ip iproute2
 need sqlite3 sqlite3 # make backup
+for browser in lynx w3m links elinks; do need $browser $browser; done
+[ "${1:-}" != e2e ] || has chromium-headless-shell || need chromium chromium
 promtool=
 has promtool || promtool=prometheus # the alert rules; its package is a service, of which nothing else is wanted
 [ -n "$missing$promtool" ] || exit 0

@@ -50,6 +50,23 @@ build_standin() {
 		die "The stand-in image cannot be built."
 }
 
+# tell_account ADDRESS: once the distributor serves, whose process this is by then, say how
+# a browser gets in. The account is made when there is none of that name.
+tell_account() {
+	left=120
+	until bin/distributor healthcheck >/dev/null 2>&1; do
+		left=$((left - 1))
+		[ $left -gt 0 ] && kill -0 $$ 2>/dev/null || return 0
+		sleep 0.5
+	done
+	password=$(bin/distributor accounts add demo --note 'made by make run' --json 2>/dev/null | sed -n 's/.*"password":"\([^"]*\)".*/\1/p')
+	if [ -n "$password" ]; then
+		say "Or open http://$1/ in a browser: name demo, password $password"
+	else
+		say "Or open http://$1/ in a browser: name demo, password as it was said first. Another one: bin/distributor accounts password demo"
+	fi
+}
+
 make_env
 if [ -z "$(setting LISTEN)" ]; then
 	export LISTEN=127.0.0.1:7777
@@ -58,6 +75,13 @@ if [ -z "$(setting LISTEN)" ]; then
 fi
 if [ -z "$(setting CLEANUP_EVERY)" ]; then
 	export CLEANUP_EVERY=1m # there is no cron here
+fi
+if [ -z "$(setting PORTAL)" ]; then
+	export PORTAL=accounts
+	if [ -z "$(setting GATEWAY_LISTEN)" ]; then
+		export GATEWAY_LISTEN=127.0.0.1:7778
+		[ -n "$(setting GATEWAY_ADDRESS)" ] || export GATEWAY_ADDRESS=127.0.0.1:7778
+	fi
 fi
 
 pretend=
@@ -87,4 +111,8 @@ case $address in
 esac
 say "Once it serves, get a session from another terminal with:"
 say_curl "$address"
+case $(setting PORTAL) in
+accounts) tell_account "$(setting GATEWAY_ADDRESS "$(setting GATEWAY_LISTEN)")" & ;;
+anyone) say "Or open http://$(setting GATEWAY_ADDRESS "$(setting GATEWAY_LISTEN)")/ in a browser." ;;
+esac
 exec bin/distributor ${pretend:+--pretend $pretend}

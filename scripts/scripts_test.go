@@ -55,3 +55,25 @@ func TestRunPublishesOnLoopback(t *testing.T) {
 		succeeds(t, "it gets "+tt.want+".", dir, []string{tt.env}, "run.sh")
 	}
 }
+
+// TestRunLetsABrowserIn: at the gateway, by an account that it makes, unless somebody chose
+// otherwise.
+func TestRunLetsABrowserIn(t *testing.T) {
+	for _, tt := range []struct{ env, want, says string }{
+		{"", "PORTAL=accounts GATEWAY_LISTEN=127.0.0.1:7778 GATEWAY_ADDRESS=127.0.0.1:7778", "Or open http://127.0.0.1:7778/ in a browser: name demo, password abcd-efgh"},
+		{"PORTAL=off", "PORTAL=off GATEWAY_LISTEN= GATEWAY_ADDRESS=", "it gets"},
+		{"GATEWAY_LISTEN=:80", "PORTAL=accounts GATEWAY_LISTEN=:80 GATEWAY_ADDRESS=", "in a browser"},
+	} {
+		dir := newFolder(t, []string{"AUTH_TOKEN=k", "CONTAINER_HOSTS=local"})
+		write(t, filepath.Join(dir, "bin/distributor"), `#!/bin/sh
+case $1 in
+healthcheck) exit 0 ;;
+accounts) echo '{"name":"demo","password":"abcd-efgh"}'; exit 0 ;;
+esac
+echo "it gets PORTAL=$PORTAL GATEWAY_LISTEN=$GATEWAY_LISTEN GATEWAY_ADDRESS=$GATEWAY_ADDRESS."
+`, 0o700)
+		for _, want := range []string{"it gets " + tt.want + ".", tt.says} {
+			succeeds(t, want, dir, []string{tt.env}, "run.sh")
+		}
+	}
+}

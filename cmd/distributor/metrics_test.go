@@ -43,6 +43,7 @@ func names(scraped string) []string {
 func TestMetrics(t *testing.T) {
 	s, h := newPretendStack(t)
 	s.withGateway()
+	s.set("PORTAL", "accounts")
 	s.set("METRICS_TOKEN", "watching")
 	s.set("ADMIN_TOKEN", "0perator")
 	s.set("CLEANUP_EVERY", "1h")

@@ -94,6 +94,12 @@ func (g *Gateway) setCookie(r *http.Request, h http.Header, token string) {
 	h.Add("Set-Cookie", c.String())
 }
 
+// ForgetCookie has a browser forget its session, which goes on.
+func (g *Gateway) ForgetCookie(h http.Header) {
+	c := http.Cookie{Name: g.cookie, Path: "/", MaxAge: -1, Expires: time.Unix(1, 0)}
+	h.Add("Set-Cookie", c.String())
+}
+
 // cookieToken returns the token of a plain browser, and whether it is in the old cookie.
 func (g *Gateway) cookieToken(r *http.Request) (token string, old bool) {
 	if token = cookieValue(r, g.cookie); token != "" {

@@ -108,7 +108,7 @@ func (p *Portal) start(x *exchange) (string, error) {
 	if x.isFile() {
 		return "", errNoPage
 	}
-	s, err := p.startFor(x.who)
+	s, err := p.startFor(x)
 	if err != nil {
 		return "", err
 	}

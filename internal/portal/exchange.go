@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/gateway"
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/redact"
 )
 
@@ -26,7 +27,8 @@ type exchange struct {
 	http.ResponseWriter
 	in      *http.Request
 	started time.Time
-	proxied bool // in is for another host
+	id      string // of the request, for people and the journal
+	proxied bool   // in is for another host
 	who     *person
 	passed  bool // it is the gateway's to answer
 	read    bool // its body was read
@@ -40,7 +42,7 @@ func (x *exchange) ctx() context.Context { return x.in.Context() }
 
 // answer has a handler answer a request. What it returns is told in a page.
 func (p *Portal) answer(w http.ResponseWriter, r *http.Request, handle func(*exchange) error) {
-	x := &exchange{ResponseWriter: w, in: r, started: time.Now()}
+	x := &exchange{ResponseWriter: w, in: r, started: time.Now(), id: journal.NewRequest()}
 	err := handle(x)
 	switch {
 	case x.passed && err == nil:
@@ -70,7 +72,7 @@ func (p *Portal) log(x *exchange, err error) {
 	case x.status >= http.StatusBadRequest:
 		level = slog.LevelInfo
 	}
-	attrs := []slog.Attr{slog.String("method", redact.Method(x.in)), slog.String("page", x.page), slog.Int("status", x.status), slog.Duration("took", time.Since(x.started))}
+	attrs := []slog.Attr{slog.String("request", x.id), slog.String("method", redact.Method(x.in)), slog.String("page", x.page), slog.Int("status", x.status), slog.Duration("took", time.Since(x.started))}
 	if x.who != nil {
 		attrs = append(attrs, slog.Any("client", x.who.client))
 	} else if addr, err := p.Guard.Client(x.in); err == nil {

@@ -78,7 +78,7 @@ func (p *Portal) explainTrouble(x *exchange, err error) error {
 	if errors.Is(err, gateway.ErrClosing) {
 		x.Header().Set("Connection", "close")
 	}
-	return p.show(x, pageTrouble, t.code, view{Title: t.title, Sentence: t.sentence})
+	return p.show(x, pageTrouble, t.code, view{Title: t.title, Sentence: t.sentence, Request: x.id})
 }
 
 // A trouble is what somebody is told who can do nothing about it.
@@ -159,7 +159,7 @@ func (p *Portal) challenge(x *exchange, code int, page, title string) error {
 // showWaiting answers with a page that looks again by itself, so often as is said, but not
 // at the same time as all others.
 func (p *Portal) showWaiting(x *exchange, why string, from, to int) error {
-	v := view{Title: "Please wait", Sentence: why, Home: p.homeOf(x)}
+	v := view{Title: "Please wait", Sentence: why, Request: x.id, Home: p.homeOf(x)}
 	if x.isFile() || !x.isRead() || x.who == nil {
 		return errNoPage
 	}

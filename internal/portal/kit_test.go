@@ -51,8 +51,9 @@ type bench struct {
 type options struct {
 	servicetest.Options
 	portal.Config
-	db      *database.DB   // nil: a new one
-	trusted []netip.Prefix // proxies
+	db      *database.DB                       // nil: a new one
+	trusted []netip.Prefix                     // proxies
+	before  func(*testing.T, *servicetest.Kit) // what happens before there is a gateway; nil: nothing
 }
 
 func newBench(t *testing.T, opt options) *bench {
@@ -63,6 +64,9 @@ func newBench(t *testing.T, opt options) *bench {
 		opt.db = databasetest.New(t)
 	}
 	k := servicetest.New(t, opt.db, opt.Options)
+	if opt.before != nil {
+		opt.before(t, k)
+	}
 	b := open(t, k, opt)
 	b.addAccount("anna", 2)
 	return b

@@ -88,11 +88,20 @@ func (p *Portal) homeOf(x *exchange) string {
 // startForm returns the button that starts a session, and leads back to where somebody is,
 // or to the first page if that would be something of a session that is over.
 func (p *Portal) startForm(x *exchange) form {
-	to := "/"
-	if x.in.Method == http.MethodGet && (x.proxied || x.in.URL.Path == "/") {
-		to = x.in.URL.String()
-	}
+	to := backTo(x)
 	return form{Action: p.homeOf(x) + pathStart, Label: "Start another one", To: to, Nonce: p.nonce(x.who, pathStart, to)}
+}
+
+func backTo(x *exchange) string {
+	address := addressIn(x.in.URL)
+	switch {
+	case x.in.Method != http.MethodGet:
+	case x.proxied || x.in.URL.Path == "/":
+		return x.in.URL.String()
+	case address != "":
+		return pathOfAddress(address)
+	}
+	return "/"
 }
 
 // pressStart answers a button that starts a session: the page that it leads to gets one.
@@ -120,13 +129,14 @@ func (p *Portal) pressStart(x *exchange) (err error) {
 
 // pressFirst answers the button of somebody who was not here yet.
 func (p *Portal) pressFirst(x *exchange) error {
-	if err := p.checkFormCookie(x, pathStart); err != nil {
+	to := x.form().Get("to")
+	if err := p.checkFormCookie(x, pathStart, to); err != nil {
 		return err
 	}
 	if err := p.giveTicket(x, accounts.Ticket{Kind: accounts.KindVisitor, Name: rand.Text()}); err != nil {
 		return err
 	}
-	return p.redirect(x, "/")
+	return p.redirect(x, to)
 }
 
 // showButton answers with the page on which anyone may start a session.
@@ -135,7 +145,8 @@ func (p *Portal) showButton(x *exchange) error {
 	if x.who != nil {
 		v.Form = p.startForm(x)
 	} else {
-		v.Form = form{Action: pathStart, Nonce: p.Accounts.Nonce(pathStart, p.formCookie(x))}
+		to := backTo(x)
+		v.Form = form{Action: pathStart, To: to, Nonce: p.Accounts.Nonce(pathStart, p.formCookie(x), to)}
 	}
 	v.Form.Label = "Start"
 	return p.show(x, pageButton, http.StatusOK, v)
@@ -152,7 +163,7 @@ func (p *Portal) formCookie(x *exchange) string {
 	return value
 }
 
-func (p *Portal) checkFormCookie(x *exchange, purpose string) error {
+func (p *Portal) checkFormCookie(x *exchange, purpose string, about ...string) error {
 	if x.in.Method != http.MethodPost {
 		return errForm
 	}
@@ -160,7 +171,7 @@ func (p *Portal) checkFormCookie(x *exchange, purpose string) error {
 	if err != nil || c.Value == "" {
 		return errNoCookie
 	}
-	if !auth.Equal(x.form().Get("nonce"), p.Accounts.Nonce(purpose, c.Value)) {
+	if !auth.Equal(x.form().Get("nonce"), p.Accounts.Nonce(purpose, append([]string{c.Value}, about...)...)) {
 		return errForm
 	}
 	return nil
@@ -211,6 +222,9 @@ func (p *Portal) letIn(x *exchange, who *person) error {
 		return err
 	}
 	p.setCookie(x, "_form", "")
+	if p.Gateway.CookieToken(x.in) != "" {
+		p.Gateway.ForgetCookie(x.Header()) // it would lead to a session that is not of the account
+	}
 	return p.redirect(x, "/")
 }
 

@@ -42,6 +42,7 @@ func pageNames() []string {
 type view struct {
 	Title    string
 	Sentence string // in which something is explained
+	Request  string // its id, of what somebody may ask about
 	Home     string // the address of our pages, as the browser can ask for it, without a slash at its end
 	Link     string
 	Seconds  int // after which the page is loaded again; 0: not by itself
@@ -114,6 +115,7 @@ func (p *Portal) show(x *exchange, page string, code int, v view) error {
 func (x *exchange) write(page string, code int, kind string, body []byte) {
 	x.limitRest()
 	x.page, x.status, x.passed = page, code, false
+	x.Header().Set("X-Request-Id", x.id)
 	x.Header().Set("Content-Type", kind)
 	x.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	x.WriteHeader(code)

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"wrpdistributor/internal/gateway"
+	"wrpdistributor/internal/journal"
 )
 
 // maxStarts is how many starts of one account, or one address, are under way at once. Those
@@ -59,8 +60,8 @@ func (s *starts) end(key, group, token string, err error) {
 
 // startFor returns the start that is under way for a person, which may be a new one. It
 // goes on if everybody leaves.
-func (p *Portal) startFor(who *person) (*start, error) {
-	group := who.group
+func (p *Portal) startFor(x *exchange) (*start, error) {
+	who, group := x.who, x.who.group
 	s, fresh := p.starts.begin(who.key(), group)
 	switch {
 	case s == nil:
@@ -73,14 +74,14 @@ func (p *Portal) startFor(who *person) (*start, error) {
 	}
 	go func() {
 		defer p.work.End()
-		token, err := p.allocate(who)
+		token, err := p.allocate(journal.WithRequest(context.Background(), x.id), who)
 		p.starts.end(who.key(), group, token, err)
 	}()
 	return s, nil
 }
 
-func (p *Portal) allocate(who *person) (string, error) {
-	s, _, err := p.Sessions.Allocate(context.Background(), who.client, false)
+func (p *Portal) allocate(ctx context.Context, who *person) (string, error) {
+	s, _, err := p.Sessions.Allocate(ctx, who.client, false)
 	switch {
 	case err != nil:
 		return "", err

@@ -29,7 +29,6 @@ type person struct {
 	device  string // of the account; or the id of a visitor
 	group   string // whose starts are counted together
 	client  session.Client
-	counted string   // as which account its sessions are counted
 	bound   []string // what its nonces are bound to
 	pressed bool     // it is a visitor who pressed the button not long ago
 	cookie  bool     // it is known by a cookie
