@@ -40,12 +40,12 @@ check: ## formatting, go vet, staticcheck, syntax of scripts
 	@for script in scripts/*.sh docker/host/*.sh docker/test-images/*/*.sh; do sh -n $$script || exit 1; done
 	@bash -n .ci/run
 
-torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts, WARM=0, GATEWAY=false, SLOW=n bytes/s to one host, OLD=revision beside today's, LEAVE=false for hosts that stay
+torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts, WARM=0, GATEWAY=false, SLOW=n bytes/s to one host, OLD=revision beside today's, LEAVE=false for hosts that stay, PORTAL=false for no people with passwords
 	CI=1 $(GO) test -v -run '^TestTorture$$' -timeout $$(($(or $(DURATION),120) + 1800))s ./internal/torture -args \
 		-duration $(or $(DURATION),120)s -seed $(or $(SEED),0) -clients 60 -real $(or $(REAL),0) -slow $(or $(SLOW),0) -old "$(OLD)" \
-		-warm $(or $(WARM),2) -gateway=$(or $(GATEWAY),true) -leave=$(or $(LEAVE),true)
+		-warm $(or $(WARM),2) -gateway=$(or $(GATEWAY),true) -leave=$(or $(LEAVE),true) -portal=$(or $(PORTAL),true)
 
-bench: ## what the service adds to Docker, and many sessions to that; ROUNDS=20, BUDGET=30s a part of scale, ONLY=put, gateway, scale, or of that: claims, starts, status, head, hosts, memory, cleanup, warm, streams, statistics
+bench: ## what the service adds to Docker, and many sessions to that; ROUNDS=20, BUDGET=30s a part of scale, ONLY=put, gateway, scale, or of that: claims, starts, status, head, hosts, memory, cleanup, warm, streams, statistics, portal
 	CI=1 E2E=1 $(GO) test -v -run '^(TestBench|TestE2EScale)$$' -timeout $$((($(or $(ROUNDS),20) + 12) * 120))s ./internal/bench -args \
 		-rounds $(or $(ROUNDS),20) -only "$(ONLY)" -browser 2s -window 1s -budget $(or $(BUDGET),30s) -divide 1
 
