@@ -2,11 +2,13 @@ package portal
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -135,6 +137,27 @@ func (p *Portal) redirect(x *exchange, to string) error {
 	}
 	x.Header().Set("Location", to)
 	return p.show(x, pageMoved, http.StatusFound, view{Title: "Go on", Link: to})
+}
+
+// leadOn sends a browser on from a button of ours. Some keep what an address showed,
+// whatever they are told, and would show the page with the button again: so it is an
+// address that they have not seen.
+func (p *Portal) leadOn(x *exchange, to string) error { return p.redirect(x, unseen(to)) }
+
+var seen = regexp.MustCompile(`[?&]again=[a-z2-7]*$`)
+
+// unseen adds to an address of ours what means nothing to WRP. One of another host stays
+// as it is.
+func unseen(to string) string {
+	if !strings.HasPrefix(to, "/") {
+		return to
+	}
+	to = seen.ReplaceAllLiteralString(to, "")
+	mark := "?"
+	if strings.Contains(to, "?") {
+		mark = "&"
+	}
+	return to + mark + "again=" + strings.ToLower(rand.Text()[:8])
 }
 
 // form reads a form that was sent. What is too long, or no form, has no values.

@@ -1,11 +1,13 @@
 package portal_test
 
 import (
+	"html"
 	"net/url"
 	"strconv"
 	"strings"
 	"testing"
 
+	"wrpdistributor/internal/portal"
 	"wrpdistributor/internal/service/servicetest"
 	"wrpdistributor/internal/session"
 )
@@ -16,7 +18,7 @@ func (b *bench) login(user string) string {
 	page := b.ask("GET /~/login")
 	done := b.post("/~/login", url.Values{"name": {user}, "password": {password}, "nonce": {page.field(b.t, "nonce")}}.Encode(), page.cookie(b.t, formName))
 	done.wants(b.t, "log in", 302, "Go on")
-	if got, want := done.Header.Get("Location"), "http://"+b.addr+"/"; got != want {
+	if got, want := done.Header.Get("Location"), "http://"+b.addr+"/?again="; !strings.HasPrefix(got, want) {
 		b.t.Errorf("Location: %q, want %q", got, want)
 	}
 	return done.cookie(b.t, loginName)
@@ -39,6 +41,36 @@ func TestFormLeadsToAPage(t *testing.T) {
 	out.wants(t, "log out", 200, "Logged out")
 	if c := out.Cookies(); len(c) != 1 || c[0].Name != loginName || c[0].MaxAge >= 0 {
 		t.Errorf("logging out sets %v", c)
+	}
+}
+
+// TestButtonsLeadToAddressesNotSeenYet: links shows what an address showed before, however
+// often it is told not to keep that.
+func TestButtonsLeadToAddressesNotSeenYet(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, options{Config: portal.Config{Anyone: true}})
+	page := b.ask("GET /?url=http://example.org/")
+	form := page.cookie(t, formName)
+	visitor := "X-None: yet"
+	seen := make(map[string]bool)
+	for range 2 {
+		to := html.UnescapeString(page.field(t, "to"))
+		done := b.post("/~/start", url.Values{"to": {to}, "nonce": {page.field(t, "nonce")}}.Encode(), form, visitor)
+		where := strings.TrimPrefix(done.Header.Get("Location"), "http://"+b.addr)
+		if done.StatusCode != 302 || !strings.HasPrefix(where, "/?url=http://example.org/&again=") || strings.Count(where, "again=") != 1 || seen[where] {
+			t.Fatalf("the button leads to %d %q from %q, before to %v", done.StatusCode, where, to, seen)
+		}
+		seen[where], visitor = true, done.cookie(t, loginName)
+		b.ask("GET "+where, visitor).wants(t, "a session", 200, `value="http://example.org/"`)
+		own := b.ask("GET /~/", visitor)
+		ended := b.post("/~/end", url.Values{"id": {own.field(t, "id")}, "nonce": {own.field(t, "nonce")}}.Encode(), visitor)
+		if at := ended.Header.Get("Location"); !strings.HasPrefix(at, "http://"+b.addr+"/~/?again=") || seen[at] {
+			t.Errorf("ending a session leads to %q, before to %v", at, seen)
+		} else {
+			seen[at] = true
+		}
+		page = b.ask("GET "+where, visitor)
+		page.wants(t, "afterwards", 200, "you ended it")
 	}
 }
 

@@ -126,7 +126,7 @@ func (p *Portal) pressEnd(x *exchange) error {
 	if err := p.stop(x, id); err != nil && !errors.Is(err, session.ErrNotFound) {
 		return err
 	}
-	return p.redirect(x, pathOwn)
+	return p.leadOn(x, pathOwn)
 }
 
 // stop stops the person's session, or another one of its account. What it is asked for is

@@ -124,7 +124,7 @@ func (p *Portal) pressStart(x *exchange) (err error) {
 			return err
 		}
 	}
-	return p.redirect(x, to)
+	return p.leadOn(x, to)
 }
 
 // pressFirst answers the button of somebody who was not here yet.
@@ -136,7 +136,7 @@ func (p *Portal) pressFirst(x *exchange) error {
 	if err := p.giveTicket(x, accounts.Ticket{Kind: accounts.KindVisitor, Name: rand.Text()}); err != nil {
 		return err
 	}
-	return p.redirect(x, to)
+	return p.leadOn(x, to)
 }
 
 // showButton answers with the page on which anyone may start a session.
@@ -225,7 +225,7 @@ func (p *Portal) letIn(x *exchange, who *person) error {
 	if p.Gateway.CookieToken(x.in) != "" {
 		p.Gateway.ForgetCookie(x.Header()) // it would lead to a session that is not of the account
 	}
-	return p.redirect(x, "/")
+	return p.leadOn(x, "/")
 }
 
 // logout has a browser forget who it is.
