@@ -75,3 +75,24 @@ func tokenOf(args []string) string {
 	}
 	return ""
 }
+
+// limitsOf returns how many containers each host may run. A fifth of the clients
+// finds no place, or fewer where containers are to wait for them. The first host
+// is the largest.
+func limitsOf(o options, hosts int) []int {
+	least := max(2, o.warm)
+	total, places := 0, o.clients*4/5+o.warm*hosts
+	if o.letsPeopleIn() {
+		places += accountsOfPeople
+	}
+	var limits []int
+	for i := range hosts {
+		limit := max(least, (places-total)/2)
+		if i == hosts-1 {
+			limit = max(least, places-total)
+		}
+		limits = append(limits, limit)
+		total += limit
+	}
+	return limits
+}

@@ -175,27 +175,6 @@ func prepare(t *testing.T, o options) *torture {
 	return x
 }
 
-// limitsOf returns how many containers each host may run. A fifth of the clients
-// finds no place, or fewer where containers are to wait for them. The first host
-// is the largest.
-func limitsOf(o options, hosts int) []int {
-	least := max(2, o.warm)
-	total, places := 0, o.clients*4/5+o.warm*hosts
-	if o.letsPeopleIn() {
-		places += accountsOfPeople
-	}
-	var limits []int
-	for i := range hosts {
-		limit := max(least, (places-total)/2)
-		if i == hosts-1 {
-			limit = max(least, places-total)
-		}
-		limits = append(limits, limit)
-		total += limit
-	}
-	return limits
-}
-
 func random(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
 func imageOf(o options) string {
