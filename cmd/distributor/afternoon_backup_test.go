@@ -18,6 +18,7 @@ import (
 func (a *afternoon) goesBack() {
 	a.t.Helper()
 	before := a.come("PUT", anna, 204).Header
+	a.eventually("nothing is being started", func() bool { return a.highest() == a.highest("running", "warm") })
 	a.backUp()
 	last := a.highest()
 	a.come("DELETE", carla, 202)

@@ -29,7 +29,7 @@ func newSick(t *testing.T, host pretend.Config, opt servicetest.Options) *sick {
 	t.Helper()
 	list := servicetest.StartHosts(t, 1, host)
 	if opt.ReadyTimeout == 0 {
-		opt.ReadyTimeout = 500 * time.Millisecond
+		opt.ReadyTimeout = 20 * time.Second
 	}
 	cfg := servicetest.Configure(t, list, opt)
 	return &sick{Host: list[0], t: t, cfg: cfg, how: doctor.Config{Hosts: service.PoolConfig(cfg, "", nil), StartPort: cfg.StartPort, Place: "entry 1 of CONTAINER_HOSTS"}}

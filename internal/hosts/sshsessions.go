@@ -41,7 +41,7 @@ type sessions struct {
 	limit   int           // as far as we know
 	open    int           // until sshd has ended them too
 	opening bool          // one of those is only asked for
-	any     bool          // there has been one
+	most    int           // that have been open at once
 	changed chan struct{} // closed when any of this changes
 
 	single chan struct{} // closed when it turned out that there is only one
@@ -89,7 +89,7 @@ func (s *sessions) tryTake() (changed <-chan struct{}) {
 }
 
 // opened notes that sshd gave us the session that was asked for.
-func (s *sessions) opened() { s.change(func() { s.opening, s.any = false, true }) }
+func (s *sessions) opened() { s.change(func() { s.opening, s.most = false, max(s.most, s.open) }) }
 
 // ended notes that a session has ended, on sshd's side too.
 func (s *sessions) ended() { s.change(func() { s.open-- }) }
@@ -102,21 +102,20 @@ func (s *sessions) failed() {
 	})
 }
 
-// refused notes that sshd does not give us one more session than there are. It
-// returns [errNoSessions] if there has never been any: the place of one that ended a
-// moment ago may not be free for sshd yet.
+// refused notes that sshd does not give us one more session than there are, or have
+// been: the place of one that ended a moment ago may not be free for sshd yet. It returns
+// [errNoSessions] if there has never been any.
 func (s *sessions) refused() error {
 	s.failed()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.any {
+	if s.most == 0 {
 		return errNoSessions
 	}
-	limit := max(s.open, 1)
-	if s.limit == limit {
+	if s.limit == s.most {
 		return nil
 	}
-	s.limit = limit
+	s.limit = s.most
 	s.log.Warn("sshd allows few sessions, what the host is asked waits for them (MaxSessions)", "limit", s.limit)
 	if s.limit == 1 && !isClosed(s.single) {
 		close(s.single)

@@ -85,6 +85,25 @@ func startOne(ctx context.Context, p *Pool, s Spec) (err error) {
 	return err
 }
 
+// TestPlaceThatIsNotFreeYet: sshd refuses a session for one that ended here a moment ago,
+// and allows no fewer than there have been.
+func TestPlaceThatIsNotFreeYet(t *testing.T) {
+	s := newSessions(slog.New(slog.DiscardHandler))
+	for range 2 {
+		if s.tryTake() != nil {
+			t.Fatal("a session has to wait before sshd refused any")
+		}
+		s.opened()
+	}
+	s.ended()
+	if s.tryTake() != nil {
+		t.Fatal("a session has to wait for one that has ended")
+	}
+	if err := s.refused(); err != nil || s.allowed() != 2 {
+		t.Errorf("sshd is said to allow %d sessions, %v; want the 2 that there were", s.allowed(), err)
+	}
+}
+
 // TestRealFewSessions: however few sessions sshd allows, what the host is asked waits
 // for one. All starts at once succeed, the watcher hears of each container, the host
 // is never down, and the log says once how many sessions there are.
