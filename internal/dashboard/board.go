@@ -138,14 +138,11 @@ func past(ctx context.Context, db *database.DB) (p Past, err error) {
 		into *[]statistics.Point
 	}{
 		{statistics.Day(), &p.Day}, {statistics.Week(), &p.Week}, {statistics.Month(), &p.Month},
-		{statistics.TwoYears(), &p.Years}, {statistics.Days(), &p.Days},
 	} {
 		*r.into, err = statistics.Points(ctx, db, r.of)
 		errs = append(errs, err)
 	}
-	p.Months, err = statistics.Months(ctx, db)
-	errs = append(errs, err)
-	p.Total, err = statistics.Total(ctx, db)
+	p.History, err = statistics.ReadHistory(ctx, db)
 	return p, errors.Join(append(errs, err)...)
 }
 
