@@ -45,9 +45,9 @@ torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run,
 		-duration $(or $(DURATION),120)s -seed $(or $(SEED),0) -clients 60 -real $(or $(REAL),0) -slow $(or $(SLOW),0) -old "$(OLD)" \
 		-warm $(or $(WARM),2) -gateway=$(or $(GATEWAY),true) -leave=$(or $(LEAVE),true) -portal=$(or $(PORTAL),true)
 
-bench: ## what the service adds to Docker, and many sessions to that; ROUNDS=20, BUDGET=30s a part of scale, ONLY=put, gateway, scale, or of that: claims, starts, status, head, hosts, memory, cleanup, warm, streams, statistics, portal
+bench: ## what the service adds to Docker, and many sessions to that; ROUNDS=20, BUDGET=20s a part of scale, ONLY=put, gateway, scale, or of that: claims, starts, status, head, hosts, memory, cleanup, warm, streams, statistics, portal
 	CI=1 E2E=1 $(GO) test -v -run '^(TestBench|TestE2EScale)$$' -timeout $$((($(or $(ROUNDS),20) + 12) * 120))s ./internal/bench -args \
-		-rounds $(or $(ROUNDS),20) -only "$(ONLY)" -browser 2s -window 1s -budget $(or $(BUDGET),30s) -divide 1
+		-rounds $(or $(ROUNDS),20) -only "$(ONLY)" -browser 2s -window 1s -budget $(or $(BUDGET),20s) -divide 1
 
 test-images: ## images for tests: MySQL, MariaDB, a container host, with WRP_SOURCE=CLONE tenox7/wrp (cached; not needed for run)
 	@scripts/test-images.sh

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -17,16 +18,10 @@ const (
 
 // journalReads are what the dashboard counts of a day.
 func journalReads() []read {
-	return []read{
-		{"time to ready", func(ctx context.Context, db *database.DB) error {
-			_, err := journal.CountStarts(ctx, db, time.Now().Add(-24*time.Hour))
-			return err
-		}},
-		{"refusals", func(ctx context.Context, db *database.DB) error {
-			_, _, err := journal.CountRefusals(ctx, db, time.Now().Add(-24*time.Hour), 8)
-			return err
-		}},
-	}
+	return []read{{"starts and refusals", func(ctx context.Context, db *database.DB) error {
+		_, err := journal.Count(ctx, db, time.Now().Add(-24*time.Hour))
+		return err
+	}}}
 }
 
 // entry returns the kind and the detail of one entry of a day.
@@ -42,19 +37,66 @@ func entry(i int) (kind, detail string) {
 	return "ended", `{"why":"not used","state":"running","began":"2026-11-26T12:00:00Z"}`
 }
 
-// fillJournal writes so many entries of the last day.
+// fillJournal writes so many entries of the last day, and their sums.
 func fillJournal(ctx context.Context, db *database.DB, entries int) error {
+	sums := make(journalSums)
 	for from := 0; from < entries; from += journalBlock {
 		var args []any
 		n := min(journalBlock, entries-from)
 		for i := from; i < from+n; i++ {
 			kind, detail := entry(i)
-			at := time.Now().Add(-23 * time.Hour * time.Duration(entries-i) / time.Duration(entries)).UTC().Format("2006-01-02 15:04:05.000")
+			noted := time.Now().Add(-23 * time.Hour * time.Duration(entries-i) / time.Duration(entries)).UTC()
+			at := noted.Format("2006-01-02 15:04:05.000")
+			sums.add(noted, kind, detail)
 			args = append(args, i, kind, at, at, i, detail)
 		}
 		const row = `('bench', ?, 'distributor', ?, ?, ?, 1, 'ABCDEFGHIJ', '', ?, 'host-01.example', '192.0.2.1', '1a2b3c4d', ?)`
 		_, err := db.ExecContext(ctx, `INSERT INTO journal (process, number, program, kind, firstAt, lastAt, times, request, requests, sessionId, containerHost, clientIp, clientHash, detail)
 			VALUES `+row+strings.Repeat(", "+row, n-1), args...)
+		if err != nil {
+			return err
+		}
+	}
+	return sums.write(ctx, db)
+}
+
+// journalSums are what a process counts of five minutes, by their beginning.
+type journalSums map[time.Time]*journalSum
+
+type journalSum struct {
+	waits   map[int]int
+	reasons map[string]int
+	refused int
+}
+
+func (s journalSums) add(at time.Time, kind, detail string) {
+	began := at.Truncate(5 * time.Minute)
+	if s[began] == nil {
+		s[began] = &journalSum{waits: make(map[int]int), reasons: make(map[string]int)}
+	}
+	var d struct {
+		All int    `json:"allMs"`
+		Why string `json:"why"`
+	}
+	_ = json.Unmarshal([]byte(detail), &d)
+	switch kind {
+	case "started":
+		s[began].waits[d.All-d.All%10]++
+	case "refused":
+		s[began].refused++
+		s[began].reasons[d.Why]++
+	}
+}
+
+func (s journalSums) write(ctx context.Context, db *database.DB) error {
+	for began, sum := range s {
+		var waits strings.Builder
+		for took, n := range sum.waits {
+			fmt.Fprintf(&waits, "%d:%d ", took, n)
+		}
+		reasons, _ := json.Marshal(sum.reasons)
+		_, err := db.ExecContext(ctx, `INSERT INTO journalSums (process, began, warm, refused, waits, reasons) VALUES ('bench', ?, 0, ?, ?, ?)`,
+			began.Format("2006-01-02 15:04:05.000"), sum.refused, waits.String(), string(reasons))
 		if err != nil {
 			return err
 		}

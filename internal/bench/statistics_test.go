@@ -37,14 +37,8 @@ func reads() []read {
 		points("24 hours", statistics.Day()),
 		points("7 days", statistics.Week()),
 		points("30 days", statistics.Month()),
-		points("2 years", statistics.TwoYears()),
-		points("30 days by day", statistics.Days()),
-		read{"by month", func(ctx context.Context, db *database.DB) error {
-			_, err := statistics.Months(ctx, db)
-			return err
-		}},
-		read{"totals", func(ctx context.Context, db *database.DB) error {
-			_, err := statistics.Total(ctx, db)
+		read{"years, months and days", func(ctx context.Context, db *database.DB) error {
+			_, err := statistics.ReadHistory(ctx, db)
 			return err
 		}},
 	)

@@ -164,10 +164,17 @@ func readFile(name string) (vars map[string]string, bad []int, err error) {
 // mark of its encoding.
 func readText(name string) (string, error) {
 	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	return decode(text)
+}
+
+func decode(text []byte) (string, error) {
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
 		return "", errors.New("it is UTF-16 text, want UTF-8: save it anew with that encoding")
 	}
-	return strings.TrimPrefix(string(text), "\ufeff"), err
+	return strings.TrimPrefix(string(text), "\ufeff"), nil
 }
 
 // isOptional reports whether err only says that there is no .env, which nobody

@@ -24,7 +24,7 @@ var hostOptions = [...]string{"user", "key", "passphrase-file", "max", "tls", "w
 // CONTAINER_HOSTS's companions say of it as options.
 func (p *parser) fromFile(c *Config, v *variables) []hosts.Host {
 	p.refuseLists(v)
-	text, err := readText(v.HostsFile)
+	text, err := rereadText(v.HostsFile)
 	if err != nil {
 		p.wrong(hostsFileName, v.HostsFile, "want a readable file: %v", err)
 		return nil
@@ -43,6 +43,15 @@ func (p *parser) fromFile(c *Config, v *variables) []hosts.Host {
 	}
 	p.bound(before, v.HostsFile)
 	return f.hosts
+}
+
+// rereadText is readText of what each reload reads again.
+func rereadText(name string) (string, error) {
+	text, err := hosts.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	return decode(text)
 }
 
 // refuseLists: what they say would stand in two places.
@@ -184,7 +193,7 @@ func (f *hostsFile) login(h *hosts.Host, o map[string]string) {
 	case h.SSH != nil:
 		passphrase := ""
 		if passphraseFile != "" {
-			text, err := readText(f.inSSHDir(passphraseFile))
+			text, err := rereadText(f.inSSHDir(passphraseFile))
 			if err != nil {
 				f.wrong("%s: passphrase-file: want a readable file: %v", h.Name, err)
 				return

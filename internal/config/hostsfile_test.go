@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -86,8 +87,11 @@ local user=u
 	if diff := cmp.Diff(want, lines(err)); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}
+	pipe := namedPipe(t)
 	for _, tt := range []struct{ line, want string }{
 		{"a", "line 1: a: want user= and key=, such as"},
+		{"a user=u key=" + pipe, "line 1: a: read key: " + pipe + " is a named pipe, want a file"},
+		{"a user=u key=locked passphrase-file=" + pipe, "line 1: a: passphrase-file: want a readable file: " + pipe + " is a named pipe"},
 		{"a user=u", "line 1: a: want user= and key="},
 		{"a user=u key=none", "line 1: a: read key: open " + dir + "/none: no such file"},
 		{"a user=u key=locked", "line 1: a: key " + dir + "/locked has a passphrase"},
@@ -132,6 +136,9 @@ func TestHostsStandInOnePlace(t *testing.T) {
 	if _, err := parseEnv(map[string]string{"AUTH_TOKEN": "k", "HOSTS_FILE": "none"}); err == nil || !strings.HasPrefix(err.Error(), `HOSTS_FILE="none": want a readable file: open none: no such file`) {
 		t.Errorf("without the file: %v", err)
 	}
+	if _, err := parseEnv(map[string]string{"AUTH_TOKEN": "k", "HOSTS_FILE": namedPipe(t)}); err == nil || !strings.Contains(err.Error(), "is a named pipe, want a file") {
+		t.Errorf("a pipe in place of the file: %v", err)
+	}
 }
 
 // FuzzHostsFile: whatever stands in it, hosts are good or there is a problem of one line,
@@ -162,4 +169,14 @@ func FuzzHostsFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// namedPipe returns the path of a pipe that nobody writes to: whoever reads it waits.
+func namedPipe(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -137,25 +138,21 @@ func past(ctx context.Context, db *database.DB) (p Past, err error) {
 		into *[]statistics.Point
 	}{
 		{statistics.Day(), &p.Day}, {statistics.Week(), &p.Week}, {statistics.Month(), &p.Month},
-		{statistics.TwoYears(), &p.Years}, {statistics.Days(), &p.Days},
 	} {
 		*r.into, err = statistics.Points(ctx, db, r.of)
 		errs = append(errs, err)
 	}
-	p.Months, err = statistics.Months(ctx, db)
-	errs = append(errs, err)
-	p.Total, err = statistics.Total(ctx, db)
+	p.History, err = statistics.ReadHistory(ctx, db)
 	return p, errors.Join(append(errs, err)...)
 }
 
 // lookBack counts what the journal has of starts and refusals.
-func lookBack(ctx context.Context, db *database.DB, now time.Time) (starts journal.Waits, r Refusals, err error) {
-	since := now.Add(-lookedBack)
-	if starts, err = journal.CountStarts(ctx, db, since); err != nil {
-		return starts, r, err
+func lookBack(ctx context.Context, db *database.DB, now time.Time) (journal.Waits, Refusals, error) {
+	c, err := journal.Count(ctx, db, now.Add(-lookedBack))
+	if err != nil {
+		return journal.Waits{}, Refusals{}, err
 	}
-	r.Times, r.Reasons, err = journal.CountRefusals(ctx, db, since, mostReasons)
-	return starts, r.withRest(), err
+	return c.Starts, Refusals{c.Refused, c.Refusals[:min(mostReasons, len(c.Refusals))]}.withRest(), nil
 }
 
 // withRest has what is not among the reasons as the last of them.
@@ -165,8 +162,11 @@ func (r Refusals) withRest() Refusals {
 		rest -= o.Times
 	}
 	if rest > 0 {
-		last := len(r.Reasons) - 1
-		r.Reasons[last] = journal.Refusals{Why: "other reasons", Times: rest + r.Reasons[last].Times}
+		shown := r.Reasons[:max(0, len(r.Reasons)-1)]
+		for _, o := range r.Reasons[len(shown):] {
+			rest += o.Times
+		}
+		r.Reasons = append(slices.Clone(shown), journal.Refusals{Why: "other reasons", Times: rest})
 	}
 	return r
 }

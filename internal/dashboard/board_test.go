@@ -84,7 +84,7 @@ func TestBoardReadsWhatIsThere(t *testing.T) {
 			journal.Note{Host: "a.example", What: journal.HostUp{}})
 		write(t, db, notes...)
 		write(t, db, journal.Note{Client: "192.0.2.99#1a2b3c4d", What: journal.Refused{Why: "long ago"}})
-		if _, err := db.Exec(`UPDATE journal SET firstAt = '2024-06-01 10:00:00.000', lastAt = '2024-06-01 10:00:00.000' WHERE clientIp = '192.0.2.99'`); err != nil {
+		if _, err := db.Exec(`UPDATE journalSums SET began = '2024-06-01 10:00:00.000' WHERE reasons LIKE '%long ago%'`); err != nil {
 			t.Fatal(err)
 		}
 		err := errors.Join(
@@ -146,7 +146,7 @@ func TestBoardOfWhatIsBroken(t *testing.T) {
 			t.Error("the page has what the log is for")
 		}
 	}
-	for _, table := range []string{"journal", "statisticsHours"} {
+	for _, table := range []string{"journalSums", "statisticsHours"} {
 		if _, err := db.Exec(`DROP TABLE ` + table); err != nil {
 			t.Fatal(err)
 		}

@@ -110,7 +110,7 @@ func unwritten() dashboard.Page {
 func past(hosts ...string) dashboard.Past {
 	p := dashboard.Past{
 		Day: points(statistics.Day(), hosts), Week: points(statistics.Week(), hosts), Month: points(statistics.Month(), hosts),
-		Years: points(statistics.TwoYears(), hosts), Days: points(statistics.Days(), hosts),
+		History: statistics.History{Years: points(statistics.TwoYears(), hosts), Days: points(statistics.Days(), hosts)},
 	}
 	for i := range 6 {
 		p.Months = append(p.Months, statistics.Monthly{Month: fmt.Sprintf("2026-%02d", 6+i), Average: average(i, 43200)})

@@ -47,9 +47,8 @@ type Refusals struct {
 
 // Past is how full the pool was.
 type Past struct {
-	Day, Week, Month, Years, Days []statistics.Point
-	Months                        []statistics.Monthly
-	Total                         statistics.Totals
+	Day, Week, Month []statistics.Point
+	statistics.History
 }
 
 // ForAll returns the page without what only operators may know: instead of the names of

@@ -83,8 +83,8 @@ func (db *DB) Register(ctx context.Context, p Process) error {
 			return err
 		}
 		res, err := pool.ExecContext(ctx, `
-			INSERT INTO processes (id, kind, version, instance, machine, started, seen, steady, gatewayAddress, gatewayTLSAddress, pool)
-			SELECT ?, ?, ?, ?, ?, `+db.Now()+`, `+db.Now()+`, `+db.Now()+`, ?, ?, ? FROM pool WHERE databaseId = ?`,
+			INSERT INTO processes (id, kind, version, instance, machine, started, seen, steady, gatewayAddress, gatewayTLSAddress, pool, sums)
+			SELECT ?, ?, ?, ?, ?, `+db.Now()+`, `+db.Now()+`, `+db.Now()+`, ?, ?, ?, TRUE FROM pool WHERE databaseId = ?`,
 			p.ID, p.Kind, cut(p.Version), cut(p.Instance), cut(p.Machine), p.GatewayAddress, p.GatewayTLSAddress, p.Pool, p.DatabaseID)
 		if err != nil {
 			return err

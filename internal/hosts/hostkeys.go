@@ -78,7 +78,7 @@ func (k *hostKeys) load() ([]knownKey, error) {
 	var bad []badLine
 	var unreadable error
 	for _, file := range k.Files {
-		text, err := readKeyFile(file)
+		text, err := ReadFile(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

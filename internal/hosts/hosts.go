@@ -14,7 +14,6 @@ package hosts
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -105,7 +104,7 @@ type TLSFiles struct {
 
 // LoadKey reads a private key. The passphrase is ignored if the key has none.
 func LoadKey(path, passphrase string) (ssh.Signer, error) {
-	pem, err := os.ReadFile(path)
+	pem, err := ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read key: %w", err)
 	}

@@ -9,9 +9,10 @@ import (
 	"syscall"
 )
 
-// readKeyFile returns the text of a known_hosts file. What is no file is named and not
-// read: a pipe would keep every login waiting, a device may never end.
-func readKeyFile(path string) ([]byte, error) {
+// ReadFile returns the text of a file that is read again and again while others wait, such
+// as known_hosts. What is no file is named and not read: a pipe would keep everybody
+// waiting, a device may never end.
+func ReadFile(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // lest a pipe waits for a writer
 	if err != nil {
 		return nil, explainKeyFile(path, err)

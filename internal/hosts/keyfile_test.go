@@ -76,7 +76,7 @@ func TestAcceptedKeyWantsFile(t *testing.T) {
 
 // TestNullHasNoKeys: the usual way to say that there are none.
 func TestNullHasNoKeys(t *testing.T) {
-	if text, err := readKeyFile(os.DevNull); err != nil || len(text) != 0 {
+	if text, err := ReadFile(os.DevNull); err != nil || len(text) != 0 {
 		t.Errorf("%s: %q, %v", os.DevNull, text, err)
 	}
 }

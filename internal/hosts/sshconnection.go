@@ -61,12 +61,12 @@ func command(line string) []byte { return ssh.Marshal(struct{ Command string }{l
 // an engine which does not answer is a way. If there is none, noWay says why: the
 // connection is needed for more.
 func (c *connection) chooseTransport(ctx context.Context, log *slog.Logger) error {
-	socketErr := c.ping(ctx)
+	socketErr := ping(ctx, c.dialDockerSocket)
 	if socketErr == nil || errors.Is(socketErr, errSilent) {
 		return nil
 	}
 	c.stdio = newSessions(log)
-	stdioErr := c.ping(ctx)
+	stdioErr := ping(ctx, c.dialStdio)
 	if stdioErr == nil || errors.Is(stdioErr, errSilent) {
 		return nil
 	}
@@ -81,8 +81,12 @@ func (c *connection) chooseTransport(ctx context.Context, log *slog.Logger) erro
 // errSilent means that a connection to the engine was made, and nothing came.
 var errSilent = errors.New("the Docker engine does not answer")
 
-// ping asks the engine for a sign of life, with half of the time that is left.
-func (c *connection) ping(ctx context.Context) error {
+// A dialFunc opens a connection to the Docker engine.
+type dialFunc func(context.Context) (net.Conn, error)
+
+// ping asks the engine for a sign of life by one way, with half of the time that is left.
+// What dials may go on for a moment after it has returned.
+func ping(ctx context.Context, dial dialFunc) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
@@ -90,7 +94,7 @@ func (c *connection) ping(ctx context.Context) error {
 	}
 	var dialled atomic.Bool
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		nc, err := c.dialDocker(ctx)
+		nc, err := dial(ctx)
 		dialled.Store(err == nil)
 		return nc, err
 	}}
@@ -120,6 +124,10 @@ func (c *connection) dialDocker(ctx context.Context) (net.Conn, error) {
 	if c.stdio != nil {
 		return c.dialStdio(ctx)
 	}
+	return c.dialDockerSocket(ctx)
+}
+
+func (c *connection) dialDockerSocket(ctx context.Context) (net.Conn, error) {
 	nc, err := c.dialSocket(ctx, dockerSocket)
 	// sshd says only that it could not.
 	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok && refused.Reason == ssh.ConnectionFailed {

@@ -345,6 +345,8 @@ func TestOperatorsRoutesAreDescribed(t *testing.T) {
 		{method: "POST", path: admin + "hosts/host7/drain", code: 404},
 		{method: "POST", path: admin + "pause", body: `{"reason":"Later."}`, code: 200, fields: "reason since"},
 		{method: "POST", path: admin + "pause", body: `[]`, code: 400, problem: "bad-request"},
+		{method: "POST", path: admin + "pause", body: `{"reason":"Later."} or now`, code: 400, problem: "bad-request"},
+		{method: "POST", path: admin + "pause", body: `{"reason":"` + strings.Repeat("x", 64<<10) + `"}`, code: 413, problem: "too-large"},
 		{method: "GET", path: admin + "hosts", code: 200, fields: "hosts paused"},
 		{method: "GET", path: admin + "status", code: 200, fields: "free paused processes sentence sessions takesSessions warm wrong"},
 		{method: "POST", path: "/v1/sessions", token: token, header: "User-Agent: other", code: 503, problem: "paused", headers: `Retry-After: 30`},

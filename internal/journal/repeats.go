@@ -59,7 +59,7 @@ func (rs *repeats) again(key string, n *Note, request string, now time.Time) boo
 		r.requests = r.requests[max(0, len(r.requests)-maxIDs):]
 		r.Requests = strings.Join(r.requests, " ")
 	}
-	if r.written {
+	if r.stored > 0 {
 		rs.note(r)
 	}
 	return true

@@ -38,6 +38,7 @@ type Writer struct {
 	tasks sync.WaitGroup
 
 	trouble reminder.Trouble // with the database
+	unsure  bool             // whether the last attempt was committed; of whoever writes
 
 	open, alive   context.Context // done when nothing more comes, and when no more is written
 	finish, abort context.CancelFunc
@@ -170,10 +171,13 @@ func (w *Writer) settle(b *batch) (more bool) {
 	}
 	for i := range b.added {
 		r := w.queue[i]
-		r.written = true
-		if r.Times != b.added[i].Times {
+		r.stored = b.added[i].Times
+		if r.Times != r.stored {
 			w.repeats.note(r)
 		}
+	}
+	for i, r := range b.rows {
+		r.stored = b.changed[i].Times
 	}
 	w.queue = append([]*row(nil), w.queue[len(b.added):]...)
 	w.confess()

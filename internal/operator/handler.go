@@ -183,12 +183,23 @@ type withReason struct {
 	Reason string `json:"reason"`
 }
 
-// reason reads it. A request without a body gives none.
+// reason reads it. A request without a body gives none. One that says anything else is
+// refused: clients would be told less than was meant.
 func reason(w http.ResponseWriter, r *http.Request) (string, error) {
 	var body withReason
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&body)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", newProblem(http.StatusBadRequest, "bad-request", `The body is not JSON such as {"reason":"new disk"}.`)
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	err := d.Decode(&body)
+	if errors.Is(err, io.EOF) {
+		return "", nil
 	}
-	return body.Reason, nil
+	if err == nil {
+		if _, err = d.Token(); errors.Is(err, io.EOF) {
+			return body.Reason, nil
+		}
+	}
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return "", newProblem(http.StatusRequestEntityTooLarge, "too-large", "The request body is larger than 64 KiB.")
+	}
+	return "", newProblem(http.StatusBadRequest, "bad-request", `The body is no JSON such as {"reason":"new disk"}, and nothing else.`)
 }

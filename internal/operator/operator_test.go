@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"wrpdistributor/internal/database/databasetest"
@@ -98,6 +99,10 @@ func TestSocketsAreOfTheLiving(t *testing.T) {
 	ln.SetUnlinkOnClose(false)
 	ln.Close()
 	if err := os.WriteFile(strings.TrimSuffix(dead, ".sock")+".lock", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// No process leaves that, and none waits for somebody who writes to it.
+	if err := syscall.Mkfifo(filepath.Join(folder, "control-dddddddd.lock"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ask(nil)

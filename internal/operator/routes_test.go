@@ -200,8 +200,20 @@ func TestPauseAndResume(t *testing.T) {
 		if p := get[operator.Paused](t, h, pause); p.Reason != session.DefaultPause {
 			t.Errorf("a pause without a reason answers %+v", p)
 		}
-		pause.Body = []string{"x"}
-		wantProblem(t, h, pause, "bad-request", "JSON")
+		for _, tt := range []struct {
+			body any
+			want string
+		}{
+			{[]string{"x"}, "bad-request"},
+			{map[string]string{"reson": "Until one."}, "bad-request"},
+			{operator.Because(strings.Repeat("x", 64<<10)), "too-large"},
+		} {
+			pause.Body = tt.body
+			wantProblem(t, h, pause, tt.want, "body")
+		}
+		if all := get[operator.Hosts](t, h, operator.Call{Path: operator.HostsPath}); all.Paused == nil || all.Paused.Reason != session.DefaultPause {
+			t.Errorf("after bodies that are none: %+v, want the pause as it was", all.Paused)
+		}
 		get[any](t, h, operator.Call{Method: http.MethodPost, Path: operator.ResumePath})
 		wantProblem(t, h, operator.Call{Method: http.MethodPost, Path: operator.ResumePath}, "not-paused", "not paused")
 	})

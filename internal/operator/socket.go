@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -89,7 +90,7 @@ func pair(folder, process string) string {
 
 // Lives reports whether a process has its socket in folder, and so lives.
 func Lives(folder, process string) bool {
-	lock := flock.New(pair(folder, process)+".lock", flock.SetFlag(os.O_RDONLY))
+	lock := flock.New(pair(folder, process)+".lock", flock.SetFlag(os.O_RDONLY|syscall.O_NONBLOCK))
 	free, err := lock.TryRLock()
 	_ = lock.Close() // it was only to be seen
 	return err == nil && !free
@@ -99,7 +100,7 @@ func Lives(folder, process string) bool {
 func sweep(folder string) {
 	locks, _ := filepath.Glob(filepath.Join(escape(folder), "control-*.lock"))
 	for _, path := range locks {
-		lock := flock.New(path, flock.SetFlag(os.O_RDONLY))
+		lock := flock.New(path, flock.SetFlag(os.O_RDONLY|syscall.O_NONBLOCK))
 		if free, err := lock.TryLock(); !free || err != nil {
 			continue
 		}

@@ -1,8 +1,11 @@
 package portal_test
 
 import (
+	"net/url"
 	"testing"
+	"time"
 
+	"wrpdistributor/internal/accounts"
 	"wrpdistributor/internal/portal"
 	"wrpdistributor/internal/session"
 )
@@ -81,4 +84,26 @@ func TestNobodyStartsSomethingByLooking(t *testing.T) {
 			t.Errorf("%d containers were started (anyone: %t)", n, anyone)
 		}
 	}
+}
+
+// TestButtonCountsForAWhile: a browser that comes back with its cookie a day later, or
+// loads its pages again by itself, starts nothing; its person may.
+func TestButtonCountsForAWhile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, options{Config: portal.Config{Anyone: true}})
+	value, err := b.Accounts.Seal(accounts.Ticket{Kind: accounts.KindVisitor, Name: "v", Issued: time.Now().Add(-time.Hour)})
+	must(t, err)
+	old := "Cookie: " + loginName + "=" + value
+	page := b.ask("GET /?url=http://example.org/", old)
+	page.wants(t, "an hour later", 200, `value="Start"`)
+	if n := b.Running(); n != 0 {
+		t.Errorf("%d containers were started", n)
+	}
+	done := b.post("/~/start", "to="+url.QueryEscape(page.field(t, "to"))+"&nonce="+page.field(t, "nonce"), old)
+	done.wants(t, "the button", 302, "")
+	b.ask("GET /?url=http://example.org/", done.cookie(t, loginName)).wants(t, "then", 200, "<img")
+	account, err := b.Accounts.Seal(accounts.Ticket{Kind: accounts.KindAccount, Name: "anna", Issued: time.Now()})
+	must(t, err)
+	b.ask("GET /~/", "Cookie: "+loginName+"="+account).wants(t, "a ticket of an account", 200, `value="Start"`)
+	b.ask("GET /~/", basic("anna", password)).wants(t, "a password", 200, `value="Start"`)
 }

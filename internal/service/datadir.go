@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -67,7 +68,7 @@ func hold(dataDir string, take func(*flock.Flock, context.Context, time.Duration
 // isPretendedOn reports whether a living service pretends on a data folder. Whoever may
 // not look could not reach its hosts either.
 func isPretendedOn(dataDir string) (bool, error) {
-	lock := flock.New(lockFile(dataDir), flock.SetFlag(os.O_RDONLY)) // makes no file
+	lock := flock.New(lockFile(dataDir), flock.SetFlag(os.O_RDONLY|syscall.O_NONBLOCK)) // makes no file
 	free, err := lock.TryRLock()
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):

@@ -64,7 +64,7 @@ type Point struct {
 // sums are what both tables are read as.
 type sums struct {
 	At           int64  `db:"at"`
-	Month        string `db:"month"`
+	Day          string `db:"day"`
 	Samples      int    `db:"samples"`
 	Sessions     int64  `db:"sessions"`
 	Containers   int64  `db:"containers"`
@@ -141,46 +141,4 @@ func (r sums) average() Average {
 		Hosts: float64(r.Hosts) / n, Clients: float64(r.Clients) / n,
 		MostSessions: r.MostSessions, MostClients: r.MostClients,
 	}
-}
-
-// A Monthly is a month, such as 2026-11, by UTC.
-type Monthly struct {
-	Month string
-	Average
-}
-
-// Months returns the last 24 months of which something is known, oldest first.
-func Months(ctx context.Context, db *database.DB) ([]Monthly, error) {
-	var rows []sums
-	err := db.SelectContext(ctx, &rows, `
-		SELECT month, `+summed+` FROM (SELECT SUBSTR(hour, 1, 7) AS month, `+ofHours+` GROUP BY month ORDER BY month DESC LIMIT 24) AS months
-		ORDER BY month`)
-	if err != nil {
-		return nil, fmt.Errorf("read statistics: %w", err)
-	}
-	months := make([]Monthly, len(rows))
-	for i, r := range rows {
-		months[i] = Monthly{r.Month, r.average()}
-	}
-	return months, nil
-}
-
-// Totals are about all that is known.
-type Totals struct {
-	Since time.Time // zero: nothing is
-	Average
-}
-
-// Total returns them.
-func Total(ctx context.Context, db *database.DB) (Totals, error) {
-	var rows []sums
-	err := db.SelectContext(ctx, &rows, `
-		SELECT at, `+summed+` FROM (SELECT `+db.Epoch("MIN(hour)")+` AS at, `+ofHours+`) AS total WHERE samples > 0`)
-	if err != nil {
-		return Totals{}, fmt.Errorf("read statistics: %w", err)
-	}
-	if len(rows) == 0 {
-		return Totals{}, nil
-	}
-	return Totals{Since: time.Unix(rows[0].At, 0).UTC(), Average: rows[0].average()}, nil
 }

@@ -200,9 +200,18 @@ func TestSumsAreThoseOfTheRows(t *testing.T) {
 				t.Errorf("%s: %d hours have other sums than their rows, or some have none", name, wrong)
 			}
 		}
-		total, err := statistics.Total(t.Context(), db)
-		if ago := time.Since(total.Since); err != nil || total.Samples != 15 || total.MostSessions != 9 || ago < 500*24*time.Hour || ago > 501*24*time.Hour {
-			t.Errorf("Total = %+v, %v", total, err)
+		h := history(t, db)
+		total := h.Total
+		if ago := time.Since(total.Since); total.Samples != 15 || total.MostSessions != 9 || ago < 500*24*time.Hour || ago > 501*24*time.Hour {
+			t.Errorf("Total = %+v", total)
+		}
+		for _, tt := range []struct {
+			of  statistics.Span
+			got []statistics.Point
+		}{{statistics.TwoYears(), h.Years}, {statistics.Days(), h.Days}} {
+			if diff := cmp.Diff(points(t, db, tt.of), tt.got); diff != "" {
+				t.Errorf("%+v, by hours -, by days +:\n%s", tt.of, diff)
+			}
 		}
 		years := statistics.TwoYears()
 		years.PerHost = true
@@ -210,15 +219,23 @@ func TestSumsAreThoseOfTheRows(t *testing.T) {
 		if len(all) < 5 || all[0].PerHost["127.0.0.1"] != 2 || all[0].Sessions != 4 || all[len(all)-1].PerHost["a"] != 7 {
 			t.Errorf("two years: %+v", all)
 		}
-		checkMonths(t, db)
+		checkMonths(t, h.Months)
 	})
 }
 
-func checkMonths(t *testing.T, db *database.DB) {
+func history(t *testing.T, db *database.DB) statistics.History {
 	t.Helper()
-	months, err := statistics.Months(t.Context(), db)
-	if err != nil || len(months) < 3 {
-		t.Fatalf("Months = %+v, %v", months, err)
+	h, err := statistics.ReadHistory(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func checkMonths(t *testing.T, months []statistics.Monthly) {
+	t.Helper()
+	if len(months) < 3 {
+		t.Fatalf("months = %+v", months)
 	}
 	samples := 0
 	for i, m := range months {
@@ -261,12 +278,8 @@ func TestPointsAreFew(t *testing.T) {
 func TestNothingIsKnown(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		sumUp(t, db)
-		total, err := statistics.Total(t.Context(), db)
-		if err != nil || total.Samples != 0 || !total.Since.IsZero() {
-			t.Errorf("Total = %+v, %v", total, err)
-		}
-		if months, err := statistics.Months(t.Context(), db); err != nil || len(months) != 0 {
-			t.Errorf("Months = %+v, %v", months, err)
+		if diff := cmp.Diff(statistics.History{}, history(t, db)); diff != "" {
+			t.Errorf("history, wanted -, got +:\n%s", diff)
 		}
 		if list := points(t, db, statistics.Day()); len(list) != 0 {
 			t.Errorf("Day = %+v", list)

@@ -64,6 +64,19 @@ CREATE TABLE journal (
 	KEY sessionId (sessionId)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 
+CREATE TABLE journalSums (
+	id bigint NOT NULL AUTO_INCREMENT,
+	process varchar(32) NOT NULL,
+	began datetime NOT NULL,
+	warm int NOT NULL,
+	refused int NOT NULL,
+	waits text NOT NULL,
+	reasons mediumtext NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE KEY processBegan (process, began),
+	KEY began (began)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
 CREATE TABLE leases (
 	name varchar(64) NOT NULL,
 	holder char(32) NOT NULL,
@@ -101,6 +114,7 @@ CREATE TABLE processes (
 	gatewayAddress varchar(255) NOT NULL DEFAULT '',
 	gatewayTLSAddress varchar(255) NOT NULL DEFAULT '',
 	pool text,
+	sums boolean NOT NULL DEFAULT 0,
 	PRIMARY KEY (id)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 

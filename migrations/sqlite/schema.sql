@@ -65,6 +65,19 @@ CREATE INDEX journalRequest ON journal (request);
 
 CREATE INDEX journalSessionId ON journal (sessionId);
 
+CREATE TABLE journalSums (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	process TEXT NOT NULL,
+	began DATETIME NOT NULL,
+	warm INTEGER NOT NULL,
+	refused INTEGER NOT NULL,
+	waits TEXT NOT NULL,
+	reasons TEXT NOT NULL,
+	UNIQUE (process, began)
+);
+
+CREATE INDEX journalSumsBegan ON journalSums (began);
+
 CREATE TABLE leases (
 	name TEXT NOT NULL PRIMARY KEY,
 	holder TEXT NOT NULL,
@@ -98,7 +111,8 @@ CREATE TABLE processes (
 	stopped DATETIME,
 	gatewayAddress TEXT NOT NULL DEFAULT '',
 	gatewayTLSAddress TEXT NOT NULL DEFAULT '',
-	pool TEXT
+	pool TEXT,
+	sums BOOLEAN NOT NULL DEFAULT FALSE
 );
 
 CREATE TABLE sessions (
