@@ -21,7 +21,7 @@ func operatorConfig(cfg *config.Config, svc *service.Service, heartbeat *databas
 		Accounts:  svc.Accounts,
 		StopNow:   svc.Reaper.StopNow,
 
-		EndSessions: svc.Sessions.StopAccount,
+		EndSessions: svc.EndSessions,
 
 		Writable: heartbeat.Err,
 		Failing:  heartbeat.Failing,

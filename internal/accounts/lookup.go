@@ -8,8 +8,10 @@ import (
 	"time"
 )
 
+// KnownFor is how long a process may take an account for what it was.
+const KnownFor = time.Second
+
 const (
-	maxAge      = time.Second     // of what is known of an account
 	lookTimeout = 5 * time.Second // of a look that several may wait for
 )
 
@@ -59,7 +61,7 @@ func (a *Accounts) recent(name string) (row, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r, ok := a.rows[name]
-	return r, ok && r.began.After(a.changed) && time.Since(r.began) < maxAge
+	return r, ok && r.began.After(a.changed) && time.Since(r.began) < KnownFor
 }
 
 func (a *Accounts) read(ctx context.Context, name string) (row, error) {

@@ -50,7 +50,10 @@ func (p *Portal) browse(x *exchange) error {
 		}
 		p.tokens.forget(x.who.key(), token)
 	}
-	return gateway.ErrEnded
+	if !x.isRead() {
+		return errNotSent
+	}
+	return errStarting // the page of that looks again
 }
 
 // tokenFor returns the token of the person's session.
