@@ -14,7 +14,7 @@ import (
 )
 
 // tellers are the packages whose words users see.
-var tellers = []string{"httpapi", "gateway", "operator", "session", "auth", "target"}
+var tellers = []string{"httpapi", "gateway", "portal", "operator", "session", "auth", "target"}
 
 // A sources is what stands in the code of packages: its strings, and the names of problems.
 type sources struct {
