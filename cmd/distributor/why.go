@@ -177,6 +177,9 @@ func unknown(ctx context.Context, a *asker, about string, begins time.Time) erro
 			reasons = append(reasons, "with LOG_CLIENTS=hash addresses are not kept: ask by the hash that the log has")
 		}
 	}
+	if names, err := a.hostNames(ctx); err == nil && slices.ContainsFunc(names, func(host string) bool { return isHost(host, about) }) {
+		reasons = slices.Insert(reasons, 0, "a host is meant: distributor journal --host "+about)
+	}
 	lost, err := a.lost(ctx)
 	reasons = append(append(reasons, older), lost...)
 	if err != nil {

@@ -62,7 +62,7 @@ func TestWhyTellsWhatAPageDoesNot(t *testing.T) {
 	if err := json.Unmarshal(told, &all); err != nil || len(all.Entries) < 12 || all.Entries[0].Text == "" {
 		t.Errorf("why --json: %+v, %v; want an entry for all that happened", all, err)
 	}
-	for about, code := range map[string]int{"ABCDEFGH22": 1, "424242": 1, "198.51.100.1": 1, "0badc0de": 1, "nonsense": 2} {
+	for about, code := range map[string]int{"ABCDEFGH22": 1, "424242": 1, "198.51.100.1": 1, "0badc0de": 1, "nonsense!": 2} {
 		out := s.run(code, "distributor", "why", about)
 		if wanted := map[int]string{1: "It may be that", 2: "want the id of a request"}[code]; !strings.Contains(out, wanted) || !strings.Contains(out, about) {
 			t.Errorf("why %s says\n%s", about, out)

@@ -65,7 +65,11 @@ func (m *Manager) refused(err error) journal.Refused {
 		return w
 	}
 	full, ok := errors.AsType[*FullError](err)
-	if !ok {
+	switch {
+	case !ok && errors.Is(err, context.DeadlineExceeded):
+		w.Why = "the database did not answer in time: " + m.store.db.Reason(context.DeadlineExceeded).Error()
+		return w
+	case !ok:
 		return w
 	}
 	said := 0
