@@ -39,7 +39,7 @@ func TestLayering(t *testing.T) {
 		"internal/target":          {},
 		"internal/operator":        {"internal/accounts", "internal/database", "internal/hosts", "internal/journal", "internal/reminder", "internal/session", "internal/statistics"},
 		"internal/httpapi":         {"docs", "internal/auth", "internal/hosts", "internal/inflight", "internal/journal", "internal/operator", "internal/redact", "internal/reminder", "internal/session", "internal/target"},
-		"internal/gateway":         {"internal/clock", "internal/auth", "internal/clientconn", "internal/hosts", "internal/inflight", "internal/redact", "internal/reminder", "internal/session", "internal/target"},
+		"internal/gateway":         {"internal/clock", "internal/auth", "internal/clientconn", "internal/hosts", "internal/inflight", "internal/journal", "internal/redact", "internal/reminder", "internal/session", "internal/target"},
 		"internal/portal":          {"internal/accounts", "internal/auth", "internal/gateway", "internal/hosts", "internal/inflight", "internal/journal", "internal/redact", "internal/session", "internal/target"},
 		"internal/service":         {"internal/accounts", "internal/clock", "internal/config", "internal/database", "internal/hosts", "internal/journal", "internal/operator", "internal/pretend", "internal/reaper", "internal/reminder", "internal/session", "internal/statistics"},
 		"internal/torture":         {},

@@ -24,6 +24,7 @@ make_image() {
 		docker build --build-arg "GO_IMAGE=$GO_IMAGE" -f docker/Dockerfile -t "$image" .
 		return
 	fi
+	say "Compiling the programs, which takes some minutes the first time."
 	rm -rf bin/context
 	mkdir -p bin/context/image/data bin/context/image/root/etc/ssl/certs
 	CGO_ENABLED=0 go build -trimpath -ldflags=-s -o bin/context/image/root/ ./cmd/...

@@ -51,7 +51,7 @@ is asked (see hosts list), nothing is changed, and no secret is printed. Names
 that nobody reads and that look like settings are named too, and so are hosts that
 still have sessions and are not configured.
 
-The first line says what was checked. Beside a distributor that runs, what its
+If the settings are good, the first line says where they come from. Beside a distributor that runs, what its
 environment sets counts as well, since it wins over the file; beside one that
 pretends, its hosts and its database do.
 

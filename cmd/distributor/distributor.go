@@ -121,6 +121,7 @@ func newGateway(cfg *config.Config, svc *service.Service, guard *auth.Guard, log
 		Store:        svc.Store,
 		Pool:         svc.Pool,
 		Guard:        guard,
+		Journal:      svc.Journal,
 		DatabaseID:   svc.DatabaseID,
 		Address:      withHost(cfg.Gateway.Address),
 		TLSAddress:   withHost(cfg.Gateway.TLSAddress),

@@ -21,8 +21,12 @@ import (
 func healthcheckCommand(opt *options) *cobra.Command {
 	var address string
 	cmd := &cobra.Command{
-		Use:     "healthcheck",
-		Short:   "Ask the service on this machine whether it works, for container health checks",
+		Use:   "healthcheck",
+		Short: "Ask the service on this machine whether it works, for container health checks",
+		Long: `Ask the service on this machine whether it works, for container health checks.
+
+Exit status: 0 it answers, 1 it does not, or that it does not work, 2 wrong usage or
+settings.`,
 		Example: `  distributor healthcheck --address 127.0.0.1:7777`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -43,8 +43,8 @@ it, and the request in brackets. For one request, session or client see "distrib
 
 ` + askedWhere + `
 
-Exit status: 0 told, also if that is nothing; 1 the database does not answer, 2 wrong
-usage or settings.`,
+Exit status: 0 told, also if that is nothing; 1 the database does not answer, or there
+is no such host, 2 wrong usage or settings.`,
 		Example: `  distributor journal --since 1h --host a.example
   distributor journal --since 7d --kind refused
   distributor journal --follow --json`,
@@ -93,6 +93,11 @@ func tellJournal(cmd *cobra.Command, opt *options, w *wanted) error {
 	list, err := f.Next(cmd.Context())
 	if err != nil {
 		return err
+	}
+	if len(list) == 0 {
+		if err := a.knowsHost(cmd.Context(), w.host); err != nil {
+			return err
+		}
 	}
 	if w.json && !w.follow {
 		return json.NewEncoder(out).Encode(journal.Entries{Entries: append([]journal.Entry{}, list...)})
@@ -168,7 +173,12 @@ func line(e *journal.Entry) string {
 type ago time.Duration
 
 // String implements [pflag.Value].
-func (a *ago) String() string { return keepText(time.Duration(*a)) }
+func (a *ago) String() string {
+	if *a == 0 {
+		return "" // as a default
+	}
+	return keepText(time.Duration(*a))
+}
 
 // Type implements [pflag.Value].
 func (a *ago) Type() string { return "time" }

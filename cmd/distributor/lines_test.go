@@ -65,7 +65,7 @@ func TestLinesSayWhichSessionAndWhoseAndWhy(t *testing.T) {
 	id = started()
 	s.stop(os.Interrupt)
 	s.line("sessions stay; cleanup --all stops them", "sessions=1 warm=0")
-	if out := s.run(0, "cleanup", "--all"); !strings.HasPrefix(out, "Session "+id+" of "+client[len(" client="):]+"on ") || !strings.Contains(out, "was stopped: all are.\nCleanup of 1 sessions") {
+	if out := s.run(0, "cleanup", "--all"); !strings.HasPrefix(out, "Session "+id+" of "+client[len(" client="):]+"on ") || !strings.Contains(out, "was stopped: cleanup was told to stop all.\nCleanup of 1 sessions") {
 		t.Errorf("cleanup says %q, want which session and whose", out)
 	}
 	if out := s.run(0, "cleanup"); out != "" {

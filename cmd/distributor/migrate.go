@@ -26,7 +26,10 @@ same when it starts; several at once are safe.
 
 With --down the tables get back the shape that the PHP program knows. All sessions
 but those that it started are stopped first, and named. While a process of the
-service works with the database, nothing is done.`,
+service works with the database, nothing is done.
+
+Exit status: 0 it is done, or there was nothing to do, 1 it is not, for the reason that
+is said, 2 wrong usage or settings.`,
 		Example: `  distributor migrate
   distributor migrate --down`,
 		Args: cobra.NoArgs,

@@ -68,6 +68,11 @@ func TestOperatorsAskTheRunningService(t *testing.T) {
 			s.want("resume again", ask(1, "resume"), "new sessions are not paused")
 
 			s.want("drain", ask(0, "hosts drain "+h.SSHAddr()+" --reason fan"), "Sessions that it still has: 2.")
+			for _, line := range []string{"sessions list --host c.example", "sessions stop --host c.example", "journal --host c.example"} {
+				s.want(line, ask(1, line), "host c.example is not configured, and nothing is found of it; configured are: "+h.SSHAddr())
+			}
+			address, _, _ := strings.Cut(h.SSHAddr(), ":")
+			s.want("why of a host", ask(1, "why "+address), "distributor journal --host "+address)
 			s.want("drain of another host", ask(1, "hosts drain c.example"), "configured are: "+h.SSHAddr())
 			s.want("status", ask(1, "status"), "no host takes sessions", "drained since", "distributor hosts undrain "+h.SSHAddr())
 			s.want("undrain", ask(0, "hosts undrain "+h.SSHAddr()), "takes sessions again")
@@ -110,6 +115,10 @@ func (s *stack) stopsByFilter(ask func(int, string) string) {
 	s.t.Helper()
 	s.want("a stop of the old", ask(0, "sessions stop --older-than 1h"), "There are no such sessions.")
 	s.want("a stop that is tried", ask(0, "sessions stop --client 127.0.0.1 --dry-run"), "2 sessions would be stopped.")
+	s.want("a stop of the old, in days", ask(0, "sessions stop --older-than 1d"), "There are no such sessions.")
+	if lines := strings.Split(ask(0, "sessions list --unused"), "\n"); len(lines) != 4 || !strings.HasSuffix(lines[1], "two") || !strings.HasSuffix(lines[2], "one") {
+		s.t.Errorf("sessions list --unused says %q; want two's session first", lines)
+	}
 	s.do("PUT", "two", 204)
 	s.want("a stop", ask(0, "sessions stop --client 127.0.0.1"), "Stopping 2 sessions.", "gone: 2. Not stopped: 0.")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -37,15 +38,12 @@ func filterFlags(cmd *cobra.Command, opt *options, f *operator.Filter) {
 	flags.StringVar(&f.Client, "client", "", "of this client: an address, a name as the log has it (192.0.2.1#1a2b3c4d), or its last 8 digits")
 	flags.StringVar(&f.Account, "account", "", "of this account, on all devices: a name, or of all visitors at an address @192.0.2.1")
 	flags.StringVar(&f.Host, "host", "", "on this host, as in CONTAINER_HOSTS")
-	flags.DurationVar(&f.OlderThan, "older-than", 0, "that started so long ago, such as 90m")
+	flags.Var((*ago)(&f.OlderThan), "older-than", "that started so long ago: a `time` such as 90m or 1d")
 	_ = cmd.RegisterFlagCompletionFunc("host", completeHosts(opt)) // the flag is there
 }
 
-// checkFilter refuses an age that chooses nothing, or all.
-func checkFilter(flags *pflag.FlagSet, f operator.Filter) error {
-	if flags.Changed("older-than") && f.OlderThan <= 0 {
-		return cli.Usage(fmt.Errorf("--older-than %s: want a time such as 90m", f.OlderThan))
-	}
+// checkFilter refuses what would choose nothing, or all.
+func checkFilter(flags *pflag.FlagSet) error {
 	for _, name := range []string{"client", "account", "host"} {
 		if flags.Changed(name) && flags.Lookup(name).Value.String() == "" {
 			return cli.Usage(errors.New("--" + name + " is empty"))
@@ -56,25 +54,27 @@ func checkFilter(flags *pflag.FlagSet, f operator.Filter) error {
 
 func listSessionsCommand(opt *options) *cobra.Command {
 	var filter operator.Filter
-	var asJSON bool
+	var unused, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List who has a session, where, and since when",
 		Long: `List who has a session, where, and since when. Slots without a client are listed
 too: of containers that wait for one, and of sessions whose containers are not
-proven gone. Of several flags all have to be true.
+proven gone. Of several flags all have to be true. With --unused only clients'
+sessions are listed, the longest unused first.
 
 ` + askedWhere + `
 
-Exit status: 0 they are listed, if there are any, 1 nobody knows, 2 wrong usage or
-settings.`,
+Exit status: 0 they are listed, if there are any, 1 nobody knows, or there is no such
+host, 2 wrong usage or settings.`,
 		Example: `  distributor sessions list
   distributor sessions list --host c1.example --older-than 8h
+  distributor sessions list --unused
   distributor sessions list --account anna
   distributor sessions list --client 192.0.2.7 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkFilter(cmd.Flags(), filter); err != nil {
+			if err := checkFilter(cmd.Flags()); err != nil {
 				return err
 			}
 			a := newAsker(cmd, opt, asJSON, byDatabase)
@@ -83,12 +83,34 @@ settings.`,
 			if err := a.ask(cmd.Context(), operator.Call{Path: operator.SessionsPath, Query: filter.Query()}, &all); err != nil {
 				return err
 			}
+			if len(all.Sessions) == 0 {
+				if err := a.knowsHost(cmd.Context(), filter.Host); err != nil {
+					return err
+				}
+			}
+			if unused {
+				all.Sessions = longestUnused(all.Sessions)
+			}
 			return printed(cmd.OutOrStdout(), asJSON, all, writeSessions)
 		},
 	}
 	filterFlags(cmd, opt, &filter)
+	cmd.Flags().BoolVar(&unused, "unused", false, "those of clients, the longest unused first")
 	cmd.Flags().BoolVar(&asJSON, "json", false, jsonUsage+operator.SessionsPath)
 	return cmd
+}
+
+// longestUnused leaves clients' sessions.
+func longestUnused(list []operator.Session) []operator.Session {
+	list = slices.DeleteFunc(list, func(s operator.Session) bool { return s.Client == "" })
+	since := func(s operator.Session) time.Time {
+		if s.LastUsed.IsZero() {
+			return s.Started
+		}
+		return s.LastUsed
+	}
+	slices.SortStableFunc(list, func(a, b operator.Session) int { return since(a).Compare(since(b)) })
+	return list
 }
 
 func writeSessions(out io.Writer, all operator.SessionList) error {

@@ -67,7 +67,7 @@ func writeStatistics(out io.Writer, since string, all operator.Statistics) error
 	if len(all.Steps) == 0 {
 		return nil
 	}
-	fmt.Fprintf(out, "In the last %s on average %.1f of %.1f sessions (%.0f %%), at most %d, between %s and %s.\n\n", since,
+	fmt.Fprintf(out, "In the last %s on average %.1f of %.1f sessions (%.0f %%), at most %d; those were seen between %s and %s.\n\n", since,
 		all.Sessions, all.Slots(), 100*all.Share(), all.MostSessions, moment(fullest(all)), moment(fullest(all).Add(step(all))))
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "FROM (UTC)\tSESSIONS\tMOST\tFREE\tFULL\tCLIENTS\tHOSTS\tMINUTES KNOWN")

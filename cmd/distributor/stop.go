@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +48,7 @@ Their clients get other sessions when they ask again: see pause.
 ` + askedWhere + `
 
 Exit status: 0 they are stopped, or there were none that the flags choose, 1 one could
-not be, or there is none with that ID, 2 wrong usage or settings.`,
+not be, or there is none with that ID, or no such host, 2 wrong usage or settings.`,
 		Example: `  distributor sessions stop 4711
   distributor sessions stop --client 192.0.2.7
   distributor sessions stop --account anna
@@ -72,7 +73,7 @@ not be, or there is none with that ID, 2 wrong usage or settings.`,
 
 // choose takes the ID or the flags, not both, and not neither: that would be all.
 func (s *stopping) choose(cmd *cobra.Command, args []string) (err error) {
-	if err := checkFilter(cmd.Flags(), s.filter); err != nil {
+	if err := checkFilter(cmd.Flags()); err != nil {
 		return err
 	}
 	isFiltered := s.filter != operator.Filter{}
@@ -105,6 +106,9 @@ func (s *stopping) run(ctx context.Context) error {
 	case len(list) == 0 && s.id != 0:
 		return fmt.Errorf("there is no session %d (any more)", s.id)
 	case len(list) == 0:
+		if err := s.knowsHost(ctx, s.filter.Host); err != nil {
+			return err
+		}
 		fmt.Fprintln(s.out, "There are no such sessions.")
 		return nil
 	}
@@ -137,7 +141,7 @@ func (s *stopping) stopAll(ctx context.Context, list []operator.Session) error {
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				problems = append(problems, fmt.Errorf("session %d: %w", one.ID, err))
+				problems = append(problems, ofSession(one.ID, err))
 			}
 			return nil
 		})
@@ -152,6 +156,15 @@ func (s *stopping) stopAll(ctx context.Context, list []operator.Session) error {
 		return errNotStopped
 	}
 	return nil
+}
+
+// ofSession has an error name its session, once.
+func ofSession(id int64, err error) error {
+	name := fmt.Sprintf("session %d", id)
+	if strings.HasPrefix(err.Error(), name+" ") {
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 func number(n int) string {

@@ -162,7 +162,8 @@ func open(list []journal.Entry) (ids []int64) {
 func unknown(ctx context.Context, a *asker, about string, begins time.Time) error {
 	reasons := []string{
 		"it is mistyped, or happened less than a second ago",
-		"it was refused before it was known whose it was: for its token, a page that is not there, or because the service had no database yet; that is in the log only",
+		"it was refused before it was known whose it was: for its token, a page that is not there, or because the service had no database yet; that is in the log only, under this id",
+		"it was an operator's, such as a command's in an outage: that is in the log only, under this id",
 	}
 	older := "there is nothing in the journal at all: no distributor of this version has worked with this database"
 	if !begins.IsZero() {
@@ -175,6 +176,9 @@ func unknown(ctx context.Context, a *asker, about string, begins time.Time) erro
 		if cfg.HashClients && strings.ContainsAny(about, ".:") {
 			reasons = append(reasons, "with LOG_CLIENTS=hash addresses are not kept: ask by the hash that the log has")
 		}
+	}
+	if names, err := a.hostNames(ctx); err == nil && slices.ContainsFunc(names, func(host string) bool { return isHost(host, about) }) {
+		reasons = slices.Insert(reasons, 0, "a host is meant: distributor journal --host "+about)
 	}
 	lost, err := a.lost(ctx)
 	reasons = append(append(reasons, older), lost...)

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -80,7 +81,7 @@ func (b *Board) look(ctx context.Context) Page {
 	p := Page{At: time.Now(), Version: b.Version}
 	err := b.lookNow(ctx, &p)
 	if err != nil {
-		p.Trouble = "the database does not answer."
+		p.Trouble = cmp.Or(p.Status.Sentence, "Nobody knows whether a client gets a session: the database does not answer.")
 		p.Unwritten, p.Missing = away, away
 	} else {
 		err = b.lookPast(ctx, &p)
@@ -99,6 +100,9 @@ func (b *Board) lookNow(ctx context.Context, p *Page) (err error) {
 		return err
 	}
 	all, err := b.Hosts(ctx)
+	if err != nil {
+		p.Status = operator.Status{} // it was before the database went away
+	}
 	p.Hosts = all.Hosts
 	return err
 }

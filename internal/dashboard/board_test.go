@@ -146,6 +146,16 @@ func TestBoardOfWhatIsBroken(t *testing.T) {
 			t.Error("the page has what the log is for")
 		}
 	}
+	b = newBoard(t, db, func() (operator.Status, error) {
+		return operator.Status{
+			Sentence: "Nobody gets a new session: the database takes no writes.", Outage: &operator.Outage{Database: "sqlite /d/x.db"},
+			Wrong: []operator.Wrong{{What: "The database sqlite /d/x.db takes no writes since noon.", Mend: "fuser -v x"}},
+		}, errors.New("locked")
+	})
+	wantParts(t, html(t, b, false), "<h1>Nobody gets a new session: the database takes no writes.</h1>", "sqlite /d/x.db takes no writes since noon.", "<code>fuser -v x</code>")
+	if page := html(t, b, true); strings.Contains(page, "/d/x.db") || !strings.Contains(page, "the database takes no writes") {
+		t.Errorf("the page for everybody has what operators know, or no sentence:\n%s", page)
+	}
 	for _, table := range []string{"journalSums", "statisticsHours"} {
 		if _, err := db.Exec(`DROP TABLE ` + table); err != nil {
 			t.Fatal(err)

@@ -96,7 +96,9 @@ func broken() dashboard.Page {
 // away is a page without a database.
 func away() dashboard.Page {
 	const why = "Not known: the database does not answer."
-	return dashboard.Page{At: noon(), Version: "v1.2.3", Trouble: "the database does not answer.", Unwritten: why, Missing: why}
+	return dashboard.Page{At: noon(), Version: "v1.2.3", Trouble: "Nobody gets a new session: the database does not answer.", Status: operator.Status{Wrong: []operator.Wrong{
+		{What: "The database mysql wrp@tcp(db.example:3306)/wrp does not answer since 2026-01-02 03:04:05 UTC: connection refused. Start it, or correct SESSION_DATABASE_DSN; the service goes on by itself when it does.", Mend: "distributor config check"},
+	}}, Unwritten: why, Missing: why}
 }
 
 // unwritten lacks the journal and the statistics only.

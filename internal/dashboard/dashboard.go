@@ -29,7 +29,7 @@ type Page struct {
 
 	Status  operator.Status
 	Hosts   []operator.Host
-	Trouble string // why none of these is known, in a sentence; empty: they are
+	Trouble string // instead of these, in a sentence, when little is known; empty: all is
 
 	Starts    journal.Waits
 	Refusals  Refusals
@@ -55,7 +55,7 @@ type Past struct {
 // hosts there are others; of errors, reasons and commands there is nothing.
 func (p Page) ForAll(names Aliases) Page {
 	p.Public, p.Version = true, ""
-	p.Status.Wrong, p.Status.Processes = slices.Clone(p.Status.Wrong), nil
+	p.Status.Wrong, p.Status.Processes, p.Status.Outage = slices.Clone(p.Status.Wrong), nil, nil
 	for i := range p.Status.Wrong {
 		p.Status.Wrong[i] = operator.Wrong{}
 	}

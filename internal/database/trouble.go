@@ -44,6 +44,9 @@ func (c Config) Reason(err error) error {
 	return err
 }
 
+// Reason is [Config.Reason] of the database's own.
+func (db *DB) Reason(err error) error { return db.cfg.Reason(err) }
+
 // A Mend is what may end trouble with a database.
 type Mend struct {
 	Do      string // in words
@@ -58,7 +61,7 @@ func (c Config) Mend(err error) Mend {
 	const check = "distributor config check"
 	switch code := sqliteCode(err) & 0xff; {
 	case errors.Is(err, ErrLocked):
-		return Mend{"End what keeps it", "fuser -v '" + c.file() + "'"}
+		return Mend{"End what keeps it, of those that the command lists all but distributor and cleanup", "fuser -v '" + c.file() + "'"}
 	case code == sqlite3.SQLITE_FULL:
 		return Mend{"Make room on its disk", "df -h '" + filepath.Dir(c.file()) + "'"}
 	case c.MySQL == nil:

@@ -22,7 +22,8 @@ func (g *Gateway) logged(next handler) handler {
 func (g *Gateway) log(x *exchange) {
 	status, err := x.outcome()
 	level := slog.LevelDebug
-	if status >= statusClientLeft || errors.Is(err, errUnauthorized) {
+	// That of a session is in the journal.
+	if status >= statusClientLeft || x.id != "" && !errors.Is(err, ErrEnded) {
 		level = slog.LevelInfo
 	}
 	ctx := context.WithoutCancel(x.in.Context())

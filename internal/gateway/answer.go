@@ -1,13 +1,14 @@
 package gateway
 
 import (
-	"crypto/rand"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/target"
 )
 
@@ -32,6 +33,15 @@ var (
 	errStalled        = errors.New("nothing moved for too long")
 	errClientLeft     = errors.New("client left")
 )
+
+// An endedError is [ErrEnded] of a session that is known.
+type endedError struct{ session int64 }
+
+// Error implements error.
+func (e *endedError) Error() string { return ErrEnded.Error() }
+
+// Unwrap has it be ErrEnded.
+func (e *endedError) Unwrap() error { return ErrEnded }
 
 const (
 	statusClientLeft = 499 // in the log only
@@ -116,9 +126,26 @@ func (g *Gateway) refuse(x *exchange) {
 	if a.retry > 0 {
 		x.Header().Set("Retry-After", strconv.Itoa(a.retry))
 	}
-	x.id = rand.Text()[:10]
+	x.id = journal.NewRequest()
+	g.note(x, a.code)
 	x.Header().Set("X-Request-Id", x.id)
 	x.page(a.code, http.StatusText(a.code), fmt.Sprintf("<p>%s</p><p>Request %s</p>", a.sentence, x.id))
+}
+
+// note has the journal say why a request of a session was refused. Of what is nobody's only
+// the log tells: who guesses tokens fills no table.
+func (g *Gateway) note(x *exchange, code int) {
+	n := journal.Note{What: journal.GatewayRefused{Why: x.err.Error(), Code: code}}
+	ended, isEnded := errors.AsType[*endedError](x.err)
+	switch {
+	case x.route != nil:
+		n.Session, n.Host, n.Client = x.route.session.ID, x.route.session.Host, x.route.session.ClientName()
+	case isEnded:
+		n.Session = ended.session
+	default:
+		return
+	}
+	g.Journal.Add(journal.WithRequest(context.WithoutCancel(x.in.Context()), x.id), n)
 }
 
 // Waiting answers for a gateway that cannot tell yet whose token it is.

@@ -32,6 +32,7 @@ import (
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/inflight"
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
 )
@@ -47,6 +48,7 @@ type Config struct {
 	Store    Store
 	Pool     *hosts.Pool
 	Guard    *auth.Guard
+	Journal  *journal.Writer // nil: nothing is noted
 	Log      *slog.Logger
 
 	DatabaseID string // names the cookie: gateways of two databases may be on one host

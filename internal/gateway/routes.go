@@ -106,8 +106,8 @@ func (t *table) find(token string) (*route, error) {
 	if r := t.byKey[k]; r != nil && auth.Equal(token, r.session.Token) {
 		return r, nil
 	}
-	if t.tombstones.hasKey(k, time.Now()) {
-		return nil, ErrEnded
+	if stone := t.tombstones.ofKey(k, time.Now()); stone != nil {
+		return nil, &endedError{stone.id}
 	}
 	return nil, errUnauthorized
 }

@@ -23,11 +23,11 @@ func TestTombstonesAreBounded(t *testing.T) {
 		t.Errorf("%d ids, %d keys, %d in order; want %d of each", len(stones.byID), len(stones.byKey), len(stones.order), maxTombstones)
 	}
 	for i, want := range map[int]bool{0: false, 9: false, 10: true, maxTombstones + 9: true} {
-		if got := stones.hasKey(keyFor(i), start); got != want || stones.hasID(int64(i)) != want {
+		if got := stones.ofKey(keyFor(i), start) != nil; got != want || stones.hasID(int64(i)) != want {
 			t.Errorf("number %d is known: %t, want %t", i, got, want)
 		}
 	}
-	if stones.hasKey(keyFor(10), start.Add(tombstoneAge)) {
+	if stones.ofKey(keyFor(10), start.Add(tombstoneAge)) != nil {
 		t.Error("known after an hour")
 	}
 	stones.add(-1, key{}, start.Add(tombstoneAge))

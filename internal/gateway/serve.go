@@ -41,14 +41,11 @@ func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, token string, pr
 // Lives reports whether a token opens a session that has not ended. One that this
 // process does not know is looked up, which takes up to a second.
 func (g *Gateway) Lives(ctx context.Context, token string) (bool, error) {
-	switch _, err := g.find(ctx, token); err {
-	case nil:
-		return true, nil
-	case errUnauthorized, ErrEnded:
+	_, err := g.find(ctx, token)
+	if err == errUnauthorized || errors.Is(err, ErrEnded) {
 		return false, nil
-	default:
-		return false, err
 	}
+	return err == nil, err
 }
 
 // CookieToken returns the token in the cookie of a plain browser; empty: there is none.

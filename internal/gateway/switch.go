@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -58,7 +59,7 @@ func (g *Gateway) inOtherSession(x *exchange, to *route) (token string, err erro
 	token, _ = g.cookieToken(x.in)
 	r, err := g.find(x.in.Context(), token)
 	switch {
-	case err == errUnauthorized, err == ErrEnded, err == nil && r == to:
+	case err == errUnauthorized, errors.Is(err, ErrEnded), err == nil && r == to:
 		return "", nil
 	}
 	return token, err

@@ -59,7 +59,10 @@ func (t *tombstones) prune(now time.Time) {
 
 func (t *tombstones) hasID(id int64) bool { return t.byID[id] != nil }
 
-func (t *tombstones) hasKey(k key, now time.Time) bool {
-	stone := t.byKey[k]
-	return stone != nil && now.Sub(stone.ended) < tombstoneAge
+// ofKey returns the one of a token, or nil.
+func (t *tombstones) ofKey(k key, now time.Time) *tombstone {
+	if stone := t.byKey[k]; stone != nil && now.Sub(stone.ended) < tombstoneAge {
+		return stone
+	}
+	return nil
 }

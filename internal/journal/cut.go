@@ -19,6 +19,9 @@ func cut(w What) What {
 	case HostDown:
 		w.Why = shorten(w.Why)
 		return w
+	case GatewayRefused:
+		w.Why = shorten(w.Why)
+		return w
 	case Refused:
 		w.Why = shorten(w.Why)
 		for _, r := range w.Reasons[min(maxReasons, len(w.Reasons)):] {

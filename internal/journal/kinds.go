@@ -76,6 +76,12 @@ type Reason struct {
 	Why   string    `json:"why"`
 }
 
+// GatewayRefused is a request to a session that its gateway refused.
+type GatewayRefused struct {
+	Why  string `json:"why"`
+	Code int    `json:"status"` // of its answer
+}
+
 // Given is a client that was told of the session that it has.
 type Given struct {
 	Port int `json:"port"`
@@ -190,6 +196,8 @@ func (Leaving) kind() string      { return "leaving" }
 func (Lost) kind() string         { return "lost" }
 func (o Other) kind() string      { return o.Of }
 
+func (GatewayRefused) kind() string { return "gateway-refused" }
+
 func (AccountAdded) kind() string    { return "account-added" }
 func (AccountPassword) kind() string { return "account-password" }
 func (AccountDisabled) kind() string { return "account-disabled" }
@@ -199,7 +207,7 @@ func (AccountRefused) kind() string  { return "account-refused" }
 
 func all() []What {
 	return []What{
-		Claimed{}, WarmedUp{}, WarmUpFailed{}, Taken{}, Started{}, Failed{}, Refused{}, Given{}, Frozen{}, Ended{},
+		Claimed{}, WarmedUp{}, WarmUpFailed{}, Taken{}, Started{}, Failed{}, Refused{}, GatewayRefused{}, Given{}, Frozen{}, Ended{},
 		HostUp{}, HostDown{}, Drained{}, Undrained{}, Paused{}, Resumed{}, Serving{}, Leaving{}, Lost{},
 		AccountAdded{}, AccountPassword{}, AccountDisabled{}, AccountEnabled{}, AccountRemoved{}, AccountRefused{},
 	}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ func (n *Note) sameAs() string {
 		return n.Client + "\x00" + withoutNumbers(w.Why)
 	case WarmUpFailed:
 		return n.Host + "\x00warm " + withoutNumbers(w.Why)
+	case GatewayRefused:
+		return fmt.Sprintf("%d\x00gateway %s", n.Session, withoutNumbers(w.Why))
 	case Given:
 		return n.Client + "\x00given"
 	case AccountRefused:

@@ -150,6 +150,10 @@ func (r Reason) text(z zone) string {
 	return fmt.Sprintf("%s down since %s (%s)", name, z.at(r.Since, "15:04"), r.Why)
 }
 
+func (w GatewayRefused) sentence(e *Entry, _ zone) string {
+	return fmt.Sprintf("session %d: the gateway refused a request with %d: %s", e.Session, w.Code, w.Why)
+}
+
 func (w Given) sentence(e *Entry, _ zone) string {
 	return fmt.Sprintf("session %d on %s given again", e.Session, e.place(w.Port))
 }

@@ -149,9 +149,11 @@ func (o operators) answer(w http.ResponseWriter, r *http.Request, to route) {
 	case isProblem:
 		p.write(w)
 	case err != nil:
+		level := slog.LevelInfo // it is looked for by its id
 		if o.trouble.Due(err) {
-			o.Log.WarnContext(r.Context(), "operator request failed", "request", w.Header().Get(requestHeader), "route", to.pattern, "err", err)
+			level = slog.LevelWarn
 		}
+		o.Log.Log(r.Context(), level, "operator request failed", "request", w.Header().Get(requestHeader), "route", to.pattern, "err", err)
 		o.failed(err).write(w)
 	default:
 		if !to.early { // those answer without the database, too

@@ -47,9 +47,17 @@ func (s Status) MarshalJSON() ([]byte, error) {
 	}{all: all(s)})
 }
 
-// Summarize returns what [StatusPath] answers, to who shows it otherwise.
+// Summarize returns what [StatusPath] answers, to who shows it otherwise. With an error it
+// is the status without the database.
 func Summarize(ctx context.Context, cfg Config) (Status, error) {
-	return newOperators(cfg).summarize(ctx)
+	o := newOperators(cfg)
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	s, err := o.summarize(ctx)
+	if err != nil {
+		return o.withoutDatabase(err), err
+	}
+	return s, nil
 }
 
 func (o operators) summarize(ctx context.Context) (Status, error) {

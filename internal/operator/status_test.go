@@ -72,12 +72,12 @@ func TestStatusSaysWhatIsWrongAndWhatMendsIt(t *testing.T) {
 		k.Pool.CheckHealth(t.Context())
 		wantSaid(t, "one host is up again", h, "true A client can get a session now: 1 slot is free.", "Host host1", "Host host2")
 		allocate(t, k, amiga)
-		wantSaid(t, "it is full", h, "false Nobody gets a new session: all is full.", "-> distributor sessions list --older-than 1h")
+		wantSaid(t, "it is full", h, "false Nobody gets a new session: all is full.", "-> distributor sessions list --unused")
 
 		if _, err := db.Exec(`UPDATE sessions SET containerHost = 'old.example'`); err != nil {
 			t.Fatal(err)
 		}
-		wantSaid(t, "a host is not configured any more", h, "Host old.example has 1 sessions, and is not configured", "-> cleanup --forget-host old.example")
+		wantSaid(t, "a host is not configured any more", h, "Host old.example has 1 session, and is not configured", "-> cleanup --forget-host old.example")
 		if _, err := db.Exec(`UPDATE pool SET cleanedAt = '2024-06-01 10:00:00'`); err != nil {
 			t.Fatal(err)
 		}

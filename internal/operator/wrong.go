@@ -33,10 +33,47 @@ func (l state) sentence() (takes bool, text string) {
 		return true, "A client can get a session now: 1 slot is free."
 	case l.now.Remaining > 0:
 		return true, fmt.Sprintf("A client can get a session now: %d slots are free.", l.now.Remaining)
+	case l.warming() > 0:
+		return true, fmt.Sprintf("A client can get a session now: no slot is free, but it gets what is being warmed up (%s).", counted(l.warming(), "container"))
 	case l.anyTakes():
-		return false, nobody + "all is full."
+		return false, nobody + "all is full" + l.down() + "."
 	}
 	return false, nobody + "no host takes sessions."
+}
+
+// warming is how many containers could be had that are still being warmed up.
+func (l state) warming() (n int) {
+	for _, st := range l.now.Hosts {
+		if takes(st) {
+			n += st.Warming
+		}
+	}
+	return n
+}
+
+// down says how many hosts could have helped.
+func (l state) down() string {
+	n := 0
+	for _, st := range l.now.Hosts {
+		if st.State.IsDown() {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return ", and 1 host is down"
+	}
+	return fmt.Sprintf(", and %d hosts are down", n)
+}
+
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // isServed reports whether any process that clients could ask lives. Cleanup is none.
@@ -63,8 +100,8 @@ func (l state) wrong() []Wrong {
 		list = append(list, Wrong{l.writes.sentence(), l.writes.command})
 	}
 	list = append(list, l.wrongHosts()...)
-	if l.now.Remaining == 0 && l.anyTakes() {
-		list = append(list, Wrong{"All hosts that take sessions are full.", "distributor sessions list --older-than 1h"})
+	if l.now.Remaining == 0 && l.warming() == 0 && l.anyTakes() {
+		list = append(list, Wrong{"All hosts that take sessions are full: stop sessions that nobody uses (LAST USED has the oldest first), raise MAX_CONTAINERS_RUNNING, or add a host.", "distributor sessions list --unused"})
 	}
 	return slices.Concat(list, l.notCleaned(), l.unknownHosts(), l.silent(), l.otherPools())
 }
@@ -152,7 +189,7 @@ func (l state) unknownHosts() (list []Wrong) {
 	}
 	for _, host := range slices.Sorted(maps.Keys(l.now.PerHost)) {
 		if !known[host] {
-			list = append(list, Wrong{fmt.Sprintf("Host %s has %d sessions, and is not configured: put it back, or give them up.", host, l.now.PerHost[host]), "cleanup --forget-host " + host})
+			list = append(list, Wrong{fmt.Sprintf("Host %s has %s, and is not configured: put it back, or give up what it has.", host, counted(l.now.PerHost[host], "session")), "cleanup --forget-host " + host})
 		}
 	}
 	return list

@@ -25,7 +25,7 @@ const (
 func (a action) reason() string {
 	switch a {
 	case stop:
-		return "all are"
+		return "cleanup was told to stop all"
 	case stopIdle:
 		return "not used"
 	case stopOld:

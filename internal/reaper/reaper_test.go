@@ -352,7 +352,7 @@ func TestWarmContainersAreNoSessions(t *testing.T) {
 	}
 	slices.Sort(r.Endings)
 	for i, want := range []string{"Session 1 of 192.0.2.0#", "Warm container 2 on host0:", "Warm container 3 on host0:"} {
-		if len(r.Endings) != 3 || !strings.HasPrefix(r.Endings[i], want) || !strings.HasSuffix(r.Endings[i], " was stopped: all are.") {
+		if len(r.Endings) != 3 || !strings.HasPrefix(r.Endings[i], want) || !strings.HasSuffix(r.Endings[i], " was stopped: cleanup was told to stop all.") {
 			t.Errorf("endings = %q, want %q", r.Endings, want)
 		}
 	}

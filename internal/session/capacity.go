@@ -108,6 +108,7 @@ type HostState struct {
 	hosts.Status
 	Used     int      // slots that the next client cannot have
 	Warm     int      // containers that wait for a client
+	Warming  int      // that are being warmed up; who comes gets one of them too
 	Free     int      // sessions that could still be had
 	Stopping int      // of those, slots whose containers are not proven gone yet
 	Drained  *Drained // nil: the host is not drained
@@ -120,7 +121,7 @@ func (m *Manager) hostStates(now census) []HostState {
 	var list []HostState
 	for _, st := range m.pool.Status() {
 		u := now.rows[st.Host.Name]
-		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm, Free: now.free(st), Stopping: u.Stopping, rows: u}
+		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm, Warming: u.Warming, Free: now.free(st), Stopping: u.Stopping, rows: u}
 		if d, ok := now.drained[st.Host.Name]; ok {
 			s.Drained = &d
 		}

@@ -65,7 +65,12 @@ func (m *Manager) refused(err error) journal.Refused {
 		return w
 	}
 	full, ok := errors.AsType[*FullError](err)
-	if !ok {
+	_, atHost := errors.AsType[*startError](err)
+	switch {
+	case !ok && !atHost && errors.Is(err, context.DeadlineExceeded):
+		w.Why = "the database did not answer in time: " + m.store.db.Reason(context.DeadlineExceeded).Error()
+		return w
+	case !ok:
 		return w
 	}
 	said := 0
