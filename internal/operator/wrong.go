@@ -17,6 +17,7 @@ import (
 const (
 	nobody   = "Nobody gets a new session: "
 	noWrites = "the database takes no writes."
+	doubtful = "A client may not get a session: starts fail on all hosts that take any."
 )
 
 // sentence says whether a client could get a session now, and if not what keeps it
@@ -29,6 +30,8 @@ func (l state) sentence() (takes bool, text string) {
 		return false, nobody + "paused since " + moment(l.now.Pause.Since) + "."
 	case l.writes != nil:
 		return false, nobody + noWrites
+	case l.now.Remaining > 0 && l.allFail():
+		return false, doubtful
 	case l.now.Remaining == 1:
 		return true, "A client can get a session now: 1 slot is free."
 	case l.now.Remaining > 0:
@@ -47,6 +50,17 @@ func (l state) isServed() bool {
 func serves(p Process) bool { return p.Answers || p.Kind != "cleanup" }
 
 func (l state) anyTakes() bool { return slices.ContainsFunc(l.now.Hosts, takes) }
+
+// failsAfter is how many starts have to fail in a row before the next is not promised.
+const failsAfter = 2
+
+// allFail reports whether wherever a client could go its container would have to be
+// started, and starts have failed there.
+func (l state) allFail() bool {
+	return !slices.ContainsFunc(l.now.Hosts, func(st session.HostState) bool {
+		return st.Free > 0 && (st.Warm > 0 || st.Failing == nil || st.Failing.Times < failsAfter)
+	})
+}
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
@@ -93,6 +107,8 @@ func (l state) wrongHosts() (list []Wrong) {
 			list = append(list, Wrong{fmt.Sprintf("%s takes no sessions: %s.", name, st.Reason), onHost(st.Host, "docker pull "+l.image)})
 		case st.Drained != nil:
 			list = append(list, Wrong{fmt.Sprintf("%s is drained since %s%s.", name, moment(st.Drained.Since), because(st.Drained.Reason)), "distributor hosts undrain " + st.Host.Name})
+		case st.Failing != nil:
+			list = append(list, Wrong{fmt.Sprintf("%s: %s.", name, strings.TrimSuffix(describe(st).Failing.String(), ".")), mendStart(st)})
 		}
 		if st.Host.TLS != nil && st.NoTLS != "" {
 			list = append(list, Wrong{fmt.Sprintf("%s serves no TLS: %s.", name, st.NoTLS), check(st.Host)})
@@ -107,8 +123,19 @@ func severity(st session.HostState) int {
 		return 0
 	case st.State == hosts.NoImage:
 		return 1
+	case st.Failing != nil:
+		return 2
 	}
-	return 2
+	return 3
+}
+
+// mendStart is the command against what containers do not start for, if that is known, or
+// one that finds it out.
+func mendStart(st session.HostState) string {
+	if command := hosts.Mend(st.Failing.Why); command != "" {
+		return onHost(st.Host, quoted(st.Host, command))
+	}
+	return check(st.Host)
 }
 
 func because(reason string) string {
@@ -142,6 +169,14 @@ func onHost(h hosts.Host, command string) string {
 		return command
 	}
 	return fmt.Sprintf("ssh root@%s %s", h.Address, command)
+}
+
+// quoted is a command of several as one word, where a shell here reads it first.
+func quoted(h hosts.Host, command string) string {
+	if h.SSH == nil {
+		return command
+	}
+	return "'" + command + "'"
 }
 
 // unknownHosts are those that have sessions, and are not configured here.

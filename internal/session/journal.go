@@ -26,6 +26,9 @@ func (r *request) note(ctx context.Context, s *Session, what journal.What) {
 func (r *request) noteStarted(ctx context.Context, s *Session) {
 	after := time.Since(r.began)
 	r.metrics.started(s, r.source, after)
+	if r.source != hit {
+		r.streaks.succeeded(s.Host)
+	}
 	r.note(ctx, s, journal.Started{Port: s.Port, Warm: r.source != miss, TLS: s.TLS, All: after.Milliseconds(), Took: s.Took})
 }
 
