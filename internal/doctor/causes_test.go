@@ -88,6 +88,12 @@ func TestFirstCause(t *testing.T) {
 			s.FailNext(pretend.OpCreateNetwork, 403, "could not find an available address pool", 9)
 		},
 			want: cause{"container", "address pool", onHost, "docker network prune"}},
+		"disk full": {harm: func(s *sick) {
+			s.FailNext(pretend.OpStart, 500, "mkdir /var/lib/docker/overlay2/fa11: no space left on device", 1)
+		},
+			want: cause{"container", "no space left", onHost, "df -h; docker system df; docker image prune"}},
+		"bridge of half a network": {harm: func(s *sick) { s.FailNext(pretend.OpCreateNetwork, 403, "networks have same bridge name", 9) },
+			want: cause{"container", "is the disk full?", onHost, "df -h; docker network ls"}},
 		"container does not start": {harm: func(s *sick) { s.FailNext(pretend.OpStart, 500, "OCI runtime create failed", 1) },
 			want: cause{"container", "OCI runtime create failed", onHost, "docker run --rm " + pretend.DefaultImage}},
 		"container exits": {harm: func(s *sick) { s.how.Hosts.Container.Args = []string{"-nonsense", "it's"} },

@@ -159,6 +159,9 @@ func (p *patient) forUser(what string, options ...string) string {
 
 // mendEngine has an engine answer that did not, or answered something else than asked.
 func mendEngine(err error) string {
+	if known := hosts.Mend(err.Error()); known != "" {
+		return known
+	}
 	if text := hosts.InWords(err).Error(); strings.Contains(text, "is Docker stopped?") || strings.Contains(text, "Cannot connect to the Docker daemon") {
 		return startDocker
 	}
@@ -200,13 +203,18 @@ func mendPort(foreign map[int]string) string {
 
 // mendStart removes what kept a container from starting.
 func (p *patient) mendStart(err error, port int) string {
+	known := hosts.Mend(err.Error())
 	switch {
+	case known != "":
+		return known
 	case errors.Is(err, hosts.ErrCertificate):
 		return p.mendCertificate()
 	case errors.Is(err, hosts.ErrPortTaken):
 		return mendPort(map[int]string{port: ""})
 	case errors.Is(err, hosts.ErrNetwork) && strings.Contains(err.Error(), "address pool"):
 		return "docker network prune"
+	case errors.Is(err, hosts.ErrNetwork) && strings.Contains(err.Error(), "same bridge name"):
+		return "df -h; docker network ls   # make room if the disk is full; remove the network that has the bridge wrp0; if none has it, " + restartDocker
 	case errors.Is(err, hosts.ErrNetwork):
 		return restartDocker
 	}

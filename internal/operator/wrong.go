@@ -145,9 +145,12 @@ func because(reason string) string {
 	return ": " + strings.TrimSuffix(reason, ".")
 }
 
-// lookThere is the command that makes a host's key known, if that is what is missing, or
-// finds out why a host is down.
+// lookThere is the command that makes room, or a host's key known, if that is what is
+// missing, or finds out why a host is down.
 func lookThere(st session.HostState) string {
+	if command := hosts.Mend(st.Reason); command != "" {
+		return onHost(st.Host, quoted(st.Host, command))
+	}
 	_, after, found := strings.Cut(st.Reason, "is unknown; add it to ")
 	if !found || st.Host.SSH == nil {
 		return check(st.Host)
