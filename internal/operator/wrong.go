@@ -160,7 +160,7 @@ func lookThere(st session.HostState) string {
 		host, port = st.Host.Name, "22"
 	}
 	file, _, _ := strings.Cut(after, " (ssh-keyscan)")
-	return fmt.Sprintf("ssh-keyscan -p %s %s >> %s", port, host, file)
+	return fmt.Sprintf("ssh-keyscan -p %s %s >> %s   # once compared: %s says with what", port, host, file, check(st.Host))
 }
 
 // check is the command that goes the way to a host step by step.
