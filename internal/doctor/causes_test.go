@@ -49,7 +49,7 @@ func TestFirstCause(t *testing.T) {
 		"no such user": {harm: func(s *sick) { s.cfg.Hosts[0].SSH.User = "wpr" },
 			want: cause{"login", "log in as wpr", onHost, "useradd -m -G docker wpr"}},
 		"no way to Docker": {host: pretend.Config{ForbidSocket: true, ForbidExec: true},
-			want: cause{"way to Docker", "no way to the Docker engine", onHost, "usermod -aG docker wrp"}},
+			want: cause{"way to Docker", "wrp is not in the group docker there, Docker is stopped or still starting, or the key", onHost, "usermod -aG docker wrp"}},
 		"one SSH session": {host: byCommand,
 			want: cause{"way to Docker", "with 1 SSH session", onHost, "MaxSessions"}},
 		"no way to containers": {host: pretend.Config{ForbidTCP: true}, opt: servicetest.Options{Gateway: true},

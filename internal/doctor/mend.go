@@ -147,7 +147,7 @@ func (p *patient) mendWay(err error) Mend {
 	case has("prohibited"):
 		m.Command, m.Else = p.replaceKey(), p.mendSSHD()
 	default:
-		m.Command, m.Else = fmt.Sprintf("usermod -aG docker %s; %s; %s", p.SSH.User, startDocker, p.replaceKey()), p.mendSSHD()
+		m.Command, m.Else = fmt.Sprintf("usermod -aG docker %s; %s; %s   # all three are needed; which was missing sshd does not say", p.SSH.User, startDocker, p.replaceKey()), p.mendSSHD()
 	}
 	return m
 }
