@@ -104,7 +104,7 @@ func (l state) wrongHosts() (list []Wrong) {
 		case st.State.IsDown():
 			list = append(list, Wrong{fmt.Sprintf("%s is down since %s: %s.", name, moment(st.Since), st.Reason), lookThere(st)})
 		case st.State == hosts.NoImage:
-			list = append(list, Wrong{fmt.Sprintf("%s takes no sessions: %s.", name, st.Reason), onHost(st.Host, "docker pull "+l.image)})
+			list = append(list, Wrong{fmt.Sprintf("%s takes no sessions: %s.", name, st.Reason), "distributor hosts pull " + st.Host.Name})
 		case st.Drained != nil:
 			list = append(list, Wrong{fmt.Sprintf("%s is drained since %s%s.", name, moment(st.Drained.Since), because(st.Drained.Reason)), "distributor hosts undrain " + st.Host.Name})
 		case st.Failing != nil:
@@ -133,7 +133,7 @@ func severity(st session.HostState) int {
 // one that finds it out.
 func mendStart(st session.HostState) string {
 	if command := hosts.Mend(st.Failing.Why); command != "" {
-		return onHost(st.Host, quoted(st.Host, command))
+		return hosts.OnHost(st.Host, command)
 	}
 	return check(st.Host)
 }
@@ -149,7 +149,7 @@ func because(reason string) string {
 // missing, or finds out why a host is down.
 func lookThere(st session.HostState) string {
 	if command := hosts.Mend(st.Reason); command != "" {
-		return onHost(st.Host, quoted(st.Host, command))
+		return hosts.OnHost(st.Host, command)
 	}
 	_, after, found := strings.Cut(st.Reason, "is unknown; add it to ")
 	if !found || st.Host.SSH == nil {
@@ -165,22 +165,6 @@ func lookThere(st session.HostState) string {
 
 // check is the command that goes the way to a host step by step.
 func check(h hosts.Host) string { return "distributor hosts check " + h.Name }
-
-// onHost is a command for a host's root: the distributor's own key runs none.
-func onHost(h hosts.Host, command string) string {
-	if h.SSH == nil {
-		return command
-	}
-	return fmt.Sprintf("ssh root@%s %s", h.Address, command)
-}
-
-// quoted is a command of several as one word, where a shell here reads it first.
-func quoted(h hosts.Host, command string) string {
-	if h.SSH == nil {
-		return command
-	}
-	return "'" + command + "'"
-}
 
 // unknownHosts are those that have sessions, and are not configured here.
 func (l state) unknownHosts() (list []Wrong) {
