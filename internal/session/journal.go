@@ -55,7 +55,7 @@ func (m *Manager) noteOutcome(ctx context.Context, c Client, s *Session, fresh b
 
 // refused says why a client got no session.
 func (m *Manager) refused(err error) journal.Refused {
-	w := journal.Refused{Why: err.Error(), Retry: int(RetryAfter(err) / time.Second)}
+	w := journal.Refused{Why: alike(err.Error()), Retry: int(RetryAfter(err) / time.Second)}
 	if m.alive.Err() != nil {
 		w.Why = "this process stopped meanwhile: " + w.Why
 	}
