@@ -14,7 +14,7 @@ func TestHostsAreCheckedAndPull(t *testing.T) {
 	s.start()
 	s.do("PUT", "one", 202)
 	out := s.run(0, "distributor", "hosts", "check", h.SSHAddr())
-	s.want("hosts check", out, h.SSHAddr()+"\n  PASSED   name ", "  PASSED   container ", "1 in use by sessions", "removed\n")
+	s.want("hosts check", out, h.SSHAddr()+"\n  PASSED   name ", "  PASSED   container ", "1 in use by containers of distributors (1 of database ", ", wrp_", "removed\n")
 	out = s.run(0, "distributor", "hosts", "check", "--json")
 	s.want("hosts check --json", out, `"passed":true`, `{"step":"container","outcome":"PASSED",`)
 	s.want("hosts pull", s.run(0, "distributor", "hosts", "pull"), "on 1 of 1 hosts.\n"+h.SSHAddr()+": nothing newer, it is sha256:")
