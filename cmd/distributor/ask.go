@@ -101,7 +101,7 @@ func (a *asker) actAlone(ctx context.Context, cfg *config.Config) (http.Handler,
 	fmt.Fprintln(a.notice, "No running distributor answers:", a.alone)
 	return operator.Handler(operator.Config{
 		Database: service.Database(cfg, false),
-		Sessions: svc.Sessions, Store: svc.Store, Processes: svc.DB.Known, DB: svc.DB, Accounts: svc.Accounts, StopNow: svc.Reaper.StopNow, EndSessions: svc.EndSessions, Image: cfg.Container.Image,
+		Sessions: svc.Sessions, Store: svc.Store, Processes: svc.DB.Known, DB: svc.DB, Accounts: svc.Accounts, StopNow: svc.Reaper.StopNow, EndSessions: svc.EndSessions,
 		Log: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}), nil
 }

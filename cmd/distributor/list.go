@@ -64,8 +64,11 @@ func writeHosts(out io.Writer, all operator.Hosts) error {
 		if h.Drained != nil {
 			drained = h.Drained.Since.Format(time.DateTime)
 		}
-		if h.Why != "" {
+		switch {
+		case h.Why != "":
 			takes = "no, " + h.Why
+		case h.Failing != nil:
+			takes = "yes, but " + h.Failing.String()
 		}
 		fmt.Fprintf(w, "%s\t%d/%d\t%d\t%d\t%s\t%s\t%s\n", h.Name, h.Used, h.Max, h.Stopping, h.Warm, servesTLS(h), drained, takes)
 	}

@@ -27,7 +27,6 @@ func operatorConfig(cfg *config.Config, svc *service.Service, heartbeat *databas
 		Failing:  heartbeat.Failing,
 		Process:  svc.Process,
 		Lives:    func(process string) bool { return operator.Lives(cfg.RuntimeDir, process) },
-		Image:    cfg.Container.Image,
 		Log:      log,
 	}
 }

@@ -45,6 +45,7 @@ type pulled struct {
 	Before string `json:"before,omitempty"` // id of the image
 	After  string `json:"after,omitempty"`
 	Error  string `json:"error,omitempty"`
+	Mend   string `json:"mend,omitempty"` // where the distributor runs
 }
 
 // String is for people.
@@ -81,14 +82,24 @@ func pullImage(cmd *cobra.Command, opt *options, names []string, asJSON bool) er
 		fmt.Fprintf(out, "Pulling %s on %d of %d hosts.\n", cfg.Container.Image, len(chosen), len(cfg.Hosts))
 		shown = out
 	}
-	all := pullAll(cmd.Context(), pool, shown)
+	all := pullAll(cmd.Context(), pool, cfg.Container.Image, shown)
 	if err := pool.Close(); err != nil {
 		return err
 	}
 	if asJSON {
 		err = json.NewEncoder(out).Encode(map[string][]pulled{"hosts": all})
 	}
+	writeMends(shown, all)
 	return errors.Join(err, failedPulls(all))
+}
+
+// writeMends says what mends the pulls that failed.
+func writeMends(out io.Writer, all []pulled) {
+	for _, p := range all {
+		if p.Mend != "" {
+			fmt.Fprintf(out, "mend it, %s:\n  %s\n", p.Host, p.Mend)
+		}
+	}
 }
 
 // failedPulls returns an error if one has failed.
@@ -102,11 +113,11 @@ func failedPulls(all []pulled) error {
 	if failed == 0 {
 		return nil
 	}
-	return fmt.Errorf("hosts that could not pull the image: %d of %d (distributor hosts check says why one does not work)", failed, len(all))
+	return fmt.Errorf("hosts that could not pull the image: %d of %d", failed, len(all))
 }
 
 // pullAll has all hosts of a pool pull at once, and shows how far they are.
-func pullAll(ctx context.Context, pool *hosts.Pool, out io.Writer) []pulled {
+func pullAll(ctx context.Context, pool *hosts.Pool, image string, out io.Writer) []pulled {
 	list := pool.Hosts()
 	names := make([]string, len(list))
 	for i, h := range list {
@@ -120,7 +131,7 @@ func pullAll(ctx context.Context, pool *hosts.Pool, out io.Writer) []pulled {
 			got, err := pool.Pull(ctx, name, func(done, total int64) { board.Progress(i, done, total) })
 			all[i] = pulled{Host: name, Before: got.Before, After: got.After}
 			if err != nil {
-				all[i].Error = err.Error()
+				all[i].Error, all[i].Mend = err.Error(), hosts.MendPull(list[i], image, err)
 			}
 			board.Finish(i, all[i].String())
 		})

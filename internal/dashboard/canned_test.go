@@ -73,6 +73,8 @@ func broken() dashboard.Page {
 	noImage.State, noImage.Takes, noImage.Why = "no image", false, "image <amifox> is missing"
 	drained.Takes, drained.Drained, drained.Why = false, &operator.Drained{Since: noon().Add(-2 * time.Hour), Reason: "new disk"}, "drained: new disk"
 	full.Why = "full"
+	failing := up("failing.example", 0, 20)
+	failing.Failing = &operator.Failing{Times: 6, Since: noon().Add(-time.Hour), Why: "mkdir /var/lib/docker/overlay2/fa11: no space left on device"}
 	unknown.State, unknown.Takes, unknown.Since = "unknown", false, time.Time{}
 	return dashboard.Page{
 		At: noon(), Version: "v1.2.3",
@@ -85,7 +87,7 @@ func broken() dashboard.Page {
 				{What: "Host drained.example is drained since 2026-11-26 10:00:00 UTC: new disk.", Mend: "distributor hosts undrain drained.example"},
 			},
 		},
-		Hosts:  []operator.Host{unknown, full, up("good.example", 10, 20), drained, noImage, down},
+		Hosts:  []operator.Host{unknown, full, up("good.example", 10, 20), drained, noImage, down, failing},
 		Starts: journal.Waits{Count: 20000, Warm: 1, Median: 2 * time.Second, P95: 9 * time.Second, Slowest: 59 * time.Second},
 		Refusals: dashboard.Refusals{Times: 130, Reasons: []journal.Refusals{
 			{Why: "paused: Back at noon <b>really</b>", Times: 100}, {Why: "all hosts are full", Times: 30}}},

@@ -136,7 +136,7 @@ func (v view) Down() int {
 func worstFirst(list []operator.Host) []operator.Host {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b operator.Host) int {
-		return cmp.Or(severity(a)-severity(b), cmp.Compare(fill(b), fill(a)), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(severity(a)-severity(b), failing(b)-failing(a), cmp.Compare(fill(b), fill(a)), cmp.Compare(a.Name, b.Name))
 	})
 	return list
 }
@@ -155,6 +155,14 @@ func severity(h operator.Host) int {
 	return 4
 }
 
+// failing is how many starts in a row have failed.
+func failing(h operator.Host) int {
+	if h.Failing == nil {
+		return 0
+	}
+	return h.Failing.Times
+}
+
 func fill(h operator.Host) float64 { return float64(h.Used) / float64(max(h.Max, 1)) }
 
 // state says in a word or two how a host is.
@@ -171,6 +179,9 @@ func state(h operator.Host) string {
 		return "not asked yet"
 	case 3:
 		return "full"
+	}
+	if h.Failing != nil {
+		return "starts fail"
 	}
 	return "up"
 }

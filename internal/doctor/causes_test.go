@@ -35,11 +35,11 @@ func TestFirstCause(t *testing.T) {
 		"sshd hangs": {harm: func(s *sick) { s.SetUnresponsive(true) }, opt: servicetest.Options{ConnectTimeout: 300 * time.Millisecond},
 			want: cause{"host key", "accepts connections and says nothing", onHost, "systemctl restart ssh"}},
 		"sshd hangs up": {harm: func(s *sick) { s.cfg.Hosts[0].SSH.Addr = hangUp(s.t) },
-			want: cause{"host key", "shows no key", onHost, "journalctl -u ssh"}},
+			want: cause{"host key", "shuts out for a minute or two who failed", doctor.Here, "sleep 120; distributor hosts check host0"}},
 		"unknown host key": {harm: func(s *sick) { write(s.t, s.cfg.KnownHosts.Files[0], "") },
-			want: cause{"host key", "is unknown", doctor.Here, "ssh-keyscan -p "}},
+			want: cause{"host key", "is unknown", doctor.Here, "ssh-keygen -lf -   # compare"}},
 		"changed host key": {harm: func(s *sick) { s.remember(newSick(s.t, pretend.Config{}, servicetest.Options{})) },
-			want: cause{"host key", "key mismatch", doctor.Here, "ssh-keygen -R '["}},
+			want: cause{"host key", "key mismatch", doctor.Here, "/etc/ssh/ssh_host_*_key.pub"}},
 		"revoked host key": {harm: func(s *sick) { write(s.t, s.cfg.KnownHosts.Files[0], "@revoked "+s.KnownHostsLine()+"\n") },
 			want: cause{"host key", "revoked", doctor.Here, "sed -i '\\|^@revoked.*AAAA"}},
 		"another key": {harm: func(s *sick) {
@@ -49,7 +49,7 @@ func TestFirstCause(t *testing.T) {
 		"no such user": {harm: func(s *sick) { s.cfg.Hosts[0].SSH.User = "wpr" },
 			want: cause{"login", "log in as wpr", onHost, "useradd -m -G docker wpr"}},
 		"no way to Docker": {host: pretend.Config{ForbidSocket: true, ForbidExec: true},
-			want: cause{"way to Docker", "no way to the Docker engine", onHost, "usermod -aG docker wrp"}},
+			want: cause{"way to Docker", "wrp is not in the group docker there, Docker is stopped or still starting, or the key", onHost, "usermod -aG docker wrp"}},
 		"one SSH session": {host: byCommand,
 			want: cause{"way to Docker", "with 1 SSH session", onHost, "MaxSessions"}},
 		"no way to containers": {host: pretend.Config{ForbidTCP: true}, opt: servicetest.Options{Gateway: true},
@@ -88,6 +88,12 @@ func TestFirstCause(t *testing.T) {
 			s.FailNext(pretend.OpCreateNetwork, 403, "could not find an available address pool", 9)
 		},
 			want: cause{"container", "address pool", onHost, "docker network prune"}},
+		"disk full": {harm: func(s *sick) {
+			s.FailNext(pretend.OpStart, 500, "mkdir /var/lib/docker/overlay2/fa11: no space left on device", 1)
+		},
+			want: cause{"container", "no space left", onHost, "df -h; docker system df; docker image prune"}},
+		"bridge of half a network": {harm: func(s *sick) { s.FailNext(pretend.OpCreateNetwork, 403, "networks have same bridge name", 9) },
+			want: cause{"container", "is the disk full?", onHost, "df -h; docker network ls"}},
 		"container does not start": {harm: func(s *sick) { s.FailNext(pretend.OpStart, 500, "OCI runtime create failed", 1) },
 			want: cause{"container", "OCI runtime create failed", onHost, "docker run --rm " + pretend.DefaultImage}},
 		"container exits": {harm: func(s *sick) { s.how.Hosts.Container.Args = []string{"-nonsense", "it's"} },
@@ -115,6 +121,35 @@ func TestFirstCause(t *testing.T) {
 			tt.want.want(t, r)
 			s.wantUnchanged(r, strings.HasSuffix(name, "stays"))
 		})
+	}
+}
+
+// TestTrustIsTheSecondStep: first there is something to compare. The fingerprint is said
+// once, and files that are not there are left alone.
+func TestTrustIsTheSecondStep(t *testing.T) {
+	t.Parallel()
+	s := newSick(t, pretend.Config{}, servicetest.Options{})
+	s.remember(newSick(t, pretend.Config{}, servicetest.Options{}))
+	known := s.cfg.KnownHosts.Files[0]
+	s.how.Hosts.KnownHosts.Files = []string{known, known + ".learned"}
+	last := last(s.check())
+	if n := strings.Count(last.Found, "SHA256:"); n != 1 {
+		t.Errorf("%d fingerprints are said: %s", n, last.Found)
+	}
+	if m := last.Mend; m.Else == nil || strings.Contains(m.Command, ">>") || !strings.Contains(m.Else.Command, " -f "+known+"; ") || strings.Contains(m.Else.Command, ".learned;") {
+		t.Errorf("%+v, %+v mend it; want a look, and then the line replaced in %s only", m, m.Else, known)
+	}
+}
+
+// TestHostThatIsOff: what is likely comes first, and a firewall second.
+func TestHostThatIsOff(t *testing.T) {
+	t.Parallel()
+	s := newSick(t, pretend.Config{}, servicetest.Options{ConnectTimeout: 300 * time.Millisecond})
+	s.cfg.Hosts[0].SSH.Addr = silent(t)
+	r := s.check()
+	cause{"connection", "timeout", doctor.Here, "ping -c 3 127.0.0.1 "}.want(t, r)
+	if e := last(r).Mend.Else; e == nil || !strings.Contains(e.Command, "ufw allow ") {
+		t.Errorf("%+v is the second step, want a firewall", e)
 	}
 }
 

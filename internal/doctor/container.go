@@ -23,7 +23,7 @@ const portTries = 3
 // removes it; and if there are direct TLS sessions, one more that serves TLS.
 func container(ctx context.Context, p *patient) (found string, err error) {
 	if len(p.ports.Free) == 0 {
-		return "", skip("all ports are in use by sessions")
+		return "", skip("all ports are in use by containers of distributors: those that distributor sessions list does not have cleanup removes, or they are another database's")
 	}
 	if err := p.exam.RemoveOld(ctx, leftAfter); err != nil {
 		return "", p.fails(err, mendEngine(err))

@@ -51,7 +51,8 @@ type Mend struct {
 	Else    *Else  `json:"else,omitempty"` // what else it may be; nil: nothing is known
 }
 
-// An Else is what to type in the same place if the command has not helped.
+// An Else is what to type in the same place, unless If names another, if the command has
+// not helped, or has shown that it is so.
 type Else struct {
 	If      string `json:"if"` // when, in words
 	Command string `json:"command"`

@@ -174,11 +174,25 @@ func TestSessionsAreNoObstacle(t *testing.T) {
 	_, err := s.ForeignContainer("wrp_x_1", map[string]string{"wrpdistributor.database": "x"}, 9090)
 	must(t, err)
 	r := s.check()
-	if got := last(r); !r.Passed || got.Outcome != doctor.Skipped || !strings.Contains(got.Found, "in use by sessions") {
+	if got := last(r); !r.Passed || got.Outcome != doctor.Skipped || !strings.Contains(got.Found, "in use by containers of distributors") {
 		t.Errorf("it ends with %+v, want no container", got)
 	}
 	if n := len(s.Containers()); n != 1 {
 		t.Errorf("%d containers, want the session's", n)
+	}
+}
+
+// TestContainersOfDistributorsAreToldApart: by database, a few of each by name.
+func TestContainersOfDistributorsAreToldApart(t *testing.T) {
+	t.Parallel()
+	s := newSick(t, pretend.Config{}, servicetest.Options{Max: 9})
+	for i, name := range []string{"wrp_aaaaaaaa_1", "wrp_aaaaaaaa_2", "wrp_aaaaaaaa_3", "wrp_aaaaaaaa_5", "wrp_bbbbbbbb_1"} {
+		_, err := s.ForeignContainer(name, map[string]string{"wrpdistributor.database": strings.Repeat(name[4:5], 32)}, 9090+i)
+		must(t, err)
+	}
+	const want = "5 in use by containers of distributors (4 of database aaaaaaaa, wrp_aaaaaaaa_1, wrp_aaaaaaaa_2, wrp_aaaaaaaa_3 and 1 more; 1 of database bbbbbbbb, wrp_bbbbbbbb_1)"
+	if got := step(t, s.check(), "ports").Found; !strings.Contains(got, want) {
+		t.Errorf("the ports are %q, want %q in it", got, want)
 	}
 }
 

@@ -149,6 +149,27 @@ func (p *patient) portCount() int {
 	return p.Max + p.cfg.Hosts.SparePorts
 }
 
+// mostNames is how many containers of one database are named.
+const mostNames = 3
+
+// whose says which containers of distributors have ports. Whether a session is behind one
+// only its database knows.
+func whose(p hosts.Ports) string {
+	var words []string
+	for _, database := range slices.Sorted(maps.Keys(p.Whose)) {
+		names := p.Whose[database]
+		text := fmt.Sprintf("%d of database %.8s, %s", len(names), database, strings.Join(names[:min(mostNames, len(names))], ", "))
+		if more := len(names) - mostNames; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		words = append(words, text)
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(words, "; ") + ")"
+}
+
 func ports(ctx context.Context, p *patient) (string, error) {
 	if err := p.exam.CanPublish(); err != nil {
 		return "", failsHere(err, "ip -brief address; then correct PUBLISH_ADDRESS in .env")
@@ -159,7 +180,7 @@ func ports(ctx context.Context, p *patient) (string, error) {
 		return "", p.fails(err, mendEngine(err))
 	}
 	p.ports = found
-	words := fmt.Sprintf("%d to %d: %d free, %d in use by sessions", first, first+n-1, len(found.Free), found.InUse)
+	words := fmt.Sprintf("%d to %d: %d free, %d in use by containers of distributors%s", first, first+n-1, len(found.Free), found.InUse, whose(found))
 	for _, port := range slices.Sorted(maps.Keys(found.Foreign)) {
 		words += fmt.Sprintf("; %d is taken by %s", port, found.Foreign[port])
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -45,33 +46,55 @@ func (p *patient) mendName() string {
 		quote(p.hostname()), cmp.Or(p.cfg.Place, "CONTAINER_HOSTS or HOSTS_FILE"))
 }
 
-// mendConnection has sshd listen, or a firewall let us through.
-func mendConnection(err error, addr string) string {
-	_, port, _ := net.SplitHostPort(addr)
+// mendConnection has sshd listen; or the host be on, at the address that is configured, or
+// a firewall let us through.
+func (p *patient) mendConnection(err error) Mend {
+	_, port, _ := net.SplitHostPort(p.SSH.Addr)
+	place := cmp.Or(p.cfg.Place, "CONTAINER_HOSTS or HOSTS_FILE")
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return "systemctl enable --now ssh   # or correct its port in CONTAINER_HOSTS or HOSTS_FILE: ss -tlnp"
+		return Mend{On: p.place(), Command: "systemctl enable --now ssh   # or correct its port in " + place + ": ss -tlnp"}
 	}
-	return fmt.Sprintf("if command -v ufw; then ufw allow %[1]s/tcp; else iptables -I INPUT -p tcp --dport %[1]s -j ACCEPT; fi   # and so in a firewall before the host; or correct the address in CONTAINER_HOSTS or HOSTS_FILE", port)
+	return Mend{
+		On:      Here,
+		Command: fmt.Sprintf("ping -c 3 %s   # is it on, and is that its address? else correct it in %s", quote(p.hostname()), place),
+		Else: &Else{
+			If:      "it is on, and that is its address: a firewall is in between; on " + p.Name + ", and so in a firewall before it",
+			Command: fmt.Sprintf("if command -v ufw; then ufw allow %[1]s/tcp; else iptables -I INPUT -p tcp --dport %[1]s -j ACCEPT; fi", port),
+		},
+	}
 }
 
-// mendHostKey has the host's key trusted.
-func (p *patient) mendHostKey(key hosts.HostKey, err error) string {
+// mendHostKey has the host's key trusted, once somebody has compared it.
+func (p *patient) mendHostKey(key hosts.HostKey, err error) Mend {
 	file := p.cfg.Hosts.KnownHosts.Files[0]
 	name, port, _ := net.SplitHostPort(p.SSH.Addr)
-	scan := fmt.Sprintf("mkdir -p %s && ssh-keyscan -p %s %s >>%s", filepath.Dir(file), port, name, file)
+	scan := fmt.Sprintf("ssh-keyscan -p %s %s", port, name)
+	trust := fmt.Sprintf("mkdir -p %s && %s >>%s", filepath.Dir(file), scan, file)
+	m := Mend{On: Here, Command: scan + " | ssh-keygen -lf -   # compare each kind with what the host says at its console: " + fingerprints}
 	switch {
 	case !key.IsKnown && strings.Contains(err.Error(), "permission denied"):
-		return "chmod a+r " + file
+		m.Command = "chmod a+r " + file
 	case !key.IsKnown:
-		return scan
+		m.Else = &Else{If: "they are the same", Command: trust}
 	case strings.Contains(err.Error(), "revoked"):
-		return fmt.Sprintf("sed -i '\\|^@revoked.*%s|d' %s   # if you know why it was revoked", key.Base64, strings.Join(p.cfg.Hosts.KnownHosts.Files, " "))
+		m.Command = fmt.Sprintf("sed -i '\\|^@revoked.*%s|d' %s   # if you know why it was revoked", key.Base64, strings.Join(p.cfg.Hosts.KnownHosts.Files, " "))
+	default:
+		m.Else = &Else{If: "they are the same, for it was reinstalled (if they are not, somebody is in between)", Command: p.forgetKeys(knownName(name, port)) + trust}
 	}
-	var remove []string
+	return m
+}
+
+// fingerprints shows those of all kinds of key that a host has.
+const fingerprints = `for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$f"; done`
+
+// forgetKeys takes a host out of the files that are there.
+func (p *patient) forgetKeys(name string) (commands string) {
 	for _, f := range p.cfg.Hosts.KnownHosts.Files {
-		remove = append(remove, fmt.Sprintf("ssh-keygen -R '%s' -f %s", knownName(name, port), f))
+		if _, err := os.Stat(f); err == nil {
+			commands += fmt.Sprintf("ssh-keygen -R '%s' -f %s; ", name, f)
+		}
 	}
-	return strings.Join(remove, "; ") + "; " + scan + "   # only if it was reinstalled: else somebody is in between"
+	return commands
 }
 
 // knownName is how known_hosts calls a host.
@@ -84,10 +107,7 @@ func knownName(name, port string) string {
 
 // mendLogin has sshd let us in: there is such a user, with our key in a file that sshd
 // trusts.
-func (p *patient) mendLogin(err error) string {
-	if !strings.Contains(err.Error(), "unable to authenticate") {
-		return mendShutOut
-	}
+func (p *patient) mendLogin() string {
 	return fmt.Sprintf("groupadd -rf docker; id %[1]s || useradd -m -G docker %[1]s; usermod -p '*' %[1]s; install -d -o %[1]s -m 700 ~%[1]s/.ssh; echo '%[2]s' >>~%[1]s/.ssh/authorized_keys; chown -R %[1]s ~%[1]s/.ssh; chmod -R go-w ~%[1]s ~%[1]s/.ssh",
 		p.SSH.User, p.keyLine())
 }
@@ -127,7 +147,7 @@ func (p *patient) mendWay(err error) Mend {
 	case has("prohibited"):
 		m.Command, m.Else = p.replaceKey(), p.mendSSHD()
 	default:
-		m.Command, m.Else = fmt.Sprintf("usermod -aG docker %s; %s; %s", p.SSH.User, startDocker, p.replaceKey()), p.mendSSHD()
+		m.Command, m.Else = fmt.Sprintf("usermod -aG docker %s; %s; %s   # all three are needed; which was missing sshd does not say", p.SSH.User, startDocker, p.replaceKey()), p.mendSSHD()
 	}
 	return m
 }
@@ -159,6 +179,9 @@ func (p *patient) forUser(what string, options ...string) string {
 
 // mendEngine has an engine answer that did not, or answered something else than asked.
 func mendEngine(err error) string {
+	if known := hosts.Mend(err.Error()); known != "" {
+		return known
+	}
 	if text := hosts.InWords(err).Error(); strings.Contains(text, "is Docker stopped?") || strings.Contains(text, "Cannot connect to the Docker daemon") {
 		return startDocker
 	}
@@ -200,13 +223,18 @@ func mendPort(foreign map[int]string) string {
 
 // mendStart removes what kept a container from starting.
 func (p *patient) mendStart(err error, port int) string {
+	known := hosts.Mend(err.Error())
 	switch {
+	case known != "":
+		return known
 	case errors.Is(err, hosts.ErrCertificate):
 		return p.mendCertificate()
 	case errors.Is(err, hosts.ErrPortTaken):
 		return mendPort(map[int]string{port: ""})
 	case errors.Is(err, hosts.ErrNetwork) && strings.Contains(err.Error(), "address pool"):
 		return "docker network prune"
+	case errors.Is(err, hosts.ErrNetwork) && strings.Contains(err.Error(), "same bridge name"):
+		return "df -h; docker network ls   # make room if the disk is full; remove the network that has the bridge wrp0; if none has it, " + restartDocker
 	case errors.Is(err, hosts.ErrNetwork):
 		return restartDocker
 	}
@@ -221,6 +249,17 @@ func (p *patient) mendExit() string {
 		command += " " + quote(strings.ReplaceAll(arg, "{token}", "x"))
 	}
 	return command + "   # then correct WRP_ARGS or WRP_IMAGE in .env"
+}
+
+// shutOut is an sshd that hangs up. Most often it has been told nothing wrong this time.
+func (p *patient) shutOut(err error) error {
+	if text := err.Error(); !strings.Contains(text, "EOF") && !strings.Contains(text, "reset by peer") {
+		return p.fails(err, mendShutOut)
+	}
+	return ailment{
+		fmt.Errorf("%w: sshd hangs up; it shuts out for a minute or two who failed to log in several times (PerSourcePenalties), as checks before this one may have", err),
+		Mend{On: Here, Command: "sleep 120; distributor hosts check " + p.Name, Else: &Else{If: "it hangs up still, on " + p.Name, Command: mendShutOut}},
+	}
 }
 
 // quote writes a word so that a shell reads it as one.

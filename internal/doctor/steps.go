@@ -48,7 +48,7 @@ func lookUp(ctx context.Context, p *patient) (string, error) {
 func connect(ctx context.Context, p *patient) (string, error) {
 	reached, err := p.exam.Connect(ctx)
 	if err != nil {
-		return "", p.fails(err, mendConnection(err, p.SSH.Addr))
+		return "", ailment{err, p.mendConnection(err)}
 	}
 	return reached + " answers", nil
 }
@@ -60,9 +60,11 @@ func hostKey(ctx context.Context, p *patient) (string, error) {
 	case errors.Is(err, hosts.ErrMute):
 		return "", p.fails(err, mendFrozen)
 	case err != nil && key.Kind == "":
-		return "", p.fails(fmt.Errorf("sshd shows no key: %w", err), mendShutOut)
+		return "", p.shutOut(fmt.Errorf("sshd shows no key: %w", err))
+	case err != nil && !strings.Contains(err.Error(), key.Fingerprint):
+		return "", ailment{fmt.Errorf("%w (it is %s)", err, found), p.mendHostKey(key, err)}
 	case err != nil:
-		return "", failsHere(fmt.Errorf("%w (it is %s)", err, found), p.mendHostKey(key, err))
+		return "", ailment{err, p.mendHostKey(key, err)}
 	case !key.IsKnown:
 		return found + ", new: the distributor will take it for the right one when it first logs in (SSH_HOST_KEYS=accept-new)", nil
 	}
@@ -72,7 +74,10 @@ func hostKey(ctx context.Context, p *patient) (string, error) {
 func logIn(ctx context.Context, p *patient) (string, error) {
 	version, err := p.exam.Login(ctx)
 	if err != nil {
-		return "", p.fails(err, p.mendLogin(err))
+		if !strings.Contains(err.Error(), "unable to authenticate") {
+			return "", p.shutOut(err)
+		}
+		return "", p.fails(err, p.mendLogin())
 	}
 	return fmt.Sprintf("as %s, sshd is %s", p.SSH.User, strings.TrimPrefix(version, "SSH-2.0-")), nil
 }

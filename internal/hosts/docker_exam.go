@@ -52,8 +52,8 @@ func (e *engine) facts(ctx context.Context) (EngineFacts, error) {
 
 // A holder is the container that has published a port.
 type holder struct {
-	name string
-	ours bool // of a service like this one, whichever its database
+	name     string
+	database string // of the service like this one that made it; empty: none did
 }
 
 // publishedPorts returns the ports that running containers have published.
@@ -64,10 +64,10 @@ func (e *engine) publishedPorts(ctx context.Context) (map[int]holder, error) {
 	}
 	ports := make(map[int]holder)
 	for _, c := range all {
-		_, ours := c.Labels[labelDatabase]
+		database := c.Labels[labelDatabase]
 		for _, p := range c.Ports {
 			if p.PublicPort > 0 {
-				ports[int(p.PublicPort)] = holder{strings.TrimPrefix(strings.Join(c.Names, " "), "/"), ours}
+				ports[int(p.PublicPort)] = holder{strings.TrimPrefix(strings.Join(c.Names, " "), "/"), database}
 			}
 		}
 	}

@@ -67,10 +67,11 @@ func (x *Exam) CanPublish() error { return x.h.canPublish() }
 
 // Ports are the ports of a range.
 type Ports struct {
-	Foreign map[int]string // held by others, in words
-	InUse   int            // by containers of services like this one
-	Free    []int          // in ascending order
-	Guessed bool           // the key does not let us look for others than containers
+	Foreign map[int]string      // held by others, in words
+	InUse   int                 // by containers of services like this one
+	Whose   map[string][]string // their names, by the id of the service's database
+	Free    []int               // in ascending order
+	Guessed bool                // the key does not let us look for others than containers
 }
 
 // Ports looks who has the ports from first on: n of them.
@@ -81,12 +82,13 @@ func (x *Exam) Ports(ctx context.Context, first, n int) (Ports, error) {
 	if err != nil {
 		return Ports{}, err
 	}
-	p := Ports{Foreign: make(map[int]string)}
+	p := Ports{Foreign: make(map[int]string), Whose: make(map[string][]string)}
 	for port := first; port < first+n; port++ {
 		holder, taken := published[port]
 		switch {
-		case taken && holder.ours:
+		case taken && holder.database != "":
 			p.InUse++
+			p.Whose[holder.database] = append(p.Whose[holder.database], holder.name)
 		case taken:
 			p.Foreign[port] = "container " + holder.name
 		default:

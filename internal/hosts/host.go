@@ -64,6 +64,7 @@ type host struct {
 	memory          int64     // of the machine, as its engine last said
 	pinging         bool      // see ping
 	trouble         reminder.Trouble
+	networkRefusal  error // why the engine did not make our network; nil: it is there
 
 	openNetwork sync.Once // says that containers reach each other
 }

@@ -120,19 +120,20 @@ func (h *host) makeNetwork(ctx context.Context, n newNetwork) (foundNetwork, err
 		if refusal != nil && !isEngineError(refusal) {
 			return foundNetwork{}, refusal
 		}
+		h.noteRefusal(refusal)
 		found, err := h.engine.network(ctx, n.name)
 		if !errors.Is(err, errNoSuchNetwork) {
 			if err == nil && refusal == nil {
 				h.log.Info("network made", "network", n.name)
 			}
+			h.noteRefusal(nil)
 			return found, err
 		}
 		if err := clock.Sleep(ctx, makePause); err != nil {
 			return foundNetwork{}, fmt.Errorf("make network %s: %w", n.name, err)
 		}
 	}
-	return foundNetwork{}, fmt.Errorf("%w: %s cannot be made: %w (CONTAINER_SUBNET names addresses for it, CONTAINER_NETWORK another one)",
-		ErrNetwork, n.name, refusal)
+	return foundNetwork{}, h.explainRefusal(n.name, refusal)
 }
 
 // startOnNewNetwork starts a container whose network has gone since the host was

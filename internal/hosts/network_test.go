@@ -167,3 +167,24 @@ func TestOperatorsNetworkGoneBeforeStart(t *testing.T) {
 		t.Errorf("status = %+v, want Unusable", st)
 	}
 }
+
+// TestFirstRefusalOfNetworkIsTold: what it left behind is all that the engine says later,
+// and nothing that other addresses would help against.
+func TestFirstRefusalOfNetworkIsTold(t *testing.T) {
+	t.Parallel()
+	list := servicetest.StartHosts(t, 1, pretend.Config{})
+	list[0].FailNext(pretend.OpCreateNetwork, 500, "write /var/lib/docker/network/files/local-kv.db: no space left on device", 1)
+	list[0].FailNext(pretend.OpCreateNetwork, 403, "networks have same bridge name", 9)
+	p, _ := newPool(t, list, func(c *hosts.Config) { c.ConnectTimeout = 0 })
+	for range 2 {
+		p.CheckHealth(t.Context())
+		st := p.Status()[0]
+		if !strings.Contains(st.Reason, "no space left on device (what is left of that attempt is in the way now: ") || strings.Contains(st.Reason, "CONTAINER_SUBNET") {
+			t.Fatalf("status = %+v, want what the engine said first, and no advice on addresses", st)
+		}
+	}
+	p.CheckHealth(t.Context())
+	if st := p.Status()[0]; st.State != hosts.Up {
+		t.Errorf("status of an engine that makes it again = %+v, want Up", st)
+	}
+}

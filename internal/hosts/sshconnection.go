@@ -73,8 +73,7 @@ func (c *connection) chooseTransport(ctx context.Context, log *slog.Logger) erro
 	if err := ctx.Err(); err != nil || c.raw.ended.Load() {
 		return fmt.Errorf("find a way to the Docker engine: %w", cmp.Or(err, stdioErr))
 	}
-	c.noWay = fmt.Errorf("%w: no way to the Docker engine (needs user in group docker, and a key that allows %s or %q): over the socket: %w; over the command: %w",
-		ErrUnreachable, dockerSocket, dialStdio, socketErr, stdioErr)
+	c.noWay = explainNoWay(c.User(), socketErr, stdioErr)
 	return nil
 }
 

@@ -5,6 +5,7 @@ package operator
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"wrpdistributor/internal/hosts"
@@ -35,12 +36,28 @@ type Host struct {
 	NoTLS    string    `json:"noTLS,omitempty"` // why it serves none, in words
 	Drained  *Drained  `json:"drained,omitempty"`
 	Leaving  bool      `json:"leaving,omitempty"` // configured no more; it takes no new sessions and goes when it has none
+	Failing  *Failing  `json:"failing,omitempty"` // nil: the last start succeeded, or there was none
 }
 
 // A Drained host was told to take no new sessions.
 type Drained struct {
 	Since  time.Time `json:"since"`
 	Reason string    `json:"reason,omitempty"`
+}
+
+// Failing is starts on a host that failed in a row, in the process that was asked.
+type Failing struct {
+	Times int       `json:"times"`
+	Since time.Time `json:"since"`
+	Why   string    `json:"why"` // the last did
+}
+
+// String says it without the host's name.
+func (f Failing) String() string {
+	if f.Times == 1 {
+		return fmt.Sprintf("the last start failed, at %s: %s", moment(f.Since), f.Why)
+	}
+	return fmt.Sprintf("starts fail: %d in a row since %s: %s", f.Times, moment(f.Since), f.Why)
 }
 
 // Paused says since when no client gets a new session, and what clients are told.
@@ -84,6 +101,9 @@ func describe(st session.HostState) Host {
 	}
 	if st.Drained != nil {
 		h.Drained = &Drained{Since: st.Drained.Since, Reason: st.Drained.Reason}
+	}
+	if f := st.Failing; f != nil {
+		h.Failing = &Failing{Times: f.Times, Since: f.Since, Why: f.Why}
 	}
 	return h
 }

@@ -26,7 +26,7 @@ func handler(t *testing.T, k *servicetest.Kit) http.Handler { return logging(k, 
 func logging(k *servicetest.Kit, w io.Writer) http.Handler {
 	return operator.Handler(operator.Config{
 		Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, Accounts: k.Accounts, StopNow: k.Reaper.StopNow,
-		Process: k.Process, Image: k.Config.Container.Image, Log: slog.New(slog.NewTextHandler(w, nil)),
+		Process: k.Process, Log: slog.New(slog.NewTextHandler(w, nil)),
 	})
 }
 

@@ -88,7 +88,6 @@ type state struct {
 	now       *session.Overview
 	processes []Process
 	writes    *Outage // the database takes none; nil: it does
-	image     string
 }
 
 func (o operators) look(ctx context.Context) (l state, err error) {
@@ -111,6 +110,5 @@ func (o operators) look(ctx context.Context) (l state, err error) {
 			l.writes.Answers = true
 		}
 	}
-	l.image = o.Image
 	return l, nil
 }

@@ -46,7 +46,7 @@ func TestStatusSaysWhatIsWrongAndWhatMendsIt(t *testing.T) {
 		var writes error
 		cfg := operator.Config{
 			Sessions: k.Sessions, Store: k.Store, Processes: db.Known, DB: db, Accounts: k.Accounts, StopNow: k.Reaper.StopNow,
-			Writable: func() error { return writes }, Image: "wrp:1",
+			Writable: func() error { return writes },
 		}
 		wantSaid(t, "nobody works with the database", operator.Handler(cfg), "false Nobody gets a new session: no distributor works", "-> systemctl start")
 		cfg.Process = k.Process
@@ -64,7 +64,7 @@ func TestStatusSaysWhatIsWrongAndWhatMendsIt(t *testing.T) {
 		}
 		k.Pool.CheckHealth(t.Context())
 		wantSaid(t, "no host takes sessions", h, "false Nobody gets a new session: no host takes sessions.",
-			"Host host0 is down since ", "-> distributor hosts check host0", "Host host1 takes no sessions: image missing", "-> ssh root@", "docker pull wrp:1",
+			"Host host0 is down since ", "-> distributor hosts check host0", "Host host1 takes no sessions: image missing", "-> distributor hosts pull host1",
 			"Host host2 is drained since ", ": fan. -> distributor hosts undrain host2")
 		if err := k.Hosts[0].SetDown(false); err != nil {
 			t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 const (
 	nobody   = "Nobody gets a new session: "
 	noWrites = "the database takes no writes."
+	doubtful = "A client may not get a session: starts fail on all hosts that take any."
 )
 
 // sentence says whether a client could get a session now, and if not what keeps it
@@ -29,6 +30,8 @@ func (l state) sentence() (takes bool, text string) {
 		return false, nobody + "paused since " + moment(l.now.Pause.Since) + "."
 	case l.writes != nil:
 		return false, nobody + noWrites
+	case l.now.Remaining > 0 && l.allFail():
+		return false, doubtful
 	case l.now.Remaining == 1:
 		return true, "A client can get a session now: 1 slot is free."
 	case l.now.Remaining > 0:
@@ -85,6 +88,17 @@ func serves(p Process) bool { return p.Answers || p.Kind != "cleanup" }
 
 func (l state) anyTakes() bool { return slices.ContainsFunc(l.now.Hosts, takes) }
 
+// failsAfter is how many starts have to fail in a row before the next is not promised.
+const failsAfter = 2
+
+// allFail reports whether wherever a client could go its container would have to be
+// started, and starts have failed there.
+func (l state) allFail() bool {
+	return !slices.ContainsFunc(l.now.Hosts, func(st session.HostState) bool {
+		return st.Free > 0 && (st.Warm > 0 || st.Failing == nil || st.Failing.Times < failsAfter)
+	})
+}
+
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // wrong is all that is, the worst first.
@@ -127,9 +141,11 @@ func (l state) wrongHosts() (list []Wrong) {
 		case st.State.IsDown():
 			list = append(list, Wrong{fmt.Sprintf("%s is down since %s: %s.", name, moment(st.Since), st.Reason), lookThere(st)})
 		case st.State == hosts.NoImage:
-			list = append(list, Wrong{fmt.Sprintf("%s takes no sessions: %s.", name, st.Reason), onHost(st.Host, "docker pull "+l.image)})
+			list = append(list, Wrong{fmt.Sprintf("%s takes no sessions: %s.", name, st.Reason), "distributor hosts pull " + st.Host.Name})
 		case st.Drained != nil:
 			list = append(list, Wrong{fmt.Sprintf("%s is drained since %s%s.", name, moment(st.Drained.Since), because(st.Drained.Reason)), "distributor hosts undrain " + st.Host.Name})
+		case st.Failing != nil:
+			list = append(list, Wrong{fmt.Sprintf("%s: %s.", name, strings.TrimSuffix(describe(st).Failing.String(), ".")), mendStart(st)})
 		}
 		if st.Host.TLS != nil && st.NoTLS != "" {
 			list = append(list, Wrong{fmt.Sprintf("%s serves no TLS: %s.", name, st.NoTLS), check(st.Host)})
@@ -144,8 +160,19 @@ func severity(st session.HostState) int {
 		return 0
 	case st.State == hosts.NoImage:
 		return 1
+	case st.Failing != nil:
+		return 2
 	}
-	return 2
+	return 3
+}
+
+// mendStart is the command against what containers do not start for, if that is known, or
+// one that finds it out.
+func mendStart(st session.HostState) string {
+	if command := hosts.Mend(st.Failing.Why); command != "" {
+		return hosts.OnHost(st.Host, command)
+	}
+	return check(st.Host)
 }
 
 func because(reason string) string {
@@ -155,9 +182,12 @@ func because(reason string) string {
 	return ": " + strings.TrimSuffix(reason, ".")
 }
 
-// lookThere is the command that makes a host's key known, if that is what is missing, or
-// finds out why a host is down.
+// lookThere is the command that makes room, or a host's key known, if that is what is
+// missing, or finds out why a host is down.
 func lookThere(st session.HostState) string {
+	if command := hosts.Mend(st.Reason); command != "" {
+		return hosts.OnHost(st.Host, command)
+	}
 	_, after, found := strings.Cut(st.Reason, "is unknown; add it to ")
 	if !found || st.Host.SSH == nil {
 		return check(st.Host)
@@ -167,19 +197,11 @@ func lookThere(st session.HostState) string {
 		host, port = st.Host.Name, "22"
 	}
 	file, _, _ := strings.Cut(after, " (ssh-keyscan)")
-	return fmt.Sprintf("ssh-keyscan -p %s %s >> %s", port, host, file)
+	return fmt.Sprintf("ssh-keyscan -p %s %s >> %s   # once compared: %s says with what", port, host, file, check(st.Host))
 }
 
 // check is the command that goes the way to a host step by step.
 func check(h hosts.Host) string { return "distributor hosts check " + h.Name }
-
-// onHost is a command for a host's root: the distributor's own key runs none.
-func onHost(h hosts.Host, command string) string {
-	if h.SSH == nil {
-		return command
-	}
-	return fmt.Sprintf("ssh root@%s %s", h.Address, command)
-}
 
 // unknownHosts are those that have sessions, and are not configured here.
 func (l state) unknownHosts() (list []Wrong) {

@@ -113,6 +113,7 @@ type HostState struct {
 	Stopping int      // of those, slots whose containers are not proven gone yet
 	Drained  *Drained // nil: the host is not drained
 	Why      string   // the host takes no session now; empty: it takes one
+	Failing  *Streak  // of starts that failed on it; nil: the last succeeded, or there was none
 
 	rows usage
 }
@@ -121,7 +122,7 @@ func (m *Manager) hostStates(now census) []HostState {
 	var list []HostState
 	for _, st := range m.pool.Status() {
 		u := now.rows[st.Host.Name]
-		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm, Warming: u.Warming, Free: now.free(st), Stopping: u.Stopping, rows: u}
+		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm, Warming: u.Warming, Free: now.free(st), Stopping: u.Stopping, Failing: m.streaks.of(st.Host.Name), rows: u}
 		if d, ok := now.drained[st.Host.Name]; ok {
 			s.Drained = &d
 		}

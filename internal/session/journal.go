@@ -26,6 +26,9 @@ func (r *request) note(ctx context.Context, s *Session, what journal.What) {
 func (r *request) noteStarted(ctx context.Context, s *Session) {
 	after := time.Since(r.began)
 	r.metrics.started(s, r.source, after)
+	if r.source != hit {
+		r.streaks.succeeded(s.Host)
+	}
 	r.note(ctx, s, journal.Started{Port: s.Port, Warm: r.source != miss, TLS: s.TLS, All: after.Milliseconds(), Took: s.Took})
 }
 
@@ -52,7 +55,7 @@ func (m *Manager) noteOutcome(ctx context.Context, c Client, s *Session, fresh b
 
 // refused says why a client got no session.
 func (m *Manager) refused(err error) journal.Refused {
-	w := journal.Refused{Why: err.Error(), Retry: int(RetryAfter(err) / time.Second)}
+	w := journal.Refused{Why: alike(err.Error()), Retry: int(RetryAfter(err) / time.Second)}
 	if m.alive.Err() != nil {
 		w.Why = "this process stopped meanwhile: " + w.Why
 	}

@@ -71,6 +71,7 @@ type Manager struct {
 	waiting     shared[[]Session] // for clients
 	takings     takings
 	metrics     *metrics
+	streaks     streaks
 
 	starters starters
 	starts   sync.WaitGroup

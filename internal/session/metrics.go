@@ -109,13 +109,12 @@ func (c *metrics) startFailed(s *Session, err error) {
 
 // warmedUp counts a container that waits for a client, or was taken over by one before it
 // did; or why neither is so.
-func (c *metrics) warmedUp(s *Session, err error) {
+func (c *metrics) warmedUp(err error) {
 	switch {
 	case err == nil:
 		c.warmUps.Inc()
 	case !errors.Is(err, ErrStopped):
 		c.warmUpFailed.Inc()
-		c.startFailed(s, err)
 	}
 }
 

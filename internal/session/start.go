@@ -126,7 +126,7 @@ func (m *Manager) rollBackStart(ctx context.Context, s *Session, cause error) er
 	if stoppedSince {
 		cause = becauseStopped(cause)
 	}
-	m.metrics.startFailed(s, cause)
+	m.startFailed(s, cause)
 	return &startError{session: s, cause: errors.Join(cause, err)}
 }
 

@@ -158,7 +158,7 @@ func (m *Manager) StartWarm(ctx context.Context, host string, tls bool, enough i
 			return false, err
 		}
 		err = m.tryWarmUp(ctx, s)
-		m.metrics.warmedUp(s, err)
+		m.warmedUp(s, err)
 		switch {
 		case ctx.Err() != nil:
 			return err == nil, err
