@@ -1,16 +1,11 @@
 package gateway_test
 
 import (
-	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,43 +40,43 @@ func TestE2EProxyOfTheWeb(t *testing.T) {
 	b := openRealBench(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}), hosts.ContainerConfig{Image: tenox7, Memory: 1 << 30, Pids: 512}, opt)
 	s := allocate(t, b.Kit, amiga)
 	token.Store(s.Token)
-	web := newSite(t)
+	web := hoststest.StartSite(t)
 
 	byPage := func(path string) answer { return ask(t, "GET", b.url+path, "Bearer: "+s.Token) }
-	asProxy := func(path string) answer { return b.asProxy(t, "GET", web.url+path) }
+	asProxy := func(path string) answer { return b.asProxy(t, "GET", web.URL+path) }
 
-	t.Run("by its page", func(t *testing.T) { web.clickOn(t, "/?url="+url.QueryEscape(web.url+"/"), byPage) })
+	t.Run("by its page", func(t *testing.T) { clickOn(t, web, "/?url="+url.QueryEscape(web.URL+"/"), byPage) })
 	t.Run("as a proxy", func(t *testing.T) {
-		link := web.clickOn(t, "/", asProxy)
-		if link.StatusCode != 302 || link.Header.Get("Location") != web.url+"/second" {
+		link := clickOn(t, web, "/", asProxy)
+		if link.StatusCode != 302 || link.Header.Get("Location") != web.URL+"/second" {
 			t.Errorf("the link leads to %d %q", link.StatusCode, link.Header.Get("Location"))
 		}
-		if a := asProxy("/second"); a.StatusCode != 200 || !strings.Contains(a.body, "<TITLE>"+web.url+"/second</TITLE>") {
+		if a := asProxy("/second"); a.StatusCode != 200 || !strings.Contains(a.body, "<TITLE>"+web.URL+"/second</TITLE>") {
 			t.Errorf("there: %d %q", a.StatusCode, a.body)
 		}
-		wants(t, "POST", b.asProxy(t, "POST", web.url+"/form").StatusCode, 200)
-		if a := b.asProxy(t, "HEAD", web.url+"/second"); a.StatusCode != 200 || a.body != "" {
+		wants(t, "POST", b.asProxy(t, "POST", web.URL+"/form").StatusCode, 200)
+		if a := b.asProxy(t, "HEAD", web.URL+"/second"); a.StatusCode != 200 || a.body != "" {
 			t.Errorf("HEAD: %d %q", a.StatusCode, a.body)
 		}
 	})
 	t.Run("is not shut down", func(t *testing.T) {
 		for _, path := range []string{"/shutdown", "/shutdown/", "//shutdown/", "/x/../shutdown/", "/%73hutdown/", "/%2573hutdown/", "/shutdown%2F"} {
-			for _, host := range []string{"", web.url, "http://127.0.0.1:8080", "http://localhost"} {
+			for _, host := range []string{"", web.URL, "http://127.0.0.1:8080", "http://localhost"} {
 				b.asProxy(t, "GET", host+path)
 				b.asProxy(t, "POST", host+path)
 			}
 			wants(t, path, asProxy(path).StatusCode, statusRefused)
 		}
 		wants(t, "a page whose name has it elsewhere", asProxy("/wiki/shutdown/").StatusCode, 200)
-		wants(t, "a page of that name, by WRP's own", byPage("/?url="+url.QueryEscape(web.url+"/shutdown/")).StatusCode, 200)
-		if !web.was("/wiki/shutdown/") || !web.was("/shutdown/") {
+		wants(t, "a page of that name, by WRP's own", byPage("/?url="+url.QueryEscape(web.URL+"/shutdown/")).StatusCode, 200)
+		if !web.Was("/wiki/shutdown/") || !web.Was("/shutdown/") {
 			t.Error("they were not opened")
 		}
 		if strings.Contains(hoststest.Docker(t, "logs", s.ContainerID), "Shutdown Request") {
 			t.Error("WRP was asked to shut down")
 		}
 	})
-	if web.got("Basic") || web.got(s.Token) {
+	if web.Got("Basic") || web.Got(s.Token) {
 		t.Error("the web server was told who somebody is")
 	}
 }
@@ -97,58 +92,13 @@ func (b *bench) asProxy(t *testing.T, method, target string) answer {
 	return answer{resp, string(body)}
 }
 
-// A site is a web server that containers reach, and keeps what it is asked.
-type site struct {
-	url string
-
-	mu       sync.Mutex
-	paths    []string
-	requests []string
-}
-
-func newSite(t *testing.T) *site {
-	t.Helper()
-	gateway := hoststest.Docker(t, "network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}}", "wrp")
-	ln, err := net.Listen("tcp", net.JoinHostPort(gateway, "0"))
-	must(t, err)
-	web := &site{url: "http://" + ln.Addr().String()}
-	srv := &httptest.Server{Listener: ln, Config: &http.Server{Handler: web}}
-	srv.Start()
-	t.Cleanup(srv.Close)
-	return web
-}
-
-// ServeHTTP answers with a page that is all link.
-func (w *site) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	w.mu.Lock()
-	w.paths = append(w.paths, r.URL.Path)
-	w.requests = append(w.requests, fmt.Sprint(r.RequestURI, r.Header))
-	w.mu.Unlock()
-	rw.Header().Set("Content-Type", "text/html")
-	fmt.Fprint(rw, `<body style="margin:0"><a href="/second" style="display:block;width:1000px;height:500px">second</a></body>`)
-}
-
-func (w *site) was(path string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Contains(w.paths, path)
-}
-
-func (w *site) got(text string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return strings.Contains(strings.Join(w.requests, "\n"), text)
-}
-
 var drawn = regexp.MustCompile(`<A HREF="(/map/[^"]+)">\s*<IMG SRC="(/img/[^"]+)"`)
 
 // clickOn opens the site's page, sees that it was drawn, and clicks on it until the browser
 // in the container has followed the link. It returns the answer to that click.
-func (w *site) clickOn(t *testing.T, page string, get func(path string) answer) (link answer) {
+func clickOn(t *testing.T, web *hoststest.Site, page string, get func(path string) answer) (link answer) {
 	t.Helper()
-	w.mu.Lock()
-	w.paths = nil
-	w.mu.Unlock()
+	web.Forget()
 	eventually(t, "the link is followed", func() bool {
 		a := get(page)
 		m := drawn.FindStringSubmatch(a.body)
@@ -159,7 +109,7 @@ func (w *site) clickOn(t *testing.T, page string, get func(path string) answer) 
 			t.Fatalf("its image: %d %v", image.StatusCode, image.Header)
 		}
 		link = get(m[1] + "?100,100")
-		return w.was("/second")
+		return web.Was("/second")
 	})
 	return link
 }
