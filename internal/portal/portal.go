@@ -107,7 +107,7 @@ func (p *Portal) serveOurs(w http.ResponseWriter, r *http.Request) {
 	}
 	// An error is for the gateway to tell: nobody knows whose cookie it is.
 	if lives, err := p.cookieLives(r); lives && addressIn(r.URL) == "" || err != nil {
-		p.Gateway.ServeHTTP(w, r)
+		p.Gateway.ServeHTTP(w, withoutPassword(r))
 		return
 	}
 	p.answer(w, r, p.entered)
@@ -136,6 +136,15 @@ type throughProxy struct{}
 func hasToken(r *http.Request) bool {
 	_, header := auth.Token(r)
 	return header != "" || strings.HasPrefix(r.URL.Path, "/s/")
+}
+
+// withoutPassword returns a request without the password that its browser was asked for
+// here, and sends on: it is for no container, least of all one that is somebody else's.
+func withoutPassword(r *http.Request) *http.Request {
+	to := r.WithContext(r.Context())
+	to.Header = r.Header.Clone()
+	to.Header.Del(auth.HeaderAuthorization)
+	return to
 }
 
 // cookieLives reports whether the gateway's cookie opens a session. What opens none is
