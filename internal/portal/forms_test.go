@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"wrpdistributor/internal/portal"
 	"wrpdistributor/internal/service/servicetest"
 	"wrpdistributor/internal/session"
 )
@@ -109,6 +110,25 @@ func TestChangesNeedAFormOfOurs(t *testing.T) {
 	b.ask("GET /", who).wants(t, "afterwards", 200, "you ended it")
 	if n := b.rows(session.Running); n != 1 {
 		t.Errorf("%d sessions run, want mallory's", n)
+	}
+}
+
+// TestPagesStaySmall, and ASCII, whatever was typed.
+func TestPagesStaySmall(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, options{Config: portal.Config{Anyone: true}})
+	for query, want := range map[string]string{"k\xe4se": "/?url=k%E4se", strings.Repeat("x", 20_000): "/"} {
+		if to := b.ask("GET /?url="+query).field(t, "to"); to != want {
+			t.Errorf("the button leads to %q, want %q", to, want)
+		}
+	}
+	b = newBench(t, options{})
+	page := b.ask("GET /~/login")
+	form := url.Values{"name": {strings.Repeat("x", 5000)}, "nonce": {page.field(t, "nonce")}}
+	again := b.post("/~/login", form.Encode(), page.cookie(t, formName))
+	again.wants(t, "an endless name", 200, "is wrong")
+	if len(again.body) > 4<<10 {
+		t.Errorf("the page has %d bytes", len(again.body))
 	}
 }
 
