@@ -100,6 +100,16 @@ func (g *Gateway) ForgetCookie(h http.Header) {
 	h.Add("Set-Cookie", c.String())
 }
 
+// InSession returns a request as a browser would send it that has the cookie of the session
+// which a token opens.
+func (g *Gateway) InSession(r *http.Request, token string) *http.Request {
+	in := r.WithContext(r.Context())
+	in.Header = r.Header.Clone()
+	in.Header.Del("Cookie")
+	in.AddCookie(&http.Cookie{Name: g.cookie, Value: token})
+	return in
+}
+
 // cookieToken returns the token of a plain browser, and whether it is in the old cookie.
 func (g *Gateway) cookieToken(r *http.Request) (token string, old bool) {
 	if token = cookieValue(r, g.cookie); token != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -128,6 +129,44 @@ func addressIn(u *url.URL) string {
 		return scheme + "/" + rest
 	}
 	return ""
+}
+
+// maxBack keeps a page small, and is less than a form of ours may have.
+const maxBack = 1 << 10
+
+// backTo returns where a button on a page leads back to: where somebody is, or the first page
+// if that would be something of a session that is over, or is too long.
+func backTo(x *exchange) string {
+	if to := wayBack(x); len(to) <= maxBack {
+		return to
+	}
+	return "/"
+}
+
+func wayBack(x *exchange) string {
+	address := addressIn(x.in.URL)
+	switch {
+	case x.in.Method != http.MethodGet:
+	case x.proxied || x.in.URL.Path == "/":
+		return asASCII(x.in.URL.String())
+	case address != "":
+		return pathOfAddress(address)
+	}
+	return "/"
+}
+
+// asASCII writes an address as pages can hold it, and headers: queries may have letters in
+// them as an old browser writes them.
+func asASCII(address string) string {
+	var b strings.Builder
+	for i := range len(address) {
+		if c := address[i]; c < 0x80 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }
 
 // redirect sends a browser to a path of ours, in full for HTTP/1.0, as it knows us.

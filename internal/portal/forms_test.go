@@ -144,6 +144,25 @@ func TestChangesNeedAFormOfOurs(t *testing.T) {
 	}
 }
 
+// TestPagesStaySmall, and ASCII, whatever was typed.
+func TestPagesStaySmall(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, options{Config: portal.Config{Anyone: true}})
+	for query, want := range map[string]string{"k\xe4se": "/?url=k%E4se", strings.Repeat("x", 20_000): "/"} {
+		if to := b.ask("GET /?url="+query).field(t, "to"); to != want {
+			t.Errorf("the button leads to %q, want %q", to, want)
+		}
+	}
+	b = newBench(t, options{})
+	page := b.ask("GET /~/login")
+	form := url.Values{"name": {strings.Repeat("x", 5000)}, "nonce": {page.field(t, "nonce")}}
+	again := b.post("/~/login", form.Encode(), page.cookie(t, formName))
+	again.wants(t, "an endless name", 200, "is wrong")
+	if len(again.body) > 4<<10 {
+		t.Errorf("the page has %d bytes", len(again.body))
+	}
+}
+
 // TestPagesCannotBeFramedOrKept: nor do they tell others where somebody was.
 func TestPagesCannotBeFramedOrKept(t *testing.T) {
 	t.Parallel()

@@ -85,23 +85,10 @@ func (p *Portal) homeOf(x *exchange) string {
 	return "http://" + auth.CameInOn(x.in).String()
 }
 
-// startForm returns the button that starts a session, and leads back to where somebody is,
-// or to the first page if that would be something of a session that is over.
+// startForm returns the button that starts a session, and leads back to where somebody is.
 func (p *Portal) startForm(x *exchange) form {
 	to := backTo(x)
 	return form{Action: p.homeOf(x) + pathStart, Label: "Start another one", To: to, Nonce: p.nonce(x.who, pathStart, to)}
-}
-
-func backTo(x *exchange) string {
-	address := addressIn(x.in.URL)
-	switch {
-	case x.in.Method != http.MethodGet:
-	case x.proxied || x.in.URL.Path == "/":
-		return x.in.URL.String()
-	case address != "":
-		return pathOfAddress(address)
-	}
-	return "/"
 }
 
 // pressStart answers a button that starts a session: the page that it leads to gets one.
@@ -203,7 +190,13 @@ func (p *Portal) login(x *exchange) error {
 	return p.letIn(x, who)
 }
 
+// maxEcho is longer than names are.
+const maxEcho = 80
+
 func (p *Portal) showLogin(x *exchange, code int, user, sentence string) error {
+	if len(user) > maxEcho {
+		user = ""
+	}
 	return p.show(x, pageLogin, code, view{Title: "Who are you?", Name: user, Sentence: sentence, Form: form{Nonce: p.Accounts.Nonce(pathLogin, p.formCookie(x))}})
 }
 

@@ -41,7 +41,7 @@ func canned() map[string]view {
 		"limited":      {Title: "Too many wrong passwords"},
 		"button":       {Title: "The Web, for any browser", Form: start},
 		"login":        {Title: "Who are you?", Form: start},
-		"login-again":  {Title: "Who are you?", Form: start, Name: `"<anna>`, Sentence: "The name or the password is wrong."},
+		"login-again":  {Title: "Who are you?", Form: start, Name: "\"<\u00e4nna\xff>", Sentence: "The name or the password is wrong."},
 		"waiting":      {Title: "Please wait", Sentence: "Caf\u00e9 & <bar> \u263a\x00", Request: "K7QX2MBD4T", Seconds: 3, Link: "/?a=1&b=\"<"},
 		"waiting-long": {Title: "Please wait", Sentence: "All browsers are in use at the moment.", Link: "http://example.org/", Home: "http://192.0.2.1:8000"},
 		"ended":        {Title: "Your session has ended", Sentence: "it was not used for 10 minutes", Ago: "3 minutes", Form: start},

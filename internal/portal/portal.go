@@ -2,12 +2,12 @@
 // session: it asks who they are, gets them a session, lets them wait for it on a page,
 // and has the gateway pass on what they ask for.
 //
-// What callers can rely on: requests with a token reach the gateway untouched. Only a
-// person starts something: who shows a right password, or presses a button. A request is
-// answered within [Config.Wait] and the time that the database takes, with a page if not
-// with what was asked for; how long WRP draws is not counted. Whatever changes something is
-// a POST with a nonce that only a page of ours has. Nobody's credentials pass on to a
-// container.
+// What callers can rely on: requests with a token in a header reach the gateway untouched.
+// Only a person starts something: who shows a right password, or presses a button. A
+// request is answered within [Config.Wait] and the time that the database takes, with a
+// page if not with what was asked for; how long WRP draws is not counted. Whatever changes
+// something is a POST with a nonce that only a page of ours has. Nobody's credentials pass
+// on to a container, and nobody who has a session is led into another one unasked.
 //
 // It knows no more of a browser than its last request showed, but for the tokens of
 // sessions, which sessions are being started, and since when somebody waits: each once for
@@ -17,6 +17,7 @@ package portal
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -98,7 +99,7 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serveOurs answers a request that is for this service.
 func (p *Portal) serveOurs(w http.ResponseWriter, r *http.Request) {
 	if hasToken(r) {
-		p.Gateway.ServeHTTP(w, r)
+		p.Gateway.ServeHTTP(w, p.asWhoeverEnters(w, r))
 		return
 	}
 	if own := p.ownPage(r.URL.Path); own != nil {
@@ -107,7 +108,7 @@ func (p *Portal) serveOurs(w http.ResponseWriter, r *http.Request) {
 	}
 	// An error is for the gateway to tell: nobody knows whose cookie it is.
 	if lives, err := p.cookieLives(r); lives && addressIn(r.URL) == "" || err != nil {
-		p.Gateway.ServeHTTP(w, r)
+		p.Gateway.ServeHTTP(w, withoutPassword(r))
 		return
 	}
 	p.answer(w, r, p.entered)
@@ -136,6 +137,40 @@ type throughProxy struct{}
 func hasToken(r *http.Request) bool {
 	_, header := auth.Token(r)
 	return header != "" || strings.HasPrefix(r.URL.Path, "/s/")
+}
+
+// asWhoeverEnters returns a request to enter a session as somebody sends it who is in
+// another one: any page can lead a browser to the entrance, and it is the gateway that asks
+// first. Whoever has its cookie it asks by itself, and others have nothing to leave.
+func (p *Portal) asWhoeverEnters(w http.ResponseWriter, r *http.Request) *http.Request {
+	if _, header := auth.Token(r); header != "" {
+		return r
+	}
+	if lives, err := p.cookieLives(r); lives || err != nil {
+		return r
+	}
+	x := &exchange{ResponseWriter: w, in: r}
+	who, err := p.identify(x)
+	if errors.Is(err, accounts.ErrWrong) {
+		p.Guard.Failed(w, r)
+	}
+	if err != nil {
+		return r
+	}
+	own, err := p.Sessions.Own(x.ctx(), who.client)
+	if err != nil || own.State != session.Running || !own.Gateway {
+		return r
+	}
+	return p.Gateway.InSession(r, own.Token)
+}
+
+// withoutPassword returns a request without the password that its browser was asked for
+// here, and sends on: it is for no container, least of all one that is somebody else's.
+func withoutPassword(r *http.Request) *http.Request {
+	to := r.WithContext(r.Context())
+	to.Header = r.Header.Clone()
+	to.Header.Del(auth.HeaderAuthorization)
+	return to
 }
 
 // cookieLives reports whether the gateway's cookie opens a session. What opens none is

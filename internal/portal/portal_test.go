@@ -67,6 +67,30 @@ func TestTokensReachTheGatewayUntouched(t *testing.T) {
 	}
 }
 
+// TestLinkIntoAnotherSessionIsAsked: nobody who is in a session of theirs is led into
+// another one, to type there, by a page that knows its token.
+func TestLinkIntoAnotherSessionIsAsked(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, options{})
+	s, _, err := b.Sessions.Allocate(t.Context(), session.Client{IP: "192.0.2.1", UserAgent: "AmiFox"}, false)
+	must(t, err)
+	entrance := "/s/" + s.Token + "/"
+	for _, who := range []string{basic("anna", password), b.login("anna/a"), b.login("anna/a") + "; wrp_session_01234567=stale"} {
+		b.ask("GET /", who).wants(t, "a session of her own", 200, "WRP stand-in")
+		page := b.ask("GET "+entrance, who)
+		page.wants(t, "the link", 200, "This is another session")
+		for _, form := range []string{"x=y", "nonce=" + b.ask("GET /~/", who).field(t, "nonce")} {
+			if got := b.post(entrance, form, who); got.StatusCode != 200 || len(got.Cookies())+len(page.Cookies()) > 0 {
+				t.Errorf("not asked: %d %v %v", got.StatusCode, got.Cookies(), page.Cookies())
+			}
+		}
+		b.post(entrance, "nonce="+page.field(t, "nonce"), who).wants(t, "when she said so", 302, "Go on")
+	}
+	b.addAccount("bert", 1)
+	b.ask("GET "+entrance, basic("bert", password)).wants(t, "who has none", 302, "Go on")
+	b.ask("GET "+entrance, basic("bert", "wrong")).wants(t, "a stranger", 302, "Go on")
+}
+
 // TestStaleCookieDoesNotShutOutARightPassword: what opens nothing is skipped.
 func TestStaleCookieDoesNotShutOutARightPassword(t *testing.T) {
 	t.Parallel()

@@ -73,6 +73,18 @@ func TestProxyLooksAtNothingThatIsForOthers(t *testing.T) {
 	}
 }
 
+// TestPasswordGoesToNoSessionOfTheCookie: a browser sends what it was asked for with each
+// request, also when a link led it into somebody else's session.
+func TestPasswordGoesToNoSessionOfTheCookie(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, options{before: withWRP})
+	b.addAccount("bert", 2)
+	s, err := b.Sessions.Own(t.Context(), session.AccountUser("anna", "", 2))
+	must(t, err)
+	entered := "Cookie: a=1; wrp_session_01234567=" + s.Token
+	b.ask("GET /", entered, basic("bert", password)).wants(t, "in anna's session", 200, `, [] [] ["a=1"]`)
+}
+
 // TestProxyIsOpenToNobody: pages of other hosts need a password, and PORTAL_PROXY.
 func TestProxyIsOpenToNobody(t *testing.T) {
 	t.Parallel()
