@@ -39,8 +39,8 @@ func TestFormLeadsToAPage(t *testing.T) {
 	page.wants(t, "own page", 200, "anna/amiga, began")
 	out := b.post("/~/logout", "nonce="+nonceOf(t, page, "/~/logout"), cookie)
 	out.wants(t, "log out", 200, "Logged out")
-	if c := out.Cookies(); len(c) != 1 || c[0].Name != loginName || c[0].MaxAge >= 0 {
-		t.Errorf("logging out sets %v", c)
+	if c := out.Cookies(); len(c) != 2 || c[0].Name != loginName || c[0].MaxAge >= 0 || !strings.HasPrefix(c[1].Name, "wrp_session_") || c[1].MaxAge >= 0 {
+		t.Errorf("logging out sets %v, want to forget who it is, and the session", c)
 	}
 }
 

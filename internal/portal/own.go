@@ -221,12 +221,13 @@ func (p *Portal) letIn(x *exchange, who *person) error {
 	return p.leadOn(x, "/")
 }
 
-// logout has a browser forget who it is.
+// logout has a browser forget who it is, and any session that it entered by a link.
 func (p *Portal) logout(x *exchange) error {
 	if err := p.checkNonce(x, pathLogout); err != nil {
 		return err
 	}
 	p.setCookie(x, "", "")
+	p.Gateway.ForgetCookie(x.Header()) // else whoever comes next is in the session of the one who left
 	return p.show(x, pageOut, http.StatusOK, view{Title: "Logged out"})
 }
 

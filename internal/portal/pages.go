@@ -103,7 +103,7 @@ func (p *Portal) show(x *exchange, page string, code int, v view) error {
 	h := x.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
-	h.Set("Expires", "0")
+	h.Set("Expires", "Thu, 01 Jan 1970 00:00:00 GMT") // some know no other way, and only a date
 	h.Set("X-Frame-Options", "DENY") // nobody is to press a button unseen
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
