@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -13,6 +14,8 @@ import (
 const (
 	atOnce     = 2  // passwords of one address that bcrypt looks at
 	maxWaiting = 64 // that wait for it: a class of computers behind one address gets in
+
+	maxTurnWait = 5 * time.Second // after which somebody is rather told to try again
 )
 
 // turns bounds what an address can have computed. It is safe for concurrent use.
@@ -29,16 +32,21 @@ type line struct {
 
 func newLines() map[netip.Prefix]*line { return make(map[netip.Prefix]*line) }
 
-// take waits for a turn, which ends with a call of what it returns. If too many wait it
-// returns [ErrBusy].
+// take waits for a turn, which ends with a call of what it returns. If too many wait, or
+// it takes too long, it returns [ErrBusy].
 func (t *turns) take(ctx context.Context, from netip.Addr) (release func(), err error) {
 	network := auth.Network(from)
 	l := t.join(network)
 	if l == nil {
 		return nil, ErrBusy
 	}
-	if err := l.Acquire(ctx, 1); err != nil {
+	waiting, cancel := context.WithTimeout(ctx, maxTurnWait)
+	defer cancel()
+	if err := l.Acquire(waiting, 1); err != nil {
 		t.leave(network)
+		if ctx.Err() == nil {
+			err = ErrBusy
+		}
 		return nil, err
 	}
 	return func() {
