@@ -104,7 +104,7 @@ func (p *Portal) show(x *exchange, page string, code int, v view) error {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
 	h.Set("Expires", "Thu, 01 Jan 1970 00:00:00 GMT") // some know no other way, and only a date
-	h.Set("X-Frame-Options", "DENY") // nobody is to press a button unseen
+	h.Set("X-Frame-Options", "DENY")                  // nobody is to press a button unseen
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	x.write(page, code, "text/html", b.Bytes())
