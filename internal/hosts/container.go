@@ -103,6 +103,12 @@ func newContainer(id, name string, labels map[string]string, created time.Time) 
 	}
 }
 
+// mayHaveRunOutOfMemory reports whether a container was killed, and its engine does not say,
+// or not yet, that this was for its memory: it is told that a moment later.
+func (c Container) mayHaveRunOutOfMemory() bool {
+	return !c.Running && c.Exit != nil && c.Exit.Code == exitKilled && !c.Exit.OutOfMemory
+}
+
 // gone returns [ErrGone] with what is known of the end of a container.
 func (c Container) gone() error {
 	if c.Exit == nil {

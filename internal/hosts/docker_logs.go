@@ -32,6 +32,9 @@ func newExit(s *container.State) *Exit {
 	return &Exit{Code: s.ExitCode, OutOfMemory: s.OOMKilled}
 }
 
+// exitKilled is the exit code of whoever SIGKILL ended.
+const exitKilled = 128 + 9
+
 // An Exit is how a container ended.
 type Exit struct {
 	Code        int

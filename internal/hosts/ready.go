@@ -65,11 +65,19 @@ func (h *host) awaitReady(ctx context.Context, s Spec) error {
 func (h *host) glance(ctx context.Context, s Spec) error {
 	glancing, cancel := context.WithTimeout(ctx, glanceTime)
 	defer cancel()
-	_, err := h.inspect(glancing, s.Ref)
-	if !errors.Is(err, ErrGone) {
-		return nil
+	f, err := h.find(glancing, s.Ref)
+	for err == nil && f.mayHaveRunOutOfMemory() && clock.Sleep(glancing, inspectInterval) == nil {
+		if again, err := h.find(glancing, s.Ref); err == nil {
+			f = again
+		}
 	}
-	return err
+	switch {
+	case errors.Is(err, ErrGone):
+		return err
+	case err == nil && !f.Running:
+		return f.gone()
+	}
+	return nil
 }
 
 // notReady decides about a container that did not answer in time; last is why.
