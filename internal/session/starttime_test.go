@@ -144,7 +144,9 @@ func TestE2EStartOnBusyLink(t *testing.T) {
 	b.draw(t)
 	allocated := allocating(t, b.Sessions, atari)
 	b.underWay(t)
-	must(t, b.Sessions.Stop(t.Context(), atari))
+	if err := b.Sessions.Stop(t.Context(), atari); err != nil && !errors.Is(err, session.ErrNotFound) { // who is called off after its claim takes that back itself
+		t.Fatal(err)
+	}
 	if err := <-allocated; !errors.Is(err, session.ErrStopped) {
 		t.Errorf("Allocate = %v, want ErrStopped", err)
 	}
