@@ -111,10 +111,10 @@ func TestContainerOfACalledOffStartIsNoFault(t *testing.T) {
 		name      string
 		end       func(*servicetest.Kit) error
 		calledOff int
-		reports   int
+		reported  bool
 	}{
-		{"stopped", func(k *servicetest.Kit) error { return k.Sessions.Stop(t.Context(), amiga) }, 1, 0},
-		{"died", func(k *servicetest.Kit) error { k.Hosts[0].KillContainer(containers(k)[0]); return nil }, 0, 1},
+		{"stopped", func(k *servicetest.Kit) error { return k.Sessions.Stop(t.Context(), amiga) }, 1, false},
+		{"died", func(k *servicetest.Kit) error { k.Hosts[0].KillContainer(containers(k)[0]); return nil }, 0, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			k := newKit(t, databasetest.New(t), servicetest.Options{ReadyTimeout: time.Hour})
@@ -131,8 +131,9 @@ func TestContainerOfACalledOffStartIsNoFault(t *testing.T) {
 			if err := <-allocated; errors.Is(err, session.ErrStopped) != (tt.calledOff > 0) {
 				t.Errorf("Allocate = %v", err)
 			}
-			if n, reports := log.count("start called off"), k.Hosts[0].Requests(pretend.OpLogs); n != tt.calledOff || reports != tt.reports {
-				t.Errorf("called off is said %d times, and %d reports are made; want %d and %d", n, reports, tt.calledOff, tt.reports)
+			// A request may be sent twice, over another connection.
+			if n, reported := log.count("start called off"), k.Hosts[0].Requests(pretend.OpLogs) > 0; n != tt.calledOff || reported != tt.reported {
+				t.Errorf("called off is said %d times, how it ended is reported: %t; want %d, %t", n, reported, tt.calledOff, tt.reported)
 			}
 		})
 	}
