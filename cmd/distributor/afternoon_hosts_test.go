@@ -68,7 +68,7 @@ func (a *afternoon) fillsUp() (refused string) {
 	}
 	a.tells("why "+refused, "Client "+carla.address+"#", "refused: ", a.name(spare)+" full 1/1", a.name(large)+" down since ", a.name(small)+" full 2/2", "told to come back in ")
 	a.tells("journal --since 2h --kind refused", refused, carla.address)
-	a.want("status", a.run(1, "distributor", "status"), "Nobody gets a new session: all is full.")
+	a.want("status", a.run(1, "distributor", "status"), "Nobody gets a new session: all is full, and 1 host is down.")
 	a.metric(`wrpdistributor_session_refusals_total{reason="full"}`, "1")
 	return refused
 }

@@ -20,6 +20,9 @@ import (
 // refusedPause is between an attempt that sshd refused and the next.
 const refusedPause = 10 * time.Millisecond
 
+// freeingTime is how long sshd may take a session for one that has ended here already.
+const freeingTime = 300 * time.Millisecond
+
 // maxStdio keeps us below sshd's default MaxSessions of 10.
 const maxStdio = 8
 
@@ -42,6 +45,7 @@ type sessions struct {
 	open    int           // until sshd has ended them too
 	opening bool          // one of those is only asked for
 	most    int           // that have been open at once
+	fewer   time.Time     // since when sshd refuses one though there have been more; zero: it does not
 	changed chan struct{} // closed when any of this changes
 
 	single chan struct{} // closed when it turned out that there is only one
@@ -89,7 +93,9 @@ func (s *sessions) tryTake() (changed <-chan struct{}) {
 }
 
 // opened notes that sshd gave us the session that was asked for.
-func (s *sessions) opened() { s.change(func() { s.opening, s.most = false, max(s.most, s.open) }) }
+func (s *sessions) opened() {
+	s.change(func() { s.opening, s.most, s.fewer = false, max(s.most, s.open), time.Time{} })
+}
 
 // ended notes that a session has ended, on sshd's side too.
 func (s *sessions) ended() { s.change(func() { s.open-- }) }
@@ -102,20 +108,27 @@ func (s *sessions) failed() {
 	})
 }
 
-// refused notes that sshd does not give us one more session than there are, or have
-// been: the place of one that ended a moment ago may not be free for sshd yet. It returns
-// [errNoSessions] if there has never been any.
+// refused notes that sshd does not give us one more session than there are. Where there
+// have been more, that says nothing for a while: the place of one that ended a moment ago
+// may not be free for sshd yet. It returns [errNoSessions] if there has never been any.
 func (s *sessions) refused() error {
 	s.failed()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.most == 0 {
+	switch {
+	case s.most == 0:
 		return errNoSessions
-	}
-	if s.limit == s.most {
+	case s.open < s.most && s.fewer.IsZero():
+		s.fewer = time.Now()
+		return nil
+	case s.open < s.most && time.Since(s.fewer) < freeingTime:
 		return nil
 	}
-	s.limit = s.most
+	limit := max(s.open, 1)
+	if s.limit == limit {
+		return nil
+	}
+	s.limit = limit
 	s.log.Warn("sshd allows few sessions, what the host is asked waits for them (MaxSessions)", "limit", s.limit)
 	if s.limit == 1 && !isClosed(s.single) {
 		close(s.single)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"wrpdistributor/internal/hosts/hoststest"
 	"wrpdistributor/internal/proctest"
@@ -86,22 +88,39 @@ func startOne(ctx context.Context, p *Pool, s Spec) (err error) {
 }
 
 // TestPlaceThatIsNotFreeYet: sshd refuses a session for one that ended here a moment ago,
-// and allows no fewer than there have been.
+// which says nothing of how many it allows. If it goes on with that, it allows fewer.
 func TestPlaceThatIsNotFreeYet(t *testing.T) {
-	s := newSessions(slog.New(slog.DiscardHandler))
-	for range 2 {
-		if s.tryTake() != nil {
-			t.Fatal("a session has to wait before sshd refused any")
+	synctest.Test(t, func(t *testing.T) {
+		s := newSessions(slog.New(slog.DiscardHandler))
+		take := func() {
+			t.Helper()
+			if s.tryTake() != nil {
+				t.Fatal("a session has to wait; want it to be asked for")
+			}
 		}
+		refused := func(want int) {
+			t.Helper()
+			take()
+			if err := s.refused(); err != nil || s.allowed() != want {
+				t.Errorf("sshd is said to allow %d sessions, %v; want %d", s.allowed(), err, want)
+			}
+		}
+		for range 2 {
+			take()
+			s.opened()
+		}
+		s.ended()
+		refused(maxStdio)
+		time.Sleep(freeingTime - 1)
+		refused(maxStdio)
+		take()
 		s.opened()
-	}
-	s.ended()
-	if s.tryTake() != nil {
-		t.Fatal("a session has to wait for one that has ended")
-	}
-	if err := s.refused(); err != nil || s.allowed() != 2 {
-		t.Errorf("sshd is said to allow %d sessions, %v; want the 2 that there were", s.allowed(), err)
-	}
+		refused(2)
+		s.ended()
+		refused(2)
+		time.Sleep(freeingTime)
+		refused(1)
+	})
 }
 
 // TestRealFewSessions: however few sessions sshd allows, what the host is asked waits
