@@ -77,27 +77,31 @@ host, 2 wrong usage or settings.`,
 			if err := checkFilter(cmd.Flags()); err != nil {
 				return err
 			}
-			a := newAsker(cmd, opt, asJSON, byDatabase)
-			defer a.close()
-			var all operator.SessionList
-			if err := a.ask(cmd.Context(), operator.Call{Path: operator.SessionsPath, Query: filter.Query()}, &all); err != nil {
-				return err
-			}
-			if len(all.Sessions) == 0 {
-				if err := a.knowsHost(cmd.Context(), filter.Host); err != nil {
-					return err
-				}
-			}
-			if unused {
-				all.Sessions = longestUnused(all.Sessions)
-			}
-			return printed(cmd.OutOrStdout(), asJSON, all, writeSessions)
+			return listSessions(cmd, opt, filter, unused, asJSON)
 		},
 	}
 	filterFlags(cmd, opt, &filter)
 	cmd.Flags().BoolVar(&unused, "unused", false, "those of clients, the longest unused first")
 	cmd.Flags().BoolVar(&asJSON, "json", false, jsonUsage+operator.SessionsPath)
 	return cmd
+}
+
+func listSessions(cmd *cobra.Command, opt *options, filter operator.Filter, unused, asJSON bool) error {
+	a := newAsker(cmd, opt, asJSON, byDatabase)
+	defer a.close()
+	var all operator.SessionList
+	if err := a.ask(cmd.Context(), operator.Call{Path: operator.SessionsPath, Query: filter.Query()}, &all); err != nil {
+		return err
+	}
+	if len(all.Sessions) == 0 {
+		if err := a.knowsHost(cmd.Context(), filter.Host); err != nil {
+			return err
+		}
+	}
+	if unused {
+		all.Sessions = longestUnused(all.Sessions)
+	}
+	return printed(cmd.OutOrStdout(), asJSON, all, writeSessions)
 }
 
 // longestUnused leaves clients' sessions.
