@@ -122,12 +122,12 @@ func run(t *testing.T, group string, all func(*bench) []part) {
 		t.Run(part.name, func(t *testing.T) { part.measure(t) })
 		want = append(want, part.lines...)
 	}
-	if t.Failed() {
-		return
-	}
 	var text bytes.Buffer
 	b.report.write(&text)
 	b.say("%s", text.String())
+	if t.Failed() {
+		return // not all lines are there, and t says why
+	}
 	for _, line := range want {
 		if !hasLine(text.String(), line) || strings.Contains(text.String(), "NaN") || strings.Contains(text.String(), "Inf") {
 			t.Errorf("no line %q with a number in the report:\n%s", line, text.String())

@@ -45,7 +45,7 @@ func StartPool(n int, config Config) (*Pool, Manifest, error) {
 func addresses(first string) (next func() string, err error) {
 	switch first {
 	case AnyAddr:
-		return func() string { return AnyAddr }, nil
+		return randomAddrs(), nil
 	case "":
 		first = defaultAddr
 	}
@@ -54,6 +54,20 @@ func addresses(first string) (next func() string, err error) {
 		defer func() { addr = addr.Next() }()
 		return addr.String()
 	}, err
+}
+
+// randomAddrs returns a function that gives out addresses anywhere, none twice.
+func randomAddrs() (next func() string) {
+	given := make(map[netip.Addr]bool)
+	return func() string {
+		for {
+			addr := randomAddr()
+			if !given[addr] {
+				given[addr] = true
+				return addr.String()
+			}
+		}
+	}
 }
 
 // deriveSeed makes a seed of its own for each host from one seed, if there is one.

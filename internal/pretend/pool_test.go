@@ -114,6 +114,23 @@ func TestLoadManifest(t *testing.T) {
 	}
 }
 
+// TestRandomAddrs draws so many addresses that some come twice, unless what was
+// given is remembered.
+func TestRandomAddrs(t *testing.T) {
+	next, err := addresses(AnyAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 100_000
+	given := make(map[string]bool)
+	for range n {
+		given[next()] = true
+	}
+	if len(given) != n {
+		t.Errorf("%d of %d addresses are different", len(given), n)
+	}
+}
+
 // TestManyAtOnce starts 64 containers at once on a few hosts, each of which has
 // to answer for itself.
 func TestManyAtOnce(t *testing.T) {
