@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -38,7 +39,11 @@ func TestLateSessionsOfAnAccountEnd(t *testing.T) {
 		}
 	}()
 	n, err := k.EndSessions(ctx, "anna")
-	if lateErr := <-late; n != 2 || err != nil || lateErr != nil {
+	lateErr := <-late
+	if errors.Is(lateErr, session.ErrStopped) {
+		lateErr = nil // the first look was not over yet, and ended it at its start
+	}
+	if n != 2 || err != nil || lateErr != nil {
 		t.Errorf("%d sessions were ended, %v; the late one came with %v; want 2", n, err, lateErr)
 	}
 	if list, err := k.Sessions.OfAccount(ctx, "anna"); len(list) > 0 || err != nil {
