@@ -112,7 +112,7 @@ func (c *composed) clean() string {
 func (c *composed) back() {
 	c.t.Helper()
 	const heading = "Back, from Compose to Compose"
-	c.hasBlocks(heading, 1)
+	c.hasBlocks(heading, 2)
 	out := c.typed(heading, 0)
 	if strings.Count(out, "Stopping session") != 1 || !strings.Contains(out, "The database is the PHP program's again.") {
 		c.t.Errorf("the way back says %s, want that it stops the one session of ours", out)
@@ -121,6 +121,10 @@ func (c *composed) back() {
 		if running := hoststest.Docker(c.t, "inspect", "-f", "{{.State.Running}}", c.names[i]); running != "true" {
 			c.t.Errorf("%s does not run after the way back", c.names[i])
 		}
+	}
+	c.typed(heading, 1) // the end of our stack, and not of a session
+	if left := hoststest.Docker(c.t, "ps", "-aq", "--filter", "label=com.docker.compose.project="+c.project); left != "" {
+		c.t.Errorf("of our stack there is left %s", left)
 	}
 }
 

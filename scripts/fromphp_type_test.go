@@ -21,8 +21,9 @@ func (l *legacy) typed(heading string, block int) string {
 	}
 	text := strings.NewReplacer(l.names...).Replace(l.document[""][0] + "\n" + blocks[block])
 	out, err := l.command("sh", "-euc", text).CombinedOutput()
+	l.t.Logf("%s\n%s", text, out)
 	if err != nil {
-		l.t.Fatalf("%s: %v\n%s", text, err, out)
+		l.t.Fatal(err)
 	}
 	return string(out)
 }
