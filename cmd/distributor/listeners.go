@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,7 +13,7 @@ import (
 
 	"wrpdistributor/internal/clientconn"
 	"wrpdistributor/internal/config"
-	)
+)
 
 const (
 	headerTimeout = 10 * time.Second
@@ -29,6 +30,7 @@ const (
 // listeners is where clients connect; nil: not configured.
 type listeners struct {
 	api        *listener
+	apiTLS     *listener
 	gateway    *listener
 	gatewayTLS *listener
 	metrics    *listener
@@ -53,6 +55,16 @@ func (l *listeners) open(cfg *config.Config, log *slog.Logger) (err error) {
 	if l.api, err = listen("LISTEN", cfg.Listen, apiStall); err != nil {
 		return err
 	}
+	if cfg.TLS.Listen != "" {
+		if l.apiTLS, err = listen("TLS_LISTEN", cfg.TLS.Listen, apiStall); err != nil {
+			return err
+		}
+		cert, err := apiCertificate(cfg, log)
+		if err != nil {
+			return err
+		}
+		l.apiTLS.TLS = cert.Config(cfg.TLS.Oldest)
+	}
 	if cfg.MetricsListen != "" {
 		if l.metrics, err = listen("METRICS_LISTEN", cfg.MetricsListen, apiStall); err != nil {
 			return err
@@ -61,6 +73,10 @@ func (l *listeners) open(cfg *config.Config, log *slog.Logger) (err error) {
 	if cfg.Gateway.Listen == "" {
 		return nil
 	}
+	return l.openGateway(cfg, log)
+}
+
+func (l *listeners) openGateway(cfg *config.Config, log *slog.Logger) (err error) {
 	if l.gateway, err = listen("GATEWAY_LISTEN", cfg.Gateway.Listen, gatewayStall); err != nil {
 		return err
 	}
@@ -74,13 +90,13 @@ func (l *listeners) open(cfg *config.Config, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	l.gatewayTLS.TLS = cert.Config()
+	l.gatewayTLS.TLS = cert.Config(tls.VersionTLS12)
 	return nil
 }
 
 // all returns the listeners that are open.
 func (l *listeners) all() []*listener {
-	return slices.DeleteFunc([]*listener{l.api, l.gateway, l.gatewayTLS, l.metrics}, func(o *listener) bool { return o == nil })
+	return slices.DeleteFunc([]*listener{l.api, l.apiTLS, l.gateway, l.gatewayTLS, l.metrics}, func(o *listener) bool { return o == nil })
 }
 
 func (l *listeners) close() {

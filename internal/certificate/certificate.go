@@ -73,9 +73,28 @@ func SelfSigned(file string, names []string, log *slog.Logger) (*Certificate, er
 	return Load(file, file, log)
 }
 
-// Config returns the TLS settings of a server that shows the certificate.
-func (c *Certificate) Config() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}
+// Config returns the TLS settings of a server that shows the certificate to clients of a
+// version, such as [tls.VersionTLS12], and later ones. With an older one it also takes the
+// ciphers that old clients know; who knows better ones gets those.
+func (c *Certificate) Config(oldest uint16) *tls.Config {
+	cfg := &tls.Config{MinVersion: oldest, GetCertificate: c.get}
+	if oldest < tls.VersionTLS12 {
+		cfg.CipherSuites = suitesOfOld()
+	}
+	return cfg
+}
+
+// suitesOfOld returns the usual ciphers, and those for clients that know no elliptic curves.
+// RC4 is none of them: what it hides can be read.
+func suitesOfOld() []uint16 {
+	suites := []uint16{
+		tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
+		tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA,
+	}
+	for _, s := range tls.CipherSuites() {
+		suites = append(suites, s.ID)
+	}
+	return suites
 }
 
 // get returns the certificate as it is now. One that cannot be read does not take

@@ -17,7 +17,7 @@ import (
 // shown returns the certificate that a client sees.
 func shown(t *testing.T, c *certificate.Certificate) *x509.Certificate {
 	t.Helper()
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", c.Config())
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", c.Config(tls.VersionTLS12))
 	if err != nil {
 		t.Fatal(err)
 	}
