@@ -59,13 +59,14 @@ func certificateOf(variable string, files *hosts.TLSFiles, own string, names []s
 	return c, nil
 }
 
-// namesOf returns the hosts of addresses that have one, and what this machine is by itself.
+// namesOf returns the hosts of addresses that have one, and what this machine is by itself,
+// each once.
 func namesOf(addresses ...string) (names []string) {
-	for _, address := range addresses {
+	for _, address := range append(addresses, "localhost:", "127.0.0.1:") {
 		host, _, _ := net.SplitHostPort(address)
 		if ip := net.ParseIP(host); host != "" && !ip.IsUnspecified() && !slices.Contains(names, host) {
 			names = append(names, host)
 		}
 	}
-	return append(names, "localhost", "127.0.0.1")
+	return names
 }
