@@ -3,6 +3,7 @@ package scripts_test
 import (
 	"bytes"
 	"database/sql"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -71,8 +72,11 @@ func (w *webServer) leavePHP(tables string) { w.php(tables) }
 func (w *webServer) over() {
 	w.t.Helper()
 	w.hasBlocks(overWebServer, 6)
-	for block := range 4 { // programs and settings, keys, backup, migration
+	for block := range 3 { // programs and settings, keys, backup
 		w.typed(overWebServer, block)
+	}
+	if out, want := w.typed(overWebServer, 3), fmt.Sprintf("Taken over from the PHP program: 3 sessions, and %d rows of statistics.", rowsOfPHP); !strings.Contains(out, want) {
+		w.t.Errorf("migrate says %s, want %s", out, want)
 	}
 	w.start()
 	w.typed(overWebServer, 4)
