@@ -19,7 +19,7 @@ find_compose() {
 }
 
 # choose_file: the host "local" needs Docker's socket in the container, a gateway
-# needs its ports outside of it.
+# and TLS need their ports outside of it.
 choose_file() {
 	file=docker/compose.yaml
 	more=
@@ -41,10 +41,15 @@ choose_file() {
 		return
 		;;
 	esac
+	listen=$(setting TLS_LISTEN)
+	if [ -n "$listen" ]; then
+		export TLS_PORT="${listen##*:}" TLS_PUBLISH="${listen#:}:${listen##*:}"
+		more="-f docker/compose.tls.yaml"
+	fi
 	listen=$(setting GATEWAY_LISTEN)
 	[ -n "$listen" ] || return 0
 	export GATEWAY_PORT="${listen##*:}" GATEWAY_PUBLISH="${listen#:}:${listen##*:}"
-	more="-f docker/compose.gateway.yaml"
+	more="$more -f docker/compose.gateway.yaml"
 	listen=$(setting GATEWAY_TLS_LISTEN)
 	[ -n "$listen" ] || return 0
 	export GATEWAY_TLS_PORT="${listen##*:}" GATEWAY_TLS_PUBLISH="${listen#:}:${listen##*:}"

@@ -70,6 +70,9 @@ reached or takes no writes, 2 wrong usage.`,
 func checkConfig(cmd *cobra.Command, opt *options, asJSON bool) error {
 	var found configChecked
 	cfg, err := service.LoadRunning(opt.envFile, service.Environment(cmd.Context(), opt.envFile))
+	if err == nil {
+		err = checkCertificates(cfg)
+	}
 	problems, wrong := errors.AsType[config.Problems](err)
 	switch {
 	case wrong:
@@ -134,7 +137,7 @@ func (s *settings) write(out io.Writer) {
 		fmt.Fprintf(w, "  %s\t%s\t%d containers, %d of them warm\tports %d to %d\n", h.Host, h.Way, h.Max, h.Warm, h.FirstPort, h.LastPort)
 	}
 	_ = w.Flush() // as the other lines
-	fmt.Fprintf(out, "Clients connect to: %s\n", s.Listen)
+	fmt.Fprintf(out, "Clients connect to: %s\nOver TLS: %s\n", s.Listen, s.TLS)
 	fmt.Fprintf(out, "Gateway: %s\nPortal: %s\n", s.Gateway, s.Portal)
 	fmt.Fprintf(out, "Operators: %s\nMetrics: %s\nImage: %s\n", s.Operators, s.Metrics, s.Image)
 }

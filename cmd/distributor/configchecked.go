@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,6 +54,7 @@ type settings struct {
 	Hosts     []hostSettings `json:"hosts"`
 	ChosenBy  string         `json:"chosenBy"`
 	Listen    string         `json:"listen"`
+	TLS       string         `json:"tls"` // in words
 	Gateway   string         `json:"gateway"`
 	Portal    string         `json:"portal"`    // in words
 	Operators string         `json:"operators"` // in words
@@ -71,7 +73,7 @@ type hostSettings struct {
 
 func settle(cfg *config.Config) *settings {
 	s := &settings{
-		Hosts: make([]hostSettings, len(cfg.Hosts)), ChosenBy: fmt.Sprint(cfg.Distribution), Listen: cfg.Listen,
+		Hosts: make([]hostSettings, len(cfg.Hosts)), ChosenBy: fmt.Sprint(cfg.Distribution), Listen: cfg.Listen, TLS: overTLS(cfg.TLS),
 		Gateway:   cmp.Or(cfg.Gateway.Listen, "none"),
 		Portal:    portalFor(cfg.Portal),
 		Operators: "by the control socket in " + cfg.RuntimeDir,
@@ -84,6 +86,18 @@ func settle(cfg *config.Config) *settings {
 		s.Operators += ", and with ADMIN_TOKEN at " + cfg.Listen
 	}
 	return s
+}
+
+// overTLS says where the API is served so, to whom, and with what.
+func overTLS(t config.TLS) string {
+	if t.Listen == "" {
+		return "none"
+	}
+	shown := "a certificate of its own"
+	if t.Cert != nil {
+		shown = t.Cert.Cert
+	}
+	return fmt.Sprintf("%s, %s and later, with %s", t.Listen, tls.VersionName(t.Oldest), shown)
 }
 
 // portalFor says who comes in without the token of a session.

@@ -156,6 +156,9 @@ func newWarmer(cfg *config.Config, svc *service.Service, log *slog.Logger) *warm
 func (d *distributor) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.listeners.api.serve(d.apiServer) })
+	if d.listeners.apiTLS != nil {
+		g.Go(func() error { return d.listeners.apiTLS.serve(d.apiServer) })
+	}
 	if d.metricsServer != nil {
 		g.Go(func() error { return d.listeners.metrics.serve(d.metricsServer) })
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,7 +13,6 @@ import (
 
 	"wrpdistributor/internal/clientconn"
 	"wrpdistributor/internal/config"
-	"wrpdistributor/internal/gateway"
 )
 
 const (
@@ -30,6 +30,7 @@ const (
 // listeners is where clients connect; nil: not configured.
 type listeners struct {
 	api        *listener
+	apiTLS     *listener
 	gateway    *listener
 	gatewayTLS *listener
 	metrics    *listener
@@ -54,6 +55,16 @@ func (l *listeners) open(cfg *config.Config, log *slog.Logger) (err error) {
 	if l.api, err = listen("LISTEN", cfg.Listen, apiStall); err != nil {
 		return err
 	}
+	if cfg.TLS.Listen != "" {
+		if l.apiTLS, err = listen("TLS_LISTEN", cfg.TLS.Listen, apiStall); err != nil {
+			return err
+		}
+		cert, err := apiCertificate(cfg, log)
+		if err != nil {
+			return err
+		}
+		l.apiTLS.TLS = cert.Config(cfg.TLS.Oldest)
+	}
 	if cfg.MetricsListen != "" {
 		if l.metrics, err = listen("METRICS_LISTEN", cfg.MetricsListen, apiStall); err != nil {
 			return err
@@ -62,6 +73,10 @@ func (l *listeners) open(cfg *config.Config, log *slog.Logger) (err error) {
 	if cfg.Gateway.Listen == "" {
 		return nil
 	}
+	return l.openGateway(cfg, log)
+}
+
+func (l *listeners) openGateway(cfg *config.Config, log *slog.Logger) (err error) {
 	if l.gateway, err = listen("GATEWAY_LISTEN", cfg.Gateway.Listen, gatewayStall); err != nil {
 		return err
 	}
@@ -71,17 +86,17 @@ func (l *listeners) open(cfg *config.Config, log *slog.Logger) (err error) {
 	if l.gatewayTLS, err = listen("GATEWAY_TLS_LISTEN", cfg.Gateway.TLSListen, gatewayStall); err != nil {
 		return err
 	}
-	cert, err := certificate(cfg, log)
+	cert, err := gatewayCertificate(cfg, log)
 	if err != nil {
 		return err
 	}
-	l.gatewayTLS.TLS = cert.Config()
+	l.gatewayTLS.TLS = cert.Config(tls.VersionTLS12)
 	return nil
 }
 
 // all returns the listeners that are open.
 func (l *listeners) all() []*listener {
-	return slices.DeleteFunc([]*listener{l.api, l.gateway, l.gatewayTLS, l.metrics}, func(o *listener) bool { return o == nil })
+	return slices.DeleteFunc([]*listener{l.api, l.apiTLS, l.gateway, l.gatewayTLS, l.metrics}, func(o *listener) bool { return o == nil })
 }
 
 func (l *listeners) close() {
@@ -104,22 +119,6 @@ func (l *listener) serve(srv *http.Server) error {
 		return fmt.Errorf("serve on %s: %w", l.variable, err)
 	}
 	return nil
-}
-
-// certificate returns the gateway's: the configured one, or one of our own.
-func certificate(cfg *config.Config, log *slog.Logger) (*gateway.Certificate, error) {
-	if files := cfg.Gateway.Cert; files != nil {
-		c, err := gateway.LoadCertificate(files.Cert, files.Key, log)
-		if err != nil {
-			return nil, fmt.Errorf("GATEWAY_TLS_CERT: %w", err)
-		}
-		return c, nil
-	}
-	names := []string{"localhost", "127.0.0.1"}
-	if host, _, _ := net.SplitHostPort(cfg.Gateway.TLSAddress); host != "" {
-		names = slices.Insert(names, 0, host)
-	}
-	return gateway.SelfSigned(cfg.DataDir, names, log)
 }
 
 // shutDown ends a server and its connections. Those that are in use for longer than ctx

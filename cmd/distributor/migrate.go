@@ -49,15 +49,44 @@ is said, 2 wrong usage or settings.`,
 }
 
 func migrateUp(cmd *cobra.Command, cfg *config.Config) error {
-	db, err := database.OpenAndMigrate(cmd.Context(), service.Database(cfg, true))
+	db, err := database.Open(cmd.Context(), service.Database(cfg, true))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	before, err := db.Versions(cmd.Context())
+	if err == nil {
+		err = db.Migrate(cmd.Context())
+	}
+	if err != nil {
+		return err
+	}
+	if before.Has == 0 {
+		if err := sayTakenOver(cmd, db); err != nil {
+			return err
+		}
+	}
 	if path, made := db.Made(); made {
 		fmt.Fprintf(cmd.OutOrStdout(), "There was no database at %s: a new one was made.\n", path)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "The database %s is up to date.\n", cfg.Database)
+	return nil
+}
+
+// sayTakenOver says what tables that are new have in them already: only what was the PHP
+// program's can be.
+func sayTakenOver(cmd *cobra.Command, db *database.DB) error {
+	var found struct {
+		Sessions int `db:"sessions"`
+		Rows     int `db:"statistics"`
+	}
+	err := db.GetContext(cmd.Context(), &found, `SELECT (SELECT COUNT(*) FROM sessions) AS sessions, (SELECT COUNT(*) FROM statistics) AS statistics`)
+	if err != nil {
+		return fmt.Errorf("count what was taken over: %w", err)
+	}
+	if found.Sessions+found.Rows > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "Taken over from the PHP program: %s, and %d rows of statistics.\n", number(found.Sessions), found.Rows)
+	}
 	return nil
 }
 

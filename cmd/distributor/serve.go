@@ -20,6 +20,9 @@ func serve(ctx context.Context, opt *options, stderr io.Writer) error {
 	signal.Notify(reloads, syscall.SIGHUP)
 	defer signal.Stop(reloads)
 	origin, cfg, err := load(opt)
+	if err == nil {
+		err = checkCertificates(cfg)
+	}
 	if err != nil {
 		return cli.Usage(err)
 	}

@@ -53,6 +53,7 @@ type Config struct {
 	RuntimeDir string // of the control socket; RUNTIME_DIR, or else DataDir
 
 	Listen         string         // host:port
+	TLS            TLS            // TLS_...
 	TrustedProxies []netip.Prefix // what they forward counts; empty: nobody's
 	LocalAddress   string         // what clients of the host "local" connect to; empty: the address they reached us by
 	PublishAddress string         // the IP address on which the host "local" publishes containers; empty: all
@@ -215,6 +216,7 @@ func (p *parser) server(c *Config, v *variables) {
 		c.RuntimeDir = p.runtimeDir("RUNTIME_DIR", v.RuntimeDir)
 	}
 	c.Listen = p.listen("LISTEN", v.Listen)
+	p.tls(c, v)
 	c.TrustedProxies = p.prefixes("TRUSTED_PROXIES", v.TrustedProxies)
 	p.otherTokens(c, v)
 	c.Instance = p.line("INSTANCE", v.Instance)
@@ -285,6 +287,7 @@ func (c *Config) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("instance", c.Instance),
 		slog.String("listen", c.Listen),
+		slog.String("tls", c.TLS.Listen),
 		slog.String("gateway", c.Gateway.Listen),
 		slog.String("gatewayTLS", c.Gateway.TLSListen),
 		slog.String("portal", c.Portal.Mode),

@@ -46,6 +46,9 @@ type variables struct {
 	RuntimeDir              string `envconfig:"RUNTIME_DIR"`
 
 	Listen           string `envconfig:"LISTEN" default:":7777"`
+	TLSListen        string `envconfig:"TLS_LISTEN"`
+	TLSCert          string `envconfig:"TLS_CERT" default:"self-signed"`
+	TLSMinVersion    string `envconfig:"TLS_MIN_VERSION" default:"1.0"`
 	TrustedProxies   string `envconfig:"TRUSTED_PROXIES" default:"127.0.0.0/8,::1/128"`
 	LocalAddress     string `envconfig:"LOCAL_ADDRESS"`
 	PublishAddress   string `envconfig:"PUBLISH_ADDRESS"`

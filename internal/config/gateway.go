@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	selfSigned = "self-signed" // GATEWAY_TLS_CERT for a certificate that is to be made
+	selfSigned = "self-signed" // GATEWAY_TLS_CERT and TLS_CERT for a certificate that is to be made
 
 	// To warm up a container takes seconds; replaced sooner than this, few would
 	// ever wait for a client.
