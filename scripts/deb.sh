@@ -64,7 +64,9 @@ distributor() {
 
 hostguard() {
 	compile wrp-hostguard hostguard
-	sed "s,/etc/wrp-egress.sh,/usr/lib/wrp-hostguard/wrp-egress.sh," docker/host/wrp-egress.service >"$DEB_BUILD/wrp-egress.service"
+	# As it stands there it is for whoever copies it to /etc, and says how.
+	sed -e '1,/^\[Unit\]/ { /^#/d }' -e 's,/etc/wrp-egress.sh,/usr/lib/wrp-hostguard/wrp-egress.sh,' \
+		docker/host/wrp-egress.service >"$DEB_BUILD/wrp-egress.service"
 	pack wrp-hostguard
 }
 
