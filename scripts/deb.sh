@@ -24,8 +24,8 @@ esac
 version() {
 	tag=$(git describe --tags --exact-match 2>/dev/null || true)
 	[ -z "$tag" ] || { echo "${tag#v}"; return; }
-	echo "0.0~$(TZ=UTC git log -1 --date=format-local:%Y%m%d%H%M%S --format=%cd.%h)" ||
-		die "There is no commit here to take a version from: set VERSION=1.2.3 and SOURCE_DATE_EPOCH."
+	TZ=UTC git log -1 --date=format-local:%Y%m%d%H%M%S --format=0.0~%cd.%h 2>/dev/null ||
+		die "There is no commit here to take a version from: set VERSION=1.2.3 and SOURCE_DATE_EPOCH, the time of the files."
 }
 DEB_VERSION=${VERSION:-$(version)}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}

@@ -1,8 +1,8 @@
 package scripts_test
 
 import (
+	"net"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -68,7 +68,7 @@ func (p *distributorPackage) servesAfterOneLine() {
 	p.await("wrp-distributor healthcheck")
 	p.write("/etc/wrp-distributor/hosts", host+" user="+user+" key=id_ed25519 max=3\n")
 	p.run("systemctl reload wrp-distributor")
-	p.await("wrp-distributor status")
+	p.await("wrp-distributor hosts list | grep ' yes'")
 	p.browses()
 	p.says("Result=success", "systemctl start wrp-cleanup.service; systemctl show -p Result wrp-cleanup.service")
 }
@@ -80,15 +80,13 @@ func (p *distributorPackage) browses() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	page, err := proctest.Do(p.t.Context(), proctest.Request{Method: http.MethodGet, URL: session.URL, Token: session.Token})
+	page, err := proctest.Do(p.t.Context(), proctest.Request{Method: http.MethodGet, URL: "http://" + session.URL + "/", Token: session.Token})
 	if err != nil || page.Code != http.StatusOK {
 		p.t.Errorf("a page of %s: %d, %v; want 200", session.URL, page.Code, err)
 	}
-	at, err := url.Parse(session.URL)
-	if err != nil {
+	if _, p.port, err = net.SplitHostPort(session.URL); err != nil {
 		p.t.Fatal(err)
 	}
-	p.port = at.Port()
 	p.container = p.containers()
 	p.t.Cleanup(func() { _ = removeContainer(p.container) })
 }
@@ -112,7 +110,7 @@ func (p *distributorPackage) isGiven(want int) proctest.Answer {
 // keepsItsSession, in the container that it began in.
 func (p *distributorPackage) keepsItsSession() {
 	p.t.Helper()
-	p.await("wrp-distributor status")
+	p.await("wrp-distributor hosts list | grep ' yes'")
 	p.isGiven(http.StatusNoContent)
 	if is := p.containers(); is != p.container {
 		p.t.Errorf("the session has the container %q, want %q as before", is, p.container)

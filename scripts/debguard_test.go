@@ -20,7 +20,6 @@ func (p *guardPackage) upgrades() {
 	p.t.Helper()
 	p.write("/etc/default/wrp-egress", "EGRESS=lan\n")
 	p.write("/etc/wrp-hostguard.conf", "PORTS=9090-9115\n")
-	p.run("systemctl stop wrp-hostguard.socket") // as somebody does who wants it to be off
 	p.run("dpkg -i /packages/wrp-hostguard_2.0*.deb")
 	p.says("9090 to 9115", "wrp-hostguard --check")
 	if lan := p.run("nft list set inet wrp_egress lan4 | grep -c 192.168 || true"); lan != "0" {
