@@ -26,8 +26,10 @@ CREATE TABLE endings (
 	ended datetime NOT NULL,
 	began datetime NOT NULL,
 	lastUsed datetime NOT NULL,
+	account varchar(64) NOT NULL DEFAULT '',
 	PRIMARY KEY (id),
 	UNIQUE KEY identity_UNIQUE (identity),
+	KEY account (account),
 	KEY ended (ended)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 

@@ -23,10 +23,13 @@ CREATE TABLE endings (
 	why TEXT NOT NULL,
 	ended DATETIME NOT NULL,
 	began DATETIME NOT NULL,
-	lastUsed DATETIME NOT NULL
+	lastUsed DATETIME NOT NULL,
+	account TEXT NOT NULL DEFAULT ''
 );
 
 CREATE INDEX ended ON endings (ended);
+
+CREATE INDEX endingsAccount ON endings (account);
 
 CREATE TABLE hosts (
 	containerHost TEXT NOT NULL PRIMARY KEY,

@@ -1,0 +1,13 @@
+-- +goose Up
+-- Whose ending it is, so that it goes with the account. Empty: as replicas leave it that do
+-- not know of this.
+SET @missing = (
+	SELECT COUNT(*) = 0 FROM information_schema.COLUMNS
+	WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'endings' AND COLUMN_NAME = 'account');
+SET @step = IF(@missing, '
+	ALTER TABLE endings
+		ADD COLUMN account VARCHAR(64) NOT NULL DEFAULT '''',
+		ADD INDEX account (account)', 'DO 0');
+PREPARE step FROM @step;
+EXECUTE step;
+DEALLOCATE PREPARE step;
