@@ -51,6 +51,7 @@ func canned() map[string]view {
 		"session":      {Title: "Your session", Name: "anna", Sentence: "Your session began 3 minutes ago.", Link: "/", Form: end, Forms: []form{end, end}, Out: form{Action: "/~/logout", Label: "Log out", Nonce: "Hl-sAIbt7o_c"}},
 		"session-none": {Title: "Your session", Sentence: "You have no session.", Form: start},
 		"end":          {Title: "End your session", Sentence: "Shall it end? What is open in it is lost.", Form: end, Link: "/"},
+		"enter":        {Title: "This is another session", Name: "anna/amiga", Form: form{Action: "/s/0123456789abcdef0123456789abcdef01234567/", Label: "Go to that session", Nonce: "Hl-sAIbt7o_c"}, Link: "/"},
 		"out":          {Title: "Logged out"},
 		"help":         {Title: "Help", Home: "http://192.0.2.1:8000", Proxy: true, Link: "192.0.2.1:8000"},
 		"help-anyone":  {Title: "Help", Home: "http://192.0.2.1:8000", Anyone: true},
