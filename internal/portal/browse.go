@@ -130,6 +130,7 @@ func (p *Portal) start(x *exchange) (string, error) {
 		}
 		return s.token, s.err
 	case <-late.C:
+		p.starts.leave(x.who.key(), s)
 		return "", errStarting
 	case <-x.ctx().Done():
 		return "", errLeft

@@ -35,6 +35,7 @@ type exchange struct {
 	who     *person
 	passed  bool // it is the gateway's to answer
 	read    bool // its body was read
+	broken  bool // the service is to blame, whatever the status says
 
 	page   string // that was the answer; empty: none of ours
 	status int
@@ -70,7 +71,7 @@ func (p *Portal) pass(x *exchange, token string) error {
 func (p *Portal) log(x *exchange, err error) {
 	level := slog.LevelDebug
 	switch {
-	case x.status >= http.StatusInternalServerError && x.page == pageTrouble:
+	case x.broken, x.status >= http.StatusInternalServerError && x.page == pageTrouble:
 		level = slog.LevelWarn
 	case x.status >= http.StatusBadRequest:
 		level = slog.LevelInfo

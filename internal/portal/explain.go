@@ -29,6 +29,8 @@ var (
 const (
 	realm = "WRP" // that a browser shows when it asks for a password
 
+	notStarting = "Browsers do not start at the moment. If this lasts, tell whoever runs this service, with the name of the request below."
+
 	retryFile = 3 // seconds
 	retryBusy = 5
 )
@@ -63,13 +65,16 @@ func (p *Portal) explain(x *exchange, err error) {
 // explainTrouble answers with a page that says what is wrong, and lets somebody wait who
 // may get a session soon.
 func (p *Portal) explainTrouble(x *exchange, err error) error {
-	_, full := errors.AsType[*session.FullError](err)
+	full, noRoom := errors.AsType[*session.FullError](err)
 	paused, isPaused := errors.AsType[*session.PausedError](err)
 	switch {
 	case isPaused:
 		return p.showWaiting(x, paused.Reason, 20, 40)
-	case full:
+	case noRoom && full.IsFull():
 		return p.showWaiting(x, "All browsers are in use at the moment.", 15, 30)
+	case noRoom:
+		x.broken = true
+		return p.showWaiting(x, notStarting, 30, 60)
 	}
 	t := troubleOf(err)
 	if t.retry > 0 {
