@@ -29,9 +29,9 @@ func (b *bench) login(user string) string {
 func TestFormLeadsToAPage(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, options{})
-	cookie := b.login("Anna")
+	cookie, amiga := b.login("Anna"), b.login("anna/amiga")
 	b.ask("GET /?url=http://example.org/", cookie).wants(t, "with the cookie", 200, "<img")
-	b.ask("GET /?url=http://example.org/", b.login("anna/amiga")).wants(t, "another browser", 200, "<img")
+	b.ask("GET /?url=http://example.org/", amiga).wants(t, "another browser", 200, "<img")
 	b.ask("GET /", basic("anna/amiga", password)).wants(t, "the same device by Basic", 200, "WRP stand-in")
 	b.ask("GET /", basic("anna", password)).wants(t, "a third device", 200, "Too many sessions")
 	page := b.ask("GET /~/", cookie)
@@ -39,9 +39,13 @@ func TestFormLeadsToAPage(t *testing.T) {
 	page.wants(t, "own page", 200, "anna/amiga, began")
 	out := b.post("/~/logout", "nonce="+nonceOf(t, page, "/~/logout"), cookie)
 	out.wants(t, "log out", 200, "Logged out")
+	b.ask("GET /~/", cookie).wants(t, "a copy of the cookie", 401, "Who are you?")
 	if c := out.Cookies(); len(c) != 2 || c[0].Name != loginName || c[0].MaxAge >= 0 || !strings.HasPrefix(c[1].Name, "wrp_session_") || c[1].MaxAge >= 0 {
 		t.Errorf("logging out sets %v, want to forget who it is, and the session", c)
 	}
+	same := b.login("anna/amiga")
+	b.post("/~/logout", "nonce="+nonceOf(t, b.ask("GET /~/", amiga), "/~/logout"), amiga).wants(t, "log out", 200, "Logged out")
+	b.ask("GET /~/", same).wants(t, "another browser of that name", 200, "You are anna/amiga")
 }
 
 // TestButtonsLeadToAddressesNotSeenYet: links shows what an address showed before, however

@@ -221,10 +221,16 @@ func (p *Portal) letIn(x *exchange, who *person) error {
 	return p.leadOn(x, "/")
 }
 
-// logout has a browser forget who it is, and any session that it entered by a link.
+// logout has a browser forget who it is, and any session that it entered by a link. A copy of
+// its cookie opens nothing either from now on.
 func (p *Portal) logout(x *exchange) error {
 	if err := p.checkNonce(x, pathLogout); err != nil {
 		return err
+	}
+	if x.who.cookie {
+		if err := p.Accounts.Logout(x.ctx(), x.who.ticket); err != nil {
+			return err
+		}
 	}
 	p.setCookie(x, "", "")
 	p.Gateway.ForgetCookie(x.Header()) // else whoever comes next is in the session of the one who left

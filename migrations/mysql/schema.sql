@@ -86,6 +86,16 @@ CREATE TABLE leases (
 	PRIMARY KEY (name)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 
+CREATE TABLE logouts (
+	id bigint NOT NULL AUTO_INCREMENT,
+	account varchar(32) NOT NULL,
+	ticket char(64) NOT NULL,
+	ended datetime NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE KEY accountTicket (account, ticket),
+	KEY ended (ended)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
 CREATE TABLE pool (
 	id tinyint unsigned NOT NULL,
 	databaseId char(32) NOT NULL,

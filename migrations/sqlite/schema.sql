@@ -87,6 +87,16 @@ CREATE TABLE leases (
 	expires DATETIME NOT NULL
 );
 
+CREATE TABLE logouts (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	account TEXT NOT NULL,
+	ticket TEXT NOT NULL,
+	ended DATETIME NOT NULL,
+	UNIQUE (account, ticket)
+);
+
+CREATE INDEX logoutsEnded ON logouts (ended);
+
 CREATE TABLE pool (
 	id INTEGER PRIMARY KEY,
 	databaseId TEXT NOT NULL,

@@ -11,4 +11,13 @@ SET @step = IF(@missing, '
 PREPARE step FROM @step;
 EXECUTE step;
 DEALLOCATE PREPARE step;
+-- Tickets of accounts that were logged out, until they would be too old by themselves.
+CREATE TABLE IF NOT EXISTS logouts (
+	id      BIGINT      NOT NULL AUTO_INCREMENT PRIMARY KEY,
+	account VARCHAR(32) NOT NULL,
+	ticket  CHAR(64)    NOT NULL, -- a keyed hash of it
+	ended   DATETIME    NOT NULL,
+	UNIQUE KEY accountTicket (account, ticket),
+	KEY ended (ended)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 INSERT INTO distributor_migrations (version_id, is_applied) VALUES (14, TRUE);
