@@ -172,7 +172,7 @@ func (p *Portal) showWaiting(x *exchange, why string, from, to int) error {
 		v.Seconds = from + rand.IntN(to-from+1)
 		x.Header().Set("Refresh", strconv.Itoa(v.Seconds))
 	}
-	v.Link = x.in.URL.String()
+	v.Link = again(x)
 	return p.show(x, pageWaiting, http.StatusOK, v)
 }
 

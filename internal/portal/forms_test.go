@@ -167,6 +167,35 @@ func TestPagesStaySmall(t *testing.T) {
 	}
 }
 
+// TestLongAddressesStandOnNoPage: old browsers have little room for a link, and less for a
+// page. The address is loaded again, or led to, all the same.
+func TestLongAddressesStandOnNoPage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, options{})
+	b.addAccount("bert", 1)
+	b.addAccount("carl", 1)
+	anna, bert := basic("anna", password), basic("bert", password)
+	long := "/?url=http://example.org/" + strings.Repeat("x", 20_000)
+	wants := func(what string, page answer, code int, text string) {
+		t.Helper()
+		page.wants(t, what, code, text)
+		if len(page.body) > 4<<10 || strings.Contains(page.body, "xxx") {
+			t.Errorf("%s: %d bytes, %.100q", what, len(page.body), page.body)
+		}
+	}
+	moved := b.ask("GET /http://example.org/"+strings.Repeat("x", 20_000), anna)
+	wants("in the path", moved, 302, "too long for a link")
+	if to := moved.Header.Get("Location"); !strings.HasSuffix(to, "xxx") {
+		t.Errorf("it leads to %.100q", to)
+	}
+	b.ask("GET /", bert).wants(t, "bert", 200, "WRP stand-in")
+	wants("too many", b.ask("GET "+long, basic("bert/second", password)), 200, "load this page again")
+	must(t, b.Store.Pause(t.Context(), "Back soon."))
+	wants("waiting", b.ask("GET "+long, basic("carl", password)), 200, "load it again")
+	near := b.ask("GET /?url=http://example.org/k\xe4se", basic("carl", password))
+	near.wants(t, "waiting for another", 200, `<a href="/?url=http://example.org/k%E4se">look now</a>`)
+}
+
 // TestPagesCannotBeFramedOrKept: nor do they tell others where somebody was.
 func TestPagesCannotBeFramedOrKept(t *testing.T) {
 	t.Parallel()

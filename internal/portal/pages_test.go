@@ -44,6 +44,7 @@ func canned() map[string]view {
 		"login-again":  {Title: "Who are you?", Form: start, Name: "\"<\u00e4nna\xff>", Sentence: "The name or the password is wrong."},
 		"waiting":      {Title: "Please wait", Sentence: "Caf\u00e9 & <bar> \u263a\x00", Request: "K7QX2MBD4T", Seconds: 3, Link: "/?a=1&b=\"<"},
 		"waiting-long": {Title: "Please wait", Sentence: "All browsers are in use at the moment.", Link: "http://example.org/", Home: "http://192.0.2.1:8000"},
+		"waiting-far":  {Title: "Please wait", Sentence: "Your browser is being started.", Request: "K7QX2MBD4T", Seconds: 3},
 		"ended":        {Title: "Your session has ended", Sentence: "it was not used for 10 minutes", Ago: "3 minutes", Form: start},
 		"ended-sent":   {Title: "Your session has ended", Sentence: "you ended it", Ago: "1 minute", Form: start, Sent: true},
 		"not-sent":     {Title: "You have no session", Form: start},
