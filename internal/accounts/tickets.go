@@ -57,7 +57,9 @@ type sealed struct {
 	ID      string `json:"u,omitempty"`
 }
 
-func (t Ticket) sealed() sealed { return sealed{t.Kind, t.Name, t.Device, t.Version, t.Issued.Unix(), t.ID} }
+func (t Ticket) sealed() sealed {
+	return sealed{t.Kind, t.Name, t.Device, t.Version, t.Issued.Unix(), t.ID}
+}
 
 // LoadKey reads the key of tickets and nonces, which all processes on a database share,
 // and makes it if there is none. It must have succeeded before the first of them.
