@@ -95,8 +95,13 @@ type trouble struct {
 	retry    int // seconds; 0: not said
 }
 
+// What somebody is told whatever else is wrong, mostly that the database is away.
+const (
+	unavailable = "Not at the moment"
+	whatToDo    = "The service cannot look up who you are, or what you have. If you have a session it goes on. Load this page again in a minute; if this lasts, tell whoever runs this service, with the name of the request below."
+)
+
 func troubleOf(err error) trouble {
-	const unavailable = "The service cannot answer at the moment. Try again in a while."
 	for _, t := range []trouble{
 		{errTunnel, http.StatusNotImplemented, "No tunnels", "This proxy opens pages itself, and shows them as pictures. Type the address with http:// in place of https://.", 0},
 		{errNoPage, http.StatusServiceUnavailable, "Not yet", "There is no session that this is part of.", retryFile},
@@ -113,7 +118,7 @@ func troubleOf(err error) trouble {
 	}
 	code, sentence, retry := gateway.Explain(err)
 	if code < http.StatusBadRequest || code == http.StatusBadGateway && !isOfGateway(err) {
-		code, sentence, retry = http.StatusServiceUnavailable, unavailable, retryBusy
+		return trouble{err, http.StatusServiceUnavailable, unavailable, whatToDo, retryBusy}
 	}
 	return trouble{err, code, "No page", sentence, retry}
 }
