@@ -29,7 +29,12 @@ func TestPeopleWithoutTheDatabase(t *testing.T) {
 			t.Errorf("%s: %v", tt.request, page.Header)
 		}
 	}
-	b.eventually("anna is looked up again", func() bool { return b.ask("GET /~/", anna).StatusCode == 503 })
+	b.eventually("anna is looked up again", func() bool {
+		if got := b.ask("GET /~/", anna); got.StatusCode != 503 {
+			t.Fatalf("anna is told %d %s", got.StatusCode, got.body)
+		}
+		return b.log.has("look up account: ")
+	})
 	b.ask("GET /").wants(t, "who says nothing", 401, "Who are you?")
 	b.ask("GET /~/help").wants(t, "help", 200, "Help")
 	must(t, server.Start())
