@@ -48,6 +48,7 @@ type Config struct {
 	Names      []string // hosts that are this service, without ports
 
 	Address, TLSAddress string // host:port at which clients find the gateway; empty: not known
+	Port                string // the same of its listener without TLS, which has one whatever its host; empty: not known
 
 	Wait         time.Duration // for a session, before there is a page instead
 	Idle, MaxAge time.Duration // after which sessions end: unused, and in any case; 0: not known, or never
