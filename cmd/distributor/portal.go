@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"net"
 
 	"wrpdistributor/internal/auth"
 	"wrpdistributor/internal/config"
@@ -12,6 +13,7 @@ import (
 
 // newPortal returns what people's browsers meet before the gateway.
 func newPortal(cfg *config.Config, svc *service.Service, gw *gateway.Gateway, guard *auth.Guard, log *slog.Logger) *portal.Portal {
+	_, port, _ := net.SplitHostPort(cfg.Gateway.Address) // the configuration has looked at it
 	c := portal.Config{
 		Sessions:   svc.Sessions,
 		Accounts:   svc.Accounts,
@@ -25,6 +27,7 @@ func newPortal(cfg *config.Config, svc *service.Service, gw *gateway.Gateway, gu
 		Names:      cfg.Portal.Names,
 		Address:    withHost(cfg.Gateway.Address),
 		TLSAddress: withHost(cfg.Gateway.TLSAddress),
+		Port:       port,
 		Wait:       cfg.Portal.Wait,
 		MaxAge:     cfg.MaxSessionAge,
 	}

@@ -12,6 +12,9 @@ const (
 	MaxWaiting = maxWaiting
 )
 
+// MaxLogouts is how many of an account are remembered.
+const MaxLogouts = maxLogouts
+
 // Cheap has passwords cost as little as bcrypt allows.
 func (a *Accounts) Cheap() *Accounts {
 	a.cost = bcrypt.MinCost

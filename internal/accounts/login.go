@@ -75,13 +75,17 @@ func (a *Accounts) try(ctx context.Context, from netip.Addr, r row, password str
 	if a.remembers(r, password) { // since a moment ago: browsers ask for several things at once
 		return remembered, nil
 	}
-	if err := a.compare(r.Hash, []byte(password)); err != nil || r.Name == "" {
+	if err := a.compare(r.Hash, []byte(password)); err != nil || r.Name == "" || repeats(password) {
 		a.noteWrong(ctx, from, r.Name)
 		return wrong, ErrWrong
 	}
 	a.remember(r, password)
 	return right, nil
 }
+
+// repeats reports whether bcrypt would take a password for another one: it reads the bytes
+// of one over and over, with a NUL between, so that a\x00a is a to it.
+func repeats(password string) bool { return strings.ContainsRune(password, 0) }
 
 // noteWrong counts wrong passwords of an account, where operators look.
 func (a *Accounts) noteWrong(ctx context.Context, from netip.Addr, name string) {

@@ -29,7 +29,7 @@ func TestRightPasswordsAreRememberedAndNoOthers(t *testing.T) {
 		wantCalls(t, "the right one, twice", calls, 1)
 		for _, tt := range []struct{ name, password string }{
 			{"anna", "Right"}, {"anna", "Right"}, {"anna", ""}, {"nobody", "right"}, {"", "right"}, {"Anna", "right"}, {"an/na", "right"}, {"' OR 1=1", "right"},
-			{"anna", strings.Repeat("x", 1000)},
+			{"anna", strings.Repeat("x", 1000)}, {"anna", "right\x00right"}, {"anna", "right\x00"},
 		} {
 			login(t, a, tt.name, tt.password, accounts.ErrWrong)
 			wantCalls(t, tt.name+" with "+tt.password, calls, 1)
@@ -38,7 +38,7 @@ func TestRightPasswordsAreRememberedAndNoOthers(t *testing.T) {
 		wantCalls(t, "the right one after wrong ones", calls, 0)
 		metricstest.Read(t, a.Metrics()).Want(t, "logins", metricstest.Series{
 			`account_logins_total{result="right"}`: 1, `account_logins_total{result="remembered"}`: 2,
-			`account_logins_total{result="wrong"}`: 9, `account_logins_total{result="busy"}`: 0,
+			`account_logins_total{result="wrong"}`: 11, `account_logins_total{result="busy"}`: 0,
 		})
 	})
 }

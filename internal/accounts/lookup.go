@@ -22,6 +22,8 @@ type row struct {
 	Account
 	Hash  []byte    `db:"passwordHash"`
 	began time.Time // of the look
+
+	loggedOut []string // marks of its tickets that are over
 }
 
 // ByName returns an account as it was a second ago at most, or [ErrUnknown].
@@ -70,6 +72,9 @@ func (a *Accounts) read(ctx context.Context, name string) (row, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		a.forget(name)
 		return row{}, ErrUnknown
+	}
+	if err == nil {
+		r.loggedOut, err = a.loggedOut(ctx, name)
 	}
 	if err != nil {
 		return row{}, fmt.Errorf("look up account: %w", err)

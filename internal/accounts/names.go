@@ -55,7 +55,9 @@ func CheckPassword(password string) error {
 		return fmt.Errorf("an empty password is %w", ErrInvalid)
 	case len(password) > maxPassword:
 		return fmt.Errorf("a password of %d bytes is %w: want at most %d, since bcrypt looks at no more", len(password), ErrInvalid, maxPassword)
-	case strings.ContainsFunc(password, func(c rune) bool { return c < ' ' || c > '~' }):
+	case strings.ContainsFunc(password, func(c rune) bool { return c < ' ' || c == 0x7f }):
+		return fmt.Errorf("a password with control characters is %w: want letters, digits, signs and spaces; nobody can type a NUL or a tab into a form, and bcrypt takes some of them for others", ErrInvalid)
+	case strings.ContainsFunc(password, func(c rune) bool { return c > '~' }):
 		return fmt.Errorf("a password with other characters than ASCII is %w: old browsers send them in other bytes than this machine", ErrInvalid)
 	}
 	return nil

@@ -37,13 +37,14 @@ const (
 )
 
 // A Ticket is what a cookie holds: who it is. Whoever has it can read it, and change
-// nothing. That its account has the version still is for who opens it to ask.
+// nothing. Whether it still counts [Accounts.OfTicket] knows.
 type Ticket struct {
 	Kind    string
 	Name    string // of an account, or the id of a visitor
 	Device  string
 	Version int64
 	Issued  time.Time // to the second
+	ID      string    // random: no two are the same
 }
 
 // sealed is how a ticket is written.
@@ -53,6 +54,11 @@ type sealed struct {
 	Device  string `json:"d,omitempty"`
 	Version int64  `json:"v,omitempty"`
 	Issued  int64  `json:"i"`
+	ID      string `json:"u,omitempty"`
+}
+
+func (t Ticket) sealed() sealed {
+	return sealed{t.Kind, t.Name, t.Device, t.Version, t.Issued.Unix(), t.ID}
 }
 
 // LoadKey reads the key of tickets and nonces, which all processes on a database share,
@@ -92,7 +98,7 @@ func (a *Accounts) Seal(t Ticket) (string, error) {
 	if key == nil {
 		return "", errNoKey
 	}
-	text, err := json.Marshal(sealed{t.Kind, t.Name, t.Device, t.Version, t.Issued.Unix()})
+	text, err := json.Marshal(t.sealed())
 	if err != nil {
 		return "", err
 	}
@@ -118,7 +124,7 @@ func (a *Accounts) Open(ticket string) (Ticket, error) {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return Ticket{}, ErrTicket
 	}
-	return Ticket{s.Kind, s.Name, s.Device, s.Version, time.Unix(s.Issued, 0).UTC()}, nil
+	return Ticket{s.Kind, s.Name, s.Device, s.Version, time.Unix(s.Issued, 0).UTC(), s.ID}, nil
 }
 
 // Nonce returns what proves that a form was made by this service, for a purpose and for

@@ -2,6 +2,7 @@ package accounts_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ func TestTicketsOpenInEveryProcess(t *testing.T) {
 	t.Parallel()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		one, two := keyed(t, db), keyed(t, db)
-		want := accounts.Ticket{Kind: accounts.KindAccount, Name: "anna", Device: "cookie-1", Version: 1<<62 + 1, Issued: time.Unix(1700000000, 0).UTC()}
+		want := accounts.Ticket{Kind: accounts.KindAccount, Name: "anna", Device: "cookie-1", Version: 1<<62 + 1, Issued: time.Unix(1700000000, 0).UTC(), ID: "u1"}
 		sealed, err := one.Seal(want)
 		must(t, err)
 		got, err := two.Open(sealed)
@@ -51,6 +52,76 @@ func TestTicketsOpenInEveryProcess(t *testing.T) {
 			t.Errorf("it opens on another database: %v", err)
 		}
 	})
+}
+
+// TestLogoutEndsATicket and its copies, here at once and elsewhere within a second, and no
+// other ticket of the account; one of somebody who logs out without end, all of the account.
+func TestLogoutEndsATicket(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		one, two := keyed(t, db), keyed(t, db)
+		must(t, one.Add(t.Context(), accounts.Account{Name: "anna"}, "right"))
+		anna, err := one.ByName(t.Context(), "anna")
+		must(t, err)
+		now := time.Now()
+		ticket := func(device string, issued time.Time) accounts.Ticket {
+			return accounts.Ticket{Kind: accounts.KindAccount, Name: "anna", Device: device, Version: anna.Version, Issued: issued.Truncate(time.Second)}
+		}
+		amiga, later, mac := ticket("amiga", now.Add(-time.Hour)), ticket("amiga", now), ticket("mac", now.Add(-time.Hour))
+		wants := func(when string, of map[accounts.Ticket]error) {
+			t.Helper()
+			two.Later(time.Second)
+			for tk, want := range of {
+				for i, a := range []*accounts.Accounts{one, two} {
+					if got, err := a.OfTicket(t.Context(), tk); !errors.Is(err, want) || err == nil && got.Name != "anna" {
+						t.Errorf("%s, process %d: %+v opens %+v, %v; want %v", when, i, tk, got, err, want)
+					}
+				}
+			}
+		}
+		visitor := amiga
+		visitor.Kind = accounts.KindVisitor
+		old := ticket("amiga", now.Add(-accounts.TicketAge-time.Minute))
+		wants("before", map[accounts.Ticket]error{amiga: nil, later: nil, mac: nil, visitor: accounts.ErrTicket, old: accounts.ErrTicket})
+		for range 2 {
+			must(t, one.Logout(t.Context(), amiga))
+		}
+		wants("after it", map[accounts.Ticket]error{amiga: accounts.ErrTicket, later: nil, mac: nil})
+		exec(t, db, `UPDATE logouts SET ended = `+db.SecondsAgo(), 40*24*3600)
+		fill(t, db, accounts.MaxLogouts-1)
+		must(t, one.Logout(t.Context(), later))
+		wants("after another one", map[accounts.Ticket]error{later: accounts.ErrTicket, mac: nil})
+		if n := count(t, db, "logouts"); n != accounts.MaxLogouts {
+			t.Errorf("%d logouts are remembered, want %d: one is too old", n, accounts.MaxLogouts)
+		}
+		must(t, one.Logout(t.Context(), ticket("third", now)))
+		wants("after too many", map[accounts.Ticket]error{amiga: accounts.ErrTicket, later: accounts.ErrTicket, mac: accounts.ErrTicket})
+		if n := count(t, db, "logouts"); n != 0 {
+			t.Errorf("%d logouts are remembered of a version that is over", n)
+		}
+	})
+}
+
+func fill(t *testing.T, db *database.DB, n int) {
+	t.Helper()
+	rows := strings.TrimSuffix(strings.Repeat("('anna', ?, "+db.Now()+"),", n), ",")
+	args := make([]any, n)
+	for i := range args {
+		args[i] = strconv.Itoa(i)
+	}
+	exec(t, db, `INSERT INTO logouts (account, ticket, ended) VALUES `+rows, args...)
+}
+
+func exec(t *testing.T, db *database.DB, query string, args ...any) {
+	t.Helper()
+	_, err := db.Exec(db.Rebind(query), args...)
+	must(t, err)
+}
+
+func count(t *testing.T, db *database.DB, table string) (n int) {
+	t.Helper()
+	must(t, db.GetContext(t.Context(), &n, `SELECT COUNT(*) FROM `+table))
+	return n
 }
 
 // TestNoncesAreForOnePurpose, and for what they are about.

@@ -22,7 +22,7 @@ func sharedTables() []string { return []string{"sessions", "statistics"} }
 
 // ownTables returns the names of tables that only we have.
 func ownTables() []string {
-	return []string{"pool", "hosts", "leases", "processes", "counters", "journal", "journalSums", "statisticsHours", "accounts", "portalKeys", "endings"}
+	return []string{"pool", "hosts", "leases", "processes", "counters", "journal", "journalSums", "statisticsHours", "accounts", "portalKeys", "endings", "logouts"}
 }
 
 // replaced returns the names of all tables that [Down] removes or replaces.

@@ -44,9 +44,9 @@ func anySpelling(path string, match func(parts []string) bool) bool {
 	return true
 }
 
-// entrance recognises /s/TOKEN/, by which a plain browser enters, and returns the
+// Entrance recognises /s/TOKEN/, by which a plain browser enters, and returns the
 // token. It is empty if there is anything else below /s/.
-func entrance(path string) (token string, ok bool) {
+func Entrance(path string) (token string, ok bool) {
 	rest, ok := strings.CutPrefix(path, "/s/")
 	token = strings.TrimSuffix(rest, "/")
 	if strings.Contains(token, "/") {

@@ -43,7 +43,7 @@ func (g *Gateway) routed(next handler) handler {
 		if x.target, err = x.path(); err != nil {
 			return err
 		}
-		if token, ok := entrance(x.in.URL.Path); ok {
+		if token, ok := Entrance(x.in.URL.Path); ok {
 			return g.enter(x, token)
 		}
 		token, old := g.tokenOf(x.in)

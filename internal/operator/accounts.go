@@ -180,6 +180,9 @@ func (o operators) removeAccount(_ http.ResponseWriter, r *http.Request) (any, e
 	if err != nil {
 		return nil, err
 	}
+	if err := o.Store.ForgetEndings(ctx, name); err != nil {
+		return nil, err
+	}
 	if err := o.Accounts.Remove(ctx, name); err != nil {
 		return nil, accountProblem(name, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/service/servicetest"
+	"wrpdistributor/internal/session"
 )
 
 // An ending stands where sessions are ended.
@@ -116,6 +117,42 @@ func TestWhoIsShutOutHasNoSessions(t *testing.T) {
 	if len(end.called) != before || before != 4 {
 		t.Errorf("sessions were ended of %v, want four times of anna", end.called)
 	}
+}
+
+// TestNameGivenAgainHasNoPast: whoever gets the name of an account that was removed is not
+// told how the sessions of that one ended. Of others nothing is forgotten, nor of those who
+// are shut out for a while.
+func TestNameGivenAgainHasNoPast(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		k := servicetest.New(t, db, servicetest.Options{})
+		h, _ := accountsHandler(k, &ending{})
+		amiga, mac, bert := session.AccountUser("anna", "amiga", 2), session.AccountUser("anna", "", 2), session.AccountUser("bert", "", 2)
+		for _, c := range []session.Client{amiga, mac, bert} {
+			_, _, err := k.Sessions.Allocate(t.Context(), c, false)
+			if err == nil {
+				err = k.Sessions.Stop(t.Context(), c)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		wants := func(when string, of map[session.Client]error) {
+			t.Helper()
+			for c, want := range of {
+				if e, err := k.Sessions.LastEnding(t.Context(), c); !errors.Is(err, want) {
+					t.Errorf("%s %v is told %+v, %v; want %v", when, c, e, err, want)
+				}
+			}
+		}
+		add := post(operator.AccountsPath, operator.NewAccount{Name: "anna"})
+		get[any](t, h, add)
+		get[any](t, h, post(operator.DisableAccountPath("anna"), nil))
+		get[any](t, h, post(operator.EnableAccountPath("anna"), nil))
+		wants("with the account she had", map[session.Client]error{amiga: nil, mac: nil, bert: nil})
+		get[any](t, h, operator.Call{Method: http.MethodDelete, Path: operator.AccountPath("anna")})
+		get[any](t, h, add)
+		wants("with another account", map[session.Client]error{amiga: session.ErrNotFound, mac: session.ErrNotFound, bert: nil})
+	})
 }
 
 // TestImportThroughTheRoutes: all or nothing, with the lines.

@@ -31,6 +31,7 @@ type Store interface {
 	Undrain(ctx context.Context, host string) (was bool, err error)
 	Pause(ctx context.Context, reason string) error
 	Resume(ctx context.Context) (was bool, err error)
+	ForgetEndings(ctx context.Context, account string) error
 }
 
 // A Config holds what operators are answered from. All fields are required, but those

@@ -87,7 +87,7 @@ func (p *Portal) mayStart(x *exchange) error {
 	ending, err := p.Sessions.LastEnding(x.ctx(), x.who.client)
 	home := !x.proxied && x.in.URL.Path == "/"
 	switch {
-	case err == nil && ending.Died && home && x.in.Method == http.MethodGet && p.waits.replace(x.who.key()):
+	case err == nil && home && x.in.Method == http.MethodGet && isReplaced(ending):
 		return nil
 	case err == nil:
 		return &endedError{ending}
@@ -104,6 +104,12 @@ func (p *Portal) mayStart(x *exchange) error {
 	}
 	return nil
 }
+
+// replaceAge is how long a browser has to have run to be replaced unasked when it dies: so
+// nobody's is more than once in that time, whichever process they meet.
+const replaceAge = 10 * time.Minute
+
+func isReplaced(e session.Ending) bool { return e.Died && e.Ended.Sub(e.Began) >= replaceAge }
 
 // start has a session started for a person, or waits for one that is being started, but
 // not for long.
@@ -124,6 +130,7 @@ func (p *Portal) start(x *exchange) (string, error) {
 		}
 		return s.token, s.err
 	case <-late.C:
+		p.starts.leave(x.who.key(), s)
 		return "", errStarting
 	case <-x.ctx().Done():
 		return "", errLeft

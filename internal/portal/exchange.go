@@ -35,6 +35,7 @@ type exchange struct {
 	who     *person
 	passed  bool // it is the gateway's to answer
 	read    bool // its body was read
+	broken  bool // the service is to blame, whatever the status says
 
 	page   string // that was the answer; empty: none of ours
 	status int
@@ -70,7 +71,7 @@ func (p *Portal) pass(x *exchange, token string) error {
 func (p *Portal) log(x *exchange, err error) {
 	level := slog.LevelDebug
 	switch {
-	case x.status >= http.StatusInternalServerError && x.page == pageTrouble:
+	case x.broken, x.status >= http.StatusInternalServerError && x.page == pageTrouble:
 		level = slog.LevelWarn
 	case x.status >= http.StatusBadRequest:
 		level = slog.LevelInfo
@@ -131,7 +132,8 @@ func addressIn(u *url.URL) string {
 	return ""
 }
 
-// maxBack keeps a page small, and is less than a form of ours may have.
+// maxBack keeps a page small, is less than a form of ours may have, and what old browsers can
+// have in a link.
 const maxBack = 1 << 10
 
 // backTo returns where a button on a page leads back to: where somebody is, or the first page
@@ -141,6 +143,18 @@ func backTo(x *exchange) string {
 		return to
 	}
 	return "/"
+}
+
+// again returns the link by which a page is asked for once more that stands in the place of
+// another; empty: that would be too long, and its browser has to load the page again.
+func again(x *exchange) string { return short(asASCII(x.in.URL.String())) }
+
+// short returns an address if a page may hold it.
+func short(address string) string {
+	if len(address) > maxBack {
+		return ""
+	}
+	return address
 }
 
 func wayBack(x *exchange) string {
@@ -175,7 +189,7 @@ func (p *Portal) redirect(x *exchange, to string) error {
 		to = strings.TrimSuffix(p.Gateway.Home(x.in), "/") + to
 	}
 	x.Header().Set("Location", to)
-	return p.show(x, pageMoved, http.StatusFound, view{Title: "Go on", Link: to})
+	return p.show(x, pageMoved, http.StatusFound, view{Title: "Go on", Link: short(to)})
 }
 
 // leadOn sends a browser on from a button of ours. Some keep what an address showed,

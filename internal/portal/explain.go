@@ -29,6 +29,8 @@ var (
 const (
 	realm = "WRP" // that a browser shows when it asks for a password
 
+	notStarting = "Browsers do not start at the moment. If this lasts, tell whoever runs this service, with the name of the request below."
+
 	retryFile = 3 // seconds
 	retryBusy = 5
 )
@@ -63,13 +65,16 @@ func (p *Portal) explain(x *exchange, err error) {
 // explainTrouble answers with a page that says what is wrong, and lets somebody wait who
 // may get a session soon.
 func (p *Portal) explainTrouble(x *exchange, err error) error {
-	_, full := errors.AsType[*session.FullError](err)
+	full, noRoom := errors.AsType[*session.FullError](err)
 	paused, isPaused := errors.AsType[*session.PausedError](err)
 	switch {
 	case isPaused:
 		return p.showWaiting(x, paused.Reason, 20, 40)
-	case full:
+	case noRoom && full.IsFull():
 		return p.showWaiting(x, "All browsers are in use at the moment.", 15, 30)
+	case noRoom:
+		x.broken = true
+		return p.showWaiting(x, notStarting, 30, 60)
 	}
 	t := troubleOf(err)
 	if t.retry > 0 {
@@ -90,8 +95,13 @@ type trouble struct {
 	retry    int // seconds; 0: not said
 }
 
+// What somebody is told whatever else is wrong, mostly that the database is away.
+const (
+	unavailable = "Not at the moment"
+	whatToDo    = "The service cannot look up who you are, or what you have. If you have a session it goes on. Load this page again in a minute; if this lasts, tell whoever runs this service, with the name of the request below."
+)
+
 func troubleOf(err error) trouble {
-	const unavailable = "The service cannot answer at the moment. Try again in a while."
 	for _, t := range []trouble{
 		{errTunnel, http.StatusNotImplemented, "No tunnels", "This proxy opens pages itself, and shows them as pictures. Type the address with http:// in place of https://.", 0},
 		{errNoPage, http.StatusServiceUnavailable, "Not yet", "There is no session that this is part of.", retryFile},
@@ -108,7 +118,7 @@ func troubleOf(err error) trouble {
 	}
 	code, sentence, retry := gateway.Explain(err)
 	if code < http.StatusBadRequest || code == http.StatusBadGateway && !isOfGateway(err) {
-		code, sentence, retry = http.StatusServiceUnavailable, unavailable, retryBusy
+		return trouble{err, http.StatusServiceUnavailable, unavailable, whatToDo, retryBusy}
 	}
 	return trouble{err, code, "No page", sentence, retry}
 }
@@ -167,7 +177,7 @@ func (p *Portal) showWaiting(x *exchange, why string, from, to int) error {
 		v.Seconds = from + rand.IntN(to-from+1)
 		x.Header().Set("Refresh", strconv.Itoa(v.Seconds))
 	}
-	v.Link = x.in.URL.String()
+	v.Link = again(x)
 	return p.show(x, pageWaiting, http.StatusOK, v)
 }
 

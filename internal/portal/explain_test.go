@@ -22,7 +22,7 @@ func TestTroubleIsToldInASentence(t *testing.T) {
 		retry bool
 		text  string
 	}{
-		{errors.New("dial tcp 192.0.2.1:3306: connection refused"), 503, true, "cannot answer at the moment"},
+		{errors.New("dial tcp 192.0.2.1:3306: connection refused"), 503, true, "Load this page again in a minute"},
 		{fmt.Errorf("log in: %w", accounts.ErrBusy), 503, true, "Too many passwords"},
 		{session.ErrStopped, 503, true, "stopped while it started"},
 		{gateway.ErrClosing, 503, true, "shutting down"},

@@ -29,9 +29,9 @@ func (b *bench) login(user string) string {
 func TestFormLeadsToAPage(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, options{})
-	cookie := b.login("Anna")
+	cookie, amiga := b.login("Anna"), b.login("anna/amiga")
 	b.ask("GET /?url=http://example.org/", cookie).wants(t, "with the cookie", 200, "<img")
-	b.ask("GET /?url=http://example.org/", b.login("anna/amiga")).wants(t, "another browser", 200, "<img")
+	b.ask("GET /?url=http://example.org/", amiga).wants(t, "another browser", 200, "<img")
 	b.ask("GET /", basic("anna/amiga", password)).wants(t, "the same device by Basic", 200, "WRP stand-in")
 	b.ask("GET /", basic("anna", password)).wants(t, "a third device", 200, "Too many sessions")
 	page := b.ask("GET /~/", cookie)
@@ -39,9 +39,13 @@ func TestFormLeadsToAPage(t *testing.T) {
 	page.wants(t, "own page", 200, "anna/amiga, began")
 	out := b.post("/~/logout", "nonce="+nonceOf(t, page, "/~/logout"), cookie)
 	out.wants(t, "log out", 200, "Logged out")
+	b.ask("GET /~/", cookie).wants(t, "a copy of the cookie", 401, "Who are you?")
 	if c := out.Cookies(); len(c) != 2 || c[0].Name != loginName || c[0].MaxAge >= 0 || !strings.HasPrefix(c[1].Name, "wrp_session_") || c[1].MaxAge >= 0 {
 		t.Errorf("logging out sets %v, want to forget who it is, and the session", c)
 	}
+	same := b.login("anna/amiga")
+	b.post("/~/logout", "nonce="+nonceOf(t, b.ask("GET /~/", amiga), "/~/logout"), amiga).wants(t, "log out", 200, "Logged out")
+	b.ask("GET /~/", same).wants(t, "another browser of that name", 200, "You are anna/amiga")
 }
 
 // TestButtonsLeadToAddressesNotSeenYet: links shows what an address showed before, however
@@ -161,6 +165,35 @@ func TestPagesStaySmall(t *testing.T) {
 	if len(again.body) > 4<<10 {
 		t.Errorf("the page has %d bytes", len(again.body))
 	}
+}
+
+// TestLongAddressesStandOnNoPage: old browsers have little room for a link, and less for a
+// page. The address is loaded again, or led to, all the same.
+func TestLongAddressesStandOnNoPage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, options{})
+	b.addAccount("bert", 1)
+	b.addAccount("carl", 1)
+	anna, bert := basic("anna", password), basic("bert", password)
+	long := "/?url=http://example.org/" + strings.Repeat("x", 20_000)
+	wants := func(what string, page answer, code int, text string) {
+		t.Helper()
+		page.wants(t, what, code, text)
+		if len(page.body) > 4<<10 || strings.Contains(page.body, "xxx") {
+			t.Errorf("%s: %d bytes, %.100q", what, len(page.body), page.body)
+		}
+	}
+	moved := b.ask("GET /http://example.org/"+strings.Repeat("x", 20_000), anna)
+	wants("in the path", moved, 302, "too long for a link")
+	if to := moved.Header.Get("Location"); !strings.HasSuffix(to, "xxx") {
+		t.Errorf("it leads to %.100q", to)
+	}
+	b.ask("GET /", bert).wants(t, "bert", 200, "WRP stand-in")
+	wants("too many", b.ask("GET "+long, basic("bert/second", password)), 200, "load this page again")
+	must(t, b.Store.Pause(t.Context(), "Back soon."))
+	wants("waiting", b.ask("GET "+long, basic("carl", password)), 200, "load it again")
+	near := b.ask("GET /?url=http://example.org/k\xe4se", basic("carl", password))
+	near.wants(t, "waiting for another", 200, `<a href="/?url=http://example.org/k%E4se">look now</a>`)
 }
 
 // TestPagesCannotBeFramedOrKept: nor do they tell others where somebody was.

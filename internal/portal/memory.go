@@ -7,11 +7,10 @@ import (
 )
 
 const (
-	tokenAge   = time.Minute     // for which it is not asked again whose session it is
-	lookFor    = 5 * time.Minute // for which a page looks again by itself
-	waitsAge   = 2 * time.Minute // after which somebody who does not look again waits no longer
-	replaceAge = 10 * time.Minute
-	maxKnown   = 10_000 // of each; those above are asked for, or look, again
+	tokenAge = time.Minute     // for which it is not asked again whose session it is
+	lookFor  = 5 * time.Minute // for which a page looks again by itself
+	waitsAge = 2 * time.Minute // after which somebody who does not look again waits no longer
+	maxKnown = 10_000          // of each; those above are asked for, or look, again
 )
 
 // tokens are those of sessions that people have. That one opens its session still is for
@@ -61,17 +60,16 @@ func prune[V any](of map[string]V, keep func(V) bool) {
 	}
 }
 
-// waits are people who look again and again for a session, and those whose session was
-// replaced.
+// waits are people who look again and again for a session. Where several processes serve
+// them in turn, each counts by itself.
 type waits struct {
-	mu       sync.Mutex // guards what follows
-	of       map[string]waiting
-	replaced map[string]time.Time
+	mu sync.Mutex // guards what follows
+	of map[string]waiting
 }
 
 type waiting struct{ since, last time.Time }
 
-func (w *waits) init() { w.of, w.replaced = make(map[string]waiting), make(map[string]time.Time) }
+func (w *waits) init() { w.of = make(map[string]waiting) }
 
 // look notes that a person looks, and reports whether it is to look again by itself. Who
 // has done so for long is asked to click, and begins anew by that.
@@ -113,20 +111,4 @@ func (w *waits) number() int {
 		}
 	}
 	return n
-}
-
-// replace reports whether a session that died may be replaced unasked, which then is
-// done: once in a while for each person.
-func (w *waits) replace(key string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	now := time.Now()
-	if at, ok := w.replaced[key]; ok && now.Sub(at) < replaceAge {
-		return false
-	}
-	if len(w.replaced) >= maxKnown {
-		prune(w.replaced, func(at time.Time) bool { return now.Sub(at) < replaceAge })
-	}
-	w.replaced[key] = now
-	return true
 }

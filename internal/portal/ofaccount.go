@@ -157,7 +157,7 @@ func (p *Portal) showTooMany(x *exchange, tooMany *session.TooManyError) error {
 	if err != nil {
 		return err
 	}
-	v := view{Title: "Too many sessions", Forms: forms, Link: x.in.URL.String()}
+	v := view{Title: "Too many sessions", Forms: forms, Link: again(x)}
 	v.Sentence = fmt.Sprintf("Your name has %s already, and may have no more. End one that you do not need, or wait until one ends.", count(tooMany.Most))
 	if x.who.account == "" {
 		v.Sentence = fmt.Sprintf("From your address come %s already, and there may be no more. Wait until one ends.", count(tooMany.Most))

@@ -221,10 +221,16 @@ func (p *Portal) letIn(x *exchange, who *person) error {
 	return p.leadOn(x, "/")
 }
 
-// logout has a browser forget who it is, and any session that it entered by a link.
+// logout has a browser forget who it is, and any session that it entered by a link. A copy of
+// its cookie opens nothing either from now on.
 func (p *Portal) logout(x *exchange) error {
 	if err := p.checkNonce(x, pathLogout); err != nil {
 		return err
+	}
+	if x.who.cookie {
+		if err := p.Accounts.Logout(x.ctx(), x.who.ticket); err != nil {
+			return err
+		}
 	}
 	p.setCookie(x, "", "")
 	p.Gateway.ForgetCookie(x.Header()) // else whoever comes next is in the session of the one who left
@@ -233,8 +239,7 @@ func (p *Portal) logout(x *exchange) error {
 
 func (p *Portal) help(x *exchange) error {
 	home := strings.TrimSuffix(p.Gateway.Home(x.in), "/")
-	_, host := p.Guard.Origin(x.in)
-	return p.show(x, pageHelp, http.StatusOK, view{Title: "Help", Home: home, Proxy: p.Proxy, Anyone: p.Anyone, Link: p.proxyAddress(host)})
+	return p.show(x, pageHelp, http.StatusOK, view{Title: "Help", Home: home, Proxy: p.Proxy, Anyone: p.Anyone, Link: p.proxyAddress(x.in)})
 }
 
 // robots keeps robots away, which would not come in anyway.
@@ -248,22 +253,9 @@ func (p *Portal) pac(x *exchange) error {
 	if !p.Proxy {
 		return errUnknown
 	}
-	_, host := p.Guard.Origin(x.in)
-	script := fmt.Sprintf("function FindProxyForURL(url, host) {\n  if (url.substring(0, 5) == \"http:\") return \"PROXY %s\";\n  return \"DIRECT\";\n}\n", p.proxyAddress(host))
+	script := fmt.Sprintf("function FindProxyForURL(url, host) {\n  if (url.substring(0, 5) == \"http:\") return \"PROXY %s\";\n  return \"DIRECT\";\n}\n", p.proxyAddress(x.in))
 	x.write(pageFile, http.StatusOK, "application/x-ns-proxy-autoconfig", []byte(script))
 	return nil
-}
-
-// proxyAddress returns where browsers find the proxy: the configured address, or the one
-// that this browser asked at.
-func (p *Portal) proxyAddress(host string) string {
-	switch {
-	case p.Address != "":
-		return p.Address
-	case auth.HostOf(host) != "":
-		return host
-	}
-	return "127.0.0.1"
 }
 
 // pathOfAddress returns the path at which WRP opens an address.

@@ -26,6 +26,7 @@ const (
 	pageTooMany  = "too-many"  // sessions of the account
 	pageSession  = "session"   // one's own
 	pageEnd      = "end"       // shall it end?
+	pageEnter    = "enter"     // another session, shall it be that?
 	pageOut      = "out"       // logged out
 	pageHelp     = "help"
 	pageMoved    = "moved"   // with a link to where
@@ -35,7 +36,7 @@ const (
 
 func pageNames() []string {
 	return []string{pageAsk, pageProxyAsk, pageWrong, pageLimited, pageButton, pageLogin, pageWaiting, pageEnded, pageNotSent,
-		pageTooMany, pageSession, pageEnd, pageOut, pageHelp, pageMoved, pageTrouble, pageFile}
+		pageTooMany, pageSession, pageEnd, pageEnter, pageOut, pageHelp, pageMoved, pageTrouble, pageFile}
 }
 
 // A view is what pages say. Which fields a page needs stands in its file.

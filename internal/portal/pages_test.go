@@ -44,6 +44,7 @@ func canned() map[string]view {
 		"login-again":  {Title: "Who are you?", Form: start, Name: "\"<\u00e4nna\xff>", Sentence: "The name or the password is wrong."},
 		"waiting":      {Title: "Please wait", Sentence: "Caf\u00e9 & <bar> \u263a\x00", Request: "K7QX2MBD4T", Seconds: 3, Link: "/?a=1&b=\"<"},
 		"waiting-long": {Title: "Please wait", Sentence: "All browsers are in use at the moment.", Link: "http://example.org/", Home: "http://192.0.2.1:8000"},
+		"waiting-far":  {Title: "Please wait", Sentence: "Your browser is being started.", Request: "K7QX2MBD4T", Seconds: 3},
 		"ended":        {Title: "Your session has ended", Sentence: "it was not used for 10 minutes", Ago: "3 minutes", Form: start},
 		"ended-sent":   {Title: "Your session has ended", Sentence: "you ended it", Ago: "1 minute", Form: start, Sent: true},
 		"not-sent":     {Title: "You have no session", Form: start},
@@ -51,10 +52,12 @@ func canned() map[string]view {
 		"session":      {Title: "Your session", Name: "anna", Sentence: "Your session began 3 minutes ago.", Link: "/", Form: end, Forms: []form{end, end}, Out: form{Action: "/~/logout", Label: "Log out", Nonce: "Hl-sAIbt7o_c"}},
 		"session-none": {Title: "Your session", Sentence: "You have no session.", Form: start},
 		"end":          {Title: "End your session", Sentence: "Shall it end? What is open in it is lost.", Form: end, Link: "/"},
+		"enter":        {Title: "This is another session", Name: "anna/amiga", Form: form{Action: "/s/0123456789abcdef0123456789abcdef01234567/", Label: "Go to that session", Nonce: "Hl-sAIbt7o_c"}, Link: "/"},
 		"out":          {Title: "Logged out"},
 		"help":         {Title: "Help", Home: "http://192.0.2.1:8000", Proxy: true, Link: "192.0.2.1:8000"},
 		"help-anyone":  {Title: "Help", Home: "http://192.0.2.1:8000", Anyone: true},
 		"moved":        {Title: "Go on", Link: "http://192.0.2.1:8000/?url=http%3A%2F%2Fexample.org%2F"},
+		"trouble-away": {Title: unavailable, Sentence: whatToDo, Request: "K7QX2MBD4T"},
 		"trouble":      {Title: "No page", Sentence: "Your session did not answer, try again.", Request: "K7QX2MBD4T"},
 	}
 }

@@ -7,7 +7,7 @@
 // request is answered within [Config.Wait] and the time that the database takes, with a
 // page if not with what was asked for; how long WRP draws is not counted. Whatever changes
 // something is a POST with a nonce that only a page of ours has. Nobody's credentials pass
-// on to a container, and nobody who has a session is led into another one unasked.
+// on to a container, and nobody who is known is led into another's session unasked.
 //
 // It knows no more of a browser than its last request showed, but for the tokens of
 // sessions, which sessions are being started, and since when somebody waits: each once for
@@ -17,12 +17,10 @@ package portal
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"wrpdistributor/internal/accounts"
@@ -50,6 +48,7 @@ type Config struct {
 	Names      []string // hosts that are this service, without ports
 
 	Address, TLSAddress string // host:port at which clients find the gateway; empty: not known
+	Port                string // the same of its listener without TLS, which has one whatever its host; empty: not known
 
 	Wait         time.Duration // for a session, before there is a page instead
 	Idle, MaxAge time.Duration // after which sessions end: unused, and in any case; 0: not known, or never
@@ -98,8 +97,12 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveOurs answers a request that is for this service.
 func (p *Portal) serveOurs(w http.ResponseWriter, r *http.Request) {
-	if hasToken(r) {
-		p.Gateway.ServeHTTP(w, p.asWhoeverEnters(w, r))
+	switch {
+	case hasToken(r):
+		p.Gateway.ServeHTTP(w, r)
+		return
+	case isEntrance(r):
+		p.answer(w, r, p.enter)
 		return
 	}
 	if own := p.ownPage(r.URL.Path); own != nil {
@@ -132,37 +135,6 @@ func asOrigin(r *http.Request) *http.Request {
 }
 
 type throughProxy struct{}
-
-// hasToken reports whether a request says by itself which session it is for.
-func hasToken(r *http.Request) bool {
-	_, header := auth.Token(r)
-	return header != "" || strings.HasPrefix(r.URL.Path, "/s/")
-}
-
-// asWhoeverEnters returns a request to enter a session as somebody sends it who is in
-// another one: any page can lead a browser to the entrance, and it is the gateway that asks
-// first. Whoever has its cookie it asks by itself, and others have nothing to leave.
-func (p *Portal) asWhoeverEnters(w http.ResponseWriter, r *http.Request) *http.Request {
-	if _, header := auth.Token(r); header != "" {
-		return r
-	}
-	if lives, err := p.cookieLives(r); lives || err != nil {
-		return r
-	}
-	x := &exchange{ResponseWriter: w, in: r}
-	who, err := p.identify(x)
-	if errors.Is(err, accounts.ErrWrong) {
-		p.Guard.Failed(w, r)
-	}
-	if err != nil {
-		return r
-	}
-	own, err := p.Sessions.Own(x.ctx(), who.client)
-	if err != nil || own.State != session.Running || !own.Gateway {
-		return r
-	}
-	return p.Gateway.InSession(r, own.Token)
-}
 
 // withoutPassword returns a request without the password that its browser was asked for
 // here, and sends on: it is for no container, least of all one that is somebody else's.

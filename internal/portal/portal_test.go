@@ -86,9 +86,42 @@ func TestLinkIntoAnotherSessionIsAsked(t *testing.T) {
 		}
 		b.post(entrance, "nonce="+page.field(t, "nonce"), who).wants(t, "when she said so", 302, "Go on")
 	}
-	b.addAccount("bert", 1)
-	b.ask("GET "+entrance, basic("bert", password)).wants(t, "who has none", 302, "Go on")
 	b.ask("GET "+entrance, basic("bert", "wrong")).wants(t, "a stranger", 302, "Go on")
+}
+
+// TestLinkIsAskedBeforeTheFirstSession: who is known, and has no session yet, is not led
+// into somebody else's either.
+func TestLinkIsAskedBeforeTheFirstSession(t *testing.T) {
+	t.Parallel()
+	for _, anyone := range []bool{false, true} {
+		b := newBench(t, options{Config: portal.Config{Anyone: anyone}})
+		s, _, err := b.Sessions.Allocate(t.Context(), session.Client{IP: "192.0.2.1", UserAgent: "AmiFox"}, false)
+		must(t, err)
+		entrance := "/s/" + s.Token + "/"
+		people := []string{basic("anna", password)}
+		if anyone {
+			people = []string{b.press(), b.press() + "; wrp_session_01234567=stale"}
+		} else {
+			people = append(people, b.login("anna/a"))
+		}
+		for _, who := range people {
+			page := b.ask("GET "+entrance, who)
+			page.wants(t, "the link", 200, "This is another session")
+			for _, form := range []string{"x=y", "nonce=" + nonceOf(t, b.ask("GET /~/", who), "/~/start")} {
+				if got := b.post(entrance, form, who); got.StatusCode != 200 || len(got.Cookies())+len(page.Cookies()) > 0 {
+					t.Errorf("not asked: %d %v %v", got.StatusCode, got.Cookies(), page.Cookies())
+				}
+			}
+			entered := b.post(entrance, "nonce="+page.field(t, "nonce"), who)
+			entered.wants(t, "when she said so", 302, "Go on")
+			b.ask("GET /?url=http://example.org/", entered.cookie(t, "wrp_session_01234567")).wants(t, "the session", 200, "<img")
+			b.ask("GET /s/0000/", who).wants(t, "a link that leads nowhere", 401, "token")
+		}
+		if n := b.rows(session.Running); n != 1 {
+			t.Errorf("%d sessions run, want the one that the link leads to", n)
+		}
+		b.ask("GET "+entrance).wants(t, "a stranger", 302, "Go on")
+	}
 }
 
 // TestStaleCookieDoesNotShutOutARightPassword: what opens nothing is skipped.

@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -61,6 +62,40 @@ func TestWhoIsRefusedSeesWhy(t *testing.T) {
 	b.ask("GET /", bert).wants(t, "bert", 200, "WRP stand-in")
 }
 
+// TestBrowsersThatDoNotStart: nobody is told that all are in use when none starts, however
+// long that takes to find out; the log warns, and the journal knows why.
+func TestBrowsersThatDoNotStart(t *testing.T) {
+	t.Parallel()
+	for _, wait := range []time.Duration{10 * time.Second, 10 * time.Millisecond} {
+		b := newBench(t, options{Config: portal.Config{Wait: wait}})
+		b.Hosts[0].FailNext(pretend.OpStart, 500, "exec: wrp: no such file", 100)
+		b.Hosts[0].SetDelay(pretend.OpStart, 200*time.Millisecond)
+		anna, began := basic("anna", password), b.Hosts[0].Requests(pretend.OpStart)
+		first := b.ask("GET /", anna)
+		page := first
+		if wait < time.Second {
+			first.wants(t, "at first", 200, "Your browser is being started.")
+			b.eventually("she is told", func() bool {
+				page = b.ask("GET /", anna)
+				return !strings.Contains(page.body, "is being started")
+			})
+		}
+		page.wants(t, "then", 200, "Browsers do not start at the moment.")
+		wantsRefresh(t, page, 30, 60)
+		if n := b.Hosts[0].Requests(pretend.OpStart) - began; n != 1 {
+			t.Errorf("%d containers were started for one person who looked again, want 1", n)
+		}
+		if !b.log.has(`level=WARN msg="portal request"`) || !b.log.has("exec: wrp: no such file") {
+			t.Error("the log does not warn, or does not say why")
+		}
+		id := first.Header.Get("X-Request-Id")
+		b.eventually("the journal tells why", func() bool {
+			list, err := journal.Why(t.Context(), b.DB, id)
+			return err == nil && slices.ContainsFunc(list, func(e journal.Entry) bool { return strings.Contains(e.Text, "exec: wrp") })
+		})
+	}
+}
+
 func wantsRefresh(t *testing.T, page answer, from, to int) {
 	t.Helper()
 	n, err := strconv.Atoi(page.Header.Get("Refresh"))
@@ -100,12 +135,15 @@ func TestEndIsExplained(t *testing.T) {
 	b.ask("GET "+to, anna).wants(t, "another session", 200, "<img")
 }
 
-// TestDeadContainerIsReplacedOnce: on the way to the first page, and not again soon.
+// TestDeadContainerIsReplacedOnce: on the way to the first page, if it had run for a while.
+// One that died soon would die again.
 func TestDeadContainerIsReplacedOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, options{Options: servicetest.Options{Watch: true}})
 	anna := basic("anna", password)
 	b.ask("GET /", anna).wants(t, "a session", 200, "WRP stand-in")
+	_, err := b.DB.Exec(b.DB.Rebind(`UPDATE sessions SET started = `+b.DB.SecondsAgo()), 600)
+	must(t, err)
 	b.kill()
 	b.ask("GET /map/1.map?3,4", anna).wants(t, "a click", 200, "its browser stopped by itself")
 	b.ask("GET /", anna).wants(t, "the first page", 200, "WRP stand-in")

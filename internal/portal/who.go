@@ -2,6 +2,7 @@ package portal
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -15,13 +16,9 @@ import (
 	"wrpdistributor/internal/session"
 )
 
-const (
-	ticketAge = 30 * 24 * time.Hour // after which a cookie says nothing any more
-
-	// buttonAge is for how long a visitor's button counts. Whoever waits longer, or comes
-	// back later, presses it again.
-	buttonAge = 10 * time.Minute
-)
+// buttonAge is for how long a visitor's button counts. Whoever waits longer, or comes back
+// later, presses it again.
+const buttonAge = 10 * time.Minute
 
 // A person is who a request comes from, as far as that was shown.
 type person struct {
@@ -29,9 +26,10 @@ type person struct {
 	device  string // of the account; or the id of a visitor
 	group   string // whose starts are counted together
 	client  session.Client
-	bound   []string // what its nonces are bound to
-	pressed bool     // it is a visitor who pressed the button not long ago
-	cookie  bool     // it is known by a cookie
+	bound   []string        // what its nonces are bound to
+	pressed bool            // it is a visitor who pressed the button not long ago
+	cookie  bool            // it is known by a cookie
+	ticket  accounts.Ticket // of an account, in that cookie
 }
 
 // key is what tells people apart.
@@ -131,7 +129,7 @@ func accountPerson(a accounts.Account, device string) *person {
 func (p *Portal) byTicket(x *exchange) (*person, error) {
 	for _, cookie := range x.in.CookiesNamed(p.cookieName("")) {
 		t, err := p.Accounts.Open(cookie.Value)
-		if err != nil || time.Since(t.Issued) > ticketAge {
+		if err != nil || time.Since(t.Issued) > accounts.TicketAge {
 			continue
 		}
 		who, err := p.ofTicket(x, t)
@@ -156,15 +154,15 @@ func (p *Portal) ofTicket(x *exchange, t accounts.Ticket) (*person, error) {
 	case p.Anyone || t.Kind != accounts.KindAccount:
 		return nil, errNobody
 	}
-	a, err := p.Accounts.ByName(x.ctx(), t.Name)
+	a, err := p.Accounts.OfTicket(x.ctx(), t)
 	switch {
-	case errors.Is(err, accounts.ErrUnknown), err == nil && (a.Disabled || a.Version != t.Version):
+	case errors.Is(err, accounts.ErrTicket):
 		return nil, errNobody
 	case err != nil:
 		return nil, err
 	}
 	who := accountPerson(a, t.Device)
-	who.bound, who.cookie = append(who.bound, issued), true
+	who.bound, who.cookie, who.ticket = append(who.bound, issued), true, t
 	p.Accounts.Seen(x.ctx(), a)
 	return who, nil
 }
@@ -198,7 +196,7 @@ func (p *Portal) nonce(who *person, purpose string, about ...string) string {
 // giveTicket gives a browser a new cookie that says who it is. None that it came with is
 // ever kept.
 func (p *Portal) giveTicket(x *exchange, t accounts.Ticket) error {
-	t.Issued = time.Now()
+	t.Issued, t.ID = time.Now(), rand.Text()
 	value, err := p.Accounts.Seal(t)
 	if err != nil {
 		return err

@@ -125,8 +125,8 @@ func (st *Store) remember(ctx context.Context, tx *sqlx.Tx, s *Session, why stri
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `
-		INSERT INTO endings (identity, why, ended, began, lastUsed)
-		SELECT ?, ?, `+st.db.Now()+`, started, COALESCE(lastUsed, started) FROM sessions WHERE id = ?`, s.Identity, why, s.ID)
+		INSERT INTO endings (identity, account, why, ended, began, lastUsed)
+		SELECT ?, account, ?, `+st.db.Now()+`, started, COALESCE(lastUsed, started) FROM sessions WHERE id = ?`, s.Identity, why, s.ID)
 	return err
 }
 
@@ -140,6 +140,18 @@ func (b *batch) forgetEndings(ctx context.Context) error {
 		return nil
 	}
 	return execIn(ctx, b.tx, `DELETE FROM endings WHERE identity IN (?)`, identities)
+}
+
+// ForgetEndings forgets how sessions of an account ended that is about to be removed: who
+// gets its name later is somebody else.
+func (st *Store) ForgetEndings(ctx context.Context, account string) error {
+	if account == "" {
+		return nil // those whose account nobody wrote down
+	}
+	if _, err := database.Exec(ctx, st.db, `DELETE FROM endings WHERE account = ?`, account); err != nil {
+		return fmt.Errorf("forget how sessions of an account ended: %w", err)
+	}
+	return nil
 }
 
 // PruneEndings removes what is remembered of sessions that ended long ago.

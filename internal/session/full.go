@@ -25,8 +25,8 @@ type Reason struct {
 	full bool // that is why
 }
 
-// isFull reports whether a host would take a container if one of its own ended.
-func (e *FullError) isFull() bool {
+// IsFull reports whether a host would take a container if one of its own ended.
+func (e *FullError) IsFull() bool {
 	return slices.ContainsFunc(e.Reasons, func(r Reason) bool { return r.full })
 }
 

@@ -139,7 +139,7 @@ func refusals() []string {
 // refusalOf says in one word why a client got no session.
 func refusalOf(err error, closing bool) string {
 	if full, ok := errors.AsType[*FullError](err); ok {
-		if full.isFull() {
+		if full.IsFull() {
 			return refusedFull
 		}
 		return refusedNoHost

@@ -165,3 +165,25 @@ func mustRecount(t *testing.T, st *Store) {
 		t.Fatal(err)
 	}
 }
+
+// TestEndingOfAnEarlierVersion is told as any, and goes with no account: it has none.
+func TestEndingOfAnEarlierVersion(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		c := AccountUser("anna", "amiga", 2)
+		st := NewStore(db, time.Minute)
+		err := earlierStore{db}.change(t.Context(), `
+			INSERT INTO endings (identity, why, ended, began, lastUsed)
+			VALUES (?, ?, `+db.Now()+`, `+db.Now()+`, `+db.Now()+`)`, c.identity(), byClient)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, account := range []string{"bert", ""} {
+			if err := st.ForgetEndings(t.Context(), account); err != nil {
+				t.Error(err)
+			}
+		}
+		if e, err := st.lastEnding(t.Context(), c.identity()); err != nil || e.Why != "you ended it" {
+			t.Errorf("the last ending is %+v, %v", e, err)
+		}
+	})
+}

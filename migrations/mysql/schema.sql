@@ -26,8 +26,10 @@ CREATE TABLE endings (
 	ended datetime NOT NULL,
 	began datetime NOT NULL,
 	lastUsed datetime NOT NULL,
+	account varchar(64) NOT NULL DEFAULT '',
 	PRIMARY KEY (id),
 	UNIQUE KEY identity_UNIQUE (identity),
+	KEY account (account),
 	KEY ended (ended)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 
@@ -82,6 +84,16 @@ CREATE TABLE leases (
 	holder char(32) NOT NULL,
 	expires datetime NOT NULL,
 	PRIMARY KEY (name)
+) ENGINE=InnoDB COLLATE=utf8mb4_bin;
+
+CREATE TABLE logouts (
+	id bigint NOT NULL AUTO_INCREMENT,
+	account varchar(32) NOT NULL,
+	ticket char(64) NOT NULL,
+	ended datetime NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE KEY accountTicket (account, ticket),
+	KEY ended (ended)
 ) ENGINE=InnoDB COLLATE=utf8mb4_bin;
 
 CREATE TABLE pool (

@@ -23,10 +23,13 @@ CREATE TABLE endings (
 	why TEXT NOT NULL,
 	ended DATETIME NOT NULL,
 	began DATETIME NOT NULL,
-	lastUsed DATETIME NOT NULL
+	lastUsed DATETIME NOT NULL,
+	account TEXT NOT NULL DEFAULT ''
 );
 
 CREATE INDEX ended ON endings (ended);
+
+CREATE INDEX endingsAccount ON endings (account);
 
 CREATE TABLE hosts (
 	containerHost TEXT NOT NULL PRIMARY KEY,
@@ -83,6 +86,16 @@ CREATE TABLE leases (
 	holder TEXT NOT NULL,
 	expires DATETIME NOT NULL
 );
+
+CREATE TABLE logouts (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	account TEXT NOT NULL,
+	ticket TEXT NOT NULL,
+	ended DATETIME NOT NULL,
+	UNIQUE (account, ticket)
+);
+
+CREATE INDEX logoutsEnded ON logouts (ended);
 
 CREATE TABLE pool (
 	id INTEGER PRIMARY KEY,
