@@ -12,9 +12,6 @@ import (
 	"wrpdistributor/internal/hosts/hoststest"
 )
 
-// patience is for whatever a machine under load takes its time for.
-const patience = 2 * time.Minute
-
 // A machine is a Debian with systemd, in a container, on which packages are installed.
 type machine struct {
 	t       *testing.T

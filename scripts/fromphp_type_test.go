@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"wrpdistributor/internal/hosts/hoststest"
 )
@@ -68,21 +67,4 @@ func awaitHealthy(t *testing.T, container string) {
 	eventually(t, container+" is healthy", func() bool {
 		return hoststest.Docker(t, "inspect", "-f", "{{.State.Health.Status}}", container) == "healthy"
 	})
-}
-
-const patience = 5 * time.Minute // far longer than anything takes on a slow machine
-
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-		select {
-		case <-t.Context().Done():
-			t.Fatalf("interrupted before: %s", what)
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
 }

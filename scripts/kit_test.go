@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"wrpdistributor/internal/hosts/hoststest"
 )
@@ -79,5 +80,23 @@ func refuses(t *testing.T, want, dir string, env []string, name string, args ...
 	t.Helper()
 	if out, code := script(t, dir, env, name, args...); code != 1 || !strings.Contains(out, want) {
 		t.Errorf("%s %v: exit code %d, want 1 and %q:\n%s", name, args, code, want, out)
+	}
+}
+
+// patience is far longer than anything takes on a slow machine.
+const patience = 5 * time.Minute
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatalf("interrupted before: %s", what)
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
 }
