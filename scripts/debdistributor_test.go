@@ -58,7 +58,8 @@ func (p *distributorPackage) startHost() (name, user string) {
 	return strings.ReplaceAll(h.Name, "127.0.0.1", p.Gateway), h.User
 }
 
-// servesAfterOneLine of host settings, which is read without a restart.
+// servesAfterOneLine of host settings, in place of this machine's own Docker; it is read
+// without a restart.
 func (p *distributorPackage) servesAfterOneLine() {
 	p.t.Helper()
 	host, user := p.startHost()
@@ -66,6 +67,7 @@ func (p *distributorPackage) servesAfterOneLine() {
 	p.write("/etc/wrp-distributor/env", "WRP_IMAGE="+hoststest.Image+"\nSTART_PORT="+strconv.Itoa(proctest.FreeRange(p.t, 30))+"\n")
 	p.run("systemctl restart wrp-distributor")
 	p.await("wrp-distributor healthcheck")
+	p.run("sed -i /^local/d /etc/wrp-distributor/hosts")
 	p.write("/etc/wrp-distributor/hosts", host+" user="+user+" key=id_ed25519 max=3\n")
 	p.run("systemctl reload wrp-distributor")
 	p.await("wrp-distributor hosts list | grep ' yes'")
