@@ -101,7 +101,7 @@ func queryAttempts() []attempt {
 		with("/v1.41/containers/create?name=wrp_q1&name=wrp_q2", goodCreate, "comes twice", takes),
 		with("/v1.41/containers/create?name=wrp_q3&platform=linux/amd64", goodCreate, "platform", unasked),
 		with("/v1.41/containers/create?n%61me=wrp_q4", goodCreate, "n%61me", takes),
-		with("/v1.41/containers/create?name=wrp_q5;name=x", goodCreate, "query: name", unasked),
+		with("/v1.41/containers/create?name=wrp_q5;name=x", goodCreate, "semicolon", unasked),
 		with("/v1.41/containers/create?name=wrp_%ZZ", goodCreate, "written wrong", declines),
 		with("/v1.41/containers/create?name=wrp_..%2Fx", goodCreate, "query: name", declines),
 		to("GET", list+"&size=1", "size", takes),
