@@ -191,7 +191,7 @@ func TestTooManyCanBeEnded(t *testing.T) {
 // and need not wait for its host.
 func TestUnreachableSessionCanBeEnded(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, options{Options: servicetest.Options{ConnectTimeout: 200 * time.Millisecond}})
+	b := newBench(t, options{})
 	anna := basic("anna", password)
 	b.ask("GET /", anna).wants(t, "a session", 200, "WRP stand-in")
 	must(t, b.Hosts[0].SetDown(true))
