@@ -83,7 +83,11 @@ func (p *Portal) explainTrouble(x *exchange, err error) error {
 	if errors.Is(err, gateway.ErrClosing) {
 		x.Header().Set("Connection", "close")
 	}
-	return p.show(x, pageTrouble, t.code, view{Title: t.title, Sentence: t.sentence, Request: x.id})
+	v := view{Title: t.title, Sentence: t.sentence, Request: x.id}
+	if x.who != nil {
+		v.Link = p.homeOf(x) + pathOwn // whose session cannot be reached may rather end it
+	}
+	return p.show(x, pageTrouble, t.code, v)
 }
 
 // A trouble is what somebody is told who can do nothing about it.

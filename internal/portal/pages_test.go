@@ -58,7 +58,7 @@ func canned() map[string]view {
 		"help-anyone":  {Title: "Help", Home: "http://192.0.2.1:8000", Anyone: true},
 		"moved":        {Title: "Go on", Link: "http://192.0.2.1:8000/?url=http%3A%2F%2Fexample.org%2F"},
 		"trouble-away": {Title: unavailable, Sentence: whatToDo, Request: "K7QX2MBD4T"},
-		"trouble":      {Title: "No page", Sentence: "Your session did not answer, try again.", Request: "K7QX2MBD4T"},
+		"trouble":      {Title: "No page", Sentence: "Your session did not answer, try again.", Request: "K7QX2MBD4T", Link: "/~/"},
 	}
 }
 

@@ -186,3 +186,19 @@ func TestTooManyCanBeEnded(t *testing.T) {
 	b.ask("GET /", third).wants(t, "the third", 200, "WRP stand-in")
 	b.ask("GET /", basic("anna/one", password)).wants(t, "the first", 200, "you ended it from elsewhere")
 }
+
+// TestUnreachableSessionCanBeEnded: whoever cannot get at it is led to where it can be ended,
+// and need not wait for its host.
+func TestUnreachableSessionCanBeEnded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, options{})
+	anna := basic("anna", password)
+	b.ask("GET /", anna).wants(t, "a session", 200, "WRP stand-in")
+	must(t, b.Hosts[0].SetDown(true))
+	page := b.ask("GET /", anna)
+	page.wants(t, "its host is down", 502, "cannot be reached")
+	page.wants(t, "its host is down", 502, `<a href="/~/">About your session</a>`)
+	own := b.ask("GET /~/", anna)
+	b.post("/~/end", "id="+own.field(t, "id")+"&nonce="+own.field(t, "nonce"), anna).wants(t, "end it", 302, "")
+	b.ask("GET /", anna).wants(t, "afterwards", 200, "you ended it")
+}
