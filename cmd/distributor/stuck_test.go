@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -93,6 +94,20 @@ func TestE2EStuckWriterIsNotWaitedFor(t *testing.T) {
 	s.awaitReady()
 	s.do("HEAD", "AmiFox", 204)
 	s.do("DELETE", "AmiFox", 202)
+}
+
+// TestProcessThatHangsIsNamed: one that was stopped takes connections, and answers nothing.
+// Nobody waits for it, and it does not count as one that serves.
+func TestProcessThatHangsIsNamed(t *testing.T) {
+	s, _ := newSQLiteStack(t)
+	s.start()
+	s.tells("status", "A client can get a session now", "-> distributor")
+	s.proc.Signal(syscall.SIGSTOP)
+	s.want("status", s.run(1, "distributor", "status"), "Warning: process ", "does not answer at its control socket", "; kill -CONT ",
+		"Nobody gets a new session: no distributor works", "hangs, or was stopped.")
+	s.want("reload", s.run(1, "distributor", "reload"), "Nothing was changed:", "does not answer at its control socket")
+	s.proc.Signal(syscall.SIGCONT)
+	s.tells("status", "A client can get a session now", "-> distributor")
 }
 
 // logged returns the line that the distributor logged about a request.

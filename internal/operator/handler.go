@@ -53,6 +53,7 @@ type Config struct {
 
 	Process database.Process                            // the one that answers; zero: a command that looks for itself
 	Lives   func(process string) bool                   // whether that one runs on this machine; nil: not known
+	Hangs   func(process string) bool                   // whether that one runs here, and answers nothing; nil: not known
 	Reload  func(ctx context.Context) (Reloaded, error) // reads the hosts again; nil: there is nobody who does
 	Log     *slog.Logger
 

@@ -104,7 +104,9 @@ func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC
 // wrong is all that is, the worst first.
 func (l state) wrong() []Wrong {
 	list := make([]Wrong, 0) // so that there is a list in JSON too
-	if !l.isServed() {
+	if hanging := l.hanging(); len(hanging) > 0 {
+		list = hanging
+	} else if !l.isServed() {
 		list = append(list, Wrong{"No distributor works with this database.", "systemctl start wrp-distributor"})
 	}
 	if p := l.now.Pause; p != nil {
@@ -217,13 +219,23 @@ func (l state) unknownHosts() (list []Wrong) {
 	return list
 }
 
+// hanging are processes of this machine that live, and answer nothing.
+func (l state) hanging() (list []Wrong) {
+	for _, p := range l.processes {
+		if p.State == Silent && p.hangs {
+			list = append(list, Wrong{fmt.Sprintf("%s on %s does not answer at its control socket: it hangs, or was stopped.", p.Kind, p.Machine), "systemctl restart wrp-distributor"})
+		}
+	}
+	return list
+}
+
 // silent are processes that were killed, unless another has taken their place.
 func (l state) silent() (list []Wrong) {
 	for _, p := range l.processes {
 		replaced := slices.ContainsFunc(l.processes, func(q Process) bool {
 			return q.Kind == p.Kind && machine(q) == machine(p) && q.Started.After(p.Started)
 		})
-		if p.State == Silent && !replaced {
+		if p.State == Silent && !p.hangs && !replaced {
 			list = append(list, Wrong{fmt.Sprintf("%s on %s was last seen %s, and did not say that it ended.", p.Kind, p.Machine, moment(p.Seen)), ""})
 		}
 	}
