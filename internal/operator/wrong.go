@@ -36,22 +36,10 @@ func (l state) sentence() (takes bool, text string) {
 		return true, "A client can get a session now: 1 slot is free."
 	case l.now.Remaining > 0:
 		return true, fmt.Sprintf("A client can get a session now: %d slots are free.", l.now.Remaining)
-	case l.warming() > 0:
-		return true, fmt.Sprintf("A client can get a session now: no slot is free, but it gets what is being warmed up (%s).", counted(l.warming(), "container"))
 	case l.anyTakes():
 		return false, nobody + "all is full" + l.down() + "."
 	}
 	return false, nobody + "no host takes sessions."
-}
-
-// warming is how many containers could be had that are still being warmed up.
-func (l state) warming() (n int) {
-	for _, st := range l.now.Hosts {
-		if takes(st) {
-			n += st.Warming
-		}
-	}
-	return n
 }
 
 // down says how many hosts could have helped.
@@ -116,7 +104,7 @@ func (l state) wrong() []Wrong {
 		list = append(list, Wrong{l.writes.sentence(), l.writes.command})
 	}
 	list = append(list, l.wrongHosts()...)
-	if l.now.Remaining == 0 && l.warming() == 0 && l.anyTakes() {
+	if l.now.Remaining == 0 && l.anyTakes() {
 		list = append(list, Wrong{"All hosts that take sessions are full: stop sessions that nobody uses (LAST USED has the oldest first), raise MAX_CONTAINERS_RUNNING, or add a host.", "distributor sessions list --unused"})
 	}
 	return slices.Concat(list, l.notCleaned(), l.unknownHosts(), l.silent(), l.otherPools())
