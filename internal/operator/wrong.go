@@ -129,7 +129,7 @@ func (l state) wrongHosts() (list []Wrong) {
 		name := "Host " + st.Host.Name
 		switch {
 		case st.State.IsDown():
-			list = append(list, Wrong{fmt.Sprintf("%s is down since %s: %s.", name, moment(st.Since), st.Reason), lookThere(st)})
+			list = append(list, Wrong{fmt.Sprintf("%s is down since %s: %s.", name, moment(st.Since), hosts.Cause(st.Reason)), lookThere(st)})
 		case st.State == hosts.NoImage:
 			list = append(list, Wrong{fmt.Sprintf("%s takes no sessions: %s.", name, st.Reason), "distributor hosts pull " + st.Host.Name})
 		case st.Drained != nil:
