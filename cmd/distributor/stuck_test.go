@@ -58,7 +58,7 @@ func TestE2EStuckWriterIsNotWaitedFor(t *testing.T) {
 		return a
 	}
 	var clients sync.WaitGroup
-	ids := make(chan string, 9)
+	ids, puts := make(chan string, 9), make(chan string, 2)
 	for _, r := range []struct{ method, agent string }{
 		{"HEAD", "AmiFox"}, {"HEAD", "AmiFox"}, {"HEAD", "AmiFox"}, {"HEAD", "AmiFox"}, {"HEAD", "AmiFox"}, {"HEAD", "AmiFox"},
 		{"PUT", "AmiFox"}, {"PUT", "another"}, {"DELETE", "AmiFox"},
@@ -69,10 +69,14 @@ func TestE2EStuckWriterIsNotWaitedFor(t *testing.T) {
 				t.Errorf("%s of %s = %+v, want 503 and a Retry-After", r.method, r.agent, a)
 			}
 			ids <- a.Header.Get("X-Request-Id")
+			if r.method == "PUT" {
+				puts <- a.Header.Get("X-Request-Id")
+			}
 		})
 	}
 	clients.Wait()
 	close(ids)
+	close(puts)
 	for id := range ids {
 		s.eventually("the log has the request", func() bool { return s.logged(id) != "" })
 		if line := s.logged(id); !strings.Contains(line, "database too slow for this request") {
@@ -92,6 +96,9 @@ func TestE2EStuckWriterIsNotWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.awaitReady()
+	for id := range puts { // what could not be written then is told now
+		s.tells("why "+id, "refused: the database did not answer in time: another process seems to keep its write lock", "told to come back in 30 s")
+	}
 	s.do("HEAD", "AmiFox", 204)
 	s.do("DELETE", "AmiFox", 202)
 }

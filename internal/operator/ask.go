@@ -114,6 +114,8 @@ func (c Call) send(ctx context.Context, to http.RoundTripper, base, token string
 	}
 	resp, err := to.RoundTrip(req)
 	switch {
+	case err != nil && ctx.Err() == nil && limited.Err() != nil: // it has given a sign of life
+		return fmt.Errorf("the running distributor took longer than %v to answer this: its machine is overloaded, or its database slow; try again", timeout)
 	case err != nil && ctx.Err() != nil: // whoever asks does not want it any more, from anybody
 		return ctx.Err()
 	case err != nil:
