@@ -29,7 +29,7 @@ func (a *afternoon) says() {
 	a.t.Helper()
 	a.want("who uses what?", a.run(0, "distributor", "sessions", "list", "--client", anna.address), anna.address+"#", anna.agent, a.name(spare), "running")
 	week := a.run(0, "distributor", "statistics")
-	a.want("how full was the week?", week, "In the last 7d on average ", " sessions (", "), at most 7; those were seen between ", " 100 % ")
+	a.want("how full was the week?", week, "In the last 7 days on average ", " sessions (", "), at most 7; those were seen between ", " 100 % ")
 	if told := answer[operator.Statistics](a, 0, "statistics"); told.Samples < 4 || told.MostSessions != 7 || len(told.Steps) < 4 {
 		a.t.Errorf("statistics --json: %+v, want the four steps of before at least", told)
 	}

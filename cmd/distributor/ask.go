@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,8 +31,9 @@ type asker struct {
 	alone  string    // what the command does then: the end of that sentence
 	hosts  bool      // then the hosts are asked as well, and not only the database
 
-	way func(context.Context, operator.Call, any) error // nil: not known yet
-	svc *service.Service                                // nil: the command does not act by itself
+	way   func(context.Context, operator.Call, any) error // nil: not known yet
+	hangs []*operator.HangError                           // processes that do not answer, each said once
+	svc   *service.Service                                // nil: the command does not act by itself
 }
 
 // newAsker returns an asker for a command, which says on stderr what is not the answer
@@ -61,7 +64,10 @@ func (a *asker) ask(ctx context.Context, c operator.Call, into any) error {
 	}
 	// The socket is tried before the settings are looked at: the service may have others.
 	if _, folder, err := config.Folders(a.opt.envFile); err == nil {
-		a.way = func(ctx context.Context, c operator.Call, into any) error { return operator.Ask(ctx, folder, c, into) }
+		a.way = func(ctx context.Context, c operator.Call, into any) error {
+			c.Hangs = a.sayHangs
+			return operator.Ask(ctx, folder, c, into)
+		}
 		if err := a.way(ctx, c, into); !errors.Is(err, operator.ErrNobody) {
 			return err
 		}
@@ -102,8 +108,22 @@ func (a *asker) actAlone(ctx context.Context, cfg *config.Config) (http.Handler,
 	return operator.Handler(operator.Config{
 		Database: service.Database(cfg, false),
 		Sessions: svc.Sessions, Store: svc.Store, Processes: svc.DB.Known, DB: svc.DB, Accounts: svc.Accounts, StopNow: svc.Reaper.StopNow, EndSessions: svc.EndSessions,
-		Log: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Hangs: a.knownToHang,
+		Log:   slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}), nil
+}
+
+// sayHangs says of a process that it does not answer, once.
+func (a *asker) sayHangs(err error) {
+	h, _ := errors.AsType[*operator.HangError](err)
+	if h != nil && !slices.ContainsFunc(a.hangs, func(known *operator.HangError) bool { return known.ID == h.ID }) {
+		a.hangs = append(a.hangs, h)
+		fmt.Fprintf(a.stderr, "Warning: %v.\n", err)
+	}
+}
+
+func (a *asker) knownToHang(process string) bool {
+	return slices.ContainsFunc(a.hangs, func(h *operator.HangError) bool { return strings.HasPrefix(process, h.ID) })
 }
 
 // nobodyAnswers says of a database that cannot be asked either which one it is, and what

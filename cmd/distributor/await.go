@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -57,7 +58,7 @@ func (d *distributor) await(ctx context.Context) (*service.Service, error) {
 	attempt := func() (*service.Service, error) {
 		svc, err := d.open(ctx, where)
 		if err != nil && (!database.IsUnavailable(err) || database.IsRefusal(err)) {
-			err = backoff.Permanent(err)
+			err = backoff.Permanent(withMend(where, err))
 		}
 		return svc, err
 	}
@@ -70,6 +71,16 @@ func (d *distributor) await(ctx context.Context) (*service.Service, error) {
 					"err", err, "mend", where.Mend(err).String(), "retry_in", pause.Round(time.Millisecond))
 			}
 		}))
+}
+
+// withMend says of a database that does not take us which one it is, and what to correct.
+// Of what is no matter of settings the error says enough.
+func withMend(where database.Config, err error) error {
+	if !database.IsRefusal(err) {
+		return err
+	}
+	mend := where.Mend(err)
+	return fmt.Errorf("the database %s does not take us: %w\n  %s:\n    %s", where, err, mend.Do, mend.Command)
 }
 
 // open opens the service on a database that is made, or brought up to date, if need

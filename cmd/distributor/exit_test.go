@@ -3,11 +3,20 @@ package main
 import (
 	"net"
 	"os"
+	"strings"
 	"testing"
 
 	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/database"
 )
+
+// TestHelpSaysHowItEnds: that of commands that are not ours too.
+func TestHelpSaysHowItEnds(t *testing.T) {
+	s := &stack{t: t, Commands: *commands(t)}
+	for _, args := range []string{"completion --help", "completion bash --help", "status --help"} {
+		s.want(args, s.run(0, "distributor", strings.Fields(args)...), "Exit status: 0")
+	}
+}
 
 func TestExitCodeSaysWhetherAnythingWasTouched(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -103,7 +103,7 @@ func tellJournal(cmd *cobra.Command, opt *options, w *wanted) error {
 		return json.NewEncoder(out).Encode(journal.Entries{Entries: append([]journal.Entry{}, list...)})
 	}
 	if len(list) == 0 && !w.follow {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Nothing happened in the last %s that is wanted.\n", &w.since)
+		fmt.Fprintf(cmd.ErrOrStderr(), "Nothing happened in the last %s that is wanted.\n", w.since.words())
 	}
 	if err := writeEntries(out, list, w.json); err != nil || !w.follow {
 		return err
@@ -178,6 +178,23 @@ func (a *ago) String() string {
 		return "" // as a default
 	}
 	return keepText(time.Duration(*a))
+}
+
+// words is the time as it stands behind "the last".
+func (a *ago) words() string {
+	d := time.Duration(*a)
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		switch n := d / unit.length; {
+		case d == unit.length:
+			return unit.name
+		case n > 0 && d%unit.length == 0:
+			return fmt.Sprintf("%d %ss", n, unit.name)
+		}
+	}
+	return d.String()
 }
 
 // Type implements [pflag.Value].

@@ -11,6 +11,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -76,5 +77,19 @@ by environment variables and the file .env, see .env.dist.`,
 	root.AddCommand(migrateCommand(opt), hostsCommand(opt), healthcheckCommand(opt), statusCommand(opt), sessionsCommand(opt),
 		processesCommand(opt), pauseCommand(opt), resumeCommand(opt), whyCommand(opt), journalCommand(opt), statisticsCommand(opt),
 		accountsCommand(opt), configCommand(opt), reloadCommand(opt), tokenCommand(), versionCommand())
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			sayExit(cmd)
+		}
+	}
 	return root
+}
+
+// sayExit adds to help that is not ours what ours says of each command.
+func sayExit(cmd *cobra.Command) {
+	cmd.Long = strings.TrimSpace(cmd.Long) + "\n\nExit status: 0, or 2 wrong usage."
+	for _, sub := range cmd.Commands() {
+		sayExit(sub)
+	}
 }

@@ -57,3 +57,16 @@ func commands(t *testing.T, flags ...string) *proctest.Commands {
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata/script"})
 }
+
+// TestLengthsOfTimeInWords as they stand behind "the last".
+func TestLengthsOfTimeInWords(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"1m": "minute", "60m": "hour", "1h": "hour", "24h": "day", "7d": "7 days", "36h": "36 hours", "90m": "90 minutes", "5s": "5 seconds", "1500ms": "1.5s",
+	} {
+		var a ago
+		if err := a.Set(text); err != nil || a.words() != want {
+			t.Errorf("%s is the last %q, %v; want %q", text, a.words(), err, want)
+		}
+	}
+}

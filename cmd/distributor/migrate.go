@@ -51,7 +51,7 @@ is said, 2 wrong usage or settings.`,
 func migrateUp(cmd *cobra.Command, cfg *config.Config) error {
 	db, err := database.Open(cmd.Context(), service.Database(cfg, true))
 	if err != nil {
-		return err
+		return withMend(service.Database(cfg, true), err)
 	}
 	defer db.Close()
 	before, err := db.Versions(cmd.Context())

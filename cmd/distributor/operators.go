@@ -23,7 +23,7 @@ func operatorConfig(cfg *config.Config, svc *service.Service, heartbeat *databas
 
 		EndSessions: svc.EndSessions,
 
-		Writable: heartbeat.Err,
+		Writable: heartbeat.Try,
 		Failing:  heartbeat.Failing,
 		Process:  svc.Process,
 		Lives:    func(process string) bool { return operator.Lives(cfg.RuntimeDir, process) },

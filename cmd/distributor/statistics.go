@@ -56,10 +56,10 @@ func showStatistics(cmd *cobra.Command, opt *options, since *ago, asJSON bool) e
 		return err
 	}
 	if len(all.Steps) == 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Nothing is known of the last %s: a line is written each minute while a distributor runs.\n", since)
+		fmt.Fprintf(cmd.ErrOrStderr(), "Nothing is known of the last %s: a line is written each minute while a distributor runs.\n", since.words())
 	}
 	return printed(cmd.OutOrStdout(), asJSON, all, func(out io.Writer, all operator.Statistics) error {
-		return writeStatistics(out, since.String(), all)
+		return writeStatistics(out, since.words(), all)
 	})
 }
 

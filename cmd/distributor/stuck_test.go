@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,7 +58,7 @@ func TestE2EStuckWriterIsNotWaitedFor(t *testing.T) {
 		return a
 	}
 	var clients sync.WaitGroup
-	ids := make(chan string, 9)
+	ids, puts := make(chan string, 9), make(chan string, 2)
 	for _, r := range []struct{ method, agent string }{
 		{"HEAD", "AmiFox"}, {"HEAD", "AmiFox"}, {"HEAD", "AmiFox"}, {"HEAD", "AmiFox"}, {"HEAD", "AmiFox"}, {"HEAD", "AmiFox"},
 		{"PUT", "AmiFox"}, {"PUT", "another"}, {"DELETE", "AmiFox"},
@@ -68,10 +69,14 @@ func TestE2EStuckWriterIsNotWaitedFor(t *testing.T) {
 				t.Errorf("%s of %s = %+v, want 503 and a Retry-After", r.method, r.agent, a)
 			}
 			ids <- a.Header.Get("X-Request-Id")
+			if r.method == "PUT" {
+				puts <- a.Header.Get("X-Request-Id")
+			}
 		})
 	}
 	clients.Wait()
 	close(ids)
+	close(puts)
 	for id := range ids {
 		s.eventually("the log has the request", func() bool { return s.logged(id) != "" })
 		if line := s.logged(id); !strings.Contains(line, "database too slow for this request") {
@@ -91,8 +96,25 @@ func TestE2EStuckWriterIsNotWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.awaitReady()
+	for id := range puts { // what could not be written then is told now
+		s.tells("why "+id, "refused: the database did not answer in time: another process seems to keep its write lock", "told to come back in 30 s")
+	}
 	s.do("HEAD", "AmiFox", 204)
 	s.do("DELETE", "AmiFox", 202)
+}
+
+// TestProcessThatHangsIsNamed: one that was stopped takes connections, and answers nothing.
+// Nobody waits for it, and it does not count as one that serves.
+func TestProcessThatHangsIsNamed(t *testing.T) {
+	s, _ := newSQLiteStack(t)
+	s.start()
+	s.tells("status", "A client can get a session now", "-> distributor")
+	s.proc.Signal(syscall.SIGSTOP)
+	s.want("status", s.run(1, "distributor", "status"), "Warning: process ", "does not answer at its control socket", "; kill -CONT ",
+		"Nobody gets a new session: no distributor works", "hangs, or was stopped.")
+	s.want("reload", s.run(1, "distributor", "reload"), "Nothing was changed:", "does not answer at its control socket")
+	s.proc.Signal(syscall.SIGCONT)
+	s.tells("status", "A client can get a session now", "-> distributor")
 }
 
 // logged returns the line that the distributor logged about a request.

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/reminder"
 )
 
@@ -34,10 +33,12 @@ type Heartbeat struct {
 	log   *slog.Logger
 
 	mu    sync.Mutex
-	last  time.Time // when the last write that was made began
-	since time.Time // when the first write began that was not; zero: the last one was made
-	err   error     // of the last attempt
+	last  time.Time     // when the last write that was made began
+	since time.Time     // when the first write began that was not; zero: the last one was made
+	err   error         // of the last attempt
+	ended chan struct{} // closed when the write that is under way, or the next one, ends
 
+	soon    chan struct{} // a write is wanted now
 	trouble reminder.Trouble
 }
 
@@ -49,6 +50,8 @@ func NewHeartbeat(db *DB, p Process, log *slog.Logger) *Heartbeat {
 		end:   func(ctx context.Context) error { return db.EndProcess(ctx, p.ID) },
 		log:   log,
 		err:   errNoBeat,
+		ended: make(chan struct{}),
+		soon:  make(chan struct{}, 1),
 	}
 }
 
@@ -56,7 +59,7 @@ func NewHeartbeat(db *DB, p Process, log *slog.Logger) *Heartbeat {
 // should. It returns [ErrNoSchema] as soon as there is nothing left to work with.
 func (h *Heartbeat) Run(ctx context.Context) error {
 	for pause := time.Duration(0); ; {
-		if clock.Sleep(ctx, pause) != nil {
+		if h.rest(ctx, pause) != nil {
 			h.finish(ctx)
 			return nil
 		}
@@ -92,6 +95,7 @@ func (h *Heartbeat) beat(ctx context.Context) error {
 		h.log.WarnContext(ctx, "database takes no writes; will retry", "database", h.where.String(), "err", err,
 			"mend", h.where.Mend(err).String(), "retry_in", beatAgain)
 	}
+	h.answer()
 	switch h.err = err; {
 	case err == nil:
 		h.last, h.since = began, time.Time{}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -92,6 +93,55 @@ func checkHeartbeat(t *testing.T, failing func(context.Context) error, refused e
 	if !ended.Load() {
 		t.Error("the process was not noted as stopped")
 	}
+}
+
+// TestWriteIsTriedForWhoAsks: not for a second after one that was taken; one for all who ask
+// at once; one that hangs is none. What is known to fail is not tried for anybody.
+func TestWriteIsTriedForWhoAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var writes, hangs atomic.Int64
+		h := NewHeartbeat(&DB{cfg: Config{Path: "x.db"}}, Process{}, slog.New(slog.NewTextHandler(t.Output(), nil)))
+		h.end = func(context.Context) error { return nil }
+		h.write = func(ctx context.Context) error {
+			writes.Add(1)
+			if hangs.Load() > 0 {
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- h.Run(ctx) }()
+		try := func(when string, want error, wantWrites int64) {
+			t.Helper()
+			before := writes.Load()
+			patience, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			var asked sync.WaitGroup
+			for range 9 {
+				asked.Go(func() {
+					if err := h.Try(patience); !errors.Is(err, want) {
+						t.Errorf("%s: %v, want %v", when, err, want)
+					}
+				})
+			}
+			asked.Wait()
+			if n := writes.Load() - before; n != wantWrites {
+				t.Errorf("%s: %d writes, want %d", when, n, wantWrites)
+			}
+		}
+		synctest.Wait()
+		try("a write was made just now", nil, 0)
+		time.Sleep(2 * freshWrite)
+		try("it was made two seconds ago", nil, 1)
+		time.Sleep(2 * freshWrite)
+		hangs.Store(1)
+		try("writes hang", ErrLocked, 1)
+		time.Sleep(beatTimeout - beatAgain/2) // it began when it was tried
+		try("one has failed", ErrLocked, 0)
+		cancel()
+		<-done
+	})
 }
 
 // TestHeartbeatEndsWithTheSchema: an outage is waited for, tables that are gone are not,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"regexp"
 	"strings"
 	"syscall"
 )
@@ -70,6 +71,12 @@ func InWords(err error) error {
 	}
 	return wordedError{err, text}
 }
+
+// again is what says once more that a host is down, and since when.
+var again = regexp.MustCompile(`^(host is (unreachable|down)( since [-0-9TZ:]+)?: )+`)
+
+// Cause is why a host is down, for a sentence that has said already that it is.
+func Cause(reason string) string { return again.ReplaceAllString(reason, "") }
 
 // explainSocket says why this machine's engine cannot be reached.
 func explainSocket(err error) error {

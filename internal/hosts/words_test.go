@@ -65,3 +65,19 @@ func TestReasonsAreInOurWords(t *testing.T) {
 		t.Error("InWords changes what it has no words for")
 	}
 }
+
+// TestCauseSaysNothingTwice that stands before it.
+func TestCauseSaysNothingTwice(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]string{
+		"host is unreachable: dial tcp 192.0.2.1:22: connect: connection refused":                            "dial tcp 192.0.2.1:22: connect: connection refused",
+		"host is unreachable since 2026-11-26T17:56:15Z: host is unreachable: no answer in time":             "no answer in time",
+		"host is down since 2026-11-26T17:56:15Z: host is unreachable since 2026-11-26T17:56:15Z: no answer": "no answer",
+		"the Docker engine does not answer":                                                                  "the Docker engine does not answer",
+		"log in: host is down":                                                                               "log in: host is down",
+	} {
+		if got := Cause(reason); got != want {
+			t.Errorf("Cause(%q) = %q, want %q", reason, got, want)
+		}
+	}
+}

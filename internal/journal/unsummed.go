@@ -34,7 +34,7 @@ func countStarts(ctx context.Context, db *database.DB, since time.Time, processe
 		FROM (
 			SELECT CAST(COALESCE(`+db.Field("detail", "allMs")+`, 0) AS SIGNED) AS took,
 				CASE WHEN `+db.Field("detail", "warm")+` IS NULL THEN 0 ELSE 1 END AS warm
-			FROM journal WHERE kind = ? AND firstAt >= ? AND process IN (?)
+			FROM journal WHERE kind = ? AND firstAt >= ? AND process IN (?) AND JSON_VALID(detail)
 		) AS starts GROUP BY took`, Started{}.kind(), stamp(since), processes)
 	for _, r := range rows {
 		s.waits[rounded(r.Took)] += r.N
@@ -49,7 +49,7 @@ func countRefusals(ctx context.Context, db *database.DB, since time.Time, proces
 		SELECT why, SUM(times) AS n
 		FROM (
 			SELECT COALESCE(`+db.Field("detail", "why")+`, '') AS why, times
-			FROM journal WHERE kind = ? AND firstAt >= ? AND lastAt >= ? AND process IN (?)
+			FROM journal WHERE kind = ? AND firstAt >= ? AND lastAt >= ? AND process IN (?) AND JSON_VALID(detail)
 		) AS refusals GROUP BY why`, Refused{}.kind(), stamp(since.Add(-sameFor-sameWithin)), stamp(since), processes)
 	for _, r := range rows {
 		s.reasons[r.Why] += r.Times

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"time"
 )
 
@@ -30,6 +29,10 @@ type Call struct {
 	Query   url.Values
 	Body    any           // sent as JSON; nil: nothing is sent
 	Timeout time.Duration // for the answer; 0: the usual
+
+	// Hangs is told of each process that has a control socket and does not answer there, a
+	// [HangError]; nil: nobody is.
+	Hangs func(error)
 }
 
 // Because is the body of calls that say why.
@@ -37,13 +40,26 @@ func Because(reason string) any { return withReason{reason} }
 
 // Ask sends a call to the first process that answers at a control socket in folder, and
 // reads its answer into what into points to. It returns [ErrNobody] if none does, or none
-// that knows such calls, and a [Problem] if what was asked for cannot be.
+// that knows such calls, and a [Problem] if what was asked for cannot be. A process that
+// says nothing at all is not waited for longer than two seconds.
 func Ask(ctx context.Context, folder string, c Call, into any) error {
-	sockets, _ := filepath.Glob(filepath.Join(escape(folder), "control-*.sock"))
-	for _, path := range sockets {
-		err := c.send(ctx, overSocket(path), "http://control", "", into)
-		if !errors.Is(err, ErrNobody) {
-			return err
+	return c.ask(ctx, folder, helloTimeout, into)
+}
+
+func (c Call) ask(ctx context.Context, folder string, patience time.Duration, into any) error {
+	for _, g := range greet(ctx, folder, patience) {
+		err := <-g.said
+		if _, hangs := errors.AsType[*HangError](err); hangs && c.Hangs != nil {
+			c.Hangs(err)
+		}
+		if err == nil {
+			err = c.send(ctx, overSocket(g.path), "http://control", "", into)
+			if !errors.Is(err, ErrNobody) {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 	}
 	return ErrNobody
@@ -67,7 +83,13 @@ func AskTCP(ctx context.Context, listen, token string, c Call, into any) error {
 		host = "localhost"
 	}
 	// A transport of its own: the default one asks the environment for a proxy.
-	return c.send(ctx, &http.Transport{DisableKeepAlives: true}, "http://"+net.JoinHostPort(host, port), token, into)
+	to, base := &http.Transport{DisableKeepAlives: true}, "http://"+net.JoinHostPort(host, port)
+	limited, cancel := context.WithTimeout(ctx, helloTimeoutTCP)
+	defer cancel()
+	if err := exchange(limited, to, base, token); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: %w", ErrNobody, err)
+	}
+	return c.send(ctx, to, base, token, into)
 }
 
 // AskHandler is [Ask] for a handler of this process.
@@ -86,15 +108,14 @@ func (c Call) send(ctx context.Context, to http.RoundTripper, base, token string
 	}
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	req, err := c.request(limited, base)
+	req, err := c.request(limited, base, token)
 	if err != nil {
 		return err
 	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
 	resp, err := to.RoundTrip(req)
 	switch {
+	case err != nil && ctx.Err() == nil && limited.Err() != nil: // it has given a sign of life
+		return fmt.Errorf("the running distributor took longer than %v to answer this: its machine is overloaded, or its database slow; try again", timeout)
 	case err != nil && ctx.Err() != nil: // whoever asks does not want it any more, from anybody
 		return ctx.Err()
 	case err != nil:
@@ -114,7 +135,7 @@ func (c Call) send(ctx context.Context, to http.RoundTripper, base, token string
 	return nil
 }
 
-func (c Call) request(ctx context.Context, base string) (*http.Request, error) {
+func (c Call) request(ctx context.Context, base, token string) (*http.Request, error) {
 	body := io.Reader(http.NoBody)
 	if c.Body != nil {
 		text, err := json.Marshal(c.Body)
@@ -128,10 +149,16 @@ func (c Call) request(ctx context.Context, base string) (*http.Request, error) {
 		target += "?" + c.Query.Encode()
 	}
 	req, err := http.NewRequestWithContext(ctx, c.Method, target, body)
-	if err == nil && c.Body != nil {
+	if err != nil {
+		return nil, err
+	}
+	if c.Body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	return req, err
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	return req, nil
 }
 
 // refusal is the error of an answer that is none. Whoever does not know such calls is an

@@ -49,11 +49,12 @@ type Config struct {
 	StopNow func(context.Context, *session.Session) error
 
 	Database database.Config                   // for people
-	Writable func() error                      // why the database takes no writes, without asking it; nil: not known
+	Writable func(context.Context) error       // why the database takes no writes, at the end of the context at the latest; nil: not known
 	Failing  func() (since time.Time, _ error) // the same of its last attempt; nil: not known
 
 	Process database.Process                            // the one that answers; zero: a command that looks for itself
 	Lives   func(process string) bool                   // whether that one runs on this machine; nil: not known
+	Hangs   func(process string) bool                   // whether that one runs here, and answers nothing; nil: not known
 	Reload  func(ctx context.Context) (Reloaded, error) // reads the hosts again; nil: there is nobody who does
 	Log     *slog.Logger
 

@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -43,6 +44,46 @@ func TestOutageIsToldInTheStatus(t *testing.T) {
 	}
 	wantProblem(t, h, operator.Call{Path: operator.SessionsPath}, "unavailable", "takes no writes since 2026-01-02 03:04:05 UTC")
 	wantProblem(t, h, operator.Call{Method: "POST", Path: operator.PausePath}, "unavailable", "fuser -v")
+}
+
+// TestLockIsKnownAtOnce: another process has SQLite's write lock since a moment ago, and the
+// last heartbeat was well. The status has a write tried, and says so.
+func TestLockIsKnownAtOnce(t *testing.T) {
+	t.Parallel()
+	cfg := databasetest.Config(t, "sqlite")
+	k := servicetest.New(t, databasetest.Open(t, cfg), servicetest.Options{})
+	register(t, k.DB, k.Process)
+	k.Pool.CheckHealth(t.Context())
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	heartbeat := database.NewHeartbeat(k.DB, k.Process, log)
+	done := make(chan error)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { done <- heartbeat.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	h := operator.Handler(operator.Config{
+		Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, StopNow: k.Reaper.StopNow, Database: cfg, Process: k.Process,
+		Writable: heartbeat.Try, Failing: heartbeat.Failing, Log: log,
+	})
+	until := func(want string) (got string) {
+		t.Helper()
+		for began := time.Now(); !strings.HasPrefix(got, want); {
+			if time.Since(began) > time.Minute {
+				t.Fatalf("the status is\n%s\nwant %s", got, want)
+			}
+			got = said(get[operator.Status](t, h, operator.Call{Path: operator.StatusPath}))
+		}
+		return got
+	}
+	until("true A client can get a session now")
+	lock := databasetest.Open(t, cfg).MustBegin()
+	got := until("false Nobody gets a new session: the database takes no writes.")
+	if !strings.Contains(got, "takes no writes: another process seems to keep its write lock") { // else: since when
+		t.Errorf("the status is\n%s\nwant the lock, before the heartbeat has noticed", got)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	until("true A client can get a session now")
 }
 
 // TestServiceThatWaitsAnswers what it knows without its database.

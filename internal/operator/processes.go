@@ -20,7 +20,7 @@ type Processes struct {
 const (
 	Running = "running"
 	Stopped = "stopped" // as it should
-	Silent  = "silent"  // it did not say that it ended, and is taken for dead
+	Silent  = "silent"  // it did not say that it ended, and is taken for dead; or it hangs
 )
 
 // A Process is one of them.
@@ -38,6 +38,8 @@ type Process struct {
 	GatewayTLS string    `json:"gatewayTLS,omitempty"`
 	Pool       string    `json:"pool,omitempty"` // the hosts, limits and ports that it works with
 	Answers    bool      `json:"answers"`        // it is the one that was asked
+
+	hangs bool // it is silent for that
 }
 
 func (o operators) processes(_ http.ResponseWriter, r *http.Request) (any, error) {
@@ -56,8 +58,11 @@ func (o operators) processes(_ http.ResponseWriter, r *http.Request) (any, error
 // heartbeat, which an outage of the database keeps.
 func (o operators) process(p database.KnownProcess) Process {
 	state, asked := Running, p.ID != "" && p.ID == o.Process.ID
+	hangs := o.Hangs != nil && o.Hangs(p.ID)
 	switch {
 	case asked:
+	case hangs && !p.Stopped.Valid:
+		state = Silent
 	case p.Stopped.Valid:
 		state = Stopped
 	case p.Silent && !(o.Lives != nil && o.Lives(p.ID)):
@@ -66,7 +71,7 @@ func (o operators) process(p database.KnownProcess) Process {
 	out := Process{
 		ID: p.ID, Kind: p.Kind, State: state, Version: p.Version, Instance: p.Instance, Machine: p.Machine,
 		Started: p.Started.UTC(), Seen: p.Seen.UTC(), Gateway: p.GatewayAddress, GatewayTLS: p.GatewayTLSAddress,
-		Pool: p.Pool, Answers: asked,
+		Pool: p.Pool, Answers: asked, hangs: hangs,
 	}
 	if state == Stopped {
 		out.Stopped = p.Stopped.Time.UTC()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 )
 
 // ReloadPath is where the hosts are read again.
@@ -60,13 +59,15 @@ type ReloadAnswer struct {
 
 // Reload tells all processes at control sockets in folder to read their hosts again, one
 // after the other, or returns [ErrNobody]. Processes that cannot be told so, such as
-// earlier versions, are left out.
+// earlier versions, are left out; one that hangs is not.
 func Reload(ctx context.Context, folder string) ([]ReloadAnswer, error) {
-	sockets, _ := filepath.Glob(filepath.Join(escape(folder), "control-*.sock"))
 	var answers []ReloadAnswer
-	for _, path := range sockets {
+	for _, g := range greet(ctx, folder, helloTimeout) {
 		var done Reloaded
-		err := Call{Method: http.MethodPost, Path: ReloadPath}.send(ctx, overSocket(path), "http://control", "", &done)
+		err := <-g.said
+		if err == nil {
+			err = Call{Method: http.MethodPost, Path: ReloadPath}.send(ctx, overSocket(g.path), "http://control", "", &done)
+		}
 		if !errors.Is(err, ErrNobody) {
 			answers = append(answers, ReloadAnswer{done, err})
 		}

@@ -11,7 +11,7 @@ import (
 const SettingsPath = "/v1/admin/settings"
 
 // settingsTimeout is short: who asks does without them otherwise.
-const settingsTimeout = 2 * time.Second
+const settingsTimeout = time.Second
 
 // Settings are what the process that answers was given by its environment: variables that
 // stand in no file, less the secrets.
@@ -33,6 +33,6 @@ func WithSettings(h http.Handler, environment map[string]string) http.Handler {
 // AskSettings asks the first process that answers at a control socket in folder, or returns
 // [ErrNobody].
 func AskSettings(ctx context.Context, folder string) (s Settings, err error) {
-	err = Ask(ctx, folder, Call{Path: SettingsPath, Timeout: settingsTimeout}, &s)
+	err = Call{Path: SettingsPath, Timeout: settingsTimeout}.ask(ctx, folder, settingsTimeout, &s)
 	return s, err
 }

@@ -22,7 +22,12 @@ const (
 	// less than 108 bytes.
 	MaxFolder = 107 - len("/.control-1234567890/s")
 
+	// Who asks is a command on this machine, which has all to say at hand. Others, such as one
+	// that was stopped meanwhile, would keep a descriptor of ours each.
 	headerTimeout = 5 * time.Second
+	readTimeout   = 10 * time.Second // of a whole request
+	idleTimeout   = time.Minute
+	stallTimeout  = time.Minute // in which nothing is taken of an answer
 )
 
 // A Socket is the control socket of one process, control-ID.sock. It stands beside a
@@ -125,7 +130,7 @@ func (s *Socket) Close() error {
 // Run answers with h until ctx is done, and removes the socket. Each request has an id,
 // as it has over HTTP.
 func (s *Socket) Run(ctx context.Context, h http.Handler) error {
-	srv := &http.Server{Handler: identified(h), ReadHeaderTimeout: headerTimeout}
+	srv := newServer(h, stallTimeout)
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	err := srv.Serve(s.Listener)
@@ -134,6 +139,38 @@ func (s *Socket) Run(ctx context.Context, h http.Handler) error {
 		err = nil
 	}
 	return errors.Join(err, s.lock.Close())
+}
+
+// newServer lets an answer take as long as it takes to be found, and as long as somebody
+// takes any of it within stall.
+func newServer(h http.Handler, stall time.Duration) *http.Server {
+	return &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			identified(h).ServeHTTP(&stallWriter{w, http.NewResponseController(w), stall}, r)
+		}),
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+	}
+}
+
+// A stallWriter gives each write the same time.
+type stallWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	stall   time.Duration
+}
+
+// Write implements [http.ResponseWriter].
+func (w *stallWriter) Write(b []byte) (int, error) {
+	const most = 64 << 10 // what may take that time
+	for written := 0; ; {
+		if err := w.control.SetWriteDeadline(time.Now().Add(w.stall)); err != nil {
+			return written, err
+		}
+		n, err := w.ResponseWriter.Write(b[written:min(len(b), written+most)])
+		if written += n; err != nil || written == len(b) {
+			return written, err
+		}
+	}
 }
 
 func identified(h http.Handler) http.Handler {

@@ -3,8 +3,10 @@ package operator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
+	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/session"
 )
 
@@ -90,7 +92,32 @@ type state struct {
 	writes    *Outage // the database takes none; nil: it does
 }
 
+// look tries a write beside its reading: a database that others have locked answers, and
+// tells nothing of it.
 func (o operators) look(ctx context.Context) (l state, err error) {
+	written := make(chan error, 1)
+	go func() { written <- o.writable(ctx) }()
+	l, err = o.read(ctx)
+	noWrite := <-written
+	switch {
+	case noWrite == nil:
+	case err == nil:
+		l.writes = o.outage(noWrite)
+		l.writes.Answers = true
+	case errors.Is(err, context.DeadlineExceeded) && errors.Is(noWrite, database.ErrLocked):
+		err = noWrite // it had to wait for that write
+	}
+	return l, err
+}
+
+func (o operators) writable(ctx context.Context) error {
+	if o.Writable == nil {
+		return nil
+	}
+	return o.Writable(ctx)
+}
+
+func (o operators) read(ctx context.Context) (l state, err error) {
 	if l.now, err = o.Sessions.Now(ctx); err != nil {
 		return l, err
 	}
@@ -103,12 +130,6 @@ func (o operators) look(ctx context.Context) (l state, err error) {
 	}
 	if itself := o.itself(); itself.Answers && !slices.ContainsFunc(l.processes, isAsked) {
 		l.processes = append(l.processes, itself)
-	}
-	if o.Writable != nil {
-		if err := o.Writable(); err != nil {
-			l.writes = o.outage(err)
-			l.writes.Answers = true
-		}
 	}
 	return l, nil
 }

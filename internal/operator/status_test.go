@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -46,7 +47,7 @@ func TestStatusSaysWhatIsWrongAndWhatMendsIt(t *testing.T) {
 		var writes error
 		cfg := operator.Config{
 			Sessions: k.Sessions, Store: k.Store, Processes: db.Known, DB: db, Accounts: k.Accounts, StopNow: k.Reaper.StopNow,
-			Writable: func() error { return writes },
+			Writable: func(context.Context) error { return writes },
 		}
 		wantSaid(t, "nobody works with the database", operator.Handler(cfg), "false Nobody gets a new session: no distributor works", "-> systemctl start")
 		cfg.Process = k.Process

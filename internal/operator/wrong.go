@@ -36,22 +36,10 @@ func (l state) sentence() (takes bool, text string) {
 		return true, "A client can get a session now: 1 slot is free."
 	case l.now.Remaining > 0:
 		return true, fmt.Sprintf("A client can get a session now: %d slots are free.", l.now.Remaining)
-	case l.warming() > 0:
-		return true, fmt.Sprintf("A client can get a session now: no slot is free, but it gets what is being warmed up (%s).", counted(l.warming(), "container"))
 	case l.anyTakes():
 		return false, nobody + "all is full" + l.down() + "."
 	}
 	return false, nobody + "no host takes sessions."
-}
-
-// warming is how many containers could be had that are still being warmed up.
-func (l state) warming() (n int) {
-	for _, st := range l.now.Hosts {
-		if takes(st) {
-			n += st.Warming
-		}
-	}
-	return n
 }
 
 // down says how many hosts could have helped.
@@ -104,7 +92,9 @@ func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC
 // wrong is all that is, the worst first.
 func (l state) wrong() []Wrong {
 	list := make([]Wrong, 0) // so that there is a list in JSON too
-	if !l.isServed() {
+	if hanging := l.hanging(); len(hanging) > 0 {
+		list = hanging
+	} else if !l.isServed() {
 		list = append(list, Wrong{"No distributor works with this database.", "systemctl start wrp-distributor"})
 	}
 	if p := l.now.Pause; p != nil {
@@ -114,7 +104,7 @@ func (l state) wrong() []Wrong {
 		list = append(list, Wrong{l.writes.sentence(), l.writes.command})
 	}
 	list = append(list, l.wrongHosts()...)
-	if l.now.Remaining == 0 && l.warming() == 0 && l.anyTakes() {
+	if l.now.Remaining == 0 && l.anyTakes() {
 		list = append(list, Wrong{"All hosts that take sessions are full: stop sessions that nobody uses (LAST USED has the oldest first), raise MAX_CONTAINERS_RUNNING, or add a host.", "distributor sessions list --unused"})
 	}
 	return slices.Concat(list, l.notCleaned(), l.unknownHosts(), l.silent(), l.otherPools())
@@ -139,7 +129,7 @@ func (l state) wrongHosts() (list []Wrong) {
 		name := "Host " + st.Host.Name
 		switch {
 		case st.State.IsDown():
-			list = append(list, Wrong{fmt.Sprintf("%s is down since %s: %s.", name, moment(st.Since), st.Reason), lookThere(st)})
+			list = append(list, Wrong{fmt.Sprintf("%s is down since %s: %s.", name, moment(st.Since), hosts.Cause(st.Reason)), lookThere(st)})
 		case st.State == hosts.NoImage:
 			list = append(list, Wrong{fmt.Sprintf("%s takes no sessions: %s.", name, st.Reason), "distributor hosts pull " + st.Host.Name})
 		case st.Drained != nil:
@@ -217,13 +207,23 @@ func (l state) unknownHosts() (list []Wrong) {
 	return list
 }
 
+// hanging are processes of this machine that live, and answer nothing.
+func (l state) hanging() (list []Wrong) {
+	for _, p := range l.processes {
+		if p.State == Silent && p.hangs {
+			list = append(list, Wrong{fmt.Sprintf("%s on %s does not answer at its control socket: it hangs, or was stopped.", p.Kind, p.Machine), "systemctl restart wrp-distributor"})
+		}
+	}
+	return list
+}
+
 // silent are processes that were killed, unless another has taken their place.
 func (l state) silent() (list []Wrong) {
 	for _, p := range l.processes {
 		replaced := slices.ContainsFunc(l.processes, func(q Process) bool {
 			return q.Kind == p.Kind && machine(q) == machine(p) && q.Started.After(p.Started)
 		})
-		if p.State == Silent && !replaced {
+		if p.State == Silent && !p.hangs && !replaced {
 			list = append(list, Wrong{fmt.Sprintf("%s on %s was last seen %s, and did not say that it ended.", p.Kind, p.Machine, moment(p.Seen)), ""})
 		}
 	}

@@ -2,6 +2,7 @@ package reaper
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +38,8 @@ func (p *pass) survey(ctx context.Context) {
 			defer cancel()
 			list, now, err := p.Pool.List(ctx, h.Name)
 			if err != nil {
-				p.problem("Host %s could not be asked, its sessions and containers are left as they are: %v.", h.Name, err)
+				why := hosts.Cause(strings.TrimPrefix(err.Error(), "list containers on "+h.Name+": ")) // the sentence says it
+				p.problem("Host %s could not be asked, its sessions and containers are left as they are: %s.", h.Name, why)
 				return
 			}
 			l := listing{make(map[string]*hosts.Container, len(list)), now}

@@ -259,7 +259,7 @@ func refusal(st hosts.Status, tls bool, failed error) string {
 	case st.State == hosts.NoImage:
 		return st.Reason
 	case st.State != hosts.Up:
-		return fmt.Sprintf("down since %s: %s", st.Since.UTC().Format("2006-01-02 15:04:05 UTC"), st.Reason)
+		return fmt.Sprintf("down since %s: %s", st.Since.UTC().Format("2006-01-02 15:04:05 UTC"), hosts.Cause(st.Reason))
 	case tls:
 		return st.NoTLS
 	}

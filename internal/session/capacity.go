@@ -17,7 +17,7 @@ import (
 type Counts struct {
 	Sessions   int            // rows with a client
 	Containers int            // running, for a client or waiting for one
-	Remaining  int            // sessions that could still be had, on hosts that take any
+	Remaining  int            // sessions that could still be had, on hosts that take any: what waits, or will, is for who comes
 	PerHost    map[string]int // sessions of each host that has any
 }
 
@@ -36,13 +36,14 @@ func (m *Manager) counts(now census) Counts {
 	return c
 }
 
-// free is how many sessions could still be had on a host.
+// free is how many sessions could still be had on a host. Who comes gets what waits, and
+// what is being warmed up too.
 func (c census) free(st hosts.Status) int {
 	if _, isDrained := c.drained[st.Host.Name]; isDrained || refuses(st) {
 		return 0
 	}
 	u := c.rows[st.Host.Name]
-	return max(0, st.Host.Max-u.Total) + u.Warm
+	return max(0, st.Host.Max-u.Total) + u.Warm + u.Warming
 }
 
 // refuses reports whether a host is known to take no sessions, full or not. One that
@@ -108,7 +109,6 @@ type HostState struct {
 	hosts.Status
 	Used     int      // slots that the next client cannot have
 	Warm     int      // containers that wait for a client
-	Warming  int      // that are being warmed up; who comes gets one of them too
 	Free     int      // sessions that could still be had
 	Stopping int      // of those, slots whose containers are not proven gone yet
 	Drained  *Drained // nil: the host is not drained
@@ -122,7 +122,7 @@ func (m *Manager) hostStates(now census) []HostState {
 	var list []HostState
 	for _, st := range m.pool.Status() {
 		u := now.rows[st.Host.Name]
-		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm, Warming: u.Warming, Free: now.free(st), Stopping: u.Stopping, Failing: m.streaks.of(st.Host.Name), rows: u}
+		s := HostState{Status: st, Used: u.inUse(), Warm: u.Warm, Free: now.free(st), Stopping: u.Stopping, Failing: m.streaks.of(st.Host.Name), rows: u}
 		if d, ok := now.drained[st.Host.Name]; ok {
 			s.Drained = &d
 		}

@@ -44,6 +44,8 @@ func TestRemainingIsOfHostsThatTakeSessions(t *testing.T) {
 			startWarmOn(t, k, host)
 		}
 		wantRemaining("all up", 12)
+		exec(t, k, `UPDATE sessions SET state = 'warming' WHERE containerHost IN ('host0', 'host1')`)
+		wantRemaining("two are being warmed up", 12)
 		must(t, k.Store.Drain(t.Context(), "host1", ""))
 		wantRemaining("one drained", 9)
 		must(t, k.Hosts[2].SetDown(true))

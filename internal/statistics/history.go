@@ -39,8 +39,10 @@ func ReadHistory(ctx context.Context, db *database.DB) (h History, err error) {
 	if err == nil {
 		// In this way a day costs SQLite a tenth of what it costs as a number.
 		err = db.SelectContext(ctx, &days, `
-			SELECT `+db.Epoch("first")+` AS at, day, `+summed+`
-			FROM (SELECT SUBSTR(hour, 1, 10) AS day, MIN(hour) AS first, `+ofHours+` GROUP BY day) AS days ORDER BY day`)
+			SELECT * FROM (
+				SELECT `+db.Epoch("first")+` AS at, day, `+summed+`
+				FROM (SELECT SUBSTR(hour, 1, 10) AS day, MIN(hour) AS first, `+ofHours+` WHERE `+soundHour+` GROUP BY day) AS days
+			) AS known WHERE at IS NOT NULL ORDER BY day`)
 	}
 	if err != nil {
 		return History{}, fmt.Errorf("read statistics: %w", err)

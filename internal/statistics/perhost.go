@@ -52,6 +52,11 @@ func PerHost(text string) (map[string]int, error) {
 	default:
 		perHost, err = readPHP(text)
 	}
+	for _, n := range perHost {
+		if n < 0 || n > largest {
+			err = errShape
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("sessions per host: %w", err)
 	}

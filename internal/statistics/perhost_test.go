@@ -31,6 +31,8 @@ func TestPerHost(t *testing.T) {
 		{`O:8:"stdClass":0:{}`, nil, false},
 		{`{"a":"b"}`, nil, false},
 		{`{"a":1`, nil, false},
+		{`{"a":9223372036854775807}`, nil, false}, // sums of it are none
+		{`{"a":-1}`, nil, false},
 		{`x`, nil, false},
 	}
 	for _, tt := range tests {

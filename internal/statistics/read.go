@@ -88,9 +88,9 @@ const (
 
 // Points returns the steps of a span of which something is known, oldest first.
 func Points(ctx context.Context, db *database.DB, of Span) ([]Point, error) {
-	what, column := ofRows, "timeOfCapture"
+	what, column, sound := ofRows, "timeOfCapture", soundRow(db)
 	if of.Step >= time.Hour {
-		what, column = ofHours, "hour"
+		what, column, sound = ofHours, "hour", soundHour
 	}
 	perHost, join := "''", ""
 	if of.PerHost {
@@ -100,8 +100,8 @@ func Points(ctx context.Context, db *database.DB, of Span) ([]Point, error) {
 	step := int64(of.Step / time.Second)
 	err := db.SelectContext(ctx, &rows, `
 		SELECT at, `+summed+`, `+perHost+` AS perHost
-		FROM (SELECT `+db.Step(column)+` AS at, `+what+` WHERE `+column+` >= `+db.SecondsAgo()+` GROUP BY at) AS steps
-		`+join+` ORDER BY at`,
+		FROM (SELECT `+db.Step(column)+` AS at, `+what+` WHERE `+column+` >= `+db.SecondsAgo()+` AND `+sound+` GROUP BY at) AS steps
+		`+join+` WHERE at IS NOT NULL ORDER BY at`,
 		step, step, int64(of.Length/time.Second))
 	if err != nil {
 		return nil, fmt.Errorf("read statistics: %w", err)

@@ -55,6 +55,7 @@ type Sampler struct {
 	Log      *slog.Logger
 
 	trouble reminder.Trouble // rows are not written
+	spoilt  reminder.Trouble // rows cannot be read
 }
 
 // Run writes a row a minute until ctx is done, unless another process does.
@@ -117,7 +118,10 @@ func (s *Sampler) Sample(ctx context.Context) error {
 	if err := Write(ctx, s.DB, sample(now, clients)); err != nil {
 		return err
 	}
-	return SumUp(ctx, s.DB)
+	if err := SumUp(ctx, s.DB); err != nil {
+		return err
+	}
+	return s.logSpoilt(ctx)
 }
 
 func sample(now *session.Overview, clients int) Sample {

@@ -73,10 +73,10 @@ func SumUp(ctx context.Context, db *database.DB) error {
 // are two statements, since MariaDB reads all rows up to one that a subquery names.
 func firstMissing(ctx context.Context, db *database.DB) (at []int64, err error) {
 	var last int64
-	if err := db.GetContext(ctx, &last, `SELECT COALESCE(MAX(lastId), 0) FROM statisticsHours`); err != nil {
+	if err := db.GetContext(ctx, &last, `SELECT COALESCE(MAX(lastId), 0) FROM statisticsHours WHERE `+soundHour); err != nil {
 		return nil, err
 	}
-	err = db.SelectContext(ctx, &at, `SELECT `+db.Epoch("timeOfCapture")+` FROM statistics WHERE id > ? ORDER BY id LIMIT 1`, last)
+	err = db.SelectContext(ctx, &at, `SELECT `+db.Epoch("timeOfCapture")+` FROM statistics WHERE id > ? AND `+soundRow(db)+` ORDER BY id LIMIT 1`, last)
 	return at, err
 }
 
@@ -90,7 +90,7 @@ func sumUp(ctx context.Context, db *database.DB, from, to string) error {
 			INSERT INTO statisticsHours (hour, samples, sessions, containers, remaining, hosts, clients, mostSessions, mostClients, lastId)
 			SELECT `+db.Hour("timeOfCapture")+` AS began, COUNT(*), SUM(activeSessions), SUM(containersRunningTotal), SUM(remainingContainersTotal),
 				SUM(containerHostsAvailable), SUM(uniqueClientIps), MAX(activeSessions), MAX(uniqueClientIps), MAX(id)
-			FROM statistics WHERE timeOfCapture >= ? AND timeOfCapture < ? GROUP BY began`, from, to)
+			FROM statistics WHERE timeOfCapture >= ? AND timeOfCapture < ? AND `+soundRow(db)+` GROUP BY began`, from, to)
 		return err
 	})
 }
