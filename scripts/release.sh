@@ -14,6 +14,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 
+here=$PWD
 dist=${DIST:-dist}
 commands="distributor cleanup hostguard"
 documents="LICENSE README.md CHANGELOG.md SECURITY.md INTEGRATION.md CONTRIBUTING.md .env.dist docs docker/host"
@@ -30,8 +31,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 mkdir "$work/out"
+# Programs know their commit only where .git is a folder, which it is not in a worktree of git.
+git clone -q . "$work/source" || die "The repository cannot be cloned, out of which a release is built."
 export VERSION SOURCE_DATE_EPOCH
 export GOAMD64=v1 GOARM64=v8.0 GOARM=7 GOFLAGS=
+cd "$work/source"
+go build -trimpath -modfile=packaging/tools/go.mod -o "$work/" github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod ||
+	die "cyclonedx-gomod cannot be built, which lists what a release is made of."
 
 # compile FOLDER ARCHITECTURE PACKAGES...: the commands, for Linux.
 compile() {
@@ -39,6 +45,16 @@ compile() {
 	shift 2
 	[ "$goarch" != armv7 ] || goarch=arm
 	CGO_ENABLED=0 GOOS=linux GOARCH=$goarch go build -trimpath -buildvcs=true -ldflags=-s -o "$folder/" "$@" || die "The programs for $goarch cannot be built."
+}
+
+# boms ARCHITECTURE FOLDER: what each command there is made of. The tool notes sums of itself, which
+# differ by the machine that it was built on, and would have a random number and the hour in each.
+boms() {
+	for command in $commands; do
+		quietly "$work/cyclonedx-gomod" bin -json -std -noserial -notimestamp -output "$work/bom" "$2/$command" ||
+			die "What $command is made of cannot be listed."
+		sed '/"tools":/,/"component":/ { /"hashes": \[/,/\]/d; }' "$work/bom" >"$work/out/$name-linux-$1-$command.cdx.json"
+	done
 }
 
 # archive ARCHITECTURE: documents stand in it as in the repository, and commands in bin/, so
@@ -50,6 +66,7 @@ archive() {
 	git archive HEAD $documents ':!*.go' | tar -x -C "$top"
 	# shellcheck disable=SC2046 # a list of packages
 	compile "$top/bin" "$1" $(printf './cmd/%s ' $commands)
+	boms "$1" "$top/bin"
 	tar -C "$work/$1" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
 		--mtime="@$SOURCE_DATE_EPOCH" -cf - "$name" | gzip -9n >"$work/out/$name-linux-$1.tar.gz"
 }
@@ -61,18 +78,6 @@ packages() {
 	ARCH=$debian DIST=$work/out scripts/deb.sh
 }
 
-# The tool notes the sums of itself, which differ by the machine it was built on, and would have
-# a random number and the hour in each list.
-boms() {
-	go build -trimpath -modfile=packaging/tools/go.mod -o "$work/" github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod ||
-		die "cyclonedx-gomod cannot be built: a release lists what is in it."
-	for command in $commands; do
-		CGO_ENABLED=0 GOOS=linux GOARCH=amd64 quietly "$work/cyclonedx-gomod" app -json -std -noserial -notimestamp \
-			-main "cmd/$command" -output "$work/bom" . || die "What $command is made of cannot be listed."
-		sed '/"tools":/,/"component":/ { /"hashes": \[/,/\]/d; }' "$work/bom" >"$work/out/$name-$command.cdx.json"
-	done
-}
-
 for architecture in ${RELEASE:-amd64 arm64 armv7}; do
 	case $architecture in
 	amd64 | arm64 | armv7) ;;
@@ -82,8 +87,8 @@ for architecture in ${RELEASE:-amd64 arm64 armv7}; do
 	archive "$architecture"
 	packages "$architecture"
 done
-boms
 (cd "$work/out" && LC_ALL=C && export LC_ALL && sha256sum -- * >SHA256SUMS)
+cd "$here"
 mkdir -p "$dist"
 cp "$work"/out/* "$dist/"
 say "Made the release $VERSION in $dist/; its sums are in SHA256SUMS."
