@@ -11,6 +11,7 @@
 # there is of time is the commit's. "go version -m bin/distributor" says which Go it was;
 # "GOTOOLCHAIN=go1.26.8 make release" takes that one.
 set -eu
+umask 022
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 
@@ -19,6 +20,13 @@ dist=${DIST:-dist}
 commands="distributor cleanup hostguard"
 documents="LICENSE README.md CHANGELOG.md SECURITY.md INTEGRATION.md CONTRIBUTING.md .env.dist docs docker/host"
 
+architectures=${RELEASE:-amd64 arm64 armv7}
+for architecture in $architectures; do
+	case $architecture in
+	amd64 | arm64 | armv7) ;;
+	*) die "RELEASE=$architectures: want some of amd64, arm64 and armv7" ;;
+	esac
+done
 command -v go >/dev/null || die "Go is missing: the programs are built here."
 git rev-parse -q --verify HEAD >/dev/null || die "A release is made of a commit, and there is none here: git clone the repository."
 changes=$(git status --porcelain)
@@ -78,11 +86,7 @@ packages() {
 	ARCH=$debian DIST=$work/out scripts/deb.sh
 }
 
-for architecture in ${RELEASE:-amd64 arm64 armv7}; do
-	case $architecture in
-	amd64 | arm64 | armv7) ;;
-	*) die "RELEASE=$RELEASE: want some of amd64, arm64 and armv7" ;;
-	esac
+for architecture in $architectures; do
 	say "Building for $architecture."
 	archive "$architecture"
 	packages "$architecture"
