@@ -55,6 +55,15 @@ test-images: ## images for tests: MySQL, MariaDB, a container host, with WRP_SOU
 deb: ## Debian packages of distributor and hostguard, in dist/; ARCH=amd64, arm64 or armhf, VERSION=1.2.3
 	@scripts/deb.sh
 
+release: ## a release in dist/: archives, packages, SBOM, sums; the same bytes from the same commit, RELEASE="amd64 arm64 armv7"
+	@scripts/release.sh
+
+release-image: ## the image of that release, for this machine; PUSH="registry/name:tag ..." for all, and pushed there
+	@scripts/release-image.sh $(PUSH)
+
+vuln: ## fail if a known vulnerability is called; asks vuln.go.dev, or VULNDB=file:///folder
+	$(GO) tool -modfile=packaging/tools/go.mod govulncheck $(if $(VULNDB),-db $(VULNDB)) ./cmd/...
+
 ## The Compose stack: MySQL, distributor, cleanup
 
 image: ## build the image wrpdistributor from binaries made here
@@ -89,4 +98,4 @@ restore: ## put FILE= back, while the distributor is stopped; FORCE=1: even if t
 clean: ## remove what was built
 	rm -rf bin dist
 
-.PHONY: help run build test e2e check torture bench test-images deb image up stop logs cleanup_session down destroy backup restore clean
+.PHONY: help run build test e2e check torture bench test-images deb release release-image vuln image up stop logs cleanup_session down destroy backup restore clean

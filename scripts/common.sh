@@ -40,3 +40,22 @@ say_curl() {
 	[ -n "$token" ] || [ -z "$file" ] || token="\$(cat $file)"
 	say "  curl -i -X PUT -H \"Bearer: $token\" -A 'my-retro-computer/1' http://$1/"
 }
+
+# version: that of the tag, or one that grows with each commit and is before every tag's.
+version() {
+	tag=$(git describe --tags --exact-match 2>/dev/null || true)
+	[ -z "$tag" ] || { echo "${tag#v}"; return; }
+	TZ=UTC git log -1 --date=format-local:%Y%m%d%H%M%S --abbrev=12 --format=0.0~%cd.%h 2>/dev/null ||
+		die "There is no commit here to take a version from: set VERSION=1.2.3 and SOURCE_DATE_EPOCH, the time of the files."
+}
+
+# image_context FOLDER: what an image is made of but its programs, which are to come into
+# FOLDER/image/root (of a release, one folder for each architecture). The stage before the last
+# needs a registry, and builders without BuildKit never leave one out.
+image_context() {
+	rm -rf "$1"
+	mkdir -p "$1/image/data" "$1/image/root/etc/ssl/certs"
+	# For a database reached over TLS.
+	[ ! -f /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt "$1/image/root/etc/ssl/certs/"
+	sed -n '/^FROM scratch/,$ { s/ --from=build//; p; }' docker/Dockerfile >"$1/Dockerfile"
+}

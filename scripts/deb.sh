@@ -20,13 +20,6 @@ armhf | arm) arch=armhf goarch=arm goarm=7 ;;
 *) die "ARCH=$arch: want amd64, arm64 or armhf" ;;
 esac
 
-# version: that of the tag, or one that grows with each commit and is before every tag's.
-version() {
-	tag=$(git describe --tags --exact-match 2>/dev/null || true)
-	[ -z "$tag" ] || { echo "${tag#v}"; return; }
-	TZ=UTC git log -1 --date=format-local:%Y%m%d%H%M%S --format=0.0~%cd.%h 2>/dev/null ||
-		die "There is no commit here to take a version from: set VERSION=1.2.3 and SOURCE_DATE_EPOCH, the time of the files."
-}
 DEB_VERSION=${VERSION:-$(version)}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 DEB_ARCH=$arch

@@ -25,14 +25,8 @@ make_image() {
 		return
 	fi
 	say "Compiling the programs, which takes some minutes the first time."
-	rm -rf bin/context
-	mkdir -p bin/context/image/data bin/context/image/root/etc/ssl/certs
-	CGO_ENABLED=0 go build -trimpath -ldflags=-s -o bin/context/image/root/ ./cmd/...
-	# For a database reached over TLS.
-	[ ! -f /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt bin/context/image/root/etc/ssl/certs/
-	# The stage before the last needs a registry, and builders without BuildKit
-	# never leave one out.
-	sed -n '/^FROM scratch/,$ { s/ --from=build//; p; }' docker/Dockerfile >bin/context/Dockerfile
+	image_context bin/context
+	CGO_ENABLED=0 go build -trimpath -ldflags=-s -o bin/context/image/root/ ./cmd/distributor ./cmd/cleanup
 	quietly docker build -t "$image" bin/context || die "The image $image cannot be built."
 	say "Built the image $image."
 }
