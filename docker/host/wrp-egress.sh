@@ -32,12 +32,12 @@ resolvers() { sed -n 's/^[[:space:]]*nameserver[[:space:]]\{1,\}\([0-9a-fA-F:.]*
 
 # rules prints everything that is loaded, so that it is loaded at one stroke.
 rules() {
-	sed "s/\"wrp0\"/\"${BRIDGE:-wrp0}\"/" "$(dirname "$0")/wrp-egress.nft"
 	case ${EGRESS:-} in
-	lan) echo "flush set $table lan4"; echo "flush set $table lan6" ;;
-	"" | internet) ;;
+	lan) lan='/set lan[46] {/,/}/ { /elements = /d }' ;; # nft 1.1.3 crashes at a set that is flushed in the same file
+	"" | internet) lan= ;;
 	*) die "EGRESS=$EGRESS: want lan or internet" ;;
 	esac
+	sed -e "s/\"wrp0\"/\"${BRIDGE:-wrp0}\"/" -e "$lan" "$(dirname "$0")/wrp-egress.nft"
 	for address in $(resolvers); do
 		case $address in
 		127.* | ::1) ;; # Docker asks those from the host itself
