@@ -4,7 +4,7 @@
 #
 # Usage: last-release.sh COMMAND...
 set -eu
-tag=$(git tag --list 'v*.*.*' --sort=-version:refname | head -n 1)
+tag=$(git tag --sort=-version:refname | grep -Ex 'v[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)
 [ -n "$tag" ] || { echo "There is no release yet."; exit 0; }
 echo "In $tag:"
 git checkout -q "$tag"

@@ -45,7 +45,7 @@ say_curl() {
 version() {
 	tag=$(git describe --tags --exact-match 2>/dev/null || true)
 	[ -z "$tag" ] || { echo "${tag#v}"; return; }
-	TZ=UTC git log -1 --date=format-local:%Y%m%d%H%M%S --abbrev=12 --format=0.0~%cd.%h 2>/dev/null ||
+	TZ=UTC git log -1 --abbrev=12 --date=format-local:%Y%m%d%H%M%S --format=0.0~%cd.%h 2>/dev/null ||
 		die "There is no commit here to take a version from: set VERSION=1.2.3 and SOURCE_DATE_EPOCH, the time of the files."
 }
 

@@ -8,6 +8,7 @@
 #   DIST         the folder with the release, as "make release" made it
 #   SOURCE_URL   where the repository is, as the images have it in a label
 set -eu
+umask 022
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 

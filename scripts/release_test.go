@@ -48,6 +48,27 @@ func TestReleaseIsOfACommit(t *testing.T) {
 	refuses(t, "There is no release in dist/: make release", dir, nil, "release-image.sh")
 }
 
+// TestLastReleaseIsTheNewest, by its numbers, and nothing that is not a release.
+func TestLastReleaseIsTheNewest(t *testing.T) {
+	dir := newFolder(t, nil)
+	last := filepath.Join(hoststest.Root(t), ".github", "last-release.sh")
+	run := func(want string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), last, "git", "describe", "--tags")
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil || string(out) != want {
+			t.Errorf("last-release.sh: %v, %q; want %q", err, out, want)
+		}
+	}
+	commit(t, dir)
+	run("There is no release yet.\n")
+	for _, tag := range []string{"v1.2.9", "v1.2.10", "v1.3.0-rc1", "verify"} {
+		git(t, dir, "commit", "-q", "--allow-empty", "-m", tag)
+		git(t, dir, "tag", tag)
+	}
+	run("In v1.2.10:\nv1.2.10\n")
+}
+
 // TestE2ERelease: the same commit makes the same bytes in another folder, in another time zone
 // and under another mask; and the image of them is small.
 func TestE2ERelease(t *testing.T) {
