@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/porttest"
 )
 
 // TestRealMissingCertificate: files that are missing concern TLS on that host, and
@@ -16,7 +17,7 @@ func TestRealMissingCertificate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "certificates")
 	files := &TLSFiles{Cert: filepath.Join(dir, "cert.crt"), Key: filepath.Join(dir, "private.key")}
 	p.hosts[0].TLS = files
-	spec := Spec{Ref: Ref{Host: "local", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret", TLS: true}
+	spec := Spec{Ref: Ref{Host: "local", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: porttest.Free(t), Token: "secret", TLS: true}
 	serves := func(noTLS string) {
 		t.Helper()
 		if st := p.Status()[0]; st.State != Up || st.NoTLS != noTLS {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/porttest"
 )
 
 // brokenWRP is a program that ends at once, in the way that its arguments say.
@@ -97,7 +98,7 @@ func TestRealContainerThatEndsAtOnce(t *testing.T) {
 			h := p.hosts[0]
 			h.log = slog.New(slog.NewTextHandler(&log, nil))
 			h.cfg.Container.Image, h.cfg.Container.Args = image, tt.args
-			s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret"}
+			s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: porttest.Free(t), Token: "secret"}
 			var err error
 			s.ID, err = p.Create(t.Context(), s)
 			must(t, err)
@@ -129,7 +130,7 @@ func TestRealOutputOfClientsIsNotLogged(t *testing.T) {
 	p, id := realPool(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
 	var log logBuffer
 	p.hosts[0].log = slog.New(slog.NewTextHandler(&log, nil))
-	s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret"}
+	s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: porttest.Free(t), Token: "secret"}
 	var err error
 	s.ID, err = p.Create(t.Context(), s)
 	must(t, err)

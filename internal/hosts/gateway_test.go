@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/porttest"
 )
 
 // TestRealGatewayContainer: a container for the gateway is reached through the
@@ -14,7 +15,7 @@ import (
 func TestRealGatewayContainer(t *testing.T) {
 	p, id := realPool(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{}))
 	ctx := t.Context()
-	s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret", Gateway: true}
+	s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: porttest.Free(t), Token: "secret", Gateway: true}
 	var err error
 	if s.ID, err = p.Create(ctx, s); err != nil {
 		t.Fatal(err)
@@ -79,7 +80,7 @@ func TestRealGatewayKeyLines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, id := realPool(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: line}))
 			ctx := t.Context()
-			s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret", Gateway: true}
+			s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: porttest.Free(t), Token: "secret", Gateway: true}
 			p.hosts[0].client.required.configured = []int{s.Port}
 			p.CheckHealth(ctx)
 			if st := p.Status()[0]; st.State != Up {

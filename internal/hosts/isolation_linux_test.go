@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/porttest"
 )
 
 // looks is how long a connection may take that should not come about. One that
@@ -43,7 +44,7 @@ func startNeighbours(t *testing.T, network string, gateway bool) *neighbourhood 
 	n := &neighbourhood{pool: p}
 	for i, s := range []*Spec{&n.a, &n.b} {
 		*s = Spec{Ref: Ref{Host: "local", Name: fmt.Sprintf("wrp_%s_%d", id[:8], i), Session: int64(i + 1), Nonce: "n"},
-			Port: freePort(t), Token: "secret", Gateway: gateway}
+			Port: porttest.Free(t), Token: "secret", Gateway: gateway}
 		var err error
 		s.ID, err = p.Create(t.Context(), *s)
 		if err := errors.Join(err, p.Start(t.Context(), s.Ref), p.Ready(t.Context(), *s)); err != nil {

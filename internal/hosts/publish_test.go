@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/porttest"
 )
 
 // TestRealPublishAddress: a direct container answers on the configured address
@@ -53,7 +54,7 @@ func TestRealPublishAddress(t *testing.T) {
 // startPublished starts a container on this machine and sees that it serves.
 func startPublished(t *testing.T, p *Pool, id string, gateway bool) Spec {
 	t.Helper()
-	s := Spec{Ref: Ref{Host: "local", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret", Gateway: gateway}
+	s := Spec{Ref: Ref{Host: "local", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: porttest.Free(t), Token: "secret", Gateway: gateway}
 	var err error
 	if s.ID, err = p.Create(t.Context(), s); err != nil {
 		t.Fatal(err)

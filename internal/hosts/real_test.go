@@ -18,6 +18,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/porttest"
 )
 
 // realPool returns a pool of hosts that are OpenSSH servers in front of this
@@ -72,21 +73,11 @@ func hostOf(t *testing.T, s *hoststest.SSHD, name, passphrase string) Host {
 	return Host{Name: name, Address: "127.0.0.1", Max: 4, SSH: &SSH{Addr: s.Addr, User: s.User, Signer: signer}}
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
-}
-
 // lifecycle starts a container, finds it in every way, and removes it.
 func lifecycle(t *testing.T, p *Pool, databaseID, host string) {
 	t.Helper()
 	ctx := t.Context()
-	s := Spec{Ref: Ref{Host: host, Name: "wrp_" + databaseID[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret"}
+	s := Spec{Ref: Ref{Host: host, Name: "wrp_" + databaseID[:8] + "_7", Session: 7, Nonce: "n"}, Port: porttest.Free(t), Token: "secret"}
 	id, err := p.Create(ctx, s)
 	if err != nil {
 		t.Fatal(err)
@@ -330,7 +321,7 @@ func TestRealReconnect(t *testing.T) {
 	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
 	p, id := realPool(t, sshd)
 	for i := range 5 {
-		s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_" + strconv.Itoa(i+1), Session: int64(i + 1), Nonce: "n"}, Port: freePort(t)}
+		s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_" + strconv.Itoa(i+1), Session: int64(i + 1), Nonce: "n"}, Port: porttest.Free(t)}
 		if _, err := p.Create(t.Context(), s); err != nil {
 			t.Fatalf("round %d: %v", i, err)
 		}

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/porttest"
 )
 
 // TestRealForbiddenPortCutsNobody: that a port is forbidden is learnt without harm to
 // those who reach others, and so is that it is not any more.
 func TestRealForbiddenPortCutsNobody(t *testing.T) {
-	allowed, other := freePort(t), freePort(t)
+	allowed, other := porttest.Free(t), porttest.Free(t)
 	permit := func(more string) string {
 		return fmt.Sprintf(`restrict,port-forwarding,permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:%d"%s`, allowed, more)
 	}

@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/porttest"
 )
 
 // TestRealContainerIsLockedIn: what runs in it has no rights on the host, writes nothing
 // but its /tmp, and has the limits that are configured.
 func TestRealContainerIsLockedIn(t *testing.T) {
 	p, id := realPool(t)
-	s := Spec{Ref: Ref{Host: "local", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: freePort(t), Token: "secret"}
+	s := Spec{Ref: Ref{Host: "local", Name: "wrp_" + id[:8] + "_7", Session: 7, Nonce: "n"}, Port: porttest.Free(t), Token: "secret"}
 	var err error
 	if s.ID, err = p.Create(t.Context(), s); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/porttest"
 )
 
 // TestRealSettings: a container that an engine made tells the image that its name had.
@@ -17,7 +18,7 @@ func TestRealSettings(t *testing.T) {
 	hoststest.Docker(t, "tag", hoststest.Image, name)
 	p.CheckHealth(t.Context())
 	create := func(session int64) (made, now string) {
-		s := Spec{Ref: Ref{Host: "local", Name: fmt.Sprint("wrp_", p.hosts[0].cfg.DatabaseID[:8], "_", session), Session: session, Nonce: "n"}, Port: freePort(t), Token: fmt.Sprint(session)}
+		s := Spec{Ref: Ref{Host: "local", Name: fmt.Sprint("wrp_", p.hosts[0].cfg.DatabaseID[:8], "_", session), Session: session, Nonce: "n"}, Port: porttest.Free(t), Token: fmt.Sprint(session)}
 		now = p.Settings(s)
 		var err error
 		if s.ID, err = p.Create(t.Context(), s); err != nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/porttest"
 )
 
 // hangTimeout is the time for a login, and so for a sign of life.
@@ -40,7 +41,7 @@ func frozenSessions(t *testing.T, limit int) (*Pool, *hoststest.Engine, *journal
 func sessionSpec(t *testing.T, p *Pool, session int64) Spec {
 	t.Helper()
 	name := fmt.Sprintf("wrp_%s_%d", p.hosts[0].cfg.DatabaseID[:8], session)
-	return Spec{Ref: Ref{Host: "host0", Name: name, Session: session, Nonce: "n"}, Port: freePort(t), Token: "secret"}
+	return Spec{Ref: Ref{Host: "host0", Name: name, Session: session, Nonce: "n"}, Port: porttest.Free(t), Token: "secret"}
 }
 
 func awaitState(t *testing.T, p *Pool, want State) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/porttest"
 	"wrpdistributor/internal/proctest"
 )
 
@@ -149,7 +150,7 @@ func startOnFewSessions(t *testing.T, limit int) {
 	defer running.Wait()
 	defer stop()
 	for i := range n {
-		s := Spec{Ref: Ref{Host: "host0", Name: fmt.Sprintf("wrp_%s_%d", id[:8], i), Session: int64(i + 1), Nonce: "n"}, Port: freePort(t), Token: "secret"}
+		s := Spec{Ref: Ref{Host: "host0", Name: fmt.Sprintf("wrp_%s_%d", id[:8], i), Session: int64(i + 1), Nonce: "n"}, Port: porttest.Free(t), Token: "secret"}
 		starting.Go(func() {
 			if err := startOne(t.Context(), p, s); err != nil {
 				t.Errorf("start %d: %v", i, err)
@@ -189,7 +190,7 @@ func TestRealBusySessions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_1", Session: 1, Nonce: "n"}, Port: freePort(t), Token: "secret"}
+	s := Spec{Ref: Ref{Host: "host0", Name: "wrp_" + id[:8] + "_1", Session: 1, Nonce: "n"}, Port: porttest.Free(t), Token: "secret"}
 	created := s.Ref
 	created.ID = "created"
 	for what, ask := range map[string]func(context.Context) error{

@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/porttest"
 )
 
 // TestBehavesLikeRealEngine does the same things on a pretend host and on this
@@ -177,7 +178,7 @@ func (p *play) perform() []string {
 	p.create("none", "no-such-image:at-all", 0, false)
 	p.createWithoutFile("no-such-image:at-all")
 	p.createWithoutFile(hoststest.Image)
-	port, taken := p.freePort(), p.freePort()
+	port, taken := porttest.Free(p.t), porttest.Free(p.t)
 	id := p.create("one", hoststest.Image, port, false, "-token", "T", "-log", "/dev/null")
 	p.create("one", hoststest.Image, 0, false)
 	p.look(id)
@@ -300,15 +301,6 @@ func (p *play) events(begin, id string) []string {
 }
 
 // freePort returns a port that nobody listens on.
-func (p *play) freePort() int {
-	ln, err := net.Listen("tcp4", net.JoinHostPort(p.addr, "0"))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
-}
-
 // clear removes the containers of the play, however far it got.
 func (p *play) clear() {
 	ctx := context.WithoutCancel(p.t.Context())

@@ -15,6 +15,8 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/go-connections/nat"
 	"github.com/google/go-cmp/cmp"
+
+	"wrpdistributor/internal/porttest"
 )
 
 func TestNegotiation(t *testing.T) {
@@ -67,7 +69,7 @@ func TestImage(t *testing.T) {
 // first one back.
 func TestFailedStartKeepsNoPort(t *testing.T) {
 	h, c := ready(t)
-	first, second := freePort(t, h), freePort(t, h)
+	first, second := porttest.Free(t), porttest.Free(t)
 	release, err := h.TakePort(second)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +91,7 @@ func TestFailedStartKeepsNoPort(t *testing.T) {
 // its late end, changes nothing in the next one.
 func TestEarlierRunEndsNoLaterOne(t *testing.T) {
 	h, c := ready(t)
-	port := freePort(t, h)
+	port := porttest.Free(t)
 	id := launch(t, c, "", publish(port))
 	h.engine.mu.Lock()
 	run := h.engine.containers[id].exited
@@ -125,7 +127,7 @@ func TestIgnoredStopSignals(t *testing.T) {
 // TestPause checks that a paused container accepts connections and sends nothing.
 func TestPause(t *testing.T) {
 	h, c := ready(t)
-	port := freePort(t, h)
+	port := porttest.Free(t)
 	id := launch(t, c, "", publish(port))
 	if err := c.ContainerPause(t.Context(), id); err != nil {
 		t.Fatal(err)
@@ -210,7 +212,7 @@ func TestHostConfigIsKept(t *testing.T) {
 // TestThroughTunnel reaches a container by the host's own 127.0.0.1.
 func TestThroughTunnel(t *testing.T) {
 	h, c := ready(t)
-	port := freePort(t, h)
+	port := porttest.Free(t)
 	launch(t, c, "", publish(port))
 	tunnel := login(t, h)
 	// A channel ends with its client, even if the other side does not care.

@@ -14,6 +14,8 @@ import (
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/image"
 	"golang.org/x/crypto/ssh"
+
+	"wrpdistributor/internal/porttest"
 )
 
 // short is for things that are expected not to happen.
@@ -22,7 +24,7 @@ const short = 30 * time.Millisecond
 // TestDown takes a host off the network and brings it back.
 func TestDown(t *testing.T) {
 	h, c := ready(t)
-	port := freePort(t, h)
+	port := porttest.Free(t)
 	id := launch(t, c, "", publish(port))
 	messages, errs := c.Events(t.Context(), events.ListOptions{})
 	if err := h.SetDown(true); err != nil {
@@ -60,7 +62,7 @@ func TestDown(t *testing.T) {
 // TestUnresponsive: a host stops to answer while there is a connection, and goes on.
 func TestUnresponsive(t *testing.T) {
 	h, c := ready(t)
-	port := freePort(t, h)
+	port := porttest.Free(t)
 	id := launch(t, c, "", publish(port))
 	h.SetUnresponsive(true)
 	ctx, cancel := context.WithTimeout(t.Context(), short)
@@ -95,7 +97,7 @@ func TestUnresponsive(t *testing.T) {
 // TestCloseWhileUnresponsive checks that a host ends in whatever state it is.
 func TestCloseWhileUnresponsive(t *testing.T) {
 	h, c := ready(t)
-	port := freePort(t, h)
+	port := porttest.Free(t)
 	id := launch(t, c, "", publish(port))
 	if err := c.ContainerPause(t.Context(), id); err != nil {
 		t.Fatal(err)
@@ -228,7 +230,7 @@ func TestLoseAnswer(t *testing.T) {
 func TestReadyAfter(t *testing.T) {
 	h, c := ready(t)
 	h.SetReadyAfter(time.Hour)
-	port := freePort(t, h)
+	port := porttest.Free(t)
 	launch(t, c, "", publish(port))
 	nc, err := net.Dial("tcp", at(h, port))
 	if err != nil {
@@ -239,7 +241,7 @@ func TestReadyAfter(t *testing.T) {
 		t.Errorf("before it is ready: %d", got)
 	}
 	h.SetReadyAfter(short)
-	port = freePort(t, h)
+	port = porttest.Free(t)
 	launch(t, c, "", publish(port))
 	eventually(t, "ready", func() bool { return get(t, h, port, "/", "") == 200 })
 }

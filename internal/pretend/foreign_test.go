@@ -1,10 +1,14 @@
 package pretend
 
-import "testing"
+import (
+	"testing"
+
+	"wrpdistributor/internal/porttest"
+)
 
 func TestForeignContainer(t *testing.T) {
 	h, c := ready(t)
-	port := freePort(t, h)
+	port := porttest.Free(t)
 	info, err := h.ForeignContainer("theirs", map[string]string{"owner": "them"}, port)
 	if err != nil || info.Port != port || !info.Running || info.Labels["owner"] != "them" {
 		t.Fatalf("foreign container = %+v, %v", info, err)
@@ -33,7 +37,7 @@ func TestForeignContainer(t *testing.T) {
 // after release or with the host.
 func TestTakePort(t *testing.T) {
 	h := startHost(t, Config{})
-	port := freePort(t, h)
+	port := porttest.Free(t)
 	release, err := h.TakePort(port)
 	if err != nil {
 		t.Fatal(err)

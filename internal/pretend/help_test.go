@@ -85,17 +85,6 @@ func ready(t *testing.T) (*Host, *client.Client) {
 	return h, dockerOn(t, h)
 }
 
-// freePort returns a port of h that nobody listens on.
-func freePort(t *testing.T, h *Host) int {
-	t.Helper()
-	ln, err := net.Listen("tcp4", net.JoinHostPort(h.Addr(), "0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
-}
-
 // publish is a HostConfig that leads from a port of the host to 8080.
 func publish(port int) *container.HostConfig {
 	return &container.HostConfig{PortBindings: nat.PortMap{"8080/tcp": {{HostPort: strconv.Itoa(port)}}}}

@@ -19,6 +19,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/go-connections/nat"
+
+	"wrpdistributor/internal/porttest"
 )
 
 // certificate writes a certificate and its key and returns their files.
@@ -71,7 +73,7 @@ func TestTLS(t *testing.T) {
 		{"not mounted", new(container.HostConfig), 0},
 		{"mounted elsewhere", &container.HostConfig{Binds: []string{cert + ":/cert.crt", key + ":/private.key"}}, 0},
 	} {
-		plain, secure := freePort(t, h), freePort(t, h)
+		plain, secure := porttest.Free(t), porttest.Free(t)
 		tt.host.PortBindings = nat.PortMap{
 			"8080/tcp": {{HostIP: "127.0.0.1", HostPort: strconv.Itoa(plain)}},
 			"8081/tcp": {{HostIP: "0.0.0.0", HostPort: strconv.Itoa(secure)}},

@@ -18,6 +18,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/porttest"
 )
 
 // A Daemon is a private database server with an own port on the loopback
@@ -88,7 +89,7 @@ func newDaemon(place string) (*Daemon, error) {
 	if err := os.CopyFS(d.path("data"), os.DirFS(template)); err != nil {
 		return nil, err
 	}
-	if d.port, err = freePort(); err != nil {
+	if d.port, err = porttest.Find(1); err != nil {
 		return nil, err
 	}
 	account := fmt.Sprintf("CREATE USER IF NOT EXISTS 'test'@'%%' IDENTIFIED BY '%s';\nGRANT ALL ON *.* TO 'test'@'%%' WITH GRANT OPTION;\n", d.password)
@@ -207,12 +208,3 @@ func (d *Daemon) Pause() {
 
 // Unpause lets a paused server go on.
 func (d *Daemon) Unpause() { d.process.Signal(syscall.SIGCONT) }
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
