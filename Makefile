@@ -40,9 +40,9 @@ check: ## formatting, go vet, staticcheck, syntax of scripts
 	@for script in scripts/*.sh docker/host/*.sh docker/test-images/*/*.sh packaging/*/postinst packaging/*/prerm packaging/*/postrm; do sh -n $$script || exit 1; done
 	@bash -n .ci/run
 
-torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts, WARM=0, GATEWAY=false, SLOW=n bytes/s to one host, OLD=revision beside today's, LEAVE=false for hosts that stay, PORTAL=false for no people with passwords
+torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts, with GUARD=true through hostguard, WARM=0, GATEWAY=false, SLOW=n bytes/s to one host, OLD=revision beside today's, LEAVE=false for hosts that stay, PORTAL=false for no people with passwords
 	CI=1 $(GO) test -v -run '^TestTorture$$' -timeout $$(($(or $(DURATION),120) + 1800))s ./internal/torture -args \
-		-duration $(or $(DURATION),120)s -seed $(or $(SEED),0) -clients 60 -real $(or $(REAL),0) -slow $(or $(SLOW),0) -old "$(OLD)" \
+		-duration $(or $(DURATION),120)s -seed $(or $(SEED),0) -clients 60 -real $(or $(REAL),0) -guard=$(or $(GUARD),false) -slow $(or $(SLOW),0) -old "$(OLD)" \
 		-warm $(or $(WARM),2) -gateway=$(or $(GATEWAY),true) -leave=$(or $(LEAVE),true) -portal=$(or $(PORTAL),true)
 
 bench: ## what the service adds to Docker, and many sessions to that; ROUNDS=20, BUDGET=20s a part of scale, ONLY=put, gateway, scale, or of that: claims, starts, status, head, hosts, memory, cleanup, warm, streams, statistics, portal

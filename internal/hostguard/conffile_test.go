@@ -30,7 +30,7 @@ func TestValues(t *testing.T) {
 		{"IMAGES=0123abcd", ""}, {"IMAGES=sha256:" + strings.Repeat("a", 64), ""}, {"IMAGES=a:1@sha256:" + strings.Repeat("0a", 32), ""},
 		{"PORTS=9090", "9090 to 9090"}, {"PORTS=9090-9100", "9090 to 9100"},
 		{"PORTS=9100-9090", ""}, {"PORTS=80-90", ""}, {"PORTS=9090-70000", ""}, {"PORTS=x", ""}, {"PORTS=9090-", ""},
-		{"PUBLISH=*", "all addresses of this host"}, {"PUBLISH=127.0.0.1, 192.0.2.1", "127.0.0.1, 192.0.2.1"},
+		{"PUBLISH=*", "127.0.0.1, all addresses of this host"}, {"PUBLISH=192.0.2.1", "127.0.0.1, 192.0.2.1"}, {"PUBLISH=127.0.0.1, 192.0.2.1", "127.0.0.1, 192.0.2.1"},
 		{"PUBLISH=0.0.0.0", ""}, {"PUBLISH=::", ""}, {"PUBLISH=localhost", ""}, {"PUBLISH=127.1", ""}, {"PUBLISH=", ""},
 		{"MAX_MEMORY=1.5G", "1536 MiB"}, {"MAX_MEMORY=6m", "6 MiB"}, {"MAX_MEMORY=5m", ""}, {"MAX_MEMORY=-1g", ""}, {"MAX_MEMORY=1e9g", ""},
 		{"MAX_CPUS=0.5", "0.5 cores"}, {"MAX_CPUS=", "no limit"}, {"MAX_CPUS=0", ""}, {"MAX_CPUS=NaN", ""}, {"MAX_CPUS=-1", ""},

@@ -98,9 +98,17 @@ func (p *parser) ports(name string) (first, last int) {
 // everywhere stands for all addresses of the host at once.
 const everywhere = "*"
 
-func (p *parser) addresses(name string) (list []string) {
+const loopback = "127.0.0.1"
+
+// addresses parses those of the host. Its loopback is always among them: gateways need it,
+// and it is nothing to whoever could use more.
+func (p *parser) addresses(name string) []string {
+	list := []string{loopback}
 	for _, text := range p.list(name) {
-		if text == everywhere {
+		switch text {
+		case loopback:
+			continue
+		case everywhere:
 			list = append(list, "")
 			continue
 		}

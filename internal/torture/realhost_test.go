@@ -33,7 +33,7 @@ type realHost struct {
 	disturbed bool // by something that lasts
 }
 
-func startRealHosts(t *testing.T, n int) []host {
+func startRealHosts(t *testing.T, n int, guard bool) []host {
 	t.Helper()
 	hoststest.StandIn(t)
 	if hoststest.Docker(t, "images", "-q", "wrp-test-container-host") == "" {
@@ -47,6 +47,9 @@ func startRealHosts(t *testing.T, n int) []host {
 	}
 	for _, h := range list {
 		h.(*realHost).await(t)
+		if guard {
+			h.(*realHost).startGuard()
+		}
 	}
 	return list
 }

@@ -58,6 +58,7 @@ type options struct {
 	hosts    int
 	slow     int
 	real     int
+	guard    bool
 	old      string
 	warm     int
 	gateway  bool
@@ -78,6 +79,7 @@ func register(f *flag.FlagSet) *options {
 	f.IntVar(&o.hosts, "hosts", 3, "how many pretend hosts")
 	f.IntVar(&o.slow, "slow", 0, "put the first pretend host behind a line of so many bytes a second; 0: none is")
 	f.IntVar(&o.real, "real", 0, "use so many real Docker hosts in containers instead (made by: make test-images)")
+	f.BoolVar(&o.guard, "guard", false, "let the keys of real hosts reach Docker through hostguard only")
 	f.StringVar(&o.old, "old", "", "let two distributors of this revision work beside those of today; empty: none do")
 	f.IntVar(&o.warm, "warm", 2, "how many containers wait on each host; 0: none")
 	f.BoolVar(&o.gateway, "gateway", true, "reach sessions through gateways")
@@ -153,7 +155,7 @@ func prepare(t *testing.T, o options) *torture {
 	x.server = databasetest.Server(t)
 	db := x.server.Config(t).MySQL
 	if o.real > 0 {
-		x.hosts = startRealHosts(t, o.real)
+		x.hosts = startRealHosts(t, o.real, o.guard)
 	} else {
 		x.hosts = startPretendHosts(t, o.hosts, o.slow)
 	}
@@ -279,7 +281,7 @@ func (x *torture) report() {
 	n := x.ledger.wrong()
 	fmt.Fprintf(x.out, "violations: %d\n", n)
 	if n > 0 {
-		x.t.Errorf("%d violations; the same again: go test -v -run '^TestTorture$' ./internal/torture -args -duration %s -seed %d -clients %d -hosts %d -real %d -warm %d -gateway=%t -leave=%t -portal=%t",
-			n, x.duration, x.seed, x.options.clients, x.options.hosts, x.real, x.warm, x.gateway, x.leave, x.portal)
+		x.t.Errorf("%d violations; the same again: go test -v -run '^TestTorture$' ./internal/torture -args -duration %s -seed %d -clients %d -hosts %d -real %d -guard=%t -warm %d -gateway=%t -leave=%t -portal=%t",
+			n, x.duration, x.seed, x.options.clients, x.options.hosts, x.real, x.guard, x.warm, x.gateway, x.leave, x.portal)
 	}
 }

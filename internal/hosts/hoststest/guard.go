@@ -37,10 +37,7 @@ func StartGuard(t testing.TB, settings ...string) *Guard {
 // NewGuard prepares one, which may also be started by a key.
 func NewGuard(t testing.TB, settings ...string) *Guard {
 	t.Helper()
-	bin, err := buildGuard()
-	if err != nil {
-		t.Fatal(err)
-	}
+	bin := GuardProgram(t)
 	dir := t.TempDir()
 	g := &Guard{Socket: filepath.Join(dir, "run", "docker.sock"), Config: filepath.Join(dir, "conf"), State: filepath.Join(dir, "state"), Bin: bin, t: t}
 	for _, folder := range []string{filepath.Dir(g.Socket), g.State} {
@@ -50,6 +47,16 @@ func NewGuard(t testing.TB, settings ...string) *Guard {
 	}
 	write(t, g.Config, strings.Join(append(settings, "STATE_DIR="+g.State), "\n")+"\n")
 	return g
+}
+
+// GuardProgram returns hostguard as it is installed on hosts.
+func GuardProgram(t testing.TB) string {
+	t.Helper()
+	bin, err := buildGuard()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
 }
 
 // Start starts the guard, again after [Guard.Kill].
