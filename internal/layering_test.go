@@ -33,6 +33,7 @@ func TestLayering(t *testing.T) {
 		"internal/dashboard":       {"internal/database", "internal/hosts", "internal/journal", "internal/operator", "internal/reminder", "internal/statistics"},
 		"internal/config":          {"internal/hosts", "internal/session"},
 		"internal/auth":            {},
+		"internal/certificate":     {},
 		"internal/clientconn":      {},
 		"internal/inflight":        {},
 		"internal/redact":          {},

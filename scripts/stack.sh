@@ -69,14 +69,16 @@ in_cleanup() {
 	fi
 }
 
-# stop_sessions: the distributor stops first, so that no client gets a new one.
+# stop_sessions: the distributor stops first, so that no client gets a new one. Those of
+# a database without a pool are the PHP program's, to which it was given back, or from
+# which it was not taken over yet: they are in its own database, too.
 stop_sessions() {
 	if ! runs mysql; then
 		say "The stack does not run, so that no sessions can be stopped now."
 		return 0
 	fi
 	compose stop distributor
-	[ "$(count sessions)" = 0 ] || in_cleanup --all
+	[ "$(count pool)" = 0 ] || [ "$(count sessions)" = 0 ] || in_cleanup --all
 }
 
 # await_distributor waits until it serves. Compose itself waits for minutes for one that

@@ -24,12 +24,7 @@ type stack struct {
 func newStack(t *testing.T, mysql string) *stack {
 	t.Helper()
 	hoststest.StandIn(t)
-	if exec.Command("docker", "compose", "version").Run() != nil && exec.Command("docker-compose", "version").Run() != nil {
-		t.Skip("missing: Compose")
-	}
-	if exec.Command("docker", "image", "inspect", mysql).Run() != nil {
-		t.Skipf("missing: the image %s (make test-images)", mysql)
-	}
+	needCompose(t, mysql)
 	s := &stack{project: "wrptest" + strconv.Itoa(os.Getpid())}
 	addr := proctest.FreeAddr(t)
 	_, port, _ := strings.Cut(addr, ":")
@@ -47,6 +42,17 @@ func newStack(t *testing.T, mysql string) *stack {
 		_ = exec.Command("docker", "rmi", s.project).Run()
 	})
 	return s
+}
+
+// needCompose skips a test where there is no Compose, or not this image of MySQL.
+func needCompose(t *testing.T, mysql string) {
+	t.Helper()
+	if exec.Command("docker", "compose", "version").Run() != nil && exec.Command("docker-compose", "version").Run() != nil {
+		t.Skip("missing: Compose")
+	}
+	if exec.Command("docker", "image", "inspect", mysql).Run() != nil {
+		t.Skipf("missing: the image %s (make test-images)", mysql)
+	}
 }
 
 // script is [script] of the stack, that outlives the test.

@@ -12,8 +12,7 @@ import (
 
 	"wrpdistributor/internal/clientconn"
 	"wrpdistributor/internal/config"
-	"wrpdistributor/internal/gateway"
-)
+	)
 
 const (
 	headerTimeout = 10 * time.Second
@@ -71,7 +70,7 @@ func (l *listeners) open(cfg *config.Config, log *slog.Logger) (err error) {
 	if l.gatewayTLS, err = listen("GATEWAY_TLS_LISTEN", cfg.Gateway.TLSListen, gatewayStall); err != nil {
 		return err
 	}
-	cert, err := certificate(cfg, log)
+	cert, err := gatewayCertificate(cfg, log)
 	if err != nil {
 		return err
 	}
@@ -104,22 +103,6 @@ func (l *listener) serve(srv *http.Server) error {
 		return fmt.Errorf("serve on %s: %w", l.variable, err)
 	}
 	return nil
-}
-
-// certificate returns the gateway's: the configured one, or one of our own.
-func certificate(cfg *config.Config, log *slog.Logger) (*gateway.Certificate, error) {
-	if files := cfg.Gateway.Cert; files != nil {
-		c, err := gateway.LoadCertificate(files.Cert, files.Key, log)
-		if err != nil {
-			return nil, fmt.Errorf("GATEWAY_TLS_CERT: %w", err)
-		}
-		return c, nil
-	}
-	names := []string{"localhost", "127.0.0.1"}
-	if host, _, _ := net.SplitHostPort(cfg.Gateway.TLSAddress); host != "" {
-		names = slices.Insert(names, 0, host)
-	}
-	return gateway.SelfSigned(cfg.DataDir, names, log)
 }
 
 // shutDown ends a server and its connections. Those that are in use for longer than ctx

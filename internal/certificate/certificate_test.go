@@ -1,4 +1,4 @@
-package gateway_test
+package certificate_test
 
 import (
 	"crypto/tls"
@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"wrpdistributor/internal/gateway"
+	"wrpdistributor/internal/certificate"
 	"wrpdistributor/internal/hosts/hoststest"
 )
 
 // shown returns the certificate that a client sees.
-func shown(t *testing.T, c *gateway.Certificate) *x509.Certificate {
+func shown(t *testing.T, c *certificate.Certificate) *x509.Certificate {
 	t.Helper()
 	ln, err := tls.Listen("tcp", "127.0.0.1:0", c.Config())
 	if err != nil {
@@ -39,7 +39,7 @@ func shown(t *testing.T, c *gateway.Certificate) *x509.Certificate {
 
 func mustSelfSigned(t *testing.T, dir string, names ...string) *x509.Certificate {
 	t.Helper()
-	c, err := gateway.SelfSigned(dir, names, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	c, err := certificate.SelfSigned(filepath.Join(dir, "own.pem"), names, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestSelfSignedIsMadeOnce(t *testing.T) {
 	if other := mustSelfSigned(t, dir, "other.example"); other.VerifyHostname("other.example") != nil {
 		t.Error("it is not for the new name")
 	}
-	file := filepath.Join(dir, "gateway.pem")
+	file := filepath.Join(dir, "own.pem")
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("file is %v, %v; want only its owner to read it", info.Mode(), err)
@@ -78,7 +78,7 @@ func TestSelfSignedIsMadeOnce(t *testing.T) {
 		t.Errorf("%d files are left, %v; want one", len(files), err)
 	}
 	mustSelfSigned(t, filepath.Join(dir, "new"), "a")
-	if _, err := gateway.SelfSigned(filepath.Join(file, "x"), []string{"a"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), file) {
+	if _, err := certificate.SelfSigned(filepath.Join(file, "x", "own.pem"), []string{"a"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("SelfSigned in a folder that cannot be = %v, want the path", err)
 	}
 }
@@ -87,7 +87,7 @@ func TestSelfSignedIsMadeOnce(t *testing.T) {
 func TestChangedCertificateIsShown(t *testing.T) {
 	t.Parallel()
 	cert, key := hoststest.Certificate(t)
-	c, err := gateway.LoadCertificate(cert, key, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	c, err := certificate.Load(cert, key, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestChangedCertificateIsShown(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		gateway.CheckNow(c)
+		certificate.CheckNow(c)
 	}
 	put(cert, cert)
 	if got := shown(t, c); !got.Equal(first) {
@@ -113,7 +113,7 @@ func TestChangedCertificateIsShown(t *testing.T) {
 	if got := shown(t, c); got.Equal(first) {
 		t.Error("the old certificate is shown, want the new one")
 	}
-	if _, err := gateway.LoadCertificate(cert, otherCert, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), cert) {
-		t.Errorf("LoadCertificate of files that do not fit = %v, want their names", err)
+	if _, err := certificate.Load(cert, otherCert, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), cert) {
+		t.Errorf("Load of files that do not fit = %v, want their names", err)
 	}
 }

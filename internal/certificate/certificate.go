@@ -1,4 +1,7 @@
-package gateway
+// Package certificate is what TLS clients are shown: a certificate of PEM files, read anew
+// when these change, or one that is made and kept. What cannot be read never takes the place
+// of what could.
+package certificate
 
 import (
 	"bytes"
@@ -24,9 +27,8 @@ import (
 const (
 	checkInterval = 10 * time.Second // how often the certificate's files are looked at
 
-	selfSignedFile = "gateway.pem" // key and certificate, so that they always fit
-	selfSignedFor  = 10 * 365 * 24 * time.Hour
-	renewBefore    = 30 * 24 * time.Hour
+	selfSignedFor = 10 * 365 * 24 * time.Hour
+	renewBefore   = 30 * 24 * time.Hour
 
 	// Old browsers do not know elliptic curves.
 	keyBits = 2048
@@ -44,8 +46,8 @@ type Certificate struct {
 	checked time.Time // when the files were last looked at
 }
 
-// LoadCertificate reads a certificate from PEM files.
-func LoadCertificate(cert, key string, log *slog.Logger) (*Certificate, error) {
+// Load reads a certificate from PEM files.
+func Load(cert, key string, log *slog.Logger) (*Certificate, error) {
 	c := &Certificate{cert: cert, key: key, log: log}
 	if err := c.read(); err != nil {
 		return nil, err
@@ -53,12 +55,11 @@ func LoadCertificate(cert, key string, log *slog.Logger) (*Certificate, error) {
 	return c, nil
 }
 
-// SelfSigned returns the certificate that is kept in dir, for the given names or
-// addresses. It is made if it is not there, is not for all of the names, or ends
-// soon.
-func SelfSigned(dir string, names []string, log *slog.Logger) (*Certificate, error) {
-	file := filepath.Join(dir, selfSignedFile)
-	c, err := LoadCertificate(file, file, log)
+// SelfSigned returns the certificate that is kept in file together with its key, so that
+// they always fit, for the given names or addresses. It is made if it is not there, is not
+// for all of the names, or ends soon.
+func SelfSigned(file string, names []string, log *slog.Logger) (*Certificate, error) {
+	c, err := Load(file, file, log)
 	if err == nil && c.covers(names) {
 		return c, nil
 	}
@@ -69,7 +70,7 @@ func SelfSigned(dir string, names []string, log *slog.Logger) (*Certificate, err
 		return nil, fmt.Errorf("make a self-signed certificate: %w", err)
 	}
 	log.Info("self-signed certificate made", "file", file, "names", names)
-	return LoadCertificate(file, file, log)
+	return Load(file, file, log)
 }
 
 // Config returns the TLS settings of a server that shows the certificate.
@@ -179,7 +180,7 @@ func replace(file string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), selfSignedFile+".*")
+	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
 	if err != nil {
 		return err
 	}
