@@ -4,13 +4,14 @@
 #   wrp-test-mysql           MySQL as Debian sid has it, started like the official image
 #   wrp-test-mariadb         MariaDB, likewise
 #   wrp-test-container-host  a machine with Docker and sshd, from Debian sid
+#   wrp-test-caddy           Caddy, the web server in front of the Compose stack
 #   wrp-test-tenox7          WRP as tenox7/wrp has it, a proxy too, with Chromium from Debian sid
 #
 # No image registry is needed, only a Debian mirror. The root file systems are
 # kept in the cache folder, so that the second time takes seconds.
 #
-# Usage: test-images.sh [mysql] [mariadb] [container-host] [tenox7]     (without a name: all;
-#                                                                        tenox7 only with WRP_SOURCE)
+# Usage: test-images.sh [mysql] [mariadb] [container-host] [caddy] [tenox7]
+#        (without a name: all; tenox7 only with WRP_SOURCE)
 #
 #   WRP_SOURCE     a clone of https://github.com/tenox7/wrp
 #   DEBIAN_MIRROR  where the packages come from, if not where mmdebstrap looks by itself
@@ -87,6 +88,13 @@ container_host() {
 	say "wrp-test-container-host works"
 }
 
+caddy() {
+	rootfs wrp-test-caddy-base caddy,ca-certificates
+	build caddy
+	quietly docker run --rm wrp-test-caddy caddy version || die "wrp-test-caddy does not work"
+	say "wrp-test-caddy works"
+}
+
 # The commit that is built, so that tests know what they meet.
 wrp_commit=42bba02
 
@@ -108,13 +116,14 @@ tenox7() {
 }
 
 docker version >/dev/null 2>&1 || die "no Docker engine answers"
-[ $# -gt 0 ] || set -- mysql mariadb container-host ${WRP_SOURCE:+tenox7}
+[ $# -gt 0 ] || set -- mysql mariadb container-host caddy ${WRP_SOURCE:+tenox7}
 for name; do
 	case $name in
 	mysql) mysql ;;
 	mariadb) mariadb ;;
 	container-host) container_host ;;
+	caddy) caddy ;;
 	tenox7) tenox7 ;;
-	*) die "there is no image $name, want mysql, mariadb, container-host or tenox7" ;;
+	*) die "there is no image $name, want mysql, mariadb, container-host, caddy or tenox7" ;;
 	esac
 done
