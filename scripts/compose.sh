@@ -51,9 +51,14 @@ choose_file() {
 	more="$more -f docker/compose.gateway-tls.yaml"
 }
 
-# make_password: MySQL keeps the one that it was first started with.
+# make_password: MySQL keeps the one that it was first started with. A .env that others
+# could read was made by hand.
 make_password() {
 	[ -z "$(setting MYSQL_PASSWORD)" ] || return 0
+	if [ -n "$(find .env -perm /077)" ]; then
+		chmod 600 .env || die ".env can be read by others, and is to have a password; who owns it can say: chmod 600 .env"
+		say "Others could read .env; now its owner alone can, since it has passwords."
+	fi
 	printf '\n# The database of the Compose stack.\nMYSQL_PASSWORD=%s\n' "$(random)" >>.env
 	say "Added a random MYSQL_PASSWORD to .env."
 }
