@@ -49,10 +49,10 @@ bench: ## what the service adds to Docker, and many sessions to that; ROUNDS=20,
 	CI=1 E2E=1 $(GO) test -v -run '^(TestBench|TestE2EScale)$$' -timeout $$((($(or $(ROUNDS),20) + 12) * 120))s ./internal/bench -args \
 		-rounds $(or $(ROUNDS),20) -only "$(ONLY)" -browser 2s -window 1s -budget $(or $(BUDGET),20s) -divide 1
 
-test-images: ## images for tests: MySQL, MariaDB, a container host, with WRP_SOURCE=CLONE tenox7/wrp (cached; not needed for run)
+test-images: ## images for tests: MySQL, MariaDB, a container host, Caddy, with WRP_SOURCE=CLONE tenox7/wrp (cached; not needed for run)
 	@scripts/test-images.sh
 
-## The Compose stack: MySQL, distributor, cleanup
+## The Compose stack: MySQL, distributor, cleanup, and with COMPOSE_PROFILES=tls Caddy
 
 image: ## build the image wrpdistributor from binaries made here
 	@scripts/stack.sh image
