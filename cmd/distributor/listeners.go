@@ -12,7 +12,7 @@ import (
 
 	"wrpdistributor/internal/clientconn"
 	"wrpdistributor/internal/config"
-	)
+)
 
 const (
 	headerTimeout = 10 * time.Second
