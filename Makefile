@@ -69,6 +69,9 @@ logs: ## follow the stack's logs
 cleanup_session: ## stop sessions unused for TIMEOUT=10 minutes
 	@scripts/stack.sh cleanup $(TIMEOUT)
 
+refresh: ## newer images for all parts of the stack, and WRP's on all hosts; sessions go on
+	@scripts/refresh.sh
+
 down: ## stop all sessions, remove the stack, keep its data
 	@scripts/stack.sh down
 
@@ -86,4 +89,4 @@ restore: ## put FILE= back, while the distributor is stopped; FORCE=1: even if t
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help run build test e2e check torture bench test-images image up stop logs cleanup_session down destroy backup restore clean
+.PHONY: help run build test e2e check torture bench test-images image up stop logs cleanup_session refresh down destroy backup restore clean
