@@ -49,7 +49,7 @@ bench: ## what the service adds to Docker, and many sessions to that; ROUNDS=20,
 	CI=1 E2E=1 $(GO) test -v -run '^(TestBench|TestE2EScale)$$' -timeout $$((($(or $(ROUNDS),20) + 12) * 120))s ./internal/bench -args \
 		-rounds $(or $(ROUNDS),20) -only "$(ONLY)" -browser 2s -window 1s -budget $(or $(BUDGET),20s) -divide 1
 
-test-images: ## images for tests: MySQL, MariaDB, a container host, with WRP_SOURCE=CLONE tenox7/wrp (cached; not needed for run)
+test-images: ## images for tests: MySQL, MariaDB, a container host, Caddy, with WRP_SOURCE=CLONE tenox7/wrp (cached; not needed for run)
 	@scripts/test-images.sh
 
 deb: ## Debian packages of distributor and hostguard, in dist/; ARCH=amd64, arm64 or armhf, VERSION=1.2.3
@@ -64,7 +64,7 @@ release-image: ## the image of that release, for this machine; PUSH="registry/na
 vuln: ## fail if a known vulnerability is called; asks vuln.go.dev, or VULNDB=file:///folder
 	$(GO) tool -modfile=packaging/tools/go.mod govulncheck $(if $(VULNDB),-db $(VULNDB)) ./cmd/...
 
-## The Compose stack: MySQL, distributor, cleanup
+## The Compose stack: MySQL, distributor, cleanup, and with COMPOSE_PROFILES=tls Caddy
 
 image: ## build the image wrpdistributor from binaries made here
 	@scripts/stack.sh image
@@ -80,6 +80,9 @@ logs: ## follow the stack's logs
 
 cleanup_session: ## stop sessions unused for TIMEOUT=10 minutes
 	@scripts/stack.sh cleanup $(TIMEOUT)
+
+refresh: ## newer images for all parts of the stack, and WRP's on all hosts; sessions go on
+	@scripts/refresh.sh
 
 down: ## stop all sessions, remove the stack, keep its data
 	@scripts/stack.sh down
@@ -98,4 +101,4 @@ restore: ## put FILE= back, while the distributor is stopped; FORCE=1: even if t
 clean: ## remove what was built
 	rm -rf bin dist
 
-.PHONY: help run build test e2e check torture bench test-images deb release release-image vuln image up stop logs cleanup_session down destroy backup restore clean
+.PHONY: help run build test e2e check torture bench test-images deb release release-image vuln image up stop logs cleanup_session refresh down destroy backup restore clean

@@ -1,5 +1,6 @@
-# Read by stack.sh and backup.sh, after common.sh: Compose, with the files that the
+# Read by the scripts for the stack, after common.sh: Compose, with the files that the
 # settings ask for.
+. scripts/caddy.sh
 
 image=$(setting DISTRIBUTOR_IMAGE wrpdistributor)
 project=$(setting COMPOSE_PROJECT_NAME wrp)
@@ -15,7 +16,9 @@ find_compose() {
 	compose="docker compose"
 	docker compose version >/dev/null 2>&1 || compose=docker-compose
 	command -v "${compose%% *}" >/dev/null || die "Compose is missing (Debian: apt-get install docker-compose)."
+	check_profiles
 	choose_file
+	choose_caddy
 }
 
 # choose_file: the host "local" needs Docker's socket in the container, a gateway
@@ -44,8 +47,9 @@ choose_file() {
 	listen=$(setting TLS_LISTEN)
 	if [ -n "$listen" ]; then
 		export TLS_PORT="${listen##*:}" TLS_PUBLISH="${listen#:}:${listen##*:}"
-		more="-f docker/compose.tls.yaml"
+		more="-f docker/compose.api-tls.yaml"
 	fi
+	! has_profile local-host || die "The profile local-host is for the host \"local\", which is not in $in: put it there, or take local-host out of COMPOSE_PROFILES."
 	listen=$(setting GATEWAY_LISTEN)
 	[ -n "$listen" ] || return 0
 	export GATEWAY_PORT="${listen##*:}" GATEWAY_PUBLISH="${listen#:}:${listen##*:}"
@@ -56,18 +60,27 @@ choose_file() {
 	more="$more -f docker/compose.gateway-tls.yaml"
 }
 
-# make_password: MySQL keeps the one that it was first started with.
+# make_password: MySQL keeps the one that it was first started with. A .env that others
+# could read was made by hand.
 make_password() {
 	[ -z "$(setting MYSQL_PASSWORD)" ] || return 0
+	if [ -n "$(find .env -perm /077)" ]; then
+		chmod 600 .env || die ".env can be read by others, and is to have a password; who owns it can say: chmod 600 .env"
+		say "Others could read .env; now its owner alone can, since it has passwords."
+	fi
 	printf '\n# The database of the Compose stack.\nMYSQL_PASSWORD=%s\n' "$(random)" >>.env
 	say "Added a random MYSQL_PASSWORD to .env."
 }
 
-have_mysql_image() {
-	mysql=$(setting MYSQL_IMAGE mysql:8.4)
-	docker image inspect "$mysql" >/dev/null 2>&1 || docker pull "$mysql" ||
-		die "The image $mysql cannot be pulled. Where no registry can be reached: make test-images, then MYSQL_IMAGE=wrp-test-mysql in .env."
+# have_image VARIABLE DEFAULT NAME: of those that tests use, NAME is for where there is no
+# registry.
+have_image() {
+	wanted=$(setting "$1" "$2")
+	docker image inspect "$wanted" >/dev/null 2>&1 || docker pull "$wanted" ||
+		die "The image $wanted cannot be pulled. Where no registry can be reached: make test-images, then $1=$3 in .env."
 }
+
+have_mysql_image() { have_image MYSQL_IMAGE mysql:8.4 wrp-test-mysql; }
 
 # runs SERVICE
 runs() {

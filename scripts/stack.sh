@@ -1,6 +1,6 @@
 #!/bin/sh
-# The Compose stack: MySQL, distributor, cleanup. With "docker compose" or
-# "docker-compose", whichever is there.
+# The Compose stack: MySQL, distributor, cleanup, and with the profile tls Caddy. With
+# "docker compose" or "docker-compose", whichever is there.
 #
 # Usage:
 #   stack.sh image             build the image of distributor and cleanup
@@ -50,6 +50,19 @@ prepare() {
 	closed=$(find ssh ! -user $user \( -type d ! -perm -005 -o -type f ! -perm -004 \))
 	[ -z "$closed" ] || die "The distributor, user $user in its container, cannot read $(echo $closed). Give it the folder: chown -R $user ssh"
 	have_mysql_image
+	if has_profile tls; then
+		mkdir -p certs
+		have_image CADDY_IMAGE caddy:2 wrp-test-caddy
+	fi
+	[ $file != docker/compose.local.yaml ] || have_wrp
+}
+
+# have_wrp has this machine's own engine fetch WRP, which takes minutes the first time:
+# whoever asked before that would be refused.
+have_wrp() {
+	wrp=$(setting WRP_IMAGE alb42/amifoxserver:latest)
+	docker image inspect "$wrp" >/dev/null 2>&1 || docker pull "$wrp" ||
+		say "The image $wrp cannot be pulled. Clients get no sessions on this machine until it can, or WRP_IMAGE is another one."
 }
 
 # in_cleanup ARGS...: runs cleanup in the stack, with a progress bar on a terminal.
@@ -101,10 +114,22 @@ up() {
 	compose up -d --no-build --remove-orphans mysql distributor || die "Not started. If a container is unhealthy, it is MySQL: \"scripts/stack.sh logs mysql\" says why. MYSQL_PASSWORD has to be the one that it was first started with."
 	await_distributor
 	compose up -d --no-build --remove-orphans
+	! has_profile tls || await_caddy
+	await_host
 	say "The stack is up, with $file$(echo "$more" | sed 's, *-f , and ,g'). Get a session with:"
-	bind=$(setting DISTRIBUTOR_BIND 127.0.0.1)
-	[ "$bind" != 0.0.0.0 ] || bind=127.0.0.1
-	say_curl "$bind:$(setting DISTRIBUTOR_PORT 7777)"
+	say_curl "$(loopback "$(setting DISTRIBUTOR_BIND)"):$(setting DISTRIBUTOR_PORT 7777)"
+	! has_profile tls || say "From other machines: https://$(setting CADDY_NAME):$(setting CADDY_HTTPS_PORT 443)/, http:// at $(setting CADDY_HTTP_PORT 80)."
+}
+
+# await_host waits until a client could get a session; if none can, the distributor says why.
+await_host() {
+	tries=30
+	id=$(compose ps -q distributor)
+	until status=$(docker exec "$id" /distributor status 2>&1); do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || { say "$status"; return 0; }
+		sleep 1
+	done
 }
 
 # stop [SERVICE...]

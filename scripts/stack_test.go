@@ -20,8 +20,8 @@ type stack struct {
 	put     proctest.Request
 }
 
-// newStack returns a stack that was never started.
-func newStack(t *testing.T, mysql string) *stack {
+// newStack returns a stack that was never started, with these lines in its .env too.
+func newStack(t *testing.T, mysql string, env ...string) *stack {
 	t.Helper()
 	hoststest.StandIn(t)
 	needCompose(t, mysql)
@@ -30,11 +30,11 @@ func newStack(t *testing.T, mysql string) *stack {
 	_, port, _ := strings.Cut(addr, ":")
 	_, mysqlPort, _ := strings.Cut(proctest.FreeAddr(t), ":")
 	s.put = proctest.Request{Method: http.MethodPut, URL: "http://" + addr + "/", Token: "k", Agent: "a"}
-	s.dir = newFolder(t, []string{
+	s.dir = newFolder(t, append([]string{
 		"AUTH_TOKEN=k", "COMPOSE_PROJECT_NAME=" + s.project, "DISTRIBUTOR_IMAGE=" + s.project, "MYSQL_IMAGE=" + mysql,
 		"DISTRIBUTOR_BIND=127.0.0.1", "DISTRIBUTOR_PORT=" + port, "MYSQL_PORT=" + mysqlPort,
 		"PUBLISH_ADDRESS=127.0.0.1", "START_PORT=" + strconv.Itoa(proctest.FreeRange(t, 30)), "WRP_IMAGE=" + hoststest.Image,
-	}, "go.mod", "go.sum", "cmd", "internal", "migrations", "docker", "docs")
+	}, env...), "go.mod", "go.sum", "cmd", "internal", "migrations", "docker", "docs")
 	t.Cleanup(func() {
 		if out, code := s.script(t, "stack.sh", "destroy"); code != 0 {
 			t.Errorf("destroy: exit code %d\n%s", code, out)
@@ -85,7 +85,7 @@ func (s *stack) isGiven(t *testing.T, want int) {
 func (s *stack) runs(t *testing.T) string {
 	t.Helper()
 	var names []string
-	for _, name := range []string{"cleanup", "distributor", "mysql"} {
+	for _, name := range []string{"caddy", "cleanup", "distributor", "mysql"} {
 		if hoststest.Docker(t, "ps", "-q", "--filter", "label=com.docker.compose.project="+s.project, "--filter", "label=com.docker.compose.service="+name) != "" {
 			names = append(names, name)
 		}

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// Certificate writes a self-signed certificate and its key.
-func Certificate(t testing.TB) (cert, key string) {
+// Certificate writes a self-signed certificate, for these hosts if any, and its key.
+func Certificate(t testing.TB, names ...string) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,58 @@
+#!/bin/sh
+# Newer images for the Compose stack: those of MySQL and Caddy are pulled, the one of
+# distributor and cleanup is built anew, and what has changed is started again. Then the
+# container hosts pull WRP. Sessions go on; who asks for one meanwhile waits, or is told
+# to ask again in a moment. Every night: docker/wrp-refresh.timer.
+#
+# Usage: refresh.sh
+#
+# Ends with 1 if something could not be had. What runs is left running then.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/common.sh
+# Go may have been installed where timers and cron do not look.
+PATH=$PATH:/usr/local/go/bin
+[ -e .env ] || die "There is no .env: nothing was started here yet (make up)."
+. scripts/compose.sh
+
+failed=
+
+# image_of SERVICE: the image that its container was made of.
+image_of() { docker inspect -f '{{.Image}}' "$(compose ps -q "$1")" 2>/dev/null || true; }
+
+# is_pulled IMAGE: did it come from a registry, and not from a build on this machine?
+is_pulled() { [ "$(docker image inspect -f '{{len .RepoDigests}}' "$1" 2>/dev/null || echo 1)" != 0 ]; }
+
+# pull IMAGE
+pull() {
+	if is_pulled "$1"; then
+		quietly docker pull "$1" || { failed=yes; say "The image $1 cannot be pulled; the one that is here stays."; }
+	else
+		say "The image $1 was made on this machine, and is not pulled."
+	fi
+}
+
+# forget SERVICE OLD-IMAGE: of an image that was replaced nothing is left, unless it has a
+# name, or another container.
+forget() {
+	if [ -z "$2" ] || [ "$(image_of "$1")" = "$2" ]; then
+		return 0
+	fi
+	say "$1 has a newer image now."
+	# By its id the last name of an image would be removed with it.
+	[ "$(docker image inspect -f '{{len .RepoTags}}' "$2" 2>/dev/null)" != 0 ] || docker image rm "$2" >/dev/null 2>&1 || true
+}
+
+find_compose
+[ $# = 0 ] || die "refresh.sh takes nothing behind it. Nothing was done."
+runs distributor || die "The stack does not run, so that nothing was refreshed. make up starts it."
+had_mysql=$(image_of mysql) had_caddy=$(image_of caddy) had=$(image_of distributor)
+pull "$(setting MYSQL_IMAGE mysql:8.4)"
+! has_profile tls || pull "$(setting CADDY_IMAGE caddy:2)"
+scripts/stack.sh up || die "The stack could not be started anew, see above."
+forget mysql "$had_mysql"
+forget distributor "$had"
+! has_profile tls || forget caddy "$had_caddy"
+compose exec -T distributor /distributor hosts pull || failed=yes
+[ -z "$failed" ] || die "Not everything is new, see above."
+say "All is as new as it can be had."
