@@ -32,12 +32,12 @@ e2e: ## the tests that take long, one package after the other
 	E2E=1 $(GO) tool gotestsum --format standard-verbose -- $(RACE) -vet=off -timeout 60m -count 1 -p 1 -run '^TestE2E' ./...
 
 check: ## formatting, go vet, staticcheck, syntax of scripts
-	@unformatted=$$(gofmt -l cmd docs internal migrations docker scripts) && \
+	@unformatted=$$(gofmt -l cmd docs internal migrations docker packaging scripts) && \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags crashpoints ./...
 	$(GO) tool staticcheck ./...
-	@for script in scripts/*.sh docker/host/*.sh docker/test-images/*/*.sh; do sh -n $$script || exit 1; done
+	@for script in scripts/*.sh docker/host/*.sh docker/test-images/*/*.sh packaging/*/postinst packaging/*/prerm packaging/*/postrm; do sh -n $$script || exit 1; done
 	@bash -n .ci/run
 
 torture: ## trouble of all kinds for DURATION=120 seconds; SEED=n repeats a run, REAL=n takes real hosts, WARM=0, GATEWAY=false, SLOW=n bytes/s to one host, OLD=revision beside today's, LEAVE=false for hosts that stay, PORTAL=false for no people with passwords
@@ -51,6 +51,9 @@ bench: ## what the service adds to Docker, and many sessions to that; ROUNDS=20,
 
 test-images: ## images for tests: MySQL, MariaDB, a container host, with WRP_SOURCE=CLONE tenox7/wrp (cached; not needed for run)
 	@scripts/test-images.sh
+
+deb: ## Debian packages of distributor and hostguard, in dist/; ARCH=amd64, arm64 or armhf, VERSION=1.2.3
+	@scripts/deb.sh
 
 ## The Compose stack: MySQL, distributor, cleanup
 
@@ -84,6 +87,6 @@ restore: ## put FILE= back, while the distributor is stopped; FORCE=1: even if t
 	@scripts/backup.sh restore "$(FILE)"
 
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist
 
-.PHONY: help run build test e2e check torture bench test-images image up stop logs cleanup_session down destroy backup restore clean
+.PHONY: help run build test e2e check torture bench test-images deb image up stop logs cleanup_session down destroy backup restore clean

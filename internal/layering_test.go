@@ -22,6 +22,7 @@ func TestLayering(t *testing.T) {
 		"internal/hosts":           {"internal/clock", "internal/redact", "internal/reminder"},
 		"internal/pretend":         {"internal/clock", "internal/pretend/standin"},
 		"internal/pretend/standin": {"internal/clock"},
+		"internal/hostguard":       {},
 		"internal/database":        {"internal/clock", "internal/reminder", "migrations"},
 		"internal/journal":         {"internal/clock", "internal/database", "internal/reminder"},
 		"internal/accounts":        {"internal/auth", "internal/database", "internal/journal"},

@@ -67,7 +67,7 @@ each says what), 2 wrong usage or settings, nothing was touched.`,
 }
 
 func (opt *options) bind(f *pflag.FlagSet) {
-	f.StringVar(&opt.envFile, "env-file", ".env", "file with settings; variables of the process win over it")
+	f.StringVar(&opt.envFile, "env-file", config.SettingsFile, "file with settings; variables of the process win over it")
 	f.Var(&opt.timeout, "timeout", "stop sessions unused for this many `minutes`, from 1 on")
 	f.BoolVar(&opt.all, "all", false, "stop every session, used or not")
 	f.DurationVar(&opt.every, "every", 0, "do not exit, clean again after each `duration`, like 1m")

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wrpdistributor/internal/cli"
+	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/service"
 )
 
@@ -70,7 +71,7 @@ by environment variables and the file .env, see .env.dist.`,
 			return serve(cmd.Context(), opt, cmd.ErrOrStderr())
 		},
 	}
-	root.PersistentFlags().StringVar(&opt.envFile, "env-file", ".env", "file with settings; variables of the process win over it")
+	root.PersistentFlags().StringVar(&opt.envFile, "env-file", config.SettingsFile, "file with settings; variables of the process win over it")
 	root.Flags().Var(&opt.pretend, "pretend", "serve on this many pretend hosts, 1 to 250, at 127.0.0.2, 127.0.0.3, …")
 	root.AddCommand(migrateCommand(opt), hostsCommand(opt), healthcheckCommand(opt), statusCommand(opt), sessionsCommand(opt),
 		processesCommand(opt), pauseCommand(opt), resumeCommand(opt), whyCommand(opt), journalCommand(opt), statisticsCommand(opt),

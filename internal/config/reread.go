@@ -74,7 +74,7 @@ func (v *variables) secrets() map[string]string {
 		if name == hostsFileName || file == "" || !strings.HasSuffix(name, "_FILE") {
 			continue
 		}
-		if text, err := readText(file); err == nil {
+		if text, err := readText(credential(file)); err == nil {
 			all[name] = text
 		}
 	}

@@ -35,7 +35,7 @@ func (p *parser) secret(name, value, file string) (string, bool) {
 		p.wrong(name, file, "is set, and so is %s; want only one of them", strings.TrimSuffix(name, "_FILE"))
 		return "", false
 	}
-	content, err := readText(file)
+	content, err := readText(credential(file))
 	if err != nil {
 		p.wrong(name, file, "want a readable file: %v", err)
 		return "", false

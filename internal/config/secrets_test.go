@@ -29,6 +29,27 @@ func TestSecretsAreReadFromFiles(t *testing.T) {
 	}
 }
 
+// TestSecretsAreReadFromCredentials: where systemd has put copies of the files of a folder,
+// the files themselves are closed to the service's user.
+func TestSecretsAreReadFromCredentials(t *testing.T) {
+	dir, copies := t.TempDir(), t.TempDir()
+	secrets := filepath.Join(dir, "secrets")
+	writeFile(t, filepath.Join(copies, "secrets_AUTH_TOKEN"), "copied\n")
+	writeFile(t, filepath.Join(secrets, "ADMIN_TOKEN"), "itself\n")
+	files := map[string]string{"AUTH_TOKEN_FILE": secrets + "/AUTH_TOKEN", "ADMIN_TOKEN_FILE": secrets + "/ADMIN_TOKEN"}
+	if _, err := parseEnv(files); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("AUTH_TOKEN_FILE=%q: want a readable file", secrets+"/AUTH_TOKEN")) {
+		t.Errorf("without copies: %v, want AUTH_TOKEN_FILE to be missed", err)
+	}
+	t.Setenv(credentialsDir, copies)
+	c, err := parseEnv(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.AuthToken != "copied" || c.AdminToken != "itself" {
+		t.Errorf("tokens %q and %q, want the copy, and the file that has none", string(c.AuthToken), string(c.AdminToken))
+	}
+}
+
 func TestSecretFileProblemQuotesNothing(t *testing.T) {
 	dir := t.TempDir()
 	empty := writeFile(t, filepath.Join(dir, "empty"), " \n")

@@ -1,0 +1,80 @@
+#!/bin/sh
+# Makes the Debian packages wrp-distributor and wrp-hostguard, in dist/.
+#
+# Usage: deb.sh [distributor] [hostguard]     (without a name: both)
+#
+#   ARCH      amd64, arm64 or armhf; without it, this machine's
+#   VERSION   of the packages; without it, that of the tag, or one by the commit's time
+#   DIST      the folder that they come into
+#
+# The same commit makes the same bytes: their time is the commit's (or SOURCE_DATE_EPOCH).
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/common.sh
+
+dist=${DIST:-dist}
+arch=${ARCH:-$(go env GOARCH)}
+case $arch in
+amd64 | arm64) goarch=$arch goarm= ;;
+armhf | arm) arch=armhf goarch=arm goarm=7 ;;
+*) die "ARCH=$arch: want amd64, arm64 or armhf" ;;
+esac
+
+# version: that of the tag, or one that grows with each commit and is before every tag's.
+version() {
+	tag=$(git describe --tags --exact-match 2>/dev/null || true)
+	[ -z "$tag" ] || { echo "${tag#v}"; return; }
+	echo "0.0~$(TZ=UTC git log -1 --date=format-local:%Y%m%d%H%M%S --format=%cd.%h)" ||
+		die "There is no commit here to take a version from: set VERSION=1.2.3 and SOURCE_DATE_EPOCH."
+}
+DEB_VERSION=${VERSION:-$(version)}
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+DEB_ARCH=$arch
+DEB_BUILD=$(mktemp -d)
+trap 'rm -rf "$DEB_BUILD"' EXIT
+trap 'exit 1' INT TERM
+export SOURCE_DATE_EPOCH DEB_VERSION DEB_ARCH DEB_BUILD
+
+# compile PROGRAM COMMAND: a command as the package has it.
+compile() {
+	CGO_ENABLED=0 GOOS=linux GOARCH=$goarch GOARM=$goarm \
+		go build -trimpath -buildvcs=auto -tags packaged -ldflags=-s -o "$DEB_BUILD/$1" "./cmd/$2" || die "$1 cannot be built."
+}
+
+# changelog PACKAGE: Debian wants one; what changed says git.
+changelog() {
+	printf '%s (%s) unstable; urgency=medium\n\n  * As of this version of the repository.\n\n -- %s  %s\n' \
+		"$1" "$DEB_VERSION" "$(sed -n 's/^maintainer: //p' "packaging/${1#wrp-}.yaml")" "$(date -u -R -d "@$SOURCE_DATE_EPOCH")" |
+		gzip -9n >"$DEB_BUILD/changelog.gz"
+}
+
+pack() { # PACKAGE
+	changelog "$1"
+	mkdir -p "$dist"
+	file=$dist/$1_${DEB_VERSION}_$arch.deb
+	quietly go tool -modfile=packaging/tools/go.mod nfpm package -p deb -f "packaging/${1#wrp-}.yaml" -t "$file" || die "$file cannot be made."
+	say "Made $file"
+}
+
+distributor() {
+	compile wrp-distributor distributor
+	compile wrp-cleanup cleanup
+	pack wrp-distributor
+}
+
+hostguard() {
+	compile wrp-hostguard hostguard
+	# As it stands there it is for whoever copies it to /etc, and says how.
+	sed -e '1,/^\[Unit\]/ { /^#/d }' -e 's,/etc/wrp-egress.sh,/usr/lib/wrp-hostguard/wrp-egress.sh,' \
+		docker/host/wrp-egress.service >"$DEB_BUILD/wrp-egress.service"
+	pack wrp-hostguard
+}
+
+command -v go >/dev/null || die "Go is missing: the programs are built here."
+[ $# -gt 0 ] || set -- distributor hostguard
+for name; do
+	case $name in
+	distributor | hostguard) $name ;;
+	*) die "there is no package $name, want distributor or hostguard" ;;
+	esac
+done
