@@ -185,13 +185,13 @@ func (x *Exam) Way(ctx context.Context) (Way, error) {
 	}
 	limited, cancel := x.limit(ctx)
 	defer cancel()
-	if err := x.conn.chooseTransport(limited, x.h.log); err != nil {
+	if err := x.conn.chooseTransport(limited, x.h.log, ""); err != nil {
 		return Way{}, err
 	}
 	if x.conn.noWay != nil {
 		return Way{}, x.conn.noWay
 	}
-	way := Way{Command: x.conn.stdio != nil, Enough: maxStdio}
+	way := Way{Command: x.conn.way == byCommand, Enough: maxStdio}
 	if way.Command {
 		way.Sessions = x.conn.countSessions(limited)
 	}

@@ -55,10 +55,10 @@ func mute(t *testing.T) *connection {
 // time has passed, has nothing to do with the second. The race detector would say so.
 func TestLateDialDoesNotSeeNextWay(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	c := mute(t)
-	must(t, c.chooseTransport(ctx, slog.New(slog.DiscardHandler)))
+	must(t, c.chooseTransport(ctx, slog.New(slog.DiscardHandler), ""))
 	if !errors.Is(c.noWay, context.DeadlineExceeded) {
 		t.Errorf("ways that are never open: %v, want that their time passed", c.noWay)
 	}

@@ -3,6 +3,7 @@ package hosts
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,7 +34,7 @@ func realPool(t *testing.T, servers ...*hoststest.SSHD) (*Pool, string) {
 func realPoolOf(t *testing.T, cfg Config, servers ...*hoststest.SSHD) *Pool {
 	t.Helper()
 	hoststest.StandIn(t)
-	id := strings.ToLower(rand.Text())
+	id := newDatabaseID()
 	cfg.DatabaseID, cfg.Log = id, slog.New(slog.NewTextHandler(t.Output(), nil))
 	for i, s := range servers {
 		cfg.Hosts = append(cfg.Hosts, hostOf(t, s, fmt.Sprintf("host%d", i), ""))
@@ -53,6 +54,13 @@ func realPoolOf(t *testing.T, cfg Config, servers ...*hoststest.SSHD) *Pool {
 		}
 	})
 	return p
+}
+
+// newDatabaseID returns one as databases have it.
+func newDatabaseID() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
 }
 
 func hostOf(t *testing.T, s *hoststest.SSHD, name, passphrase string) Host {
@@ -87,7 +95,7 @@ func lifecycle(t *testing.T, p *Pool, databaseID, host string) {
 		t.Errorf("Create again = %s, %v; want the same container %s", again, err, id)
 	}
 	other := s
-	other.Nonce = "another claim"
+	other.Nonce = "another-claim"
 	if _, err := p.Create(ctx, other); !errors.Is(err, ErrNameTaken) {
 		t.Errorf("Create under a taken name = %v, want ErrNameTaken", err)
 	}
@@ -104,7 +112,7 @@ func lifecycle(t *testing.T, p *Pool, databaseID, host string) {
 		t.Errorf("Inspect by name = %+v, %v", f, err)
 	}
 	foreign := byName
-	foreign.Nonce = "another claim"
+	foreign.Nonce = "another-claim"
 	if _, err := p.Inspect(ctx, foreign); !errors.Is(err, ErrGone) {
 		t.Errorf("Inspect with another nonce = %v, want ErrGone", err)
 	}
@@ -160,7 +168,7 @@ func TestRealKeyLines(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if stdio := c.stdio != nil; stdio != tt.stdio {
+			if stdio := c.way == byCommand; stdio != tt.stdio {
 				t.Errorf("goes over dial-stdio: %t, want %t", stdio, tt.stdio)
 			}
 		})

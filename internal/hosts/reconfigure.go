@@ -92,11 +92,12 @@ func (c *sshClient) retarget(target SSH) {
 	c.open = nil
 }
 
-// destination returns where to log in, and which that is of those there were.
-func (c *sshClient) destination() (target SSH, generation int) {
+// destination returns where to log in, which that is of those there were, and by which way
+// the last connection reached the engine.
+func (c *sshClient) destination() (target SSH, generation int, known way) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.target, c.generation
+	return c.target, c.generation, c.way
 }
 
 // configure replaces the ports that are probed on each new connection.

@@ -38,7 +38,7 @@ func (h *host) judgeBusy(p *Patience, begun time.Time, err error) error {
 // is not reached by them.
 func (h *host) sessionLimit() int {
 	conn := h.link()
-	if conn == nil || conn.stdio == nil {
+	if conn == nil || conn.way != byCommand {
 		return 0
 	}
 	return conn.stdio.allowed()

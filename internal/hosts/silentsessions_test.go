@@ -192,7 +192,7 @@ func TestBusyEngineIsNotSilent(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newTestHost(t)
-			h.client = &sshClient{open: &connection{raw: &netConn{}, stdio: &sessions{limit: 2}}}
+			h.client = &sshClient{open: &connection{raw: &netConn{}, way: byCommand, stdio: &sessions{limit: 2}}}
 			begun := time.Now().Add(-time.Nanosecond)
 			if tt.answered {
 				h.engine.hear()

@@ -37,6 +37,7 @@ type sshClient struct {
 	mu         sync.Mutex
 	target     SSH
 	generation int // of target
+	way        way // that the last connection found to the engine; empty: none was found yet
 	open       *connection
 	retired    map[*connection]struct{} // went before it, and are still used
 	closed     bool
@@ -98,7 +99,7 @@ func (c *sshClient) connect() (*connection, error) {
 // the timeout, in which the time does not count that it waits for other logins.
 func (c *sshClient) explore(ctx context.Context) (*connection, error) {
 	begun := time.Now()
-	target, generation := c.destination()
+	target, generation, known := c.destination()
 	raw, err := c.dial(ctx, target)
 	if err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (c *sshClient) explore(ctx context.Context) (*connection, error) {
 		return nil, err
 	}
 	conn.generation = generation
-	err = conn.chooseTransport(ctx, c.log)
+	err = conn.chooseTransport(ctx, c.log, known)
 	if err == nil {
 		err = c.required.probe(ctx, conn)
 	}
@@ -143,10 +144,11 @@ func (c *sshClient) keep(conn *connection) error {
 	}
 	c.retire(c.open)
 	c.open = conn
+	c.way = cmp.Or(conn.way, c.way)
 	c.dialled.made.Add(1)
 	c.tasks.Go(func() { c.awaitEnd(conn) })
 	c.tasks.Go(func() { conn.keepAlive(cmp.Or(c.silence, silence{ask: askAfter, end: endAfter})) })
-	if conn.stdio == nil {
+	if conn.way.isSocket() {
 		c.tasks.Go(conn.disableNagle)
 	}
 	return nil

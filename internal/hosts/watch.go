@@ -91,7 +91,7 @@ func (h *host) singleSession() <-chan struct{} {
 		return nil
 	}
 	conn, _ := h.client.established()
-	if conn == nil || conn.stdio == nil {
+	if conn == nil || conn.way != byCommand {
 		return nil
 	}
 	return conn.stdio.single

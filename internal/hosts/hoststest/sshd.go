@@ -34,6 +34,7 @@ type SSHD struct {
 	sshd      string
 	process   *proctest.Process
 	clientKey ssh.PublicKey
+	guard     *Guard
 }
 
 // SSHDOptions say how an [SSHD] differs from an ordinary one.
@@ -41,6 +42,7 @@ type SSHDOptions struct {
 	Passphrase string // of the client's key
 	KeyOptions string // stands before the key in authorized_keys
 	Config     string // more lines for sshd_config
+	Guard      *Guard // before Docker, which is not to be reached without it; nil: none
 }
 
 // StartSSHD starts a server that runs as long as the test.
@@ -58,7 +60,7 @@ func StartSSHD(t testing.TB, opt SSHDOptions) *SSHD {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	s := &SSHD{t: t, dir: dir, sshd: path, User: me.Username, Addr: proctest.FreeAddr(t), Passphrase: opt.Passphrase,
+	s := &SSHD{t: t, dir: dir, sshd: path, User: me.Username, Addr: proctest.FreeAddr(t), Passphrase: opt.Passphrase, guard: opt.Guard,
 		KeyFile: filepath.Join(dir, "id"), KnownHosts: filepath.Join(dir, "known_hosts")}
 	hostKey := writeKey(t, filepath.Join(dir, "host_key"), "")
 	s.clientKey = writeKey(t, s.KeyFile, opt.Passphrase)
@@ -96,7 +98,13 @@ func (s *SSHD) Start() {
 			s.t.Fatal(err)
 		}
 	}
-	s.process = proctest.Start(s.t, exec.Command(s.sshd, "-D", "-e", "-f", filepath.Join(s.dir, "sshd_config")))
+	args := []string{"-D", "-e", "-f", filepath.Join(s.dir, "sshd_config")}
+	cmd := exec.Command(s.sshd, args...)
+	if s.guard != nil {
+		NetworkTools(s.t, "unshare")
+		cmd = s.guard.before(s.sshd, args...)
+	}
+	s.process = proctest.Start(s.t, cmd)
 	s.awaitPort()
 }
 
