@@ -2,10 +2,11 @@
 # Starts a container host in the background and prints its id. Arguments: what
 # "docker run" gets before the image, such as --name NAME -p 127.0.0.1:2222:22.
 # With --tmpfs /var/lib/docker:exec it is quicker, and forgets all at a restart.
+# IMAGE=wrp-test-machine starts a machine with systemd instead.
 set -eu
 
 start() {
-	id=$(docker create "$@" wrp-test-container-host)
+	id=$(docker create "$@" "${IMAGE:-wrp-test-container-host}")
 	if error=$(docker start "$id" 2>&1); then
 		echo "$id"
 		return

@@ -20,7 +20,11 @@ need nft nftables # the host's table, and what it keeps apart
 need ip iproute2
 need sqlite3 sqlite3 # make backup
 for browser in lynx w3m links elinks; do need $browser $browser; done
-[ "${1:-}" != e2e ] || has chromium-headless-shell || need chromium chromium
+if [ "${1:-}" = e2e ]; then
+	has chromium-headless-shell || need chromium chromium
+	need lintian lintian # the Debian packages
+	need mmdebstrap mmdebstrap debian-archive-keyring # the machine that they are installed on
+fi
 promtool=
 has promtool || promtool=prometheus # the alert rules; its package is a service, of which nothing else is wanted
 [ -n "$missing$promtool" ] || exit 0

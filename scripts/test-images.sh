@@ -4,13 +4,14 @@
 #   wrp-test-mysql           MySQL as Debian sid has it, started like the official image
 #   wrp-test-mariadb         MariaDB, likewise
 #   wrp-test-container-host  a machine with Docker and sshd, from Debian sid
+#   wrp-test-machine         a machine with systemd, from Debian trixie, to install packages on
 #   wrp-test-tenox7          WRP as tenox7/wrp has it, a proxy too, with Chromium from Debian sid
 #
 # No image registry is needed, only a Debian mirror. The root file systems are
 # kept in the cache folder, so that the second time takes seconds.
 #
-# Usage: test-images.sh [mysql] [mariadb] [container-host] [tenox7]     (without a name: all;
-#                                                                        tenox7 only with WRP_SOURCE)
+# Usage: test-images.sh [mysql] [mariadb] [container-host] [machine] [tenox7]
+#        (without a name: all; tenox7 only with WRP_SOURCE)
 #
 #   WRP_SOURCE     a clone of https://github.com/tenox7/wrp
 #   DEBIAN_MIRROR  where the packages come from, if not where mmdebstrap looks by itself
@@ -21,10 +22,10 @@ cd "$(dirname "$0")/.."
 
 cache=${CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/wrpdistributor-tests}
 
-# rootfs IMAGE PACKAGES: imports a Debian sid with these packages.
+# rootfs IMAGE PACKAGES [SUITE]: imports a Debian sid, or another, with these packages.
 rootfs() {
-	image=$1 packages=$2
-	tar=$cache/rootfs-$(echo "$packages" | sha256sum | cut -c1-12).tar
+	image=$1 packages=$2 suite=${3:-sid}
+	tar=$cache/rootfs-$(echo "$packages${3:+ of $3}" | sha256sum | cut -c1-12).tar
 	if [ ! -f "$tar" ]; then
 		command -v mmdebstrap >/dev/null || die "mmdebstrap is missing (Debian: apt-get install mmdebstrap)"
 		say "$image: fetching Debian packages, a minute or two"
@@ -34,7 +35,7 @@ rootfs() {
 			--aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' \
 			--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
 			--dpkgopt='path-exclude=/usr/share/locale/*' \
-			sid "$tar.$$.tar" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
+			"$suite" "$tar.$$.tar" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
 		mv "$tar.$$.tar" "$tar"
 	fi
 	stamp=$(basename "$tar" .tar)
@@ -87,6 +88,14 @@ container_host() {
 	say "wrp-test-container-host works"
 }
 
+machine() {
+	# Packages are for those who have a stable release.
+	rootfs wrp-test-machine-base systemd,systemd-sysv,init-system-helpers,debconf,openssh-client,nftables,procps trixie
+	build machine
+	try env IMAGE=wrp-test-machine scripts/container-host.sh || die "wrp-test-machine does not work"
+	say "wrp-test-machine works"
+}
+
 # The commit that is built, so that tests know what they meet.
 wrp_commit=42bba02
 
@@ -108,13 +117,14 @@ tenox7() {
 }
 
 docker version >/dev/null 2>&1 || die "no Docker engine answers"
-[ $# -gt 0 ] || set -- mysql mariadb container-host ${WRP_SOURCE:+tenox7}
+[ $# -gt 0 ] || set -- mysql mariadb container-host machine ${WRP_SOURCE:+tenox7}
 for name; do
 	case $name in
 	mysql) mysql ;;
 	mariadb) mariadb ;;
 	container-host) container_host ;;
+	machine) machine ;;
 	tenox7) tenox7 ;;
-	*) die "there is no image $name, want mysql, mariadb, container-host or tenox7" ;;
+	*) die "there is no image $name, want mysql, mariadb, container-host, machine or tenox7" ;;
 	esac
 done
