@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"runtime/debug"
 
 	"wrpdistributor/internal/hostguard"
 )
@@ -79,7 +78,7 @@ func run(ctx context.Context, args []string, p process) error {
 		return err
 	}
 	if opt.version {
-		_, err := fmt.Fprintln(p.out, "hostguard version", version())
+		_, err := fmt.Fprintln(p.out, "hostguard version", hostguard.Version())
 		return err
 	}
 	cfg, err := hostguard.LoadConfig(opt.config)
@@ -91,12 +90,4 @@ func run(ctx context.Context, args []string, p process) error {
 		return err
 	}
 	return serve(ctx, cfg, opt, p)
-}
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "unknown"
-	}
-	return info.Main.Version
 }

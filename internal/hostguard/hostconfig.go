@@ -36,7 +36,7 @@ type newMount struct {
 }
 
 // readFiles is what root in a container needs to read a key file that only its owner may.
-const readFiles = "DAC_READ_SEARCH"
+const readFiles = "CAP_DAC_READ_SEARCH"
 
 // readHostConfig reads what a container that serves at port within may use.
 func (c *Config) readHostConfig(o *object, port string) (newHostConfig, error) {
