@@ -15,7 +15,7 @@ import (
 
 // memoryLimit is what the garbage collector aims at. A client that means harm gets no
 // further than [hostguard.Serve] bounds it; this keeps garbage from coming on top.
-const memoryLimit = 16 << 20
+const memoryLimit = 20 << 20
 
 // serve lets requests through until ctx is done, or, over standard input, until that ends.
 func serve(ctx context.Context, cfg *hostguard.Config, opt *options, p process) error {

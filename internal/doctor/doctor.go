@@ -95,6 +95,7 @@ type patient struct {
 	exam   *hosts.Exam
 	way    hosts.Way
 	engine hosts.EngineFacts
+	guard  hosts.Guard
 	ports  hosts.Ports
 	advice *Mend // of the step under way, if that passes
 }

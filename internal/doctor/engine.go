@@ -78,8 +78,11 @@ func network(ctx context.Context, p *patient) (string, error) {
 }
 
 // table looks whether the unit is active that loads the host's table. Most keys do not
-// let us ask.
+// let us ask; a guard tells it.
 func table(ctx context.Context, p *patient) (string, error) {
+	if found, known := p.tableByGuard(); known {
+		return found, nil
+	}
 	state, _ := p.exam.Ask(ctx, "systemctl is-active wrp-egress") // an error is an answer that is none
 	switch state {
 	case "active":

@@ -223,7 +223,7 @@ func mendPort(foreign map[int]string) string {
 
 // mendStart removes what kept a container from starting.
 func (p *patient) mendStart(err error, port int) string {
-	known := hosts.Mend(err.Error())
+	known := cmp.Or(hosts.Mend(err.Error()), refusedByGuard(err))
 	switch {
 	case known != "":
 		return known

@@ -26,6 +26,7 @@ func steps() []step {
 		{"way to Docker", false, wayToDocker},
 		{"way to containers", true, wayToContainers},
 		{"engine", false, engine},
+		{"hostguard", true, guard},
 		{"limits", false, limits},
 		{"network", false, network},
 		{"host's table", false, table},
@@ -91,6 +92,8 @@ func wayToDocker(ctx context.Context, p *patient) (string, error) {
 	switch {
 	case p.SSH == nil:
 		return "this machine's socket", nil
+	case way.Guard:
+		return "wrp-hostguard's socket; sshd's MaxSessions does not matter", nil
 	case !way.Command:
 		return "its socket; sshd's MaxSessions does not matter", nil
 	case way.Sessions < 2:

@@ -70,6 +70,9 @@ func (c *Config) readContainer(body *object, q *request) (made newContainer, dat
 	labels := body.child("Labels")
 	made.Labels, database = labels.ownership()
 	exposed, port := body.exposed("ExposedPorts")
+	if body.err != nil {
+		return made, "", body.err
+	}
 	made.ExposedPorts = map[string]struct{}{port: {}}
 	config := body.child("HostConfig")
 	made.HostConfig, err = c.readHostConfig(config, port)

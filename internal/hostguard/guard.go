@@ -35,7 +35,7 @@ type Guard struct {
 }
 
 const (
-	parallelReads = 4
+	parallelReads = 2
 	maxStreams    = 32
 )
 

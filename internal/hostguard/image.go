@@ -43,7 +43,8 @@ func parseImage(name string) (Image, bool) {
 			return Image{}, false
 		}
 	}
-	if !repoForm.MatchString(repo) || len(repo) > 255 || name == repo && onlyHex.MatchString(repo) {
+	isID := repo == "sha256" || name == repo && onlyHex.MatchString(repo)
+	if isID || !repoForm.MatchString(repo) || len(repo) > 255 {
 		return Image{}, false
 	}
 	return Image{Name: name, repo: normalized(repo), tag: tag}, true

@@ -128,7 +128,8 @@ func isEmpty(value any) bool {
 		return true
 	case map[string]any:
 		for _, member := range v {
-			if !isEmpty(member) {
+			// In sets it is the keys that say something.
+			if _, isObject := member.(map[string]any); isObject || !isEmpty(member) {
 				return false
 			}
 		}

@@ -10,8 +10,11 @@ import (
 // allowed, written plainly, and comes once.
 func readQuery(raw string, allowed ...string) (map[string]string, error) {
 	values := make(map[string]string)
-	if raw == "" {
+	switch {
+	case raw == "":
 		return values, nil
+	case strings.Contains(raw, ";"): // some read it as &
+		return nil, refuse("query: it has a semicolon")
 	}
 	for pair := range strings.SplitSeq(raw, "&") {
 		key, escaped, ok := strings.Cut(pair, "=")
@@ -30,7 +33,7 @@ func readQuery(raw string, allowed ...string) (map[string]string, error) {
 	return values, nil
 }
 
-// flag returns whether a value is set: to 1, which is all that it may be.
+// flagOf returns whether a value is set: to 1, which is all that it may be.
 func flagOf(values map[string]string, key string) (bool, error) {
 	switch value, set := values[key]; {
 	case !set:

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxBody  = 64 << 10
+	maxBody  = 16 << 10         // distributors send 2 KiB, and up to 4 of arguments
 	bodyTime = 10 * time.Second // for a body to come
 
 	oldestMinor = 40 // of the API: what is let through means the same from here on

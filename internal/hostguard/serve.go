@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxConns   = 128 // at once; others wait until one ends
+	maxConns   = 100 // at once; others wait until one ends
 	maxHeader  = 8 << 10
 	headerTime = 10 * time.Second
 	idleTime   = 2 * time.Minute

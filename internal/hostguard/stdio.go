@@ -20,6 +20,9 @@ func (g *Guard) ServeConn(ctx context.Context, in io.Reader, out io.Writer) erro
 	go func() {
 		_, err := io.Copy(out, near)
 		near.Close()
+		if errors.Is(err, io.ErrClosedPipe) { // the client has ended, and so did we
+			err = nil
+		}
 		copied <- err
 	}()
 	srv := g.server()

@@ -169,6 +169,7 @@ func (x *Exam) Login(ctx context.Context) (string, error) {
 
 // A Way is how a host's engine is reached.
 type Way struct {
+	Guard    bool // by hostguard's socket
 	Command  bool // by dial-stdio, which takes a session of sshd's for each connection
 	Sessions int  // how many of those there can be at once; no more than are needed are tried
 	Enough   int  // so many are needed
@@ -191,7 +192,7 @@ func (x *Exam) Way(ctx context.Context) (Way, error) {
 	if x.conn.noWay != nil {
 		return Way{}, x.conn.noWay
 	}
-	way := Way{Command: x.conn.way == byCommand, Enough: maxStdio}
+	way := Way{Guard: x.conn.way == guardSocket, Command: x.conn.way == byCommand, Enough: maxStdio}
 	if way.Command {
 		way.Sessions = x.conn.countSessions(limited)
 	}

@@ -106,7 +106,7 @@ func (x *Exam) findProcesses(ctx context.Context, p *Ports) error {
 		switch {
 		case err == nil:
 			nc.Close()
-			p.Foreign[port] = "a process that is no container"
+			p.Foreign[port] = x.somebody()
 			continue
 		case errors.Is(err, ErrForbidden):
 			p.Guessed = true
@@ -118,6 +118,14 @@ func (x *Exam) findProcesses(ctx context.Context, p *Ports) error {
 	}
 	p.Free = free
 	return nil
+}
+
+// somebody is who has a port on which no container is known.
+func (x *Exam) somebody() string {
+	if x.conn != nil && x.conn.way == guardSocket {
+		return "a process, or a container that hostguard does not show"
+	}
+	return "a process that is no container"
 }
 
 func (x *Exam) dialLoopback(ctx context.Context, port int) (net.Conn, error) {
