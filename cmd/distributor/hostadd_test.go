@@ -163,7 +163,7 @@ func (a *adder) joins() {
 	a.Set("LISTEN", addr)
 	d := a.Start("distributor")
 	proctest.AwaitReady(m.t, d, "http://"+addr)
-	out, said := a.add(0, "", "admin")
+	out, said := a.add(0, "yes\n", "admin")
 	m.says("hosts add", said, "changed  user wrp: made, in group wrp-hostguard", "PASSED   way to Docker", "PASSED   container", "changed  HOSTS_FILE: ")
 	m.says("reload", out, "joined: "+m.addr)
 	if got, want := a.file("ssh/hosts"), "# ours\nlocal max=1\n"+m.addr+" user=wrp key="+m.addr+".key\n"; got != want {
