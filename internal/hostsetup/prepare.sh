@@ -164,6 +164,8 @@ service() {
 		said=$(systemd-sysusers wrp-hostguard.conf 2>&1) || fails "$said" "systemd-sysusers wrp-hostguard.conf"
 		systemctl daemon-reload
 	fi
+	# It may have been the user's, see folder.
+	[ ! -d /var/lib/wrp-hostguard ] || chown -R wrp-hostguard: /var/lib/wrp-hostguard
 	if ! systemctl is-active -q wrp-hostguard.socket || ! systemctl is-enabled -q wrp-hostguard.socket; then
 		back "systemctl disable --now wrp-hostguard.socket wrp-hostguard.service"
 		systemctl -q enable --now wrp-hostguard.socket >&2 || fails "it does not start" "systemctl status wrp-hostguard.socket"
