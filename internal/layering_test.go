@@ -16,6 +16,8 @@ func TestLayering(t *testing.T) {
 	allowed := map[string][]string{
 		"migrations":               {},
 		"docs":                     {},
+		"packaging":                {},
+		"docker/host":              {},
 		"internal/cli":             {},
 		"internal/clock":           {},
 		"internal/reminder":        {},
@@ -30,6 +32,7 @@ func TestLayering(t *testing.T) {
 		"internal/reaper":          {"internal/clock", "internal/hosts", "internal/reminder", "internal/session"},
 		"internal/warm":            {"internal/clock", "internal/hosts", "internal/reminder", "internal/session"},
 		"internal/doctor":          {"internal/hosts"},
+		"internal/hostsetup":       {"docker/host", "internal/hosts", "packaging"},
 		"internal/statistics":      {"internal/clock", "internal/database", "internal/hosts", "internal/reminder", "internal/session"},
 		"internal/dashboard":       {"internal/database", "internal/hosts", "internal/journal", "internal/operator", "internal/reminder", "internal/statistics"},
 		"internal/config":          {"internal/hosts", "internal/session"},

@@ -6,12 +6,13 @@
 #   wrp-test-container-host  a machine with Docker and sshd, from Debian sid
 #   wrp-test-machine         a machine with systemd, from Debian trixie, to install packages on
 #   wrp-test-caddy           Caddy, the web server in front of the Compose stack
+#   wrp-test-new-host        the same with Docker and sshd, to make a container host of
 #   wrp-test-tenox7          WRP as tenox7/wrp has it, a proxy too, with Chromium from Debian sid
 #
 # No image registry is needed, only a Debian mirror. The root file systems are
 # kept in the cache folder, so that the second time takes seconds.
 #
-# Usage: test-images.sh [mysql] [mariadb] [container-host] [machine] [caddy] [tenox7]
+# Usage: test-images.sh [mysql] [mariadb] [container-host] [machine] [new-host] [caddy] [tenox7]
 #        (without a name: all; tenox7 only with WRP_SOURCE)
 #
 #   WRP_SOURCE     a clone of https://github.com/tenox7/wrp
@@ -104,6 +105,13 @@ caddy() {
 	say "wrp-test-caddy works"
 }
 
+new_host() {
+	rootfs wrp-test-new-host-base systemd,systemd-sysv,docker.io,docker-cli,openssh-server,sudo,iptables,nftables,iproute2,ca-certificates,passwd,procps trixie
+	build new-host
+	try env IMAGE=wrp-test-new-host scripts/container-host.sh || die "wrp-test-new-host does not work"
+	say "wrp-test-new-host works"
+}
+
 # The commit that is built, so that tests know what they meet.
 wrp_commit=42bba02
 
@@ -125,15 +133,16 @@ tenox7() {
 }
 
 docker version >/dev/null 2>&1 || die "no Docker engine answers"
-[ $# -gt 0 ] || set -- mysql mariadb container-host machine caddy ${WRP_SOURCE:+tenox7}
+[ $# -gt 0 ] || set -- mysql mariadb container-host machine new-host caddy ${WRP_SOURCE:+tenox7}
 for name; do
 	case $name in
 	mysql) mysql ;;
 	mariadb) mariadb ;;
 	container-host) container_host ;;
 	machine) machine ;;
+	new-host) new_host ;;
 	caddy) caddy ;;
 	tenox7) tenox7 ;;
-	*) die "there is no image $name, want mysql, mariadb, container-host, machine, caddy or tenox7" ;;
+	*) die "there is no image $name, want mysql, mariadb, container-host, machine, new-host, caddy or tenox7" ;;
 	esac
 done

@@ -31,10 +31,10 @@ CONTAINER_HOSTS or HOSTS_FILE, and undrain it to forget the mark.`,
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			return cli.Usage(fmt.Errorf("unknown command %q for %q, want list, check, pull, drain or undrain", args[0], cmd.CommandPath()))
+			return cli.Usage(fmt.Errorf("unknown command %q for %q, want add, list, check, pull, drain or undrain", args[0], cmd.CommandPath()))
 		},
 	}
-	cmd.AddCommand(drainCommand(opt), listCommand(opt), checkCommand(opt), pullCommand(opt), &cobra.Command{
+	cmd.AddCommand(addHostCommand(opt), drainCommand(opt), listCommand(opt), checkCommand(opt), pullCommand(opt), &cobra.Command{
 		Use:     "undrain HOST",
 		Short:   "Give a host sessions again",
 		Example: `  distributor hosts undrain c1.example`,

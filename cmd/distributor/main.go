@@ -57,6 +57,7 @@ by environment variables and the file .env, see .env.dist.`,
   distributor --pretend 3         serve on three pretend hosts, nothing else is needed
   distributor migrate             bring the database up to date, and exit
   distributor status              say whether clients get sessions, and what is wrong
+  distributor hosts add root@c1   make a machine a container host
   distributor hosts list          say how each host is doing
   distributor hosts check         find out why a host does not work, and what to type
   distributor hosts pull          have all hosts pull the newest WRP image

@@ -160,3 +160,21 @@ func TestMessagesOfTheRunbookExist(t *testing.T) {
 		}
 	}
 }
+
+// TestMessagesOfHostsAddExist: those that its own part of the runbook has a line for.
+func TestMessagesOfHostsAddExist(t *testing.T) {
+	t.Parallel()
+	src := parseSources(t, "hostsetup", "service", "../cmd/distributor")
+	_, table, _ := strings.Cut(readDoc(t, "operations.md", "### Add a host by one command", "\n### "), "| it says | do |")
+	lines := 0
+	for line := range strings.Lines(table) {
+		for _, m := range quoted.FindAllStringSubmatch(strings.Split(line, " | ")[0], -1) {
+			if lines++; !src.says(m[1]) {
+				t.Errorf("operations.md says that hosts add says %q, and it does not", m[1])
+			}
+		}
+	}
+	if lines < 12 {
+		t.Errorf("%d messages were found, want all", lines)
+	}
+}

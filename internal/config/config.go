@@ -105,14 +105,14 @@ type Config struct {
 // [DefaultFile]. What the environment of a running service sets, if one is asked about,
 // wins over the file. The error is of type [Problems].
 func Load(envFile string, theirs Environment) (*Config, error) {
-	return load(envFile, theirs, false)
+	return load(envFile, theirs, false, "")
 }
 
 // LoadPretend is Load for pretend hosts: it looks at no list of hosts and keys, nor
 // at a database, since a pretending service has its own, and sets Pretend instead of
 // Hosts.
 func LoadPretend(envFile string, theirs Environment) (*Config, error) {
-	return load(envFile, theirs, true)
+	return load(envFile, theirs, true, "")
 }
 
 // Listen reads where the service listens, from the same places as [Load], and
@@ -140,12 +140,12 @@ func Folders(envFile string) (data, runtime string, err error) {
 	return v.DataDir, cmp.Or(v.RuntimeDir, v.DataDir), nil
 }
 
-func load(envFile string, theirs Environment, pretend bool) (*Config, error) {
+func load(envFile string, theirs Environment, pretend bool, added string) (*Config, error) {
 	v, bad, misspelt, err := read(envFile, theirs)
 	if err != nil {
 		return nil, err
 	}
-	c, err := parse(v, pretend)
+	c, err := parse(v, pretend, added)
 	problems, _ := errors.AsType[Problems](err)
 	if len(problems) == 0 && len(bad) == 0 {
 		c.Warnings, c.Theirs = misspelt, theirs.names()
@@ -161,9 +161,10 @@ func load(envFile string, theirs Environment, pretend bool) (*Config, error) {
 	return nil, problems
 }
 
-// parse judges the variables, beginning with those that the hosts depend on.
-func parse(v *variables, pretend bool) (*Config, error) {
-	p := new(parser)
+// parse judges the variables, beginning with those that the hosts depend on. A line of a
+// host that is not configured may be added.
+func parse(v *variables, pretend bool, added string) (*Config, error) {
+	p := &parser{added: added}
 	c := &Config{AuthToken: p.token("AUTH_TOKEN", v.AuthToken, v.AuthTokenFile)}
 	switch {
 	case v.AuthToken != "" || v.AuthTokenFile != "":

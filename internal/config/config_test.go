@@ -46,7 +46,7 @@ func setenv(t *testing.T, env map[string]string) {
 
 // parseEnv is Load without file and environment.
 func parseEnv(env map[string]string) (*Config, error) {
-	return parse(variablesOf(env), false)
+	return parse(variablesOf(env), false, "")
 }
 
 func variablesOf(env map[string]string) *variables {

@@ -163,8 +163,7 @@ func (p *parser) logins(pool []hosts.Host, v *variables) {
 // login parses one entry of CONTAINER_HOSTS_KEYS into h.SSH.
 func (p *parser) login(h hosts.Host, entry, dir string) {
 	const name = "CONTAINER_HOSTS_KEYS"
-	parts := append(strings.SplitN(entry, "~", 3), "", "")
-	user, file, passphrase := strings.TrimSpace(parts[0]), strings.TrimSpace(parts[1]), parts[2]
+	user, file, passphrase := splitLogin(entry)
 	if user == "" || file == "" {
 		p.wrong(name, "", "host %s: want user~keyfile or user~keyfile~passphrase", h.Name)
 		return
@@ -175,6 +174,12 @@ func (p *parser) login(h hosts.Host, entry, dir string) {
 		return
 	}
 	h.SSH.User, h.SSH.Signer = user, signer
+}
+
+// splitLogin takes user~keyfile~passphrase apart.
+func splitLogin(entry string) (user, file, passphrase string) {
+	parts := append(strings.SplitN(entry, "~", 3), "", "")
+	return strings.TrimSpace(parts[0]), strings.TrimSpace(parts[1]), parts[2]
 }
 
 // certs parses CONTAINER_HOSTS_TLS_CERTS.

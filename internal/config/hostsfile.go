@@ -2,7 +2,9 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"path/filepath"
 	"slices"
@@ -25,6 +27,9 @@ var hostOptions = [...]string{"user", "key", "passphrase-file", "max", "tls", "w
 func (p *parser) fromFile(c *Config, v *variables) []hosts.Host {
 	p.refuseLists(v)
 	text, err := rereadText(v.HostsFile)
+	if p.added != "" && errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
 	if err != nil {
 		p.wrong(hostsFileName, v.HostsFile, "want a readable file: %v", err)
 		return nil
@@ -32,7 +37,7 @@ func (p *parser) fromFile(c *Config, v *variables) []hosts.Host {
 	f := &hostsFile{parser: p, config: c, variables: v, seen: make(map[string]int)}
 	f.limits(v)
 	before := len(p.problems)
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(withLine(text, p.added)) {
 		f.number++
 		if words := words(line); len(words) > 0 {
 			f.line(words)
@@ -264,6 +269,7 @@ func newHost(entry string, c *Config) (h hosts.Host, same string, ok bool) {
 func (p *parser) parsePool(c *Config, v *variables) {
 	if v.HostsFile == "" {
 		p.pool(c, v)
+		p.joinPool(c, v)
 		return
 	}
 	c.HostsFile = v.HostsFile

@@ -39,6 +39,7 @@ func (p Problem) String() string {
 // looked at too.
 type parser struct {
 	problems Problems
+	added    string // a line of a host besides those that are configured; empty: none
 }
 
 // wrong notes a problem. The value of a secret is given as "".

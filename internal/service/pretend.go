@@ -79,6 +79,21 @@ func Environment(ctx context.Context, envFile string) config.Environment {
 	return s.Environment
 }
 
+// LoadWith reads the settings as if a host were configured besides those that are, see
+// [config.LoadWith]. To pretend hosts none is added.
+func LoadWith(envFile string, theirs config.Environment, line string) (*config.Config, error) {
+	if dir, _, err := config.Folders(envFile); err == nil {
+		pretends, err := isPretendedOn(dir)
+		if err != nil {
+			return nil, err
+		}
+		if pretends {
+			return nil, fmt.Errorf("the service on DATA_DIR=%s pretends its hosts, and none can be added to those: stop it, or use another DATA_DIR", dir)
+		}
+	}
+	return config.LoadWith(envFile, theirs, line)
+}
+
 // LoadRunning reads the settings of a distributor that may be running, whose [Environment]
 // wins over the file: while one pretends, its hosts and its database take the place of the
 // configured ones.
