@@ -118,7 +118,7 @@ func (a *adder) isInterrupted() {
 	m.await("test -e /run/here")
 	p.Signal(syscall.SIGINT)
 	<-p.Done()
-	m.says("Ctrl-C", p.Output(), "distributor: interrupted", "What was done so far", "on "+m.addr+":\n    gpasswd", "userdel -r wrp")
+	m.says("Ctrl-C", p.Output(), "distributor: interrupted", "What was done so far", "on "+m.addr+":\n    userdel -r wrp")
 	if p.ExitCode() != 1 || a.file("ssh/hosts") != "" {
 		m.t.Errorf("Ctrl-C: exit code %d, hosts %q, want 1 and none", p.ExitCode(), a.file("ssh/hosts"))
 	}
@@ -131,7 +131,7 @@ func (a *adder) goesBack() {
 	m := a.m
 	_, said := a.denied()
 	m.run("userdel -r wrp")
-	m.run("rm -rf /usr/bin/wrp-hostguard* /etc/wrp-hostguard* /usr/lib/wrp-hostguard; systemctl disable --now wrp-hostguard.socket wrp-egress; rm -f /usr/lib/systemd/system/wrp-* /usr/lib/sysusers.d/wrp-*; systemctl daemon-reload")
+	m.run("systemctl disable --now wrp-hostguard.socket wrp-hostguard wrp-egress; rm -rf /usr/bin/wrp-hostguard* /etc/wrp-hostguard* /usr/lib/wrp-hostguard; rm -f /usr/lib/systemd/system/wrp-* /usr/lib/sysusers.d/wrp-*; systemctl daemon-reload; systemctl reset-failed")
 	m.isUntouched("after cleaning by hand")
 	_, said = a.denied()
 	m.says("a host that does not let us in", said, "FAILED   login", "it has not joined", "What was done so far")

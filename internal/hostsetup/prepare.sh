@@ -188,6 +188,8 @@ folder() {
 		did /var/lib/wrp-hostguard
 	fi
 	end /var/lib/wrp-hostguard
+	# One that serves a socket would go on with the settings of before, for other keys.
+	[ -z "$fresh" ] || [ -z "$systemd" ] || systemctl try-restart wrp-hostguard.service 2>/dev/null || true
 }
 
 account() {
