@@ -151,8 +151,8 @@ func (a *adder) goesBack() {
 
 // denied adds the host while its sshd does not let the new user in.
 func (a *adder) denied() (out, said string) {
-	a.m.run("echo 'DenyUsers wrp' >/etc/ssh/sshd_config.d/deny.conf; systemctl reload ssh")
-	defer a.m.run("rm /etc/ssh/sshd_config.d/deny.conf; systemctl reload ssh")
+	a.m.run("echo 'DenyUsers wrp' >/etc/ssh/sshd_config.d/deny.conf; systemctl restart ssh")
+	defer a.m.run("rm /etc/ssh/sshd_config.d/deny.conf; systemctl restart ssh")
 	return a.add(1, "yes\n", "root")
 }
 
@@ -246,13 +246,13 @@ func (a *adder) goesWithoutGuard() {
 	fourth := newAdder(m.t, m)
 	_, said := fourth.add(0, "yes\n", "root", "--no-guard")
 	m.says("without guard", said, "root on the host", "its socket")
-	m.run("printf 'Match User wrp\nAllowStreamLocalForwarding no\n' >/etc/ssh/sshd_config.d/00-no.conf; systemctl reload ssh")
+	m.run("printf 'Match User wrp\nAllowStreamLocalForwarding no\n' >/etc/ssh/sshd_config.d/00-no.conf; systemctl restart ssh")
 	_, said = fourth.add(0, "", "root", "--no-guard")
 	m.says("without guard and sockets", said, "changed  key", "docker system dial-stdio")
 	_, said = fourth.add(0, "", "root")
 	m.says("with a guard, and without sockets", said, "changed  key", "changed  hostguard's folder", "dial-stdio")
 	m.says("the key's line", m.run("cat /home/wrp/.ssh/authorized_keys"), `command="/usr/bin/wrp-hostguard --stdio"`)
-	m.run("rm /etc/ssh/sshd_config.d/00-no.conf; systemctl reload ssh")
+	m.run("rm /etc/ssh/sshd_config.d/00-no.conf; systemctl restart ssh")
 	_, said = fourth.add(0, "", "root")
 	m.says("with all", said, "changed  no other way to Docker: wrp has left the group docker")
 }

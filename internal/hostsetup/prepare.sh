@@ -152,6 +152,9 @@ settings() {
 		end "$file"
 	fi
 	said=$(/usr/bin/wrp-hostguard --check 2>&1) || { step="hostguard's settings"; fails "$said" "editor $file; wrp-hostguard --check"; }
+	# One that serves a socket would go on with those of before. Its unit also makes its folder
+	# its own, see below.
+	[ -z "$fresh" ] || [ -z "$systemd" ] || systemctl try-restart wrp-hostguard.service 2>/dev/null || true
 }
 
 # service has systemd serve the socket.
@@ -171,9 +174,7 @@ service() {
 		systemctl -q enable --now wrp-hostguard.socket >&2 || fails "it does not start" "systemctl status wrp-hostguard.socket"
 		did started
 	fi
-	if [ -n "$fresh$done" ]; then
-		systemctl try-restart wrp-hostguard.service || true
-	fi
+	[ -z "$done" ] || systemctl try-restart wrp-hostguard.service || true
 	docker -H unix:///run/wrp-hostguard/docker.sock info >/dev/null 2>&1 || fails "nobody answers there" "journalctl -u wrp-hostguard -n 20"
 	end "it answers"
 }
@@ -188,8 +189,6 @@ folder() {
 		did /var/lib/wrp-hostguard
 	fi
 	end /var/lib/wrp-hostguard
-	# One that serves a socket would go on with the settings of before, for other keys.
-	[ -z "$fresh" ] || [ -z "$systemd" ] || systemctl try-restart wrp-hostguard.service 2>/dev/null || true
 }
 
 account() {
