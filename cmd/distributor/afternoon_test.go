@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -225,10 +226,12 @@ func (a *afternoon) container(s operator.Session) string {
 		"--filter", "label=wrpdistributor.session="+strconv.FormatInt(s.ID, 10))
 }
 
-// imageOf returns the id of the image that a session's container is made of.
+// imageOf returns the id of the image that a session's container is made of; of one that
+// waited and was replaced since it was listed, nothing.
 func (a *afternoon) imageOf(s operator.Session) string {
 	a.t.Helper()
-	return hoststest.Docker(a.t, "inspect", "-f", "{{.Image}}", a.container(s))
+	out, _ := exec.CommandContext(a.t.Context(), "docker", "inspect", "-f", "{{.Image}}", a.container(s)).Output()
+	return strings.TrimSpace(string(out))
 }
 
 // opens prepares the database, has a week of before in it, and starts to serve.

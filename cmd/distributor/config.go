@@ -134,7 +134,7 @@ func (s *settings) write(out io.Writer) {
 	fmt.Fprintf(out, "Hosts: %d, chosen by %s\n", len(s.Hosts), s.ChosenBy)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, h := range s.Hosts {
-		fmt.Fprintf(w, "  %s\t%s\t%d containers, %d of them warm\tports %d to %d\n", h.Host, h.Way, h.Max, h.Warm, h.FirstPort, h.LastPort)
+		fmt.Fprintf(w, "  %s\t%s\t%s, %d of them warm\tports %d to %d\n", h.Host, h.Way, h.limit(), h.Warm, h.FirstPort, h.LastPort)
 	}
 	_ = w.Flush() // as the other lines
 	fmt.Fprintf(out, "Clients connect to: %s\nOver TLS: %s\n", s.Listen, s.TLS)

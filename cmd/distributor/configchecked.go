@@ -66,9 +66,18 @@ type hostSettings struct {
 	Host      string `json:"host"`
 	Way       string `json:"way"` // to it, in words
 	Max       int    `json:"max"`
+	Auto      bool   `json:"auto,omitempty"` // its memory decides, with Max at most
 	Warm      int    `json:"warm"`
 	FirstPort int    `json:"firstPort"`
 	LastPort  int    `json:"lastPort"`
+}
+
+// limit is how many containers there may be, for people.
+func (h hostSettings) limit() string {
+	if h.Auto {
+		return fmt.Sprintf("as many containers as its memory allows, %d at most", h.Max)
+	}
+	return fmt.Sprintf("%d containers", h.Max)
 }
 
 func settle(cfg *config.Config) *settings {
@@ -80,7 +89,7 @@ func settle(cfg *config.Config) *settings {
 		Metrics:   metricsPlaces(cfg), Image: cfg.Container.Image,
 	}
 	for i, h := range cfg.Hosts {
-		s.Hosts[i] = hostSettings{h.Name, wayTo(h), h.Max, h.Warm + h.WarmTLS, cfg.StartPort, cfg.StartPort + h.Max + cfg.SparePorts - 1}
+		s.Hosts[i] = hostSettings{h.Name, wayTo(h), h.Max, h.Auto, h.Warm + h.WarmTLS, cfg.StartPort, cfg.StartPort + h.Max + cfg.SparePorts - 1}
 	}
 	if cfg.AdminToken != "" {
 		s.Operators += ", and with ADMIN_TOKEN at " + cfg.Listen

@@ -18,6 +18,7 @@ func operatorConfig(cfg *config.Config, svc *service.Service, heartbeat *databas
 		Store:     svc.Store,
 		Processes: svc.DB.Known,
 		DB:        svc.DB,
+		Journal:   svc.Journal,
 		Accounts:  svc.Accounts,
 		StopNow:   svc.Reaper.StopNow,
 

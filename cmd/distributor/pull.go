@@ -22,7 +22,8 @@ func pullCommand(opt *options) *cobra.Command {
 		Use:   "pull [HOST...]",
 		Short: "Pull the WRP image on all hosts at once, or on these",
 		Long: `Have all hosts, or these, pull WRP_IMAGE as its registry has it now: at once, each
-from the registry, whether or not a distributor runs. With Ctrl-C they stop.
+from the registry, whether or not a distributor runs. With Ctrl-C they stop, and so they
+do if this command is killed: what a host had before stays. Pull again.
 
 New sessions get what was pulled within ten seconds, and containers that wait for
 clients are replaced; sessions that run keep the image that they began with. The
@@ -130,7 +131,10 @@ func pullAll(ctx context.Context, pool *hosts.Pool, image string, out io.Writer)
 		pulls.Go(func() {
 			got, err := pool.Pull(ctx, name, func(done, total int64) { board.Progress(i, done, total) })
 			all[i] = pulled{Host: name, Before: got.Before, After: got.After}
-			if err != nil {
+			switch {
+			case err != nil && ctx.Err() != nil: // whatever the host's words for it are
+				all[i].Error, all[i].Mend = "interrupted", "distributor hosts pull "+name
+			case err != nil:
 				all[i].Error, all[i].Mend = err.Error(), hosts.MendPull(list[i], image, err)
 			}
 			board.Finish(i, all[i].String())

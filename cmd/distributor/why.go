@@ -161,7 +161,7 @@ func open(list []journal.Entry) (ids []int64) {
 // unknown says why nothing may be known.
 func unknown(ctx context.Context, a *asker, about string, begins time.Time) error {
 	reasons := []string{
-		"it is mistyped, or happened less than a second ago",
+		"it is mistyped, or happened less than a second ago at another distributor",
 		"it was refused before it was known whose it was: for its token, a page that is not there, or because the service had no database yet; that is in the log only, under this id",
 		"it was an operator's, such as a command's in an outage: that is in the log only, under this id",
 	}

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/reminder"
 )
@@ -39,6 +38,7 @@ type Writer struct {
 
 	trouble reminder.Trouble // with the database
 	unsure  bool             // whether the last attempt was committed; of whoever writes
+	hurry   chan struct{}    // has one if what is noted is to be written at once
 
 	open, alive   context.Context // done when nothing more comes, and when no more is written
 	finish, abort context.CancelFunc
@@ -46,9 +46,10 @@ type Writer struct {
 	mu      sync.Mutex // guards what follows
 	queue   []*row     // new ones
 	repeats repeats
-	number  int64 // of the last entry
-	lost    int   // and not confessed yet
-	writing bool  // a goroutine does
+	number  int64         // of the last entry
+	lost    int           // and not confessed yet
+	writing bool          // a goroutine does
+	asked   chan struct{} // closed for those who wait for what is not in a batch yet; nil: nobody does
 
 	lostEver, refused int // entries; attempts to write
 }
@@ -59,7 +60,7 @@ func NewWriter(cfg Config) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{cfg: cfg, db: db}
+	w := &Writer{cfg: cfg, db: db, hurry: make(chan struct{}, 1)}
 	w.open, w.finish = context.WithCancel(context.Background())
 	w.alive, w.abort = context.WithCancel(context.Background())
 	return w, nil
@@ -114,7 +115,7 @@ func (w *Writer) begin() {
 func (w *Writer) write() {
 	wait, tries := pause, 0
 	for {
-		_ = clock.Sleep(w.open, wait) // at the end there is no time to wait
+		w.rest(wait)
 		b := w.next()
 		if b == nil {
 			return
@@ -140,7 +141,8 @@ func (w *Writer) write() {
 // happens again.
 type batch struct {
 	added, changed []row
-	rows           []*row // that changed has copies of
+	rows           []*row        // that changed has copies of
+	asked          chan struct{} // for it; nil: nobody has
 }
 
 // next returns what is to be written. If that is nothing, nobody writes from now on.
@@ -155,8 +157,12 @@ func (w *Writer) next() *batch {
 	for _, r := range b.rows {
 		b.changed = append(b.changed, *r)
 	}
+	if len(b.added) == len(w.queue) && len(w.repeats.changed) == 0 {
+		b.asked = w.takeAsked()
+	}
 	w.writing = len(b.added)+len(b.changed) > 0
 	if !w.writing {
+		w.release(b.asked)
 		return nil
 	}
 	return b
@@ -181,6 +187,7 @@ func (w *Writer) settle(b *batch) (more bool) {
 	}
 	w.queue = append([]*row(nil), w.queue[len(b.added):]...)
 	w.confess()
+	w.release(b.asked)
 	return len(w.queue) >= maxBatch
 }
 
@@ -190,6 +197,7 @@ func (w *Writer) putBack(b *batch, err error, again bool) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refused++
+	w.release(b.asked)
 	for _, r := range b.rows {
 		w.repeats.note(r)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"wrpdistributor/internal/accounts"
 	"wrpdistributor/internal/database"
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/session"
 )
@@ -43,7 +44,8 @@ type Config struct {
 	Sessions  Sessions
 	Store     Store
 	Processes func(context.Context) ([]database.KnownProcess, error)
-	DB        *database.DB // has the journal and the statistics
+	DB        *database.DB    // has the journal and the statistics
+	Journal   *journal.Writer // of the process that answers; nil: it has noted nothing
 
 	// StopNow stops a session, whoever uses it, and returns when its container is gone.
 	StopNow func(context.Context, *session.Session) error

@@ -25,6 +25,7 @@ func (o operators) journal(_ http.ResponseWriter, r *http.Request) (any, error) 
 	if err != nil {
 		return nil, err
 	}
+	o.flush(r.Context())
 	if about := values.Get("about"); about != "" {
 		return o.why(r.Context(), about)
 	}
@@ -33,6 +34,20 @@ func (o operators) journal(_ http.ResponseWriter, r *http.Request) (any, error) 
 		return nil, err
 	}
 	return journal.Entries{Entries: append([]journal.Entry{}, list...)}, nil
+}
+
+// flushTime is how long who asks waits for what this process has noted and not written.
+const flushTime = 500 * time.Millisecond
+
+// flush has what was noted a moment ago written, which operators may be asking for. Of a
+// database that takes no writes what stands there is told at once.
+func (o operators) flush(ctx context.Context) {
+	if _, err := o.failing(); err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	o.Journal.Flush(ctx)
 }
 
 // why tells all of one request, session or client.

@@ -9,6 +9,7 @@ import (
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
+	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/operator"
 	"wrpdistributor/internal/service/servicetest"
 )
@@ -58,5 +59,23 @@ func TestJournalIsTold(t *testing.T) {
 			values, _ := url.ParseQuery(query)
 			wantProblem(t, h, operator.Call{Path: operator.JournalPath, Query: values}, "bad-request", text)
 		}
+	})
+}
+
+// TestJournalTellsOfAMomentAgo, which is not written yet when it is asked for. On a
+// machine that is busy with other things one of a few attempts has to do.
+func TestJournalTellsOfAMomentAgo(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		k := servicetest.New(t, db, servicetest.Options{})
+		h := handler(t, k)
+		for i := range 10 {
+			request := journal.NewRequest()
+			k.Journal.Add(journal.WithRequest(t.Context(), request), journal.Note{Client: fmt.Sprintf("192.0.2.%d", i), What: journal.Refused{Why: "full"}})
+			told := get[journal.Entries](t, h, operator.Call{Path: operator.JournalPath, Query: url.Values{"about": {request}}})
+			if len(told.Entries) == 1 {
+				return
+			}
+		}
+		t.Error("of ten refusals nothing is known a moment later")
 	})
 }

@@ -25,7 +25,7 @@ func handler(t *testing.T, k *servicetest.Kit) http.Handler { return logging(k, 
 // logging is handler, which logs to w.
 func logging(k *servicetest.Kit, w io.Writer) http.Handler {
 	return operator.Handler(operator.Config{
-		Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, Accounts: k.Accounts, StopNow: k.Reaper.StopNow,
+		Sessions: k.Sessions, Store: k.Store, Processes: k.DB.Known, DB: k.DB, Accounts: k.Accounts, StopNow: k.Reaper.StopNow, Journal: k.Journal,
 		Process: k.Process, Log: slog.New(slog.NewTextHandler(w, nil)),
 	})
 }
