@@ -53,18 +53,27 @@ build_standin() {
 # tell_account ADDRESS: once the distributor serves, whose process this is by then, say how
 # a browser gets in. The account is made when there is none of that name.
 tell_account() {
-	left=120
-	until bin/distributor healthcheck >/dev/null 2>&1; do
+	left=120 password=
+	until has_account; do
 		left=$((left - 1))
 		[ $left -gt 0 ] && kill -0 $$ 2>/dev/null || return 0
 		sleep 0.5
 	done
-	password=$(bin/distributor accounts add demo --note 'made by make run' --json 2>/dev/null | sed -n 's/.*"password":"\([^"]*\)".*/\1/p')
 	if [ -n "$password" ]; then
 		say "Or open http://$1/ in a browser: name demo, password $password"
 	else
 		say "Or open http://$1/ in a browser: name demo, password as it was said first. Another one: bin/distributor accounts password demo"
 	fi
+}
+
+# has_account: is there an account demo by now? Sets password if it was made just now. Whoever
+# answers may still wait for its database, or be somebody else's service at that address.
+has_account() {
+	bin/distributor healthcheck >/dev/null 2>&1 || return 1
+	# Asked for an account now, it would warn in its log that it has to wait.
+	! bin/distributor status --json 2>/dev/null | grep -q '"serviceWaits":true' || return 1
+	password=$(bin/distributor accounts add demo --note 'made by make run' --json 2>/dev/null | sed -n 's/.*"password":"\([^"]*\)".*/\1/p')
+	[ -n "$password" ] || bin/distributor accounts list 2>/dev/null | grep -q '^demo '
 }
 
 make_env

@@ -2,6 +2,7 @@
 package scripts_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,5 +76,31 @@ echo "it gets PORTAL=$PORTAL GATEWAY_LISTEN=$GATEWAY_LISTEN GATEWAY_ADDRESS=$GAT
 		for _, want := range []string{"it gets " + tt.want + ".", tt.says} {
 			succeeds(t, want, dir, []string{tt.env}, "run.sh")
 		}
+	}
+}
+
+// TestRunTellsAnAccountThatIsThere: what answers may wait for its database at first, or be
+// another service. Then there is no account yet, and no password was ever said.
+func TestRunTellsAnAccountThatIsThere(t *testing.T) {
+	for _, tt := range []struct{ tries, want string }{
+		{"no yes", "name demo, password abcd-efgh"},
+		{"no there", "name demo, password as it was said first"},
+	} {
+		dir := newFolder(t, []string{"AUTH_TOKEN=k", "CONTAINER_HOSTS=local"})
+		write(t, filepath.Join(dir, "bin/distributor"), fmt.Sprintf(`#!/bin/sh
+case "$1 $2" in
+healthcheck*) exit 0 ;;
+"status --json") [ -e waited ] || { touch waited; echo '{"outage":{"serviceWaits":true}}'; }; exit 0 ;;
+"accounts add")
+	[ -e waited ] || { echo asked too early; exit 1; }
+	[ -e tried ] || { touch tried; exit 1; }
+	[ "%[1]s" != "no yes" ] || echo '{"name":"demo","password":"abcd-efgh"}'
+	touch told; exit 0 ;;
+"accounts list") [ ! -e told ] || echo 'demo  yes'; exit 0 ;;
+esac
+left=3000
+until [ -e told ] || [ $left = 0 ]; do sleep 0.1; left=$((left - 1)); done
+`, tt.tries), 0o700)
+		succeeds(t, tt.want, dir, nil, "run.sh")
 	}
 }

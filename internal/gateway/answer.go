@@ -163,9 +163,11 @@ func (x *exchange) page(code int, title, body string) {
 	writePage(x, code, title, body)
 }
 
-// pageFormat is what all pages of ours look like. It is HTML 2.0, and must be ASCII.
+// pageFormat is what all pages of ours look like. It is HTML 2.0, and must be ASCII. Phones
+// of today are told that it is narrow: else they show it too small to be read.
 const pageFormat = `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
-<html><head><title>%[1]s</title></head><body>
+<html><head><title>%[1]s</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"></head><body>
 <h1>%[1]s</h1>%[2]s
 </body></html>
 `

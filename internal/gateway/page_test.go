@@ -18,7 +18,8 @@ import (
 // html2 is a page that the browsers of 1994 know what to do with: ASCII, and a few
 // elements of HTML 2.0.
 var html2 = regexp.MustCompile(`^<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2\.0//EN">
-<html><head><title>[\x20-\x3b\x3d-\x7e]+</title></head><body>
+<html><head><title>[\x20-\x3b\x3d-\x7e]+</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"></head><body>
 <h1>[\x20-\x3b\x3d-\x7e]+</h1>(?:[\n\x20-\x3b\x3d-\x7e]|</?(?:p|a|form|input)(?: [a-z]+="[\x20\x21\x23-\x3b\x3d\x3f-\x7e]+")*>)+
 </body></html>
 $`)

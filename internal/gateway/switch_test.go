@@ -49,7 +49,8 @@ func TestOtherSessionIsEnteredByItsUserOnly(t *testing.T) {
 	}
 	page := refused("a link from elsewhere", "GET", first.Token, "", 200)
 	want := `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">
-<html><head><title>This is another session</title></head><body>
+<html><head><title>This is another session</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"></head><body>
 <h1>This is another session</h1><p>Your browser is in a session already. The address that you opened leads into
 another one. If you did not ask for that, stay where you are.</p>
 <p><a href="/">Stay in your session</a></p>

@@ -67,7 +67,7 @@ func TestWhoIsRefusedSeesWhy(t *testing.T) {
 func TestBrowsersThatDoNotStart(t *testing.T) {
 	t.Parallel()
 	for _, wait := range []time.Duration{10 * time.Second, 10 * time.Millisecond} {
-		b := newBench(t, options{Config: portal.Config{Wait: wait}})
+		b := newBench(t, options{Config: portal.Config{Wait: wait}, Options: servicetest.Options{ConnectTimeout: time.Minute}})
 		b.Hosts[0].FailNext(pretend.OpStart, 500, "exec: wrp: no such file", 100)
 		b.Hosts[0].SetDelay(pretend.OpStart, 200*time.Millisecond)
 		anna, began := basic("anna", password), b.Hosts[0].Requests(pretend.OpStart)
