@@ -80,7 +80,7 @@ const (
 func newLegacy(t *testing.T, host string, key []byte, env ...string) *legacy {
 	t.Helper()
 	l := &legacy{t: t, document: readDocument(t, "migrate-from-php.md"), phpDir: t.TempDir(), host: host, port: proctest.FreeRange(t, 40)}
-	l.newDir = newFolder(t, nil, "go.mod", "go.sum", "cmd", "internal", "migrations", "docker", "docs", "Makefile")
+	l.newDir = newFolder(t, nil, "go.mod", "go.sum", "cmd", "internal", "migrations", "docker", "docs", "packaging", "Makefile")
 	write(t, filepath.Join(l.phpDir, "ssh", "id_host"), string(key), 0o600)
 	write(t, filepath.Join(l.phpDir, ".env"), strings.Join(append([]string{
 		"MAX_CONTAINERS_RUNNING=5", "CONTAINER_HOSTS=" + host, "CONTAINER_HOSTS_KEYS=root~id_host",

@@ -34,7 +34,7 @@ func newStack(t *testing.T, mysql string, env ...string) *stack {
 		"AUTH_TOKEN=k", "COMPOSE_PROJECT_NAME=" + s.project, "DISTRIBUTOR_IMAGE=" + s.project, "MYSQL_IMAGE=" + mysql,
 		"DISTRIBUTOR_BIND=127.0.0.1", "DISTRIBUTOR_PORT=" + port, "MYSQL_PORT=" + mysqlPort,
 		"PUBLISH_ADDRESS=127.0.0.1", "START_PORT=" + strconv.Itoa(proctest.FreeRange(t, 30)), "WRP_IMAGE=" + hoststest.Image,
-	}, env...), "go.mod", "go.sum", "cmd", "internal", "migrations", "docker", "docs")
+	}, env...), "go.mod", "go.sum", "cmd", "internal", "migrations", "docker", "docs", "packaging")
 	t.Cleanup(func() {
 		if out, code := s.script(t, "stack.sh", "destroy"); code != 0 {
 			t.Errorf("destroy: exit code %d\n%s", code, out)
