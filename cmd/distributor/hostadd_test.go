@@ -129,11 +129,11 @@ func (a *adder) isInterrupted() {
 // goesBack: a host that does not work does not join, and what is said to go back does.
 func (a *adder) goesBack() {
 	m := a.m
-	_, said := a.denied()
+	a.denied()
 	m.run("userdel -r wrp")
 	m.run("systemctl disable --now wrp-hostguard.socket wrp-hostguard wrp-egress; rm -rf /usr/bin/wrp-hostguard* /etc/wrp-hostguard* /usr/lib/wrp-hostguard; rm -f /usr/lib/systemd/system/wrp-* /usr/lib/sysusers.d/wrp-*; systemctl daemon-reload; systemctl reset-failed")
 	m.isUntouched("after cleaning by hand")
-	_, said = a.denied()
+	_, said := a.denied()
 	m.says("a host that does not let us in", said, "FAILED   login", "it has not joined", "What was done so far")
 	if a.file("ssh/hosts") != "" {
 		m.t.Errorf("it stands in HOSTS_FILE: %q", a.file("ssh/hosts"))
