@@ -109,7 +109,7 @@ func TestRealHostKeysAreMended(t *testing.T) {
 	}
 }
 
-// TestRealHealthyHosts: by SSH with the key of the README, and this machine itself.
+// TestRealHealthyHosts: by SSH with the key of docs/operations.md, and this machine itself.
 func TestRealHealthyHosts(t *testing.T) {
 	s := hoststest.StartSSHD(t, hoststest.SSHDOptions{
 		KeyOptions: `restrict,port-forwarding,command="/bin/false",permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:*",permitlisten="127.0.0.1:1"`,
