@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,9 +35,7 @@ type front struct {
 // newFront returns one with a gateway. Its host is "local", or, with another host, that one.
 func newFront(t *testing.T, over *hoststest.SSHD, env ...string) *front {
 	t.Helper()
-	if exec.Command("docker", "image", "inspect", caddyImage).Run() != nil {
-		t.Skipf("missing: the image %s (make test-images)", caddyImage)
-	}
+	hoststest.NeedImage(t, caddyImage)
 	f := &front{plain: proctest.FreeAddr(t), secure: proctest.FreeAddr(t), gateway: proctest.FreeAddr(t)}
 	network := fmt.Sprintf("172.31.%d.", rand.IntN(250)) // of its own, beside other tests
 	f.caddy = network + "6"

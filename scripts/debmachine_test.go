@@ -28,11 +28,7 @@ func startMachine(t *testing.T, packages string) *machine {
 	if exec.Command("docker", "version").Run() != nil {
 		hoststest.Missing(t, "a Docker engine")
 	}
-	if exec.Command("docker", "image", "inspect", "wrp-test-machine").Run() != nil {
-		if out, code := script(t, root, nil, "test-images.sh", "machine"); code != 0 {
-			hoststest.Missing(t, "the image wrp-test-machine (scripts/test-images.sh machine):\n"+out)
-		}
-	}
+	hoststest.NeedImage(t, "wrp-test-machine")
 	id, code := script(t, root, []string{"IMAGE=wrp-test-machine"}, "container-host.sh", "-v", packages+":/packages:ro")
 	if code != 0 {
 		hoststest.Missing(t, "a machine with systemd: "+id)

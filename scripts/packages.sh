@@ -22,8 +22,9 @@ need sqlite3 sqlite3 # make backup
 for browser in lynx w3m links elinks; do need $browser $browser; done
 if [ "${1:-}" = e2e ]; then
 	has chromium-headless-shell || need chromium chromium
+	docker compose version >/dev/null 2>&1 || need docker-compose docker-compose
 	need lintian lintian # the Debian packages
-	need mmdebstrap mmdebstrap debian-archive-keyring # the machine that they are installed on
+	need mmdebstrap mmdebstrap debian-archive-keyring # images for tests, which are made on a new machine
 fi
 promtool=
 has promtool || promtool=prometheus # the alert rules; its package is a service, of which nothing else is wanted

@@ -44,15 +44,13 @@ func newStack(t *testing.T, mysql string, env ...string) *stack {
 	return s
 }
 
-// needCompose skips a test where there is no Compose, or not this image of MySQL.
+// needCompose is for tests of the stack, with this image of MySQL.
 func needCompose(t *testing.T, mysql string) {
 	t.Helper()
 	if exec.Command("docker", "compose", "version").Run() != nil && exec.Command("docker-compose", "version").Run() != nil {
-		t.Skip("missing: Compose")
+		hoststest.Missing(t, "Compose")
 	}
-	if exec.Command("docker", "image", "inspect", mysql).Run() != nil {
-		t.Skipf("missing: the image %s (make test-images)", mysql)
-	}
+	hoststest.NeedImage(t, mysql)
 }
 
 // script is [script] of the stack, that outlives the test.

@@ -27,9 +27,7 @@ type machine struct {
 func startMachine(t *testing.T) *machine {
 	t.Helper()
 	hoststest.StandIn(t)
-	if hoststest.Docker(t, "images", "-q", "wrp-test-new-host") == "" {
-		hoststest.Missing(t, "the image wrp-test-new-host (make test-images)")
-	}
+	hoststest.NeedImage(t, "wrp-test-new-host")
 	dir := t.TempDir()
 	key, image, conf := filepath.Join(dir, "key"), filepath.Join(dir, "wrp.tar"), filepath.Join(dir, "ssh_config")
 	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).CombinedOutput(); err != nil {

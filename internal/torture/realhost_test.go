@@ -36,9 +36,7 @@ type realHost struct {
 func startRealHosts(t *testing.T, n int, guard bool) []host {
 	t.Helper()
 	hoststest.StandIn(t)
-	if hoststest.Docker(t, "images", "-q", "wrp-test-container-host") == "" {
-		hoststest.Missing(t, "the image wrp-test-container-host (make test-images)")
-	}
+	hoststest.NeedImage(t, "wrp-test-container-host")
 	image := filepath.Join(t.TempDir(), "wrp.tar")
 	hoststest.Docker(t, "save", "-o", image, realImage)
 	var list []host
