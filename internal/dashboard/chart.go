@@ -84,7 +84,7 @@ func (c chart) svg() ([]byte, error) {
 	opt.Theme = theme()
 	opt.XAxis.Labels = c.labels
 	opt.XAxis.LabelCount = 5
-	opt.YAxis = []charts.YAxisOption{{Min: charts.Ptr(0.0)}}
+	opt.YAxis = []charts.YAxisOption{{Min: charts.Ptr(0.0), PreferNiceIntervals: charts.Ptr(true)}}
 	opt.Legend.SeriesNames = names
 	opt.Symbol = charts.Symbol{Shape: charts.SymbolNone}
 	opt.LineStrokeWidth = 2

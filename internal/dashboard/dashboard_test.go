@@ -83,6 +83,24 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestPictureInReadme: it is a chart as the dashboard draws it. -update writes it.
+func TestPictureInReadme(t *testing.T) {
+	const file = "../../docs/dashboard.svg"
+	_, images := charts(t, render(t, oneHost()))
+	if *update {
+		if err := os.WriteFile(file, []byte(images[0]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if images[0] != string(want) {
+		t.Errorf("%s is not what the dashboard draws of the same: go test ./internal/dashboard -update", file)
+	}
+}
+
 // checkChart looks whether a chart is XML, has only colours of the style, and says so if
 // there is nothing in it.
 func checkChart(t *testing.T, drawn string, known bool) {
