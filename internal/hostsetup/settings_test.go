@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"wrpdistributor/internal/hostguard"
@@ -20,12 +21,12 @@ func TestGuardAllowsWhatIsAskedFor(t *testing.T) {
 		Image: "a/b:1", Memory: 300<<20 + 1, CPUs: 0.5, Pids: 99, Network: hosts.Network{Subnet: netip.MustParsePrefix("10.99.0.0/24")},
 	}}
 	got := load(t, h, c)
-	if got.FirstPort != 9090 || got.LastPort != 9125 || got.Publish[0] != "" || got.MaxMemory < c.Container.Memory || got.MaxNanoCPUs != 5e8 ||
+	if got.FirstPort != 9090 || got.LastPort != 9125 || !slices.Contains(got.Publish, "") || got.MaxMemory < c.Container.Memory || got.MaxNanoCPUs != 5e8 ||
 		got.MaxPids != 99 || got.Network != "wrp" || got.Subnet != c.Container.Network.Subnet || *got.Certificate != (hostguard.Certificate{Cert: "/c.pem", Key: "/k.pem"}) {
 		t.Errorf("the guard allows %+v, want what %+v asks for", got, c)
 	}
 	c.GatewayStartPort, c.Container.Network, c.Container.CPUs = 9090, hosts.Network{Name: "lan"}, 0
-	if got := load(t, hosts.Host{Max: 1}, c); got.Publish[0] != "127.0.0.1" || got.Network != "lan" || got.MaxNanoCPUs != 0 || got.Certificate != nil {
+	if got := load(t, hosts.Host{Max: 1}, c); !slices.Equal(got.Publish, []string{"127.0.0.1"}) || got.Network != "lan" || got.MaxNanoCPUs != 0 || got.Certificate != nil {
 		t.Errorf("behind a gateway the guard allows %+v", got)
 	}
 	for _, none := range []hosts.ContainerConfig{{Image: "a", Pids: 1}, {Image: "a", Memory: 1 << 30}} {
