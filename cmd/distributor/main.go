@@ -11,6 +11,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -43,17 +44,7 @@ type options struct {
 	pretend hostCount
 }
 
-func rootCommand() *cobra.Command {
-	opt := &options{}
-	root := &cobra.Command{
-		Use:     "distributor",
-		Version: service.BuildVersion(),
-		Short:   "Hand out WRP containers to retro web browsers",
-		Long: `Hand out WRP containers to retro web browsers.
-
-Without a sub-command the service runs until SIGINT or SIGTERM. It is configured
-by environment variables and the file .env, see .env.dist.`,
-		Example: `  distributor                     serve, as .env says
+const examples = `  distributor                     serve, as .env says
   distributor --pretend 3         serve on three pretend hosts, nothing else is needed
   distributor migrate             bring the database up to date, and exit
   distributor status              say whether clients get sessions, and what is wrong
@@ -67,8 +58,20 @@ by environment variables and the file .env, see .env.dist.`,
   distributor statistics          say how full it was in the last week
   distributor accounts add anna   let somebody in by name and password
   distributor reload              take over what has changed in HOSTS_FILE
-  distributor migrate --down      give the database back to the PHP program`,
-		Args: cobra.NoArgs,
+  distributor migrate --down      give the database back to the PHP program`
+
+func rootCommand() *cobra.Command {
+	opt := &options{}
+	root := &cobra.Command{
+		Use:     "distributor",
+		Version: service.BuildVersion(),
+		Short:   "Hand out WRP containers to retro web browsers",
+		Long: `Hand out WRP containers to retro web browsers.
+
+Without a sub-command the service runs until SIGINT or SIGTERM. It is configured
+by environment variables and the file .env, see .env.dist.`,
+		Example: examples,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serve(cmd.Context(), opt, cmd.ErrOrStderr())
 		},
@@ -79,11 +82,8 @@ by environment variables and the file .env, see .env.dist.`,
 		processesCommand(opt), pauseCommand(opt), resumeCommand(opt), whyCommand(opt), journalCommand(opt), statisticsCommand(opt),
 		accountsCommand(opt), configCommand(opt), reloadCommand(opt), tokenCommand(), versionCommand())
 	root.InitDefaultCompletionCmd()
-	for _, cmd := range root.Commands() {
-		if cmd.Name() == "completion" {
-			sayExit(cmd)
-		}
-	}
+	i := slices.IndexFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == "completion" })
+	sayExit(root.Commands()[i])
 	return root
 }
 

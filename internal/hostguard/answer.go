@@ -39,7 +39,7 @@ func pass(w http.ResponseWriter, resp *http.Response, flush bool) error {
 			}
 		}
 		switch {
-		case err == io.EOF: //nolint:errorlint // as readers return it
+		case err == io.EOF: // as readers return it
 			return nil
 		case err != nil:
 			return cut{err}

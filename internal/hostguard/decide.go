@@ -54,7 +54,7 @@ func (c *Config) decide(q *request) (*order, error) {
 // ours.
 func (c *Config) decideUnversioned(q *request) (*order, error) {
 	if q.minor != 0 {
-		return nil, nil //nolint:nilnil // it is one of the others
+		return nil, nil // it is one of the others
 	}
 	var o *order
 	switch q.method + " " + q.path {

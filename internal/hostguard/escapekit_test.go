@@ -85,7 +85,7 @@ func exchange(t testing.TB, socket, raw string) answered {
 	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	go io.WriteString(nc, raw) //nolint:errcheck // of what is refused not all is taken
+	go io.WriteString(nc, raw) // of what is refused not all is taken
 	method, _, _ := strings.Cut(raw, " ")
 	resp, err := http.ReadResponse(bufio.NewReader(nc), &http.Request{Method: method})
 	if err != nil {

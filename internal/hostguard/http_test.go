@@ -26,7 +26,7 @@ func answersTo(t *testing.T, socket, raw string, n int) (list []int) {
 	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	go io.WriteString(nc, raw) //nolint:errcheck // of what is refused not all is taken
+	go io.WriteString(nc, raw) // of what is refused not all is taken
 	in := bufio.NewReader(nc)
 	for len(list) < n {
 		resp, err := http.ReadResponse(in, nil)
@@ -109,7 +109,7 @@ func TestHalfAnAnswer(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	})}
-	go srv.Serve(ln) //nolint:errcheck // ends with the test
+	go srv.Serve(ln) // ends with the test
 	defer srv.Close()
 	if a := exchange(t, serveGuard(t, cfg), post(createTarget, goodCreate)); a.status != 0 {
 		t.Errorf("half an answer to a create is handed on as %d %s", a.status, a.body)
@@ -130,7 +130,7 @@ func TestClientThatLeaves(t *testing.T) {
 		<-r.Context().Done()
 		close(left)
 	})}
-	go srv.Serve(ln) //nolint:errcheck // ends with the test
+	go srv.Serve(ln) // ends with the test
 	defer srv.Close()
 	nc, err := net.Dial("unix", serveGuard(t, cfg))
 	if err != nil {

@@ -154,7 +154,7 @@ func askEverything(t *testing.T, e *engine) {
 	must(t, err)
 	_, err = e.publishedPorts(ctx)
 	must(t, err)
-	if _, err = e.events(ctx, time.Unix(1700000000, 5), labelDatabase+"="+guardedDatabase).next(); err != io.EOF { //nolint:errorlint // as streams end
+	if _, err = e.events(ctx, time.Unix(1700000000, 5), labelDatabase+"="+guardedDatabase).next(); err != io.EOF { // as streams end
 		t.Errorf("events end with %v, want the end of the engine's", err)
 	}
 }
