@@ -20,12 +20,7 @@ type addFlags struct {
 	ssh                string
 }
 
-func addHostCommand(opt *options) *cobra.Command {
-	var f addFlags
-	cmd := &cobra.Command{
-		Use:   "add [USER@]HOST[:PORT]",
-		Short: "Make a machine a container host, by your own ssh",
-		Long: `Make a machine a container host, and have the distributor use it. By your own ssh,
+const addHostHelp = `Make a machine a container host, and have the distributor use it. By your own ssh,
 with your agent and your configuration, as root or as somebody who may use sudo there
 without being asked for a password. The machine needs Linux with Docker and nftables.
 
@@ -44,26 +39,35 @@ The hostguard that is sent is FILE of --guard, or hostguard beside this program,
 /usr/lib/wrp-distributor/wrp-hostguard-ARCH; none if the host has the package.
 
 Exit status: 0 the host works and joins, or the script is printed; 1 something failed,
-which is said; 2 wrong usage or settings, and nothing was changed.`,
-		Example: `  distributor hosts add root@c1.example
+which is said; 2 wrong usage or settings, and nothing was changed.`
+
+const addHostExamples = `  distributor hosts add root@c1.example
   distributor hosts add admin@c2.example:2222 --max 20
   distributor hosts add root@c1.example --fingerprint SHA256:kpDc...   asks nothing
   distributor hosts add root@c3.example --ssh "ssh -J gate.example"
   distributor hosts add root@c4.example --guard wrp-hostguard-arm64
   distributor hosts add --print c5.example >prepare.sh     for its root to run; then
-  distributor hosts add --prepared c5.example`,
-		Args: oneHost,
+  distributor hosts add --prepared c5.example`
+
+func addHostCommand(opt *options) *cobra.Command {
+	var f addFlags
+	cmd := &cobra.Command{
+		Use:     "add [USER@]HOST[:PORT]",
+		Short:   "Make a machine a container host, by your own ssh",
+		Long:    addHostHelp,
+		Example: addHostExamples,
+		Args:    oneHost,
 
 		ValidArgsFunction: completeHosts(opt),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a := &addition{cmd: cmd, opt: opt, flags: f}
-			var err error
-			if a.target, err = hostsetup.ParseTarget(args[0]); err != nil {
+			target, err := hostsetup.ParseTarget(args[0])
+			if err == nil {
+				err = f.check()
+			}
+			if err != nil {
 				return cli.Usage(err)
 			}
-			if err := f.check(); err != nil {
-				return cli.Usage(err)
-			}
+			a := &addition{cmd: cmd, opt: opt, flags: f, target: target}
 			return a.run(cmd.Context())
 		},
 	}
