@@ -15,8 +15,8 @@ cd "$(dirname "$0")/.."
 dist=${DIST:-dist}
 arch=${ARCH:-$(go env GOARCH)}
 case $arch in
-amd64 | arm64) goarch=$arch goarm= ;;
-armhf | arm) arch=armhf goarch=arm goarm=7 ;;
+amd64 | arm64 | armhf) ;;
+arm) arch=armhf ;;
 *) die "ARCH=$arch: want amd64, arm64 or armhf" ;;
 esac
 
@@ -28,8 +28,10 @@ trap 'rm -rf "$DEB_BUILD"' EXIT
 trap 'exit 1' INT TERM
 export SOURCE_DATE_EPOCH DEB_VERSION DEB_ARCH DEB_BUILD
 
-# compile PROGRAM COMMAND: a command as the package has it.
+# compile PROGRAM COMMAND [ARCH]: a command as the package has it.
 compile() {
+	goarch=${3:-$arch} goarm=
+	[ "$goarch" != armhf ] || goarch=arm goarm=7
 	CGO_ENABLED=0 GOOS=linux GOARCH=$goarch GOARM=$goarm \
 		go build -trimpath -buildvcs=auto -tags packaged -ldflags=-s -o "$DEB_BUILD/$1" "./cmd/$2" || die "$1 cannot be built."
 }
@@ -52,6 +54,8 @@ pack() { # PACKAGE
 distributor() {
 	compile wrp-distributor distributor
 	compile wrp-cleanup cleanup
+	# For "hosts add": a host need not be a machine of the server's kind.
+	for kind in amd64 arm64 armhf; do compile "wrp-hostguard-$kind" hostguard "$kind"; done
 	pack wrp-distributor
 }
 

@@ -20,16 +20,22 @@ type machine struct {
 	Gateway string // this one's, as the machine reaches it
 }
 
-// startMachine starts one that has the files of a folder in /packages. Its image is made
-// if need be.
+// startMachine starts one that has the files of a folder in /packages.
 func startMachine(t *testing.T, packages string) *machine {
+	t.Helper()
+	return startMachineOf(t, "wrp-test-machine", "-v", packages+":/packages:ro")
+}
+
+// startMachineOf starts one of an image, which is made if need be, with more arguments for
+// docker create.
+func startMachineOf(t *testing.T, image string, args ...string) *machine {
 	t.Helper()
 	root := hoststest.Root(t)
 	if exec.Command("docker", "version").Run() != nil {
 		hoststest.Missing(t, "a Docker engine")
 	}
-	hoststest.NeedImage(t, "wrp-test-machine")
-	id, code := script(t, root, []string{"IMAGE=wrp-test-machine"}, "container-host.sh", "-v", packages+":/packages:ro")
+	hoststest.NeedImage(t, image)
+	id, code := script(t, root, []string{"IMAGE=" + image}, "container-host.sh", args...)
 	if code != 0 {
 		hoststest.Missing(t, "a machine with systemd: "+id)
 	}

@@ -1,6 +1,7 @@
 package hostsetup
 
 import (
+	"cmp"
 	"compress/gzip"
 	"debug/elf"
 	"encoding/base64"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // A Guard is the program hostguard for a kind of machine.
@@ -55,12 +57,14 @@ func OpenGuard(file string) (*Guard, error) {
 	return &Guard{File: file, Arch: arch}, nil
 }
 
-// FindGuard returns the one for a kind of machine, or of whatever kind, if arch is empty:
-// beside a program, which is ours, or as the package has it.
+// FindGuard returns the one for a kind of machine: beside a program, which is ours, or as
+// the package has it. If arch is empty, it is whatever stands beside the program, or the
+// package's for this machine.
 func FindGuard(program, arch string) (*Guard, error) {
 	folder := filepath.Dir(program)
 	for _, file := range []string{
-		filepath.Join(folder, "hostguard"), filepath.Join(folder, "wrp-hostguard"), filepath.Join(folder, "wrp-hostguard-"+arch), packaged + arch,
+		filepath.Join(folder, "hostguard"), filepath.Join(folder, "wrp-hostguard"),
+		filepath.Join(folder, "wrp-hostguard-"+arch), packaged + cmp.Or(arch, ownArch()),
 	} {
 		g, err := OpenGuard(file)
 		if err == nil && (arch == "" || g.Arch == arch) {
@@ -68,6 +72,14 @@ func FindGuard(program, arch string) (*Guard, error) {
 		}
 	}
 	return nil, fmt.Errorf("there is no hostguard%s beside %s, nor as %s%s; %s", forArch(arch), program, packaged, arch, mendGuard(arch))
+}
+
+// ownArch returns what Debian calls this machine.
+func ownArch() string {
+	if runtime.GOARCH == "arm" {
+		return "armhf"
+	}
+	return runtime.GOARCH
 }
 
 func forArch(arch string) string {

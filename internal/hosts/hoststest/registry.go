@@ -1,12 +1,16 @@
 package hoststest
 
 import (
+	"fmt"
 	"io"
 	"log"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 )
@@ -31,6 +35,27 @@ func Publish(t testing.TB) *Release {
 	t.Cleanup(r.remove)
 	Docker(t, "push", "-q", r.Name)
 	return r
+}
+
+// Mirror has the stand-in image, under a name that is otherwise a public registry's, in a
+// registry that runs as long as the test on all addresses of this machine. It is for engines
+// that are told to ask this port first.
+func Mirror(t testing.TB, name string) (port int) {
+	t.Helper()
+	StandIn(t)
+	l, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0))), ReadHeaderTimeout: time.Minute}
+	go func() { _ = srv.Serve(l) }() // until it is closed
+	t.Cleanup(func() { _ = srv.Close() })
+	port = l.Addr().(*net.TCPAddr).Port
+	here := fmt.Sprintf("127.0.0.1:%d/%s", port, name)
+	Docker(t, "tag", Image, here)
+	t.Cleanup(func() { Docker(t, "rmi", here) })
+	Docker(t, "push", "-q", here)
+	return port
 }
 
 // ID returns the id of the image that this machine's engine has under the name.

@@ -1,0 +1,197 @@
+package scripts_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/proctest"
+)
+
+// A deployment is what docs/deploy.md makes of two machines, and the desk at which that is
+// read. Their addresses stay the same when they are rebooted.
+type deployment struct {
+	t         *testing.T
+	machines  map[string]*machine // by what the document calls them
+	variables string              // its first block, for these machines
+	blocks    []block
+	network   string
+}
+
+const (
+	deployNet     = "10.215.93."
+	serverAddress = deployNet + "10"
+	hostAddress   = deployNet + "11"
+	deskAddress   = deployNet + "12"
+)
+
+// TestE2EDeploy types docs/deploy.md from its first block to its last, on fresh machines.
+func TestE2EDeploy(t *testing.T) {
+	proctest.E2E(t)
+	d := newDeployment(t)
+	for _, b := range d.blocks {
+		d.types(b)
+	}
+	d.hostIsOpenToSessionsOnly()
+	d.serves()
+}
+
+func newDeployment(t *testing.T) *deployment {
+	t.Helper()
+	d := &deployment{t: t, machines: make(map[string]*machine), blocks: readBlocks(t, "deploy.md")}
+	if len(d.blocks) == 0 || d.blocks[0].heading != "" {
+		t.Fatal("docs/deploy.md does not begin with a block that names the machines")
+	}
+	d.variables = regexp.MustCompile(`(?m)^SERVER_ADDRESS=.*$`).ReplaceAllString(d.blocks[0].text, "SERVER_ADDRESS="+serverAddress)
+	d.variables = regexp.MustCompile(`(?m)^DESK=.*$`).ReplaceAllString(d.variables, "DESK="+deskAddress)
+	d.blocks = d.blocks[1:]
+	d.start(makeDebs(t))
+	return d
+}
+
+// start starts the three machines as a provider hands them over: who sits at the desk may
+// log in as root, by a key.
+func (d *deployment) start(packages string) {
+	d.t.Helper()
+	d.network = "wrp-deploy-" + strings.ToLower(rand.Text()[:8])
+	hoststest.Docker(d.t, "network", "create", "--subnet", deployNet+"0/24", "--gateway", deployNet+"1", d.network)
+	d.t.Cleanup(func() { hoststest.Docker(d.t, "network", "rm", d.network) })
+	mirror := fmt.Sprintf("http://%s1:%d", deployNet, hoststest.Mirror(d.t, "alb42/amifoxserver:latest"))
+	desk := d.machine("at your desk", "wrp-test-machine", deskAddress, "-v", packages+":/packages:ro")
+	server := d.machine("on the server", "wrp-test-machine", serverAddress)
+	host := d.machine("on the host", "wrp-test-new-host", hostAddress)
+
+	desk.run("apt-get -qq update && apt-get -qq -y install curl && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519")
+	desk.run("cp /packages/wrp-distributor_1.0*.deb ~/ && printf 'StrictHostKeyChecking accept-new\nLogLevel ERROR\n' >~/.ssh/config")
+	key := desk.run("cat ~/.ssh/id_ed25519.pub")
+	server.run("apt-get -qq update && apt-get -qq -y install openssh-server ca-certificates")
+	// What is the image's own would not be on a machine that somebody rents.
+	host.run("rm /etc/ssh/sshd_config.d/test.conf && systemctl restart ssh")
+	host.run(`sed -i 's,^{,{"registry-mirrors": ["` + mirror + `"]` + "\\," + `,' /etc/docker/daemon.json && systemctl restart docker`)
+	for _, m := range []*machine{server, host} {
+		m.run("install -d -m 700 ~/.ssh")
+		m.write("~/.ssh/authorized_keys", key+"\n")
+	}
+}
+
+// machine starts one that comes back by itself when it is rebooted.
+func (d *deployment) machine(name, image, address string, args ...string) *machine {
+	d.t.Helper()
+	args = append(args, "--restart", "unless-stopped", "--network", d.network, "--ip", address, "-v", resolvers(d.t, image)+":/etc/resolv.conf:ro",
+		"--add-host", "wrp.example:"+serverAddress, "--add-host", "c1.wrp.example:"+hostAddress)
+	m := startMachineOf(d.t, image, args...)
+	d.machines[name] = m
+	return m
+}
+
+// resolvers returns a file that names those that a machine can reach. Docker's own, for
+// networks like the one here, goes by rules that a firewall of the machine takes away.
+func resolvers(t *testing.T, image string) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "resolv.conf")
+	write(t, file, hoststest.Docker(t, "run", "--rm", "--entrypoint", "cat", image, "/etc/resolv.conf")+"\n", 0o644)
+	return file
+}
+
+// types types a block where its first line says.
+func (d *deployment) types(b block) {
+	d.t.Helper()
+	comment, text, _ := strings.Cut(b.text, "\n")
+	where, want, _ := strings.Cut(strings.TrimPrefix(comment, "# "), "; ")
+	for _, place := range strings.Split(where, " and ") {
+		m := d.machines[place]
+		switch {
+		case m == nil:
+			d.t.Fatalf("under %q a block begins with %q, and names no machine", b.heading, comment)
+		case want == "each has to fail":
+			for line := range strings.Lines(text) {
+				d.fails(m, strings.TrimSpace(line))
+			}
+		case text == "systemctl reboot":
+			d.reboots(m)
+		default:
+			d.succeeds(m, place, text)
+		}
+	}
+}
+
+func (d *deployment) succeeds(m *machine, place, text string) {
+	d.t.Helper()
+	out, err := m.types(d.variables + "\n" + d.here(text))
+	d.t.Logf("%s:\n%s\n%s", place, text, out)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if strings.Contains(text, leadsHere) {
+		d.trustsProxy()
+	}
+}
+
+// trustsProxy has the desk trust the authority that the proxy is where no name leads to it
+// from the Internet.
+func (d *deployment) trustsProxy() {
+	d.t.Helper()
+	const root = "/var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt"
+	server, desk := d.machines["on the server"], d.machines["at your desk"]
+	server.await("test -s " + root)
+	desk.write("/usr/local/share/ca-certificates/proxy.crt", server.run("cat "+root)+"\n")
+	desk.run("update-ca-certificates")
+}
+
+func (d *deployment) fails(m *machine, line string) {
+	d.t.Helper()
+	if out, err := m.types(d.variables + "\n" + line); err == nil {
+		d.t.Fatalf("%s succeeds, and has to fail:\n%s", line, out)
+	}
+}
+
+// leadsHere is the proxy's setting for names that lead to it from the Internet.
+const leadsHere = "\temail $MAIL\n"
+
+// here is a text as the document says for names that do not.
+func (d *deployment) here(text string) string {
+	return strings.ReplaceAll(text, leadsHere, "\tlocal_certs\n\tskip_install_trust\n")
+}
+
+// reboots has a machine reboot, which ends the connection by which that is typed.
+func (d *deployment) reboots(m *machine) {
+	d.t.Helper()
+	const started = "{{.State.StartedAt}}"
+	was := hoststest.Docker(d.t, "inspect", "-f", started, m.id)
+	_, _ = m.types("systemctl reboot")
+	eventually(d.t, "the machine is rebooted", func() bool { return hoststest.Docker(d.t, "inspect", "-f", started, m.id) != was })
+	m.await("systemctl is-active multi-user.target")
+}
+
+// hostIsOpenToSessionsOnly to whoever has the key that the server has.
+func (d *deployment) hostIsOpenToSessionsOnly() {
+	d.t.Helper()
+	server := d.machines["on the server"]
+	const ssh = "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -i /etc/wrp-distributor/ssh/c1.wrp.example.key wrp@c1.wrp.example "
+	server.fails("", ssh+"id")
+	if out := server.run("wrp-distributor hosts check"); strings.Contains(out, "WARNING") || strings.Contains(out, "SKIPPED") {
+		d.t.Errorf("hosts check is not content:\n%s", out)
+	}
+}
+
+// serves a client at the end of all that.
+func (d *deployment) serves() {
+	d.t.Helper()
+	desk, server := d.machines["at your desk"], d.machines["on the server"]
+	token := server.run("cat /etc/wrp-distributor/secrets/AUTH_TOKEN")
+	desk.says("<wrpUrl>wrp.example:7778</wrpUrl>", "curl -fsS -X PUT -A late -H 'Bearer: "+token+"' http://wrp.example/")
+	// Before there was Host, too.
+	desk.says("204", "curl -sS -0 -H Host: -o /dev/null -w '%{http_code}' -X PUT -A late -H 'Bearer: "+token+"' http://wrp.example/")
+}
+
+// types has a shell read a text as root, who has just logged in.
+func (m *machine) types(text string) (string, error) {
+	cmd := exec.Command("docker", "exec", "-i", "-w", "/root", "-e", "DEBIAN_FRONTEND=noninteractive", m.id, "bash", "-eu", "-o", "pipefail", "-c", text)
+	out, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
