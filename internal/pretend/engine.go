@@ -168,6 +168,35 @@ func (e *engine) create(name string, req container.CreateRequest) (*instance, er
 
 // add makes a container of an image, which need not be there.
 func (e *engine) add(name, image string, req container.CreateRequest) (*instance, error) {
+	c, err := e.prepare(name, image, req)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return c, e.enter(c)
+}
+
+// addRunning makes a container and starts it, between which nobody sees it.
+func (e *engine) addRunning(name, image string, req container.CreateRequest) (*instance, error) {
+	c, err := e.prepare(name, image, req)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.enter(c); err != nil {
+		return nil, err
+	}
+	if err := e.run(c); err != nil {
+		e.drop(c)
+		return nil, err
+	}
+	return c, nil
+}
+
+// prepare makes a container that is not among the engine's yet.
+func (e *engine) prepare(name, image string, req container.CreateRequest) (*instance, error) {
 	name = strings.TrimPrefix(name, "/")
 	if ok, _ := regexp.MatchString(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`, name); !ok && name != "" {
 		return nil, refuse(http.StatusBadRequest, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name)
@@ -177,10 +206,13 @@ func (e *engine) add(name, image string, req container.CreateRequest) (*instance
 		return nil, err
 	}
 	c.image = image
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	return c, nil
+}
+
+// enter has a container among the engine's, if its name is free. e.mu is held.
+func (e *engine) enter(c *instance) error {
 	if other := e.names[c.name]; other != nil {
-		return nil, refuse(http.StatusConflict, "Conflict. The container name %q is already in use by container %q. "+
+		return refuse(http.StatusConflict, "Conflict. The container name %q is already in use by container %q. "+
 			"You have to remove (or rename) that container to be able to reuse that name.", "/"+c.name, other.id)
 	}
 	e.created++
@@ -188,7 +220,7 @@ func (e *engine) add(name, image string, req container.CreateRequest) (*instance
 	e.containers[c.id] = c
 	e.names[c.name] = c
 	e.emit(c, events.ActionCreate, nil)
-	return c, nil
+	return nil
 }
 
 // find returns the container with an id or a name. e.mu is held.

@@ -1,6 +1,8 @@
 package pretend
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 
 	"wrpdistributor/internal/porttest"
@@ -31,6 +33,36 @@ func TestForeignContainer(t *testing.T) {
 	if got := inspect(t, c, info.ID); got != "exited 1" {
 		t.Errorf("after the end: %s", got)
 	}
+}
+
+// TestForeignContainerRunsAtOnce: whoever looks meanwhile and removes what does not run finds
+// nothing that is not there to stay.
+func TestForeignContainerRunsAtOnce(t *testing.T) {
+	h := startHost(t, Config{})
+	done := make(chan struct{})
+	var remover sync.WaitGroup
+	remover.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			for _, c := range h.Containers() {
+				_ = h.engine.remove(c.ID, false) // refused if it runs
+			}
+		}
+	})
+	for i := range 1000 {
+		name := fmt.Sprintf("theirs%d", i)
+		if info, err := h.ForeignContainer(name, nil, 0); err != nil || !info.Running {
+			t.Errorf("%s = %+v, %v", name, info, err)
+			break
+		}
+		h.KillContainer(name)
+	}
+	close(done)
+	remover.Wait()
 }
 
 // TestTakePort checks that the port is closed to all others, and open again

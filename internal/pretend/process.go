@@ -17,14 +17,19 @@ import (
 	"wrpdistributor/internal/pretend/standin"
 )
 
-// start runs a container, on its network, and opens its ports.
 func (e *engine) start(ref string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	c, err := e.find(ref)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	return e.run(c)
+}
+
+// run starts a container, on its network, and opens its ports. e.mu is held.
+func (e *engine) run(c *instance) error {
+	switch {
 	case c.state == container.StatePaused:
 		return refuse(http.StatusConflict, "cannot start a paused container, try unpause instead")
 	case c.running():

@@ -50,12 +50,8 @@ func (h *Host) ForeignContainer(name string, labels map[string]string, port int)
 	if port != 0 {
 		req.HostConfig.PortBindings = nat.PortMap{"8080/tcp": {{HostPort: strconv.Itoa(port)}}}
 	}
-	c, err := h.engine.add(name, newImageID(req.Config.Image, 0), req)
+	c, err := h.engine.addRunning(name, newImageID(req.Config.Image, 0), req)
 	if err != nil {
-		return ContainerInfo{}, fmt.Errorf("create foreign container: %w", err)
-	}
-	if err := h.engine.start(c.id); err != nil {
-		h.engine.remove(c.id, true)
 		return ContainerInfo{}, fmt.Errorf("start foreign container: %w", err)
 	}
 	h.engine.mu.Lock()
