@@ -22,26 +22,26 @@ type distributorPackage struct {
 // installsWithoutStarting where policy-rc.d forbids it, as in images that are being built.
 func (p *distributorPackage) installsWithoutStarting() {
 	p.t.Helper()
-	p.run(`printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d`)
-	p.run("dpkg -i /packages/wrp-distributor_1.0*.deb")
+	p.Run(`printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d`)
+	p.Run("dpkg -i /packages/wrp-distributor_1.0*.deb")
 	p.fails("inactive", "systemctl is-active wrp-distributor.service wrp-cleanup.timer")
 	p.says("enabled", "systemctl is-enabled wrp-distributor.service")
-	p.run("rm /usr/sbin/policy-rc.d && dpkg -P wrp-distributor && rm -r /etc/wrp-distributor")
+	p.Run("rm /usr/sbin/policy-rc.d && dpkg -P wrp-distributor && rm -r /etc/wrp-distributor")
 }
 
 // starts with nothing set: it has a token that only root can read, and says what it lacks.
 func (p *distributorPackage) starts() {
 	p.t.Helper()
-	p.run("dpkg -i /packages/wrp-distributor_1.0*.deb")
-	p.await("systemctl is-active wrp-distributor.service wrp-cleanup.timer && wrp-distributor healthcheck")
+	p.Run("dpkg -i /packages/wrp-distributor_1.0*.deb")
+	p.Await("systemctl is-active wrp-distributor.service wrp-cleanup.timer && wrp-distributor healthcheck")
 	p.says("600 root", "stat -c '%a %U' /etc/wrp-distributor/secrets/AUTH_TOKEN")
 	p.fails("Permission denied", "runuser -u wrp-distributor -- cat /etc/wrp-distributor/secrets/AUTH_TOKEN")
 	p.says("wrp-distributor", `ps -o user:20= -p "$(systemctl show -p MainPID --value wrp-distributor)"`)
 	p.fails("Host local is down", "wrp-distributor status")
 	for _, unit := range []string{"wrp-distributor.service", "wrp-cleanup.service"} {
-		p.run("systemd-analyze security --no-pager --threshold=20 " + unit)
+		p.Run("systemd-analyze security --no-pager --threshold=20 " + unit)
 	}
-	token := p.run("cat /etc/wrp-distributor/secrets/AUTH_TOKEN")
+	token := p.Run("cat /etc/wrp-distributor/secrets/AUTH_TOKEN")
 	p.put = proctest.Request{Method: http.MethodPut, URL: "http://" + p.Addr + ":7777/", Token: token, Agent: "a"}
 }
 
@@ -50,11 +50,11 @@ func (p *distributorPackage) starts() {
 func (p *distributorPackage) startHost() (name, user string) {
 	p.t.Helper()
 	keys := filepath.Join(p.t.TempDir(), "authorized_keys")
-	write(p.t, keys, p.run("cat /etc/wrp-distributor/ssh/id_ed25519.pub")+"\n", 0o600)
+	write(p.t, keys, p.Run("cat /etc/wrp-distributor/ssh/id_ed25519.pub")+"\n", 0o600)
 	h := hoststest.StartSSHD(p.t, hoststest.SSHDOptions{
 		Config: "ListenAddress " + p.Gateway + "\nMatch all\nAuthorizedKeysFile " + keys,
 	}).Host()
-	p.write("/etc/wrp-distributor/ssh/known_hosts", strings.ReplaceAll(h.KnownHosts, "127.0.0.1", p.Gateway))
+	p.Write("/etc/wrp-distributor/ssh/known_hosts", strings.ReplaceAll(h.KnownHosts, "127.0.0.1", p.Gateway))
 	return strings.ReplaceAll(h.Name, "127.0.0.1", p.Gateway), h.User
 }
 
@@ -64,13 +64,13 @@ func (p *distributorPackage) servesAfterOneLine() {
 	p.t.Helper()
 	host, user := p.startHost()
 	// These two are the test's own.
-	p.write("/etc/wrp-distributor/env", "WRP_IMAGE="+hoststest.Image+"\nSTART_PORT="+strconv.Itoa(proctest.FreeRange(p.t, 30))+"\n")
-	p.run("systemctl restart wrp-distributor")
-	p.await("wrp-distributor healthcheck")
-	p.run("sed -i /^local/d /etc/wrp-distributor/hosts")
-	p.write("/etc/wrp-distributor/hosts", host+" user="+user+" key=id_ed25519 max=3\n")
-	p.run("systemctl reload wrp-distributor")
-	p.await("wrp-distributor hosts list | grep ' yes'")
+	p.Write("/etc/wrp-distributor/env", "WRP_IMAGE="+hoststest.Image+"\nSTART_PORT="+strconv.Itoa(proctest.FreeRange(p.t, 30))+"\n")
+	p.Run("systemctl restart wrp-distributor")
+	p.Await("wrp-distributor healthcheck")
+	p.Run("sed -i /^local/d /etc/wrp-distributor/hosts")
+	p.Write("/etc/wrp-distributor/hosts", host+" user="+user+" key=id_ed25519 max=3\n")
+	p.Run("systemctl reload wrp-distributor")
+	p.Await("wrp-distributor hosts list | grep ' yes'")
 	p.browses()
 	p.says("Result=success", "systemctl start wrp-cleanup.service; systemctl show -p Result wrp-cleanup.service")
 }
@@ -112,7 +112,7 @@ func (p *distributorPackage) isGiven(want int) proctest.Answer {
 // keepsItsSession, in the container that it began in.
 func (p *distributorPackage) keepsItsSession() {
 	p.t.Helper()
-	p.await("wrp-distributor hosts list | grep ' yes'")
+	p.Await("wrp-distributor hosts list | grep ' yes'")
 	p.isGiven(http.StatusNoContent)
 	if is := p.containers(); is != p.container {
 		p.t.Errorf("the session has the container %q, want %q as before", is, p.container)
@@ -122,29 +122,29 @@ func (p *distributorPackage) keepsItsSession() {
 // upgrades with a session: the new version runs, and what an operator has chosen stays.
 func (p *distributorPackage) upgrades() {
 	p.t.Helper()
-	p.run("systemctl disable --now wrp-cleanup.timer")
+	p.Run("systemctl disable --now wrp-cleanup.timer")
 	const pid = "systemctl show -p MainPID --value wrp-distributor"
-	was := p.run(pid)
-	p.run("dpkg -i /packages/wrp-distributor_2.0*.deb")
-	if is := p.run(pid); is == was || is == "0" {
+	was := p.Run(pid)
+	p.Run("dpkg -i /packages/wrp-distributor_2.0*.deb")
+	if is := p.Run(pid); is == was || is == "0" {
 		p.t.Errorf("after the upgrade the process is %s, before it was %s; want another one", is, was)
 	}
 	p.keepsItsSession()
 	p.fails("disabled", "systemctl is-enabled wrp-cleanup.timer")
 	p.fails("inactive", "systemctl is-active wrp-cleanup.timer")
-	p.run("systemctl enable --now wrp-cleanup.timer")
+	p.Run("systemctl enable --now wrp-cleanup.timer")
 }
 
 // isRootsToAsk while nobody serves, too: nothing is left behind that is closed to the service.
 func (p *distributorPackage) isRootsToAsk() {
 	p.t.Helper()
-	p.run("systemctl stop wrp-distributor")
+	p.Run("systemctl stop wrp-distributor")
 	p.says("No running distributor answers", "cd / && wrp-distributor sessions list")
-	p.run("wrp-cleanup --dry-run; wrp-distributor migrate")
-	if foreign := p.run("find /var/lib/wrp-distributor ! -user wrp-distributor"); foreign != "" {
+	p.Run("wrp-cleanup --dry-run; wrp-distributor migrate")
+	if foreign := p.Run("find /var/lib/wrp-distributor ! -user wrp-distributor"); foreign != "" {
 		p.t.Errorf("not the service's:\n%s", foreign)
 	}
-	p.run("systemctl start wrp-distributor")
+	p.Run("systemctl start wrp-distributor")
 	p.keepsItsSession()
 }
 
@@ -156,7 +156,7 @@ func (p *distributorPackage) isRemovedAndComesBack() {
 	if is := p.containers(); is != p.container {
 		p.t.Errorf("after the removal the session has the container %q, want %q", is, p.container)
 	}
-	p.run("dpkg -i /packages/wrp-distributor_2.0*.deb")
+	p.Run("dpkg -i /packages/wrp-distributor_2.0*.deb")
 	p.keepsItsSession()
 }
 
@@ -164,17 +164,17 @@ func (p *distributorPackage) isRemovedAndComesBack() {
 func (p *distributorPackage) isPurged() {
 	p.t.Helper()
 	const token = "cat /etc/wrp-distributor/secrets/AUTH_TOKEN"
-	p.run("wrp-cleanup --all")
+	p.Run("wrp-cleanup --all")
 	if is := p.containers(); is != "" {
 		p.t.Errorf("after cleanup --all the session has the container %q", is)
 	}
 	p.says("its data stay in /var/lib/wrp-distributor", "dpkg -P wrp-distributor")
-	p.run("test ! -e /etc/wrp-distributor/env && test -e /var/lib/wrp-distributor/distributor.db")
-	p.run("dpkg -i /packages/wrp-distributor_2.0*.deb")
-	if is := p.run(token); is != p.put.Token {
+	p.Run("test ! -e /etc/wrp-distributor/env && test -e /var/lib/wrp-distributor/distributor.db")
+	p.Run("dpkg -i /packages/wrp-distributor_2.0*.deb")
+	if is := p.Run(token); is != p.put.Token {
 		p.t.Errorf("after a purge that kept data the token is another one")
 	}
-	p.run("echo wrp-distributor wrp-distributor/remove-data boolean true | debconf-set-selections")
-	p.run("dpkg -P wrp-distributor")
+	p.Run("echo wrp-distributor wrp-distributor/remove-data boolean true | debconf-set-selections")
+	p.Run("dpkg -P wrp-distributor")
 	p.nothingIsLeft("wrp-distributor")
 }

@@ -3,7 +3,6 @@ package scripts_test
 import (
 	"crypto/rand"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -66,16 +65,16 @@ func (d *deployment) start(packages string) {
 	server := d.machine("on the server", "wrp-test-machine", serverAddress)
 	host := d.machine("on the host", "wrp-test-new-host", hostAddress)
 
-	desk.run("apt-get -qq update && apt-get -qq -y install curl && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519")
-	desk.run("cp /packages/wrp-distributor_1.0*.deb ~/ && printf 'StrictHostKeyChecking accept-new\nLogLevel ERROR\n' >~/.ssh/config")
-	key := desk.run("cat ~/.ssh/id_ed25519.pub")
-	server.run("apt-get -qq update && apt-get -qq -y install openssh-server ca-certificates")
+	desk.Run("apt-get -qq update && apt-get -qq -y install curl && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519")
+	desk.Run("cp /packages/wrp-distributor_1.0*.deb ~/ && printf 'StrictHostKeyChecking accept-new\nLogLevel ERROR\n' >~/.ssh/config")
+	key := desk.Run("cat ~/.ssh/id_ed25519.pub")
+	server.Run("apt-get -qq update && apt-get -qq -y install openssh-server ca-certificates")
 	// What is the image's own would not be on a machine that somebody rents.
-	host.run("rm /etc/ssh/sshd_config.d/test.conf && systemctl restart ssh")
-	host.run(`sed -i 's,^{,{"registry-mirrors": ["` + mirror + `"]` + "\\," + `,' /etc/docker/daemon.json && systemctl restart docker`)
+	host.Run("rm /etc/ssh/sshd_config.d/test.conf && systemctl restart ssh")
+	host.Run(`sed -i 's,^{,{"registry-mirrors": ["` + mirror + `"]` + "\\," + `,' /etc/docker/daemon.json && systemctl restart docker`)
 	for _, m := range []*machine{server, host} {
-		m.run("install -d -m 700 ~/.ssh")
-		m.write("~/.ssh/authorized_keys", key+"\n")
+		m.Run("install -d -m 700 ~/.ssh")
+		m.Write("~/.ssh/authorized_keys", key+"\n")
 	}
 }
 
@@ -84,7 +83,7 @@ func (d *deployment) machine(name, image, address string, args ...string) *machi
 	d.t.Helper()
 	args = append(args, "--restart", "unless-stopped", "--network", d.network, "--ip", address, "-v", resolvers(d.t, image)+":/etc/resolv.conf:ro",
 		"--add-host", "wrp.example:"+serverAddress, "--add-host", "c1.wrp.example:"+hostAddress)
-	m := startMachineOf(d.t, image, args...)
+	m := &machine{t: d.t, Machine: hoststest.StartMachine(d.t, image, args...)}
 	d.machines[name] = m
 	return m
 }
@@ -122,7 +121,7 @@ func (d *deployment) types(b block) {
 
 func (d *deployment) succeeds(m *machine, place, text string) {
 	d.t.Helper()
-	out, err := m.types(d.variables + "\n" + d.here(text))
+	out, err := m.Type(d.variables + "\n" + d.here(text))
 	d.t.Logf("%s:\n%s\n%s", place, text, out)
 	if err != nil {
 		d.t.Fatal(err)
@@ -138,14 +137,14 @@ func (d *deployment) trustsProxy() {
 	d.t.Helper()
 	const root = "/var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt"
 	server, desk := d.machines["on the server"], d.machines["at your desk"]
-	server.await("test -s " + root)
-	desk.write("/usr/local/share/ca-certificates/proxy.crt", server.run("cat "+root)+"\n")
-	desk.run("update-ca-certificates")
+	server.Await("test -s " + root)
+	desk.Write("/usr/local/share/ca-certificates/proxy.crt", server.Run("cat "+root)+"\n")
+	desk.Run("update-ca-certificates")
 }
 
 func (d *deployment) fails(m *machine, line string) {
 	d.t.Helper()
-	if out, err := m.types(d.variables + "\n" + line); err == nil {
+	if out, err := m.Type(d.variables + "\n" + line); err == nil {
 		d.t.Fatalf("%s succeeds, and has to fail:\n%s", line, out)
 	}
 }
@@ -162,10 +161,10 @@ func (d *deployment) here(text string) string {
 func (d *deployment) reboots(m *machine) {
 	d.t.Helper()
 	const started = "{{.State.StartedAt}}"
-	was := hoststest.Docker(d.t, "inspect", "-f", started, m.id)
-	_, _ = m.types("systemctl reboot")
-	eventually(d.t, "the machine is rebooted", func() bool { return hoststest.Docker(d.t, "inspect", "-f", started, m.id) != was })
-	m.await("systemctl is-active multi-user.target")
+	was := hoststest.Docker(d.t, "inspect", "-f", started, m.ID)
+	_, _ = m.Type("systemctl reboot")
+	eventually(d.t, "the machine is rebooted", func() bool { return hoststest.Docker(d.t, "inspect", "-f", started, m.ID) != was })
+	m.Await("systemctl is-active multi-user.target")
 }
 
 // hostIsOpenToSessionsOnly to whoever has the key that the server has.
@@ -174,7 +173,7 @@ func (d *deployment) hostIsOpenToSessionsOnly() {
 	server := d.machines["on the server"]
 	const ssh = "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -i /etc/wrp-distributor/ssh/c1.wrp.example.key wrp@c1.wrp.example "
 	server.fails("", ssh+"id")
-	if out := server.run("wrp-distributor hosts check"); strings.Contains(out, "WARNING") || strings.Contains(out, "SKIPPED") {
+	if out := server.Run("wrp-distributor hosts check"); strings.Contains(out, "WARNING") || strings.Contains(out, "SKIPPED") {
 		d.t.Errorf("hosts check is not content:\n%s", out)
 	}
 }
@@ -183,15 +182,8 @@ func (d *deployment) hostIsOpenToSessionsOnly() {
 func (d *deployment) serves() {
 	d.t.Helper()
 	desk, server := d.machines["at your desk"], d.machines["on the server"]
-	token := server.run("cat /etc/wrp-distributor/secrets/AUTH_TOKEN")
+	token := server.Run("cat /etc/wrp-distributor/secrets/AUTH_TOKEN")
 	desk.says("<wrpUrl>wrp.example:7778</wrpUrl>", "curl -fsS -X PUT -A late -H 'Bearer: "+token+"' http://wrp.example/")
 	// Before there was Host, too.
 	desk.says("204", "curl -sS -0 -H Host: -o /dev/null -w '%{http_code}' -X PUT -A late -H 'Bearer: "+token+"' http://wrp.example/")
-}
-
-// types has a shell read a text as root, who has just logged in.
-func (m *machine) types(text string) (string, error) {
-	cmd := exec.Command("docker", "exec", "-i", "-w", "/root", "-e", "DEBIAN_FRONTEND=noninteractive", m.id, "bash", "-eu", "-o", "pipefail", "-c", text)
-	out, err := cmd.CombinedOutput()
-	return strings.TrimSpace(string(out)), err
 }

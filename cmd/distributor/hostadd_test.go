@@ -51,7 +51,7 @@ func (a *adder) refusesBeforeAnything() {
 		"another fingerprint":                      {nil, "yes\n", []string{"root", "--fingerprint", "SHA256:x"}, 1, "--fingerprint is another"},
 		"a guard for another machine":              {nil, "yes\n", []string{"root", "--guard", a.otherGuard()}, 1, "is for arm64, and the host is amd64"},
 		"a sudo that asks":                         {nil, "yes\n", []string{"asked"}, 1, "sudo sh prepare.sh"},
-		"a login that fails":                       {nil, "yes\n", []string{"nobodys"}, 1, "the operator's own ssh to " + a.m.addr + " failed"},
+		"a login that fails":                       {nil, "yes\n", []string{"nobodys"}, 1, "the operator's own ssh to " + a.m.Addr + " failed"},
 		"a container without limits":               {[]string{"CONTAINER_MEMORY=0"}, "yes\n", []string{"root"}, 1, "want CONTAINER_MEMORY and CONTAINER_PIDS above 0"},
 	} {
 		other := newAdder(t, a.m)
@@ -96,7 +96,7 @@ func (a *adder) failsAtEachStep() {
 		{"the host's table", "ln -s /dev/null /etc/systemd/system/wrp-egress.service", "rm /etc/systemd/system/wrp-egress.service; systemctl daemon-reload", "is not loaded"},
 		{"key", "ln -s /root /home/wrp/.ssh", "rm /home/wrp/.ssh", "/home/wrp/.ssh is a link"},
 	} {
-		m.run(tt.harm)
+		m.Run(tt.harm)
 		_, said := a.add(1, "yes\n", "root")
 		m.says(tt.step+" fails", said, "  FAILED   "+tt.step+": ", tt.want, "was not prepared, see above")
 		if strings.Contains(said, "  changed  ") {
@@ -105,33 +105,33 @@ func (a *adder) failsAtEachStep() {
 		if strings.Contains(said, "as the distributor sees it") || a.file("ssh/hosts") != "" {
 			m.t.Errorf("%s fails: want neither a look at the host nor a line for it\n%s", tt.step, said)
 		}
-		m.run(tt.mend)
+		m.Run(tt.mend)
 	}
 }
 
 // isInterrupted: Ctrl-C amid the steps says what was done.
 func (a *adder) isInterrupted() {
 	m := a.m
-	m.run(`touch /run/hold; printf '#!/bin/sh\ntouch /run/here; while [ -e /run/hold ]; do sleep 0.1; done; exec /usr/bin/getent "$@"\n' >/usr/local/bin/getent; chmod +x /usr/local/bin/getent`)
-	m.run("userdel -r wrp 2>/dev/null; id wrp 2>/dev/null || true")
-	p := a.Start("distributor", "hosts", "add", "--ssh", m.ssh, "root@"+m.addr)
-	m.await("test -e /run/here")
+	m.Run(`touch /run/hold; printf '#!/bin/sh\ntouch /run/here; while [ -e /run/hold ]; do sleep 0.1; done; exec /usr/bin/getent "$@"\n' >/usr/local/bin/getent; chmod +x /usr/local/bin/getent`)
+	m.Run("userdel -r wrp 2>/dev/null; id wrp 2>/dev/null || true")
+	p := a.Start("distributor", "hosts", "add", "--ssh", m.ssh, "root@"+m.Addr)
+	m.Await("test -e /run/here")
 	p.Signal(syscall.SIGINT)
 	<-p.Done()
-	m.says("Ctrl-C", p.Output(), "distributor: interrupted", "What was done so far", "on "+m.addr+":\n    userdel -r wrp")
+	m.says("Ctrl-C", p.Output(), "distributor: interrupted", "What was done so far", "on "+m.Addr+":\n    userdel -r wrp")
 	if p.ExitCode() != 1 || a.file("ssh/hosts") != "" {
 		m.t.Errorf("Ctrl-C: exit code %d, hosts %q, want 1 and none", p.ExitCode(), a.file("ssh/hosts"))
 	}
-	m.run("rm /run/hold /usr/local/bin/getent")
-	m.await("! ls /tmp/tmp.* 2>/dev/null") // the script ends when it has something to say
+	m.Run("rm /run/hold /usr/local/bin/getent")
+	m.Await("! ls /tmp/tmp.* 2>/dev/null") // the script ends when it has something to say
 }
 
 // goesBack: a host that does not work does not join, and what is said to go back does.
 func (a *adder) goesBack() {
 	m := a.m
 	a.denied()
-	m.run("userdel -r wrp")
-	m.run("systemctl disable --now wrp-hostguard.socket wrp-hostguard wrp-egress; rm -rf /usr/bin/wrp-hostguard* /etc/wrp-hostguard* /usr/lib/wrp-hostguard; rm -f /usr/lib/systemd/system/wrp-* /usr/lib/sysusers.d/wrp-*; systemctl daemon-reload; systemctl reset-failed")
+	m.Run("userdel -r wrp")
+	m.Run("systemctl disable --now wrp-hostguard.socket wrp-hostguard wrp-egress; rm -rf /usr/bin/wrp-hostguard* /etc/wrp-hostguard* /usr/lib/wrp-hostguard; rm -f /usr/lib/systemd/system/wrp-* /usr/lib/sysusers.d/wrp-*; systemctl daemon-reload; systemctl reset-failed")
 	m.isUntouched("after cleaning by hand")
 	_, said := a.denied()
 	m.says("a host that does not let us in", said, "FAILED   login", "it has not joined", "What was done so far")
@@ -142,17 +142,17 @@ func (a *adder) goesBack() {
 	list, _, _ = strings.Cut(list, "  here:\n")
 	for line := range strings.Lines(list) {
 		if command, ok := strings.CutPrefix(line, "    "); ok {
-			m.run(command)
+			m.Run(command)
 		}
 	}
-	m.run("systemctl daemon-reload")
+	m.Run("systemctl daemon-reload")
 	m.isUntouched("after going back")
 }
 
 // denied adds the host while its sshd does not let the new user in.
 func (a *adder) denied() (out, said string) {
-	a.m.run("echo 'DenyUsers wrp' >/etc/ssh/sshd_config.d/deny.conf; systemctl restart ssh")
-	defer a.m.run("rm /etc/ssh/sshd_config.d/deny.conf; systemctl restart ssh")
+	a.m.Run("echo 'DenyUsers wrp' >/etc/ssh/sshd_config.d/deny.conf; systemctl restart ssh")
+	defer a.m.Run("rm /etc/ssh/sshd_config.d/deny.conf; systemctl restart ssh")
 	return a.add(1, "yes\n", "root")
 }
 
@@ -168,20 +168,20 @@ func (a *adder) joins() {
 	proctest.AwaitReady(m.t, d, "http://"+addr)
 	out, said := a.add(0, "yes\n", "admin")
 	m.says("hosts add", said, "changed  user wrp: made, in group wrp-hostguard", "PASSED   way to Docker", "PASSED   container", "changed  HOSTS_FILE: ")
-	m.says("reload", out, "joined: "+m.addr)
-	if got, want := a.file("ssh/hosts"), "# ours\nlocal max=1\n"+m.addr+" user=wrp key="+m.addr+".key\n"; got != want {
+	m.says("reload", out, "joined: "+m.Addr)
+	if got, want := a.file("ssh/hosts"), "# ours\nlocal max=1\n"+m.Addr+" user=wrp key="+m.Addr+".key\n"; got != want {
 		m.t.Errorf("HOSTS_FILE is %q, want %q", got, want)
 	}
-	m.says("the key's line", m.run("cat /home/wrp/.ssh/authorized_keys"), `permitopen="[/run/wrp-hostguard/docker.sock]:*"`)
-	if groups := m.run("id -nG wrp"); strings.Contains(groups, "docker") {
+	m.says("the key's line", m.Run("cat /home/wrp/.ssh/authorized_keys"), `permitopen="[/run/wrp-hostguard/docker.sock]:*"`)
+	if groups := m.Run("id -nG wrp"); strings.Contains(groups, "docker") {
 		m.t.Errorf("wrp is in %s, want no way to Docker beside the guard's", groups)
 	}
-	m.says("pages are kept in", m.run("nft list table inet wrp_egress"), "wrp0")
+	m.says("pages are kept in", m.Run("nft list table inet wrp_egress"), "wrp0")
 }
 
 // state is all that must not change by another time.
 func (a *adder) state() string {
-	return a.file("ssh/hosts") + a.file("ssh/known_hosts") + a.m.run("stat -c '%n %Y %i %U %a' /usr/bin/wrp-* /etc/wrp-* /usr/lib/wrp-hostguard/* /usr/lib/systemd/system/wrp-* /home/wrp/.ssh/* /etc/passwd /etc/group; systemctl show -p ActiveEnterTimestamp wrp-hostguard wrp-egress")
+	return a.file("ssh/hosts") + a.file("ssh/known_hosts") + a.m.Run("stat -c '%n %Y %i %U %a' /usr/bin/wrp-* /etc/wrp-* /usr/lib/wrp-hostguard/* /usr/lib/systemd/system/wrp-* /home/wrp/.ssh/* /etc/passwd /etc/group; systemctl show -p ActiveEnterTimestamp wrp-hostguard wrp-egress")
 }
 
 func (a *adder) changesNothing() {
@@ -205,20 +205,20 @@ func (a *adder) isPreparedByHand() {
 	if err := os.WriteFile(script, []byte(out), 0o600); err != nil {
 		m.t.Fatal(err)
 	}
-	hoststest.Docker(m.t, "cp", script, m.id+":/prepare.sh")
-	m.says("the script", m.run("sh /prepare.sh"), "changed  key", "to go back: mv -f")
-	m.says("the script, again", m.run("sh /prepare.sh"), "ok       key")
-	if n := m.run("grep -c . /home/wrp/.ssh/authorized_keys"); n != "2" {
+	hoststest.Docker(m.t, "cp", script, m.ID+":/prepare.sh")
+	m.says("the script", m.Run("sh /prepare.sh"), "changed  key", "to go back: mv -f")
+	m.says("the script, again", m.Run("sh /prepare.sh"), "ok       key")
+	if n := m.Run("grep -c . /home/wrp/.ssh/authorized_keys"); n != "2" {
 		m.t.Errorf("authorized_keys has %s lines, want those of both", n)
 	}
 	second.add(0, "yes\n", "root", "--prepared")
-	m.says("HOSTS_FILE of the second", second.file("ssh/hosts"), m.addr)
+	m.says("HOSTS_FILE of the second", second.file("ssh/hosts"), m.Addr)
 	half := out[:len(out)/2]
 	if err := os.WriteFile(script, []byte(half), 0o600); err != nil {
 		m.t.Fatal(err)
 	}
-	hoststest.Docker(m.t, "cp", script, m.id+":/half.sh")
-	if said, _ := m.try("sh /half.sh"); strings.Contains(said, "  ok ") || strings.Contains(said, "changed") {
+	hoststest.Docker(m.t, "cp", script, m.ID+":/half.sh")
+	if said, _ := m.Try("sh /half.sh"); strings.Contains(said, "  ok ") || strings.Contains(said, "changed") {
 		m.t.Errorf("half of the script did something:\n%s", said)
 	}
 }
@@ -230,7 +230,7 @@ func (a *adder) convertsLists() {
 	third.Set("CONTAINER_HOSTS", "local")
 	third.Set("MAX_CONTAINERS_RUNNING", "4")
 	out, said := third.add(0, "yes\n", "root", "--key", "mine")
-	if want := "local max=4\n" + a.m.addr + " user=wrp key=mine max=4\n"; out != want {
+	if want := "local max=4\n" + a.m.Addr + " user=wrp key=mine max=4\n"; out != want {
 		a.m.t.Errorf("with CONTAINER_HOSTS %q is printed, want %q", out, want)
 	}
 	a.m.says("with CONTAINER_HOSTS", said, "HOSTS_FILE=ssh/hosts", "restart the distributor")
@@ -242,17 +242,17 @@ func (a *adder) convertsLists() {
 // goesWithoutGuard, by Docker's own socket, or where sshd forbids that by a command.
 func (a *adder) goesWithoutGuard() {
 	m := a.m
-	m.run("rm -r /home/wrp/.ssh")
+	m.Run("rm -r /home/wrp/.ssh")
 	fourth := newAdder(m.t, m)
 	_, said := fourth.add(0, "yes\n", "root", "--no-guard")
 	m.says("without guard", said, "root on the host", "its socket")
-	m.run("printf 'Match User wrp\nAllowStreamLocalForwarding no\n' >/etc/ssh/sshd_config.d/00-no.conf; systemctl restart ssh")
+	m.Run("printf 'Match User wrp\nAllowStreamLocalForwarding no\n' >/etc/ssh/sshd_config.d/00-no.conf; systemctl restart ssh")
 	_, said = fourth.add(0, "", "root", "--no-guard")
 	m.says("without guard and sockets", said, "changed  key", "docker system dial-stdio")
 	_, said = fourth.add(0, "", "root")
 	m.says("with a guard, and without sockets", said, "changed  key", "changed  hostguard's folder", "dial-stdio")
-	m.says("the key's line", m.run("cat /home/wrp/.ssh/authorized_keys"), `command="/usr/bin/wrp-hostguard --stdio"`)
-	m.run("rm /etc/ssh/sshd_config.d/00-no.conf; systemctl restart ssh")
+	m.says("the key's line", m.Run("cat /home/wrp/.ssh/authorized_keys"), `command="/usr/bin/wrp-hostguard --stdio"`)
+	m.Run("rm /etc/ssh/sshd_config.d/00-no.conf; systemctl restart ssh")
 	_, said = fourth.add(0, "", "root")
 	m.says("with all", said, "changed  no other way to Docker: wrp has left the group docker")
 }

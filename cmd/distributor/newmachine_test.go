@@ -2,13 +2,11 @@ package main
 
 import (
 	"bytes"
-	"crypto/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"wrpdistributor/internal/hosts/hoststest"
 	"wrpdistributor/internal/proctest"
@@ -18,16 +16,14 @@ import (
 // container, and an operator's key that root, admin (who may use sudo) and asked (whom sudo
 // asks for a password) have.
 type machine struct {
-	t    *testing.T
-	id   string
-	addr string
-	ssh  string // the operator's
+	*hoststest.Machine
+	t   *testing.T
+	ssh string // the operator's
 }
 
 func startMachine(t *testing.T) *machine {
 	t.Helper()
 	hoststest.StandIn(t)
-	hoststest.NeedImage(t, "wrp-test-new-host")
 	dir := t.TempDir()
 	key, image, conf := filepath.Join(dir, "key"), filepath.Join(dir, "wrp.tar"), filepath.Join(dir, "ssh_config")
 	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).CombinedOutput(); err != nil {
@@ -38,56 +34,19 @@ func startMachine(t *testing.T) *machine {
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"--name", "wrp-newhost-" + strings.ToLower(rand.Text()[:8]), "--tmpfs", "/var/lib/docker:exec", "-v", image + ":/images/wrp.tar:ro"}
+	args := []string{"--tmpfs", "/var/lib/docker:exec", "-v", image + ":/images/wrp.tar:ro"}
 	for _, user := range []string{"root", "admin", "asked"} {
 		args = append(args, "-v", key+".pub:/keys/"+user+".pub:ro")
 	}
-	start := exec.Command(filepath.Join(hoststest.Root(t), "scripts/container-host.sh"), args...)
-	start.Env = append(os.Environ(), "IMAGE=wrp-test-new-host")
-	out, err := start.CombinedOutput()
-	if err != nil {
-		t.Fatalf("start a machine: %v\n%s", err, out)
-	}
-	m := &machine{t: t, id: strings.TrimSpace(string(out)), ssh: "ssh -F " + conf}
-	t.Cleanup(func() { hoststest.Docker(t, "rm", "-fv", m.id) })
-	m.await("test -e /run/ready")
-	m.addr = hoststest.Docker(t, "inspect", "-f", "{{.NetworkSettings.IPAddress}}", m.id)
+	m := &machine{t: t, Machine: hoststest.StartMachine(t, "wrp-test-new-host", args...), ssh: "ssh -F " + conf}
+	m.Await("test -e /run/ready")
 	return m
-}
-
-// try runs a command as the machine's root, and returns all that it writes.
-func (m *machine) try(command string) (string, error) {
-	out, err := exec.Command("docker", "exec", m.id, "sh", "-c", command).CombinedOutput()
-	return strings.TrimSpace(string(out)), err
-}
-
-// run is try for what works.
-func (m *machine) run(command string) string {
-	m.t.Helper()
-	out, err := m.try(command)
-	if err != nil {
-		m.t.Fatalf("on the machine: %s: %v\n%s", command, err, out)
-	}
-	return out
-}
-
-// await waits until a command works.
-func (m *machine) await(command string) {
-	m.t.Helper()
-	for last := time.Now().Add(5 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		if _, err := m.try(command); err == nil {
-			return
-		}
-		if time.Now().After(last) {
-			m.t.Fatalf("on the machine, in vain: %s\n%s", command, hoststest.Docker(m.t, "logs", m.id))
-		}
-	}
 }
 
 // isUntouched fails the test if anything of ours is on the machine.
 func (m *machine) isUntouched(when string) {
 	m.t.Helper()
-	out := m.run(`for f in /usr/bin/wrp-hostguard /etc/wrp-hostguard.conf /usr/lib/wrp-hostguard/* /usr/lib/systemd/system/wrp-* /usr/lib/sysusers.d/wrp-* /home/wrp; do [ ! -e $f ] || echo $f; done
+	out := m.Run(`for f in /usr/bin/wrp-hostguard /etc/wrp-hostguard.conf /usr/lib/wrp-hostguard/* /usr/lib/systemd/system/wrp-* /usr/lib/sysusers.d/wrp-* /home/wrp; do [ ! -e $f ] || echo $f; done
 id wrp 2>/dev/null; nft list tables | grep wrp; systemctl is-active wrp-hostguard.socket wrp-egress | grep -v inactive; true`)
 	if out != "" {
 		m.t.Errorf("%s: on the machine are\n%s\nwant nothing of ours", when, out)
@@ -121,7 +80,7 @@ func newAdder(t *testing.T, m *machine) *adder {
 // what is said. More arguments follow who logs in.
 func (a *adder) add(code int, answer string, args ...string) (out, said string) {
 	a.m.t.Helper()
-	args[0] += "@" + a.m.addr
+	args[0] += "@" + a.m.Addr
 	cmd := a.Command("distributor", append([]string{"hosts", "add", "--ssh", a.m.ssh}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(answer), &stdout, &stderr
