@@ -90,6 +90,19 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
+// TestOneCommandIsNamed: where hosts add does what is missing, it is said.
+func TestOneCommandIsNamed(t *testing.T) {
+	s := newSick(t, pretend.Config{}, servicetest.Options{})
+	want := "distributor hosts add root@" + onHost
+	if m := step(t, s.check(), "hostguard").Mend; m == nil || m.On != doctor.Here || !strings.HasPrefix(m.Command, want+" ") {
+		t.Errorf("without a guard: %+v, want %q here", m, want)
+	}
+	s.cfg.Hosts[0].SSH.User = "wpr"
+	if m := last(s.check()).Mend; m == nil || m.Else == nil || m.Else.Command != want {
+		t.Errorf("without a user: %+v, want %q as well", m, want)
+	}
+}
+
 // TestLimitByMemory: with max=auto the host's memory says how many, and the ports are
 // those of as many as there could be.
 func TestLimitByMemory(t *testing.T) {

@@ -17,7 +17,7 @@ func guard(ctx context.Context, p *patient) (string, error) {
 	p.guard = g
 	switch {
 	case !has:
-		p.advise(installGuard)
+		p.advice = &Mend{On: Here, Command: p.addHost() + `   # or by hand: docs/operations.md, "hostguard"`}
 		return "no wrp-hostguard: whoever has the key is root on this host", nil
 	case g.Bare:
 		p.advise(p.closeSocket())
@@ -25,8 +25,6 @@ func guard(ctx context.Context, p *patient) (string, error) {
 	}
 	return "wrp-hostguard " + g.Version + " stands before Docker", nil
 }
-
-const installGuard = "apt-get install ./wrp-hostguard_*.deb   # then the key's line: docs/operations.md, \"hostguard\""
 
 // closeSocket leaves the key the guard's socket only.
 func (p *patient) closeSocket() string {

@@ -107,10 +107,14 @@ func knownName(name, port string) string {
 
 // mendLogin has sshd let us in: there is such a user, with our key in a file that sshd
 // trusts.
-func (p *patient) mendLogin() string {
-	return fmt.Sprintf("groupadd -rf docker; id %[1]s || useradd -m -G docker %[1]s; usermod -p '*' %[1]s; install -d -o %[1]s -m 700 ~%[1]s/.ssh; echo '%[2]s' >>~%[1]s/.ssh/authorized_keys; chown -R %[1]s ~%[1]s/.ssh; chmod -R go-w ~%[1]s ~%[1]s/.ssh",
+func (p *patient) mendLogin() Mend {
+	byHand := fmt.Sprintf("groupadd -rf docker; id %[1]s || useradd -m -G docker %[1]s; usermod -p '*' %[1]s; install -d -o %[1]s -m 700 ~%[1]s/.ssh; echo '%[2]s' >>~%[1]s/.ssh/authorized_keys; chown -R %[1]s ~%[1]s/.ssh; chmod -R go-w ~%[1]s ~%[1]s/.ssh",
 		p.SSH.User, p.keyLine())
+	return Mend{On: p.place(), Command: byHand, Else: &Else{If: "you may log in there as root: all of it by one command, where the distributor runs", Command: p.addHost()}}
 }
+
+// addHost makes the host what it should be, where the distributor runs.
+func (p *patient) addHost() string { return "distributor hosts add root@" + p.Name }
 
 // keyLine is our line of authorized_keys.
 func (p *patient) keyLine() string {

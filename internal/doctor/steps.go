@@ -78,7 +78,7 @@ func logIn(ctx context.Context, p *patient) (string, error) {
 		if !strings.Contains(err.Error(), "unable to authenticate") {
 			return "", p.shutOut(err)
 		}
-		return "", p.fails(err, p.mendLogin())
+		return "", ailment{err, p.mendLogin()}
 	}
 	return fmt.Sprintf("as %s, sshd is %s", p.SSH.User, strings.TrimPrefix(version, "SSH-2.0-")), nil
 }
