@@ -184,6 +184,7 @@ func (d *deployment) serves() {
 	desk, server := d.machines["at your desk"], d.machines["on the server"]
 	token := server.Run("cat /etc/wrp-distributor/secrets/AUTH_TOKEN")
 	desk.says("<wrpUrl>wrp.example:7778</wrpUrl>", "curl -fsS -X PUT -A late -H 'Bearer: "+token+"' http://wrp.example/")
+	desk.says("<wrpUrl>wrp.example:8443</wrpUrl>", "curl -fsS -X PUT -A secure -d ssl=1 -H 'Bearer: "+token+"' https://wrp.example/")
 	// Before there was Host, too.
 	desk.says("204", "curl -sS -0 -H Host: -o /dev/null -w '%{http_code}' -X PUT -A late -H 'Bearer: "+token+"' http://wrp.example/")
 }
