@@ -72,6 +72,7 @@ func (d *deployment) start(packages string) {
 	// What is the image's own would not be on a machine that somebody rents.
 	host.Run("rm /etc/ssh/sshd_config.d/test.conf && systemctl restart ssh")
 	host.Run(`sed -i 's,^{,{"registry-mirrors": ["` + mirror + `"]` + "\\," + `,' /etc/docker/daemon.json && systemctl restart docker`)
+	d.startAuthority(desk, server)
 	for _, m := range []*machine{server, host} {
 		m.Run("install -d -m 700 ~/.ssh")
 		m.Write("~/.ssh/authorized_keys", key+"\n")
@@ -82,7 +83,7 @@ func (d *deployment) start(packages string) {
 func (d *deployment) machine(name, image, address string, args ...string) *machine {
 	d.t.Helper()
 	args = append(args, "--restart", "unless-stopped", "--network", d.network, "--ip", address, "-v", resolvers(d.t, image)+":/etc/resolv.conf:ro",
-		"--add-host", "wrp.example:"+serverAddress, "--add-host", "c1.wrp.example:"+hostAddress)
+		"--add-host", "wrp.example:"+serverAddress, "--add-host", "c1.wrp.example:"+hostAddress, "--add-host", "ca.example:"+deskAddress)
 	m := &machine{t: d.t, Machine: hoststest.StartMachine(d.t, image, args...)}
 	d.machines[name] = m
 	return m
@@ -126,20 +127,10 @@ func (d *deployment) succeeds(m *machine, place, text string) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	if strings.Contains(text, leadsHere) {
-		d.trustsProxy()
+	if strings.Contains(text, forAuthority) {
+		// It takes some seconds, here as there.
+		d.machines["on the server"].Await("openssl s_client -connect wrp.example:443 -servername wrp.example </dev/null 2>&1 | openssl x509 -noout")
 	}
-}
-
-// trustsProxy has the desk trust the authority that the proxy is where no name leads to it
-// from the Internet.
-func (d *deployment) trustsProxy() {
-	d.t.Helper()
-	const root = "/var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt"
-	server, desk := d.machines["on the server"], d.machines["at your desk"]
-	server.Await("test -s " + root)
-	desk.Write("/usr/local/share/ca-certificates/proxy.crt", server.Run("cat "+root)+"\n")
-	desk.Run("update-ca-certificates")
 }
 
 func (d *deployment) fails(m *machine, line string) {
@@ -149,12 +140,25 @@ func (d *deployment) fails(m *machine, line string) {
 	}
 }
 
-// leadsHere is the proxy's setting for names that lead to it from the Internet.
-const leadsHere = "\temail $MAIL\n"
+// forAuthority is the proxy's setting for Let's Encrypt.
+const forAuthority = "\temail $MAIL\n"
 
-// here is a text as the document says for names that do not.
+// here is a text with the authority that is to be had here.
 func (d *deployment) here(text string) string {
-	return strings.ReplaceAll(text, leadsHere, "\tlocal_certs\n\tskip_install_trust\n")
+	return strings.ReplaceAll(text, forAuthority, forAuthority+"\tacme_ca https://ca.example/acme/local/directory\n\tacme_ca_root /etc/ssl/ca.example.crt\n")
+}
+
+// startAuthority has the desk be, besides, what Let's Encrypt is elsewhere: it signs for
+// whom it reaches by the name that is asked for. The desk trusts it.
+func (d *deployment) startAuthority(desk, server *machine) {
+	d.t.Helper()
+	const root = "/var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt"
+	desk.Run("apt-get -qq -y install caddy && : >/etc/caddy/Caddyfile")
+	desk.Write("/etc/caddy/Caddyfile", "{\n\tskip_install_trust\n}\nhttps://ca.example {\n\ttls internal\n\tacme_server\n}\n")
+	desk.Run("systemctl restart caddy")
+	desk.Await("test -s " + root)
+	desk.Run("cp " + root + " /usr/local/share/ca-certificates/ca.example.crt && update-ca-certificates")
+	server.Write("/etc/ssl/ca.example.crt", desk.Run("cat "+root)+"\n")
 }
 
 // reboots has a machine reboot, which ends the connection by which that is typed.
