@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,4 +153,19 @@ func removeCookies(h http.Header) {
 	for _, line := range others {
 		h.Add("Cookie", line)
 	}
+}
+
+// removeSetCookies takes out of an answer's header what would set a cookie of gateways: a
+// container whose host somebody has taken over would have a browser be in another session,
+// or somebody else. A cookie without a name is sent as if its value began with one.
+func removeSetCookies(h http.Header) {
+	lines := slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
+		name, _, _ := strings.Cut(strings.TrimLeft(line, " \t="), "=")
+		return isGatewayCookie(strings.TrimSpace(name))
+	})
+	if len(lines) == 0 {
+		h.Del("Set-Cookie")
+		return
+	}
+	h["Set-Cookie"] = lines
 }

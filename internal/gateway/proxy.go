@@ -72,6 +72,7 @@ func (g *Gateway) forward(x *exchange, out *http.Request) (err error) {
 		Rewrite:   func(p *httputil.ProxyRequest) { g.rewrite(p, x) },
 		Transport: roundTripper(func(r *http.Request) (*http.Response, error) { return g.ask(x.route, r) }),
 		ModifyResponse: func(resp *http.Response) error {
+			removeSetCookies(resp.Header)
 			if x.oldCookie {
 				g.setCookie(x.in, resp.Header, x.route.session.Token)
 			}

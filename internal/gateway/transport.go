@@ -31,11 +31,17 @@ func (t *transport) CloseIdleConnections() {
 	}
 }
 
+// maxHeader is how long the header of a container's answer may be. All of it is in memory
+// before the client gets any, and net/http would take 10 MB.
+const maxHeader = 256 << 10
+
 // newTransport returns what passes requests on to the container of a route.
 func (g *Gateway) newTransport(r *route) *http.Transport {
 	return &http.Transport{
 		DialContext:         redact.Dialer(func(ctx context.Context) (net.Conn, error) { return g.connect(ctx, r) }),
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: maxIdleConns, // for as long as the container lives: they end with it
+
+		MaxResponseHeaderBytes: maxHeader,
 	}
 }

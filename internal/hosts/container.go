@@ -95,7 +95,7 @@ func newContainer(id, name string, labels map[string]string, created time.Time) 
 	session, _ := strconv.ParseInt(labels[labelSession], 10, 64) // a foreign label may be anything
 	return Container{
 		ID:       id,
-		Name:     strings.TrimPrefix(name, "/"),
+		Name:     inLine(strings.TrimPrefix(name, "/")),
 		Session:  session,
 		Nonce:    labels[labelNonce],
 		Created:  created,

@@ -45,6 +45,8 @@ func newEngine(dial func(context.Context) (net.Conn, error)) (*engine, error) {
 		MaxIdleConnsPerHost: maxStdio,
 		ReadBufferSize:      connBuffer,
 		WriteBufferSize:     connBuffer,
+
+		MaxResponseHeaderBytes: maxHeader,
 	}}
 	var err error
 	e.api, err = e.newClient()
@@ -74,7 +76,7 @@ func (e *engine) client() *client.Client {
 
 func (e *engine) close() { e.transport.CloseIdleConnections() }
 
-// RoundTrip implements [http.RoundTripper]. It notes that the engine answers.
+// RoundTrip implements [http.RoundTripper]. It notes that the engine answers, and bounds what.
 func (e *engine) RoundTrip(r *http.Request) (*http.Response, error) {
 	r, over := e.slow.follow(r)
 	resp, err := queue{e.transport}.RoundTrip(r)
@@ -83,7 +85,7 @@ func (e *engine) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, noAnswer{err}
 	}
 	e.hear()
-	resp.Body = &answerBody{resp.Body, e, over}
+	resp.Body = bound(resp, &answerBody{resp.Body, e, over})
 	return resp, nil
 }
 
@@ -123,7 +125,7 @@ func (e *engine) info(ctx context.Context) (engineInfo, error) {
 	if err != nil {
 		return engineInfo{}, fmt.Errorf("engine's clock: %w", err)
 	}
-	return engineInfo{ID: i.ID, Version: i.ServerVersion, Now: now, Memory: i.MemTotal}, nil
+	return engineInfo{ID: inLine(i.ID), Version: inLine(i.ServerVersion), Now: now, Memory: i.MemTotal}, nil
 }
 
 // ping does nothing but ask for an answer. If the engine speaks other versions than
@@ -168,7 +170,7 @@ func (e *engine) image(ctx context.Context, name string) (imageInfo, error) {
 	case err != nil:
 		return imageInfo{}, err
 	}
-	info := imageInfo{id: img.ID, dir: "/"}
+	info := imageInfo{id: inLine(img.ID), dir: "/"}
 	if img.Config != nil && img.Config.WorkingDir != "" {
 		info.dir = img.Config.WorkingDir
 	}
@@ -197,7 +199,7 @@ func (e *engine) pull(ctx context.Context, name string, progress func(done, tota
 		if m.Error != "" {
 			return errors.New(m.Error)
 		}
-		if m.ProgressDetail.Total > 0 {
+		if _, known := layers[m.ID]; m.ProgressDetail.Total > 0 && (known || len(layers) < maxLayers) {
 			layers[m.ID] = m.ProgressDetail
 			progress(sum(layers))
 		}
@@ -236,6 +238,9 @@ func (e *engine) events(ctx context.Context, since time.Time, label string) even
 func (s eventStream) next() (Event, error) {
 	select {
 	case m := <-s.messages:
+		if err := checkID(m.Actor.ID); err != nil {
+			return Event{}, err
+		}
 		c := newContainer(m.Actor.ID, m.Actor.Attributes["name"], m.Actor.Attributes, time.Time{})
 		return Event{Action: Action(m.Action), Container: c}, nil
 	case err := <-s.failed:

@@ -53,7 +53,10 @@ func (e *engine) create(ctx context.Context, s Spec, c ContainerConfig, tls *TLS
 	case isMountError(err):
 		return "", fmt.Errorf("%w: %w", ErrCertificate, err)
 	}
-	return resp.ID, err
+	if err != nil {
+		return "", err
+	}
+	return resp.ID, checkID(resp.ID)
 }
 
 // hostConfig says what a container may use and do: as little as WRP runs with.
@@ -149,6 +152,12 @@ func (e *engine) inspect(ctx context.Context, ref string) (Container, error) {
 	if err != nil {
 		return Container{}, err
 	}
+	if i.ContainerJSONBase == nil || i.State == nil || i.Config == nil {
+		return Container{}, fmt.Errorf("%w: of %s not all that there is", errMalformed, ref)
+	}
+	if err := checkID(i.ID); err != nil {
+		return Container{}, err
+	}
 	created, err := time.Parse(time.RFC3339Nano, i.Created)
 	if err != nil {
 		return Container{}, fmt.Errorf("creation time of %s: %w", ref, err)
@@ -168,6 +177,9 @@ func (e *engine) list(ctx context.Context, label string) ([]Container, error) {
 	}
 	list := make([]Container, 0, len(all))
 	for _, c := range all {
+		if err := checkID(c.ID); err != nil {
+			return nil, err
+		}
 		name := ""
 		if len(c.Names) > 0 {
 			name = c.Names[0]

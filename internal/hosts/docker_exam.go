@@ -12,6 +12,9 @@ import (
 // containers can be run as they are: 20.10.
 const OldestAPI = "1.41"
 
+// maxWarnings bounds how many of an engine's warnings are told.
+const maxWarnings = 20
+
 // EngineFacts are what an engine tells of itself and its machine.
 type EngineFacts struct {
 	Version string
@@ -31,7 +34,7 @@ func (e *engine) facts(ctx context.Context) (EngineFacts, error) {
 	if err != nil {
 		return EngineFacts{}, fmt.Errorf("version of the engine: %w", err)
 	}
-	f := EngineFacts{Version: v.Version, API: v.APIVersion, Memory: i.MemTotal}
+	f := EngineFacts{Version: inLine(v.Version), API: inLine(v.APIVersion), Memory: i.MemTotal}
 	for _, limit := range []struct {
 		setting  string
 		enforced bool
@@ -44,8 +47,8 @@ func (e *engine) facts(ctx context.Context) (EngineFacts, error) {
 			f.Lacks = append(f.Lacks, limit.setting)
 		}
 	}
-	for _, w := range i.Warnings {
-		f.Warns = append(f.Warns, strings.TrimPrefix(strings.TrimSpace(w), "WARNING: "))
+	for _, w := range i.Warnings[:min(maxWarnings, len(i.Warnings))] {
+		f.Warns = append(f.Warns, inLine(strings.TrimPrefix(strings.TrimSpace(w), "WARNING: ")))
 	}
 	return f, nil
 }
@@ -67,7 +70,7 @@ func (e *engine) publishedPorts(ctx context.Context) (map[int]holder, error) {
 		database := c.Labels[labelDatabase]
 		for _, p := range c.Ports {
 			if p.PublicPort > 0 {
-				ports[int(p.PublicPort)] = holder{strings.TrimPrefix(strings.Join(c.Names, " "), "/"), database}
+				ports[int(p.PublicPort)] = holder{inLine(strings.TrimPrefix(strings.Join(c.Names, " "), "/")), inLine(database)}
 			}
 		}
 	}

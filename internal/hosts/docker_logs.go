@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/pkg/stdcopy"
 )
 
 // lastOutput returns the end of what the container wrote, if it is kept by its
@@ -20,7 +19,7 @@ func (e *engine) lastOutput(ctx context.Context, id string) (string, error) {
 	}
 	defer body.Close()
 	var end tail
-	_, err = stdcopy.StdCopy(&end, &end, body)
+	err = copyOutput(&end, body)
 	return end.String(), err
 }
 

@@ -161,7 +161,7 @@ func (x *Exam) Login(ctx context.Context) (string, error) {
 			return "", r.err
 		}
 		x.conn = r.conn
-		return string(r.conn.ServerVersion()), nil
+		return inLine(string(r.conn.ServerVersion())), nil
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}

@@ -227,5 +227,5 @@ func (x *Exam) lastWords(ctx context.Context, r Ref) error {
 	if err != nil {
 		return f.gone()
 	}
-	return fmt.Errorf("%w; its output: %s", f.gone(), x.h.cfg.Container.describeOutput(output))
+	return outputError{f.gone(), x.h.cfg.Container.describeOutput(output)}
 }

@@ -99,5 +99,5 @@ func (x *Exam) Ask(ctx context.Context, line string) (string, error) {
 
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return line
+	return inLine(line)
 }

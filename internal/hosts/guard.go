@@ -55,5 +55,5 @@ func (e *engine) guard(ctx context.Context) (g Guard, has bool, err error) {
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxFacts)).Decode(&facts); err != nil {
 		return g, false, fmt.Errorf("what hostguard tells: %w", err)
 	}
-	return Guard{Version: facts.Guard, Egress: facts.Egress}, true, nil
+	return Guard{Version: inLine(facts.Guard), Egress: inLine(facts.Egress)}, true, nil
 }

@@ -12,6 +12,10 @@ import (
 const (
 	patienceSlice = 500 * time.Millisecond
 	leastSlices   = 8 // a call is a channel, a question and an answer, and sshd may put its own answers first
+
+	// maxStretch is how many times its time a patience may last at most. A link that is
+	// always behind, with always some bytes more, is one of a host that plays with us.
+	maxStretch = 10
 )
 
 // A Patience is a context that ends as one with a deadline does, but for which only
@@ -19,8 +23,8 @@ const (
 // other sessions' pictures on a slow line is late through no fault of whoever
 // answers. The time is counted in slices, each of which lasts until the link has
 // answered a question put at its beginning. A link on which nothing moves is not
-// behind, it is dead: that ends it too. Nor does the time count in which the link is
-// not made because other hosts have their turn.
+// behind, it is dead: that ends it too, and so does [maxStretch]. Nor does the time count
+// in which the link is not made because other hosts have their turn.
 type Patience struct {
 	context.Context // whose end is an end of the patience as well
 
@@ -87,7 +91,8 @@ func (p *Patience) run(d time.Duration) {
 	}
 	tick := time.NewTicker(slice)
 	defer tick.Stop()
-	for passed, silent := time.Duration(0), time.Duration(0); d == 0 || passed < d && silent < d; {
+	var passed, silent, all time.Duration
+	for d == 0 || passed < d && silent < d && all < maxStretch*d {
 		select {
 		case <-p.Context.Done():
 			p.end(p.Context.Err())
@@ -99,6 +104,7 @@ func (p *Patience) run(d time.Duration) {
 		if p.queued() {
 			continue
 		}
+		all += slice
 		free, moved := p.watch.look(p.link())
 		if free {
 			passed += slice

@@ -116,8 +116,9 @@ func (h *host) getPage(ctx context.Context, s Spec, path string) error {
 // getPageBy is getPage over a connection that dial makes.
 func getPageBy(ctx context.Context, s Spec, path string, dial func(context.Context) (net.Conn, error)) error {
 	transport := &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       redact.Dialer(dial),
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: maxHeader,
+		DialContext:            redact.Dialer(dial),
 		// Whether clients trust the certificate is between them and the host.
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -265,6 +266,7 @@ func (e *engineOwners) register(engine, host string) (other string, shared bool)
 	defer e.mu.Unlock()
 	first, known := e.owners[engine]
 	if !known {
+		maps.DeleteFunc(e.owners, func(_, owner string) bool { return owner == host }) // it had another name
 		e.owners[engine] = host
 	}
 	return first, known && first != host

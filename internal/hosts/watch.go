@@ -42,6 +42,11 @@ type Watcher interface {
 const (
 	parallelEvents = 4 // of one host, handled at once
 	pollInterval   = 5 * time.Second
+
+	// A host that tells more waits: each event is a question to the database, and may be
+	// a line in the log.
+	mostEvents = 1000 // in a stretch
+	stretch    = 10 * time.Second
 )
 
 // watch passes the host's events on until the stream breaks. The stream begins
@@ -74,14 +79,38 @@ func (h *host) watch(ctx context.Context, w Watcher) error {
 	work.SetLimit(parallelEvents)
 	defer work.Wait() // its functions return no errors
 	work.Go(func() error { w.HandleListing(ctx, h.Name, list); return nil })
-	for {
+	for p := (pace{}); ; {
 		e, err := stream.next()
+		if err == nil {
+			err = p.wait(ctx)
+		}
 		if err != nil {
 			return err
 		}
 		e.Host = h.Name
 		work.Go(func() error { w.HandleEvent(ctx, e); return nil })
 	}
+}
+
+// A pace is how fast events are handled. The zero value is ready to use.
+type pace struct {
+	begun time.Time // the stretch
+	n     int       // events in it
+}
+
+// wait returns when one more event may be handled.
+func (p *pace) wait(ctx context.Context) error {
+	now := time.Now()
+	if now.Sub(p.begun) >= stretch {
+		p.begun, p.n = now, 0
+	}
+	p.n++
+	if p.n <= mostEvents {
+		return nil
+	}
+	err := clock.Sleep(ctx, time.Until(p.begun.Add(stretch)))
+	p.begun, p.n = time.Now(), 1
+	return err
 }
 
 // singleSession returns what is closed when the host's sshd turns out to let us have

@@ -92,7 +92,7 @@ func ping(ctx context.Context, dial dialFunc) error {
 		defer cancel()
 	}
 	var dialled atomic.Bool
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	transport := &http.Transport{MaxResponseHeaderBytes: maxHeader, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		nc, err := dial(ctx)
 		dialled.Store(err == nil)
 		return nc, err

@@ -44,6 +44,18 @@ func (e wordedError) Error() string { return e.text }
 // Unwrap returns the error itself.
 func (e wordedError) Unwrap() error { return e.error }
 
+// An outputError quotes what a container wrote, whose lines are fit to be shown already.
+type outputError struct {
+	error
+	output string
+}
+
+// Error implements error.
+func (e outputError) Error() string { return e.error.Error() + "; its output: " + e.output }
+
+// Unwrap returns the error without the output.
+func (e outputError) Unwrap() error { return e.error }
+
 // aroundNoAnswer is what the client library writes before an error of the connection.
 var aroundNoAnswer = [...]string{
 	"permission denied while trying to connect to the Docker daemon socket at " + dockerHost + ": ",
@@ -51,8 +63,8 @@ var aroundNoAnswer = [...]string{
 	"",
 }
 
-// InWords returns err without what libraries add that means nothing to operators. It is
-// the same error for whoever compares.
+// InWords returns err without what libraries add that means nothing to operators, and
+// without what hosts add that is not for a line. It is the same error for whoever compares.
 func InWords(err error) error {
 	if err == nil {
 		return nil
@@ -66,6 +78,9 @@ func InWords(err error) error {
 		}
 	}
 	text = strings.ReplaceAll(text, context.DeadlineExceeded.Error(), "no answer in time")
+	if _, quotes := errors.AsType[outputError](err); !quotes {
+		text = inLine(text)
+	}
 	if text == err.Error() {
 		return err
 	}

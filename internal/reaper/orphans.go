@@ -22,28 +22,44 @@ func (p *pass) orphans(ctx context.Context, rows []row) {
 	}
 	var wg sync.WaitGroup
 	for host, l := range p.listings {
-		wg.Go(func() {
-			for _, c := range l.containers {
-				if !known[claim{c.Session, c.Nonce}] && l.now.Sub(c.Created) > p.Grace {
-					p.orphan(ctx, host, c)
-				}
-			}
-		})
+		wg.Go(func() { p.orphansOn(ctx, host, l, known) })
 	}
 	wg.Wait()
 }
 
-func (p *pass) orphan(ctx context.Context, host string, c *hosts.Container) {
+// mostNamed is how many containers of one host are named that could not be removed. A host
+// that somebody has taken over may show a hundred thousand, in each pass.
+const mostNamed = 10
+
+func (p *pass) orphansOn(ctx context.Context, host string, l listing, known map[claim]bool) {
+	failed := 0
+	for _, c := range l.containers {
+		if known[claim{c.Session, c.Nonce}] || l.now.Sub(c.Created) <= p.Grace {
+			continue
+		}
+		err := p.orphan(ctx, host, c)
+		if err == nil {
+			continue
+		}
+		if failed++; failed <= mostNamed {
+			p.problem("Container %s on %s, which no session knows, could not be removed: %v.", c.Name, host, err)
+		}
+	}
+	if failed > mostNamed {
+		p.problem("Of the containers on %s that no session knows, %d more could not be removed.", host, failed-mostNamed)
+	}
+}
+
+func (p *pass) orphan(ctx context.Context, host string, c *hosts.Container) error {
 	if p.opt.DryRun {
 		p.plan("would remove container %s on %s, which no session knows", c.Name, host)
-		return
+		return nil
 	}
 	err := p.inTime(ctx, host, func(ctx context.Context) error {
 		return p.Pool.Remove(ctx, hosts.Ref{Host: host, ID: c.ID, Name: c.Name})
 	})
-	if err != nil {
-		p.problem("Container %s on %s, which no session knows, could not be removed: %v.", c.Name, host, err)
-		return
+	if err == nil {
+		p.orphanRemoved()
 	}
-	p.orphanRemoved()
+	return err
 }

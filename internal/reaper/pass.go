@@ -26,6 +26,10 @@ const (
 	// hostTime is how long a pass waits for one host. While other traffic keeps the link to
 	// it busy no other limit counts, and all other hosts would wait for their next pass.
 	hostTime = 30 * time.Second
+
+	// wholeTime is how long a pass goes on to ask hosts for anything. One that has each
+	// question take just under hostTime would keep all others from their next pass.
+	wholeTime = 10 * time.Minute
 )
 
 // A pass compares database and hosts once.
@@ -37,10 +41,11 @@ type pass struct {
 	places   chan struct{}      // for sessions that are dealt with
 	done     atomic.Int64       // rows dealt with
 	late     sync.Map           // hosts that were waited for in vain
+	began    time.Time
 }
 
 func newPass(r *Reaper, opt Options) *pass {
-	return &pass{Reaper: r, recorder: &recorder{}, opt: opt, listings: make(map[string]listing), places: make(chan struct{}, atOnce)}
+	return &pass{Reaper: r, recorder: &recorder{}, opt: opt, listings: make(map[string]listing), places: make(chan struct{}, atOnce), began: time.Now()}
 }
 
 // rows returns all sessions, and which of them are idle, or too old.
@@ -233,6 +238,9 @@ func (p *pass) carryOut(ctx context.Context, s *session.Session, a action) (stop
 func (p *pass) inTime(ctx context.Context, host string, do func(context.Context) error) error {
 	if _, late := p.late.Load(host); late {
 		return fmt.Errorf("%w: it was waited for in vain just now: %s", hosts.ErrUnreachable, host)
+	}
+	if time.Since(p.began) > wholeTime {
+		return fmt.Errorf("%w: this is left to the next pass, since this one took long: %s", hosts.ErrUnreachable, host)
 	}
 	limited, cancel := context.WithTimeout(ctx, hostTime)
 	defer cancel()

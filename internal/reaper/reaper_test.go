@@ -17,6 +17,7 @@ import (
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/pretend"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/reminder"
 	"wrpdistributor/internal/service/servicetest"
@@ -249,6 +250,31 @@ func TestOrphansAreRemovedButNothingForeign(t *testing.T) {
 	}
 	if !slices.Contains(names, "wrp_session_1") || !slices.Contains(names, "wrp_other_1") {
 		t.Errorf("foreign containers were removed, left are %q", names)
+	}
+}
+
+// TestManyOrphansThatStayAreFewProblems: a host that shows more and more of them fills
+// neither the report nor the log.
+func TestManyOrphansThatStayAreFewProblems(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
+	k.Reaper.Grace = 0
+	s := allocate(t, k, 1)[0]
+	label := ""
+	for _, c := range k.Hosts[0].Containers() {
+		label = c.Labels["wrpdistributor.database"]
+	}
+	for i := range 30 {
+		if _, err := k.Hosts[0].ForeignContainer(fmt.Sprintf("wrp_orphan_%d", i), map[string]string{"wrpdistributor.database": label}, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.Hosts[0].FailNext(pretend.OpRemove, 500, "no", 100)
+	r := pass(t, k, reaper.Options{})
+	if len(r.Problems) != 11 || !strings.Contains(strings.Join(r.Problems, "\n"), "20 more could not be removed") {
+		t.Errorf("%d problems, want ten containers and one for the others: %q", len(r.Problems), r.Problems)
+	}
+	if n := len(k.Hosts[0].Containers()); n != 31 {
+		t.Errorf("%d containers, want all, and that of session %d", n, s.ID)
 	}
 }
 

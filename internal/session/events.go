@@ -20,7 +20,7 @@ func (m *Manager) HandleEvent(ctx context.Context, e hosts.Event) {
 	switch {
 	case errors.Is(err, ErrNotFound):
 		err = m.handleUnknown(ctx, e)
-	case err == nil && s.ContainerID == e.Container.ID:
+	case err == nil && s.Host == e.Host && s.ContainerID == e.Container.ID: // a host is asked about its own containers only
 		err = m.handleKnown(ctx, s, e.Action)
 	}
 	if err != nil && ctx.Err() == nil {

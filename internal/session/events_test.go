@@ -1,11 +1,13 @@
 package session_test
 
 import (
+	"strings"
 	"testing"
 
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/hosts"
+	"wrpdistributor/internal/service/servicetest"
 )
 
 // TestDeathOfAContainerFreesItsSlot: without any request or cleanup.
@@ -48,4 +50,24 @@ func TestContainerWithoutSessionIsRemoved(t *testing.T) {
 	_, err := k.Pool.Create(t.Context(), hosts.Spec{Ref: hosts.Ref{Host: "host0", Name: "wrp_late", Session: 4711, Nonce: "n"}, Port: 9090})
 	must(t, err)
 	eventually(t, "no container", func() bool { return len(containers(k)) == 0 })
+}
+
+// TestHostSpeaksForItsOwnContainersOnly: one that somebody has taken over says of another
+// host's container that it has died, and of sessions that it has others.
+func TestHostSpeaksForItsOwnContainersOnly(t *testing.T) {
+	k := newKit(t, databasetest.New(t), servicetest.Options{Hosts: 2})
+	s := mustAllocate(t, k, amiga, true)
+	other := map[string]string{"host0": "host1", "host1": "host0"}[s.Host]
+	for _, action := range []hosts.Action{hosts.Died, hosts.Destroyed, hosts.Created, hosts.Started} {
+		for _, id := range []string{s.ContainerID, strings.Repeat("0", 64)} {
+			k.Sessions.HandleEvent(t.Context(), hosts.Event{Host: other, Action: action, Container: hosts.Container{ID: id, Session: s.ID, Nonce: s.Nonce}})
+		}
+	}
+	k.Sessions.HandleListing(t.Context(), other, []hosts.Container{{ID: s.ContainerID, Session: s.ID, Nonce: s.Nonce}})
+	wantRows(t, k, "running:1")
+	if n := len(containers(k)); n != 1 {
+		t.Errorf("%d containers, want the one", n)
+	}
+	k.Sessions.HandleEvent(t.Context(), hosts.Event{Host: s.Host, Action: hosts.Died, Container: hosts.Container{ID: s.ContainerID, Session: s.ID}})
+	eventually(t, "its own host is believed", func() bool { return rows(t, k) == "" })
 }

@@ -1,0 +1,36 @@
+package gateway_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestContainerSetsNoCookieOfOurs: what a container answers, whatever became of its host,
+// puts no browser into another session. Its own cookies are its own business.
+func TestContainerSetsNoCookieOfOurs(t *testing.T) {
+	t.Parallel()
+	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, _ *http.Request) {
+		for _, line := range []string{
+			"a=1", cookieName + "=x", " " + cookieName + " =x; Path=/", "=" + cookieName + "=x", "wrp_session=x", "wrp_session_fedcba98=x", "wrp_login_01234567=x", "wrp=2",
+		} {
+			w.Header().Add("Set-Cookie", line)
+		}
+	})
+	resp := ask(t, "GET", b.url+"/", "Cookie: "+cookieName+"="+s.Token)
+	wants(t, "a page", resp.StatusCode, 200)
+	if set := resp.Header.Values("Set-Cookie"); !slices.Equal(set, []string{"a=1", "wrp=2"}) {
+		t.Errorf("the container sets %q, want a=1 and wrp=2 only", set)
+	}
+}
+
+// TestLongHeaderOfContainerIsNoAnswer: there is no room for 10 MB of each answer.
+func TestLongHeaderOfContainerIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Long", strings.Repeat("x", 1<<20))
+	})
+	resp := ask(t, "GET", b.url+"/", "Bearer: "+s.Token)
+	wants(t, "a page with a header of 1 MB", resp.StatusCode, 502)
+}
