@@ -89,7 +89,7 @@ func (e *engine) find(ctx context.Context, minor int, ref string) (c found, answ
 	defer resp.Body.Close()
 	err = json.NewDecoder(io.LimitReader(resp.Body, maxInspected)).Decode(&c)
 	if err == nil && !idForm.MatchString(c.ID) {
-		err = fmt.Errorf("the engine's answer has no id")
+		err = errNoID
 	}
 	return c, nil, err
 }
