@@ -23,6 +23,7 @@ func TestWhatEnginesAreAsked(t *testing.T) {
 		{ask("GET", "/v1.41/containers/{ours}/json"), "GET /v1.41/containers/" + oursID + "/json "},
 		{ask("POST", "/v1.41/containers/{ours}/stop?t=%32", "Content-Length: 0"), "POST /v1.41/containers/" + oursID + "/stop?t=2 "},
 		{ask("DELETE", "/v1.41/containers/wrp_ours?v=1"), "DELETE /v1.41/containers/" + oursID + "?v=1 "},
+		{ask("DELETE", "/v1.41/containers/wrp_ours?force=1"), "DELETE /v1.41/containers/" + oursID + "?force=1&v=1 "},
 		{ask("POST", "/v1.41/containers/wrp_doctor_x/start", "Content-Length: 0"), "POST /v1.41/containers/" + strings.Repeat("d", 64) + "/start "},
 		{ask("POST", "/v1.41/images/create?fromImage=wrp-standin&tag=test", "Content-Length: 0"), "POST /v1.41/images/create?fromImage=docker.io%2Flibrary%2Fwrp-standin&tag=test "},
 		{ask("GET", "/v1.41/images/wrp-standin:test/json"), "GET /v1.41/images/wrp-standin:test/json "},
