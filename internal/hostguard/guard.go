@@ -159,7 +159,8 @@ func (g *Guard) resolve(w http.ResponseWriter, ctx context.Context, o *order) (i
 	if err := g.owner.allows(c.Config.Labels[labelDatabase]); err != nil {
 		return "", false, err
 	}
-	if o.method != http.MethodDelete {
+	// What is anybody's as long as nobody has come may not be ours then.
+	if host, _ := g.owner.known(); host != "" && o.method != http.MethodDelete {
 		g.ours.add(c.ID)
 	}
 	return c.ID, false, nil
