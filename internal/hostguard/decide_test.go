@@ -42,14 +42,14 @@ func TestContainerIsMadeAnew(t *testing.T) {
 	text := strings.Replace(goodCreate, `{"Image"`, `{ "Hostname" : "" , "Env":[], "Volumes":{}, "Image"`, 1)
 	text = strings.Replace(text, `"NetworkMode"`, `"Privileged":false,"Binds":null,"RestartPolicy":{"Name":"","MaximumRetryCount":0},"ConsoleSize":[0,0],"NetworkMode"`, 1)
 	a := exchange(t, s.guard, post(createTarget, text))
-	asked := engine.take()
-	if a.status != 201 || !strings.Contains(a.body, madeID) || len(asked) != 1 {
+	asked := engine.take() // how many there are, and for this one
+	if a.status != 201 || !strings.Contains(a.body, madeID) || len(asked) != 2 {
 		t.Fatalf("answered %d %s, and the engine was asked %q", a.status, a.body, asked)
 	}
-	body, ok := strings.CutPrefix(asked[0], "POST "+createTarget+" ")
+	body, ok := strings.CutPrefix(asked[1], "POST "+createTarget+" ")
 	var got, want any
 	if err := json.Unmarshal([]byte(body), &got); err != nil || !ok {
-		t.Fatalf("the engine was asked %q: %v", asked[0], err)
+		t.Fatalf("the engine was asked %q: %v", asked[1], err)
 	}
 	if err := json.Unmarshal([]byte(goodCreate), &want); err != nil {
 		t.Fatal(err)
