@@ -226,6 +226,45 @@ func exchangeAlone(t *testing.T, cfg Config, raw string) answered {
 	return exchangeOver(t, near, raw)
 }
 
+// TestGuardStaysForWhatItAskedFor: one that serves a connection ends, and gives others their
+// turn, when the engine has answered, also if its client has gone before.
+func TestGuardStaysForWhatItAskedFor(t *testing.T) {
+	e, cfg, socket := newCrowd(t, most-1)
+	e.hold = make(chan struct{})
+	guard, err := New(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, far := net.Pipe()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = guard.ServeConn(context.Background(), far, far) // the client ends it
+	}()
+	if _, err := io.WriteString(near, createNamed("last")); err != nil {
+		t.Fatal(err)
+	}
+	<-e.asked
+	near.Close()
+	refused := make(chan answered, 1)
+	go func() { refused <- exchange(t, socket, createNamed("more")) }()
+	select {
+	case <-served:
+		t.Error("it ends before the engine has answered")
+	case <-e.asked:
+		t.Error("another guard asks for one more")
+	case a := <-refused:
+		t.Error("another guard does not wait for its turn")
+		refused <- a
+	case <-time.After(200 * time.Millisecond): // each of these would come at once
+	}
+	close(e.hold)
+	if a := <-refused; a.status != http.StatusForbidden {
+		t.Errorf("one more is answered %d %s", a.status, a.body)
+	}
+	<-served
+}
+
 // TestE2EContainersHaveAnEnd: the same before a real engine. It says what counting takes.
 func TestE2EContainersHaveAnEnd(t *testing.T) {
 	proctest.E2E(t)
