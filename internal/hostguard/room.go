@@ -68,7 +68,7 @@ func (g *Guard) makeContainer(ctx context.Context, o *order) (*http.Response, er
 		return answer, err
 	case n >= g.cfg.maxContainers():
 		return nil, refuse("there are %d containers already, %d more than PORTS in %s has: cleanup removes those that no session has (docker ps -a --filter label=%s lists all)",
-			n, n-g.cfg.ports(), ConfigFile, labelDatabase)
+			g.cfg.maxContainers(), beyondPorts, ConfigFile, labelDatabase)
 	}
 	return g.engine.do(context.WithoutCancel(ctx), o, "")
 }
