@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"wrpdistributor/internal/hostguard"
 )
 
 // tellers are the packages whose words users see.
@@ -161,20 +163,37 @@ func TestMessagesOfTheRunbookExist(t *testing.T) {
 	}
 }
 
-// TestMessagesOfHostsAddExist: those that its own part of the runbook has a line for.
-func TestMessagesOfHostsAddExist(t *testing.T) {
-	t.Parallel()
-	src := parseSources(t, "hostsetup", "service", "../cmd/distributor")
-	_, table, _ := strings.Cut(readDoc(t, "operations.md", "### Add a host by one command", "\n### "), "| it says | do |")
+// checkTable fails for each message in the first column of a table of the runbook that no
+// source has. There are at least so many.
+func checkTable(t *testing.T, src *sources, heading, head string, least int) {
+	t.Helper()
+	_, table, _ := strings.Cut(readDoc(t, "operations.md", heading, "\n### "), head)
 	lines := 0
 	for line := range strings.Lines(table) {
 		for _, m := range quoted.FindAllStringSubmatch(strings.Split(line, " | ")[0], -1) {
 			if lines++; !src.says(m[1]) {
-				t.Errorf("operations.md says that hosts add says %q, and it does not", m[1])
+				t.Errorf("operations.md says in %q that %q is said, and it is not", heading, m[1])
 			}
 		}
 	}
-	if lines < 12 {
-		t.Errorf("%d messages were found, want all", lines)
+	if lines < least {
+		t.Errorf("%d messages were found in %q, want all", lines, heading)
 	}
+}
+
+// TestMessagesOfHostsAddExist: those that its own part of the runbook has a line for.
+func TestMessagesOfHostsAddExist(t *testing.T) {
+	t.Parallel()
+	src := parseSources(t, "hostsetup", "service", "../cmd/distributor")
+	checkTable(t, src, "### Add a host by one command", "| it says | do |", 12)
+}
+
+// TestMessagesOfHostguardExist: those that a host's guard refuses with, or starts with.
+func TestMessagesOfHostguardExist(t *testing.T) {
+	t.Parallel()
+	src := parseSources(t, "hostguard", "../cmd/hostguard")
+	for i, text := range src.texts {
+		src.texts[i] = strings.ReplaceAll(text, " in %s", " in "+hostguard.ConfigFile)
+	}
+	checkTable(t, src, "### hostguard", "| the guard says | do |", 13)
 }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -75,5 +77,33 @@ func TestProgramIsSmall(t *testing.T) {
 	socket, err := os.Stat(guard.Socket)
 	if err != nil || socket.Mode().Perm() != 0o660 {
 		t.Errorf("the socket is %v, %v; want it for owner and group", socket, err)
+	}
+}
+
+// TestClientThatHasGoneEndsNothing: a forced command whose client takes no answer ends by
+// itself, and not by a signal in the middle of what the engine was asked for.
+func TestClientThatHasGoneEndsNothing(t *testing.T) {
+	guard := hoststest.NewGuard(t)
+	cmd := exec.Command(guard.Bin, "--config", guard.Config, "--stdio")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads, writes, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout = writes
+	reads.Close()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	writes.Close()
+	if _, err := io.WriteString(in, "GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n"); err != nil {
+		t.Error(err)
+	}
+	err = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed {
+		t.Errorf("it ends with %d, %v; want %d", code, err, exitFailed)
 	}
 }

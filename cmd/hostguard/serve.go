@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"syscall"
 
@@ -25,6 +26,9 @@ func serve(ctx context.Context, cfg *hostguard.Config, opt *options, p process) 
 		return err
 	}
 	if opt.stdio {
+		// A client that has gone, and whom something is still to be written to, would end
+		// the process, and a container under way would count no more.
+		signal.Ignore(syscall.SIGPIPE)
 		return guard.ServeConn(ctx, p.in, p.out)
 	}
 	ln, err := listen(opt.listen)

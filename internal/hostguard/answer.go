@@ -2,6 +2,7 @@ package hostguard
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,6 +57,8 @@ func passHeader(w http.ResponseWriter, resp *http.Response) {
 	}
 }
 
+var errNoID = errors.New("the engine's answer has no id")
+
 // passCreated hands on the answer to a create, and returns the id in it.
 func passCreated(w http.ResponseWriter, resp *http.Response) (id string, err error) {
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxRead))
@@ -64,8 +67,11 @@ func passCreated(w http.ResponseWriter, resp *http.Response) (id string, err err
 	}
 	var made struct{ ID string }
 	if resp.StatusCode == http.StatusCreated {
-		if err := json.Unmarshal(text, &made); err != nil || !idForm.MatchString(made.ID) {
-			return "", cut{fmt.Errorf("the engine's answer has no id: %v", err)}
+		if err := json.Unmarshal(text, &made); err != nil {
+			return "", cut{fmt.Errorf("the engine's answer: %w", err)}
+		}
+		if !idForm.MatchString(made.ID) {
+			return "", cut{errNoID}
 		}
 	}
 	passHeader(w, resp)

@@ -28,7 +28,7 @@ func TestValues(t *testing.T) {
 		{"IMAGES=tenox7/wrp@sha256:" + strings.Repeat("0a", 32), "tenox7/wrp@sha256:"},
 		{"IMAGES=", ""}, {"IMAGES=A", ""}, {"IMAGES=a:b:c", ""}, {"IMAGES=a/../b", ""}, {"IMAGES=a//b", ""}, {"IMAGES=a%2fb", ""},
 		{"IMAGES=0123abcd", ""}, {"IMAGES=sha256:" + strings.Repeat("a", 64), ""}, {"IMAGES=a:1@sha256:" + strings.Repeat("0a", 32), ""},
-		{"PORTS=9090", "9090 to 9090"}, {"PORTS=9090-9100", "9090 to 9100"},
+		{"PORTS=9090", "9090 to 9090"}, {"PORTS=9090-9099", "up to 42, running or not"}, {"PORTS=9090-9100", "9090 to 9100"},
 		{"PORTS=9100-9090", ""}, {"PORTS=80-90", ""}, {"PORTS=9090-70000", ""}, {"PORTS=x", ""}, {"PORTS=9090-", ""},
 		{"PUBLISH=*", "127.0.0.1, all addresses of this host"}, {"PUBLISH=192.0.2.1", "127.0.0.1, 192.0.2.1"}, {"PUBLISH=127.0.0.1, 192.0.2.1", "127.0.0.1, 192.0.2.1"},
 		{"PUBLISH=0.0.0.0", ""}, {"PUBLISH=::", ""}, {"PUBLISH=localhost", ""}, {"PUBLISH=127.1", ""}, {"PUBLISH=", ""},

@@ -28,12 +28,13 @@ func (q *request) stopQuery() (url.Values, error) {
 	return url.Values{"t": {grace}}, err
 }
 
+// removeQuery has the volumes of a container go with it: nobody could remove them later.
 func (q *request) removeQuery() (url.Values, error) {
 	values, err := readQuery(q.query, "v", "force")
 	if err != nil {
 		return nil, err
 	}
-	query := make(url.Values)
+	query := url.Values{"v": {"1"}}
 	for _, key := range [...]string{"v", "force"} {
 		set, err := flagOf(values, key)
 		if err != nil {

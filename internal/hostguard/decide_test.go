@@ -23,6 +23,7 @@ func TestWhatEnginesAreAsked(t *testing.T) {
 		{ask("GET", "/v1.41/containers/{ours}/json"), "GET /v1.41/containers/" + oursID + "/json "},
 		{ask("POST", "/v1.41/containers/{ours}/stop?t=%32", "Content-Length: 0"), "POST /v1.41/containers/" + oursID + "/stop?t=2 "},
 		{ask("DELETE", "/v1.41/containers/wrp_ours?v=1"), "DELETE /v1.41/containers/" + oursID + "?v=1 "},
+		{ask("DELETE", "/v1.41/containers/wrp_ours?force=1"), "DELETE /v1.41/containers/" + oursID + "?force=1&v=1 "},
 		{ask("POST", "/v1.41/containers/wrp_doctor_x/start", "Content-Length: 0"), "POST /v1.41/containers/" + strings.Repeat("d", 64) + "/start "},
 		{ask("POST", "/v1.41/images/create?fromImage=wrp-standin&tag=test", "Content-Length: 0"), "POST /v1.41/images/create?fromImage=docker.io%2Flibrary%2Fwrp-standin&tag=test "},
 		{ask("GET", "/v1.41/images/wrp-standin:test/json"), "GET /v1.41/images/wrp-standin:test/json "},
@@ -41,14 +42,14 @@ func TestContainerIsMadeAnew(t *testing.T) {
 	text := strings.Replace(goodCreate, `{"Image"`, `{ "Hostname" : "" , "Env":[], "Volumes":{}, "Image"`, 1)
 	text = strings.Replace(text, `"NetworkMode"`, `"Privileged":false,"Binds":null,"RestartPolicy":{"Name":"","MaximumRetryCount":0},"ConsoleSize":[0,0],"NetworkMode"`, 1)
 	a := exchange(t, s.guard, post(createTarget, text))
-	asked := engine.take()
-	if a.status != 201 || !strings.Contains(a.body, madeID) || len(asked) != 1 {
+	asked := engine.take() // how many there are, and for this one
+	if a.status != 201 || !strings.Contains(a.body, madeID) || len(asked) != 2 {
 		t.Fatalf("answered %d %s, and the engine was asked %q", a.status, a.body, asked)
 	}
-	body, ok := strings.CutPrefix(asked[0], "POST "+createTarget+" ")
+	body, ok := strings.CutPrefix(asked[1], "POST "+createTarget+" ")
 	var got, want any
 	if err := json.Unmarshal([]byte(body), &got); err != nil || !ok {
-		t.Fatalf("the engine was asked %q: %v", asked[0], err)
+		t.Fatalf("the engine was asked %q: %v", asked[1], err)
 	}
 	if err := json.Unmarshal([]byte(goodCreate), &want); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ func (c *Config) Describe() string {
 	}
 	line("images", "%s; nothing else is pulled or run", c.imageNames())
 	line("ports", "%d to %d of %s", c.FirstPort, c.LastPort, describeAddresses(c.Publish))
+	line("containers", "up to %d, running or not", c.maxContainers())
 	line("memory", "up to %d MiB for a container", c.MaxMemory>>20)
 	if c.MaxNanoCPUs > 0 {
 		line("processors", "up to %g cores for a container", float64(c.MaxNanoCPUs)/1e9)

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 )
 
 const (
@@ -89,7 +91,45 @@ func (e *engine) find(ctx context.Context, minor int, ref string) (c found, answ
 	defer resp.Body.Close()
 	err = json.NewDecoder(io.LimitReader(resp.Body, maxInspected)).Decode(&c)
 	if err == nil && !idForm.MatchString(c.ID) {
-		err = fmt.Errorf("the engine's answer has no id")
+		err = errNoID
 	}
 	return c, nil, err
+}
+
+// A listed container is what has to be known of one in a list.
+type listed struct {
+	Names  []string
+	Labels map[string]string
+}
+
+// isOneOf reports whether it has one of these names.
+func (c listed) isOneOf(names map[string]bool) bool {
+	return slices.ContainsFunc(c.Names, func(name string) bool { return names[strings.TrimPrefix(name, "/")] })
+}
+
+// list calls do for each container of a distributor's, one after the other: together they may
+// be much. An answer that is no list is returned.
+func (e *engine) list(ctx context.Context, minor int, do func(listed)) (answer *http.Response, err error) {
+	filters, err := json.Marshal((&filter{}).values(""))
+	if err != nil {
+		return nil, err
+	}
+	query := url.Values{"all": {"1"}, "filters": {string(filters)}}
+	resp, err := e.do(ctx, &order{method: http.MethodGet, minor: minor, before: "/containers/json", query: query}, "")
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return resp, err
+	}
+	defer resp.Body.Close()
+	dec := json.NewDecoder(resp.Body)
+	_, err = dec.Token() // the list's beginning
+	for err == nil && dec.More() {
+		var c listed
+		if err = dec.Decode(&c); err == nil {
+			do(c)
+		}
+	}
+	if err == nil {
+		_, err = dec.Token() // its end: half a list would be too few
+	}
+	return nil, err
 }

@@ -84,7 +84,7 @@ func describe(w http.ResponseWriter, ref string) {
 		id, label = oursID, testDatabase
 	case "wrp_doctor_x":
 		id, label = strings.Repeat("d", 64), examined
-	case "wrp_other":
+	case "wrp_other", strings.Repeat("e", 64):
 		id, label = strings.Repeat("e", 64), strings.Repeat("0", 32)
 	case foreignID, foreignID[:12], "escape-foreign":
 		id = foreignID

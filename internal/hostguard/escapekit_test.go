@@ -79,11 +79,19 @@ func exchange(t testing.TB, socket, raw string) answered {
 	t.Helper()
 	nc, err := net.Dial("unix", socket)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return answered{}
 	}
+	return exchangeOver(t, nc, raw)
+}
+
+// exchangeOver does it over a connection, which it ends.
+func exchangeOver(t testing.TB, nc net.Conn, raw string) answered {
+	t.Helper()
 	defer nc.Close()
 	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return answered{}
 	}
 	go io.WriteString(nc, raw) // of what is refused not all is taken
 	method, _, _ := strings.Cut(raw, " ")

@@ -9,7 +9,8 @@
 // any but those of one distributor.
 //
 // A guard decides nothing by what it heard before, but for whose containers these are: a
-// host belongs to the database of the first container made through it. A request that
+// host belongs to the database of the first container made through it; and but for which
+// containers the engine is making, as there is not room for any number. A request that
 // the engine was sent and did not answer ends with its connection: whether it was carried
 // out nobody knows, and so nobody says.
 package hostguard
@@ -29,6 +30,8 @@ type Guard struct {
 	engine  *engine
 	owner   *owner
 	ours    *ours
+	room    *room
+	alone   bool // it serves one connection; those beside it have guards of their own
 	log     *refusals
 	reading chan struct{} // a place for each body that is read at a time
 	streams chan struct{} // a place for each answer that may last
@@ -46,7 +49,7 @@ func New(cfg Config, log *slog.Logger) (*Guard, error) {
 		return nil, err
 	}
 	return &Guard{
-		cfg: cfg, engine: newEngine(cfg.Docker), owner: o, ours: newOurs(), log: newRefusals(log),
+		cfg: cfg, engine: newEngine(cfg.Docker), owner: o, ours: newOurs(), room: newRoom(), log: newRefusals(log),
 		reading: make(chan struct{}, parallelReads), streams: make(chan struct{}, maxStreams),
 	}, nil
 }
@@ -159,15 +162,24 @@ func (g *Guard) resolve(w http.ResponseWriter, ctx context.Context, o *order) (i
 	if err := g.owner.allows(c.Config.Labels[labelDatabase]); err != nil {
 		return "", false, err
 	}
-	if o.method != http.MethodDelete {
+	// What is anybody's as long as nobody has come may not be ours then.
+	if host, _ := g.owner.known(); host != "" && o.method != http.MethodDelete {
 		g.ours.add(c.ID)
 	}
 	return c.ID, false, nil
 }
 
+// ask sends an order, and returns the engine's answer as it begins.
+func (g *Guard) ask(ctx context.Context, o *order, id string) (*http.Response, error) {
+	if o.answer == created {
+		return g.makeContainer(ctx, o)
+	}
+	return g.engine.do(ctx, o, id)
+}
+
 // order asks the engine, and hands its answer on.
 func (g *Guard) order(w http.ResponseWriter, ctx context.Context, o *order, id string) error {
-	resp, err := g.engine.do(ctx, o, id)
+	resp, err := g.ask(ctx, o, id)
 	if err != nil {
 		return err
 	}

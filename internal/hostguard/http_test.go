@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,6 +114,18 @@ func TestHalfAnAnswer(t *testing.T) {
 	defer srv.Close()
 	if a := exchange(t, serveGuard(t, cfg), post(createTarget, goodCreate)); a.status != 0 {
 		t.Errorf("half an answer to a create is handed on as %d %s", a.status, a.body)
+	}
+}
+
+// TestAnswerWithoutAnID: a create that is answered without an id is not handed on, and the
+// error is a whole sentence.
+func TestAnswerWithoutAnID(t *testing.T) {
+	for text, want := range map[string]string{`{"Id":"x"}`: "the engine's answer has no id", `{`: "the engine's answer: unexpected end"} {
+		w := httptest.NewRecorder()
+		id, err := passCreated(w, &http.Response{StatusCode: http.StatusCreated, Body: io.NopCloser(strings.NewReader(text))})
+		if id != "" || w.Body.Len() > 0 || err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "nil") {
+			t.Errorf("%s is handed on as %q, with id %q and error %v, want %s", text, w.Body, id, err, want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package hostguard
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,5 +98,23 @@ func TestOwnerIsNotForgotten(t *testing.T) {
 	cfg.DatabaseID = testDatabase
 	if err := newTestOwner(t, cfg).claim(testDatabase); err != nil {
 		t.Errorf("with DATABASE_ID the folder is not needed: %v", err)
+	}
+}
+
+// TestWhatWasAnybodysIsNot: what was looked at before somebody came is looked up again then.
+func TestWhatWasAnybodysIsNot(t *testing.T) {
+	_, engine := startEngine(t)
+	cfg := testConfig(t)
+	cfg.Docker = engine
+	guard := serveGuard(t, cfg)
+	other := ask("GET", "/v1.41/containers/"+strings.Repeat("e", 64)+"/json")
+	if a := exchange(t, guard, strings.Replace(other, strings.Repeat("e", 64), "wrp_other", 1)); a.status != http.StatusOK {
+		t.Fatalf("before anybody has come: %d %s", a.status, a.body)
+	}
+	if a := exchange(t, guard, post(createTarget, goodCreate)); a.status != http.StatusCreated {
+		t.Fatalf("the first create: %d %s", a.status, a.body)
+	}
+	if a := exchange(t, guard, other); a.status == http.StatusOK {
+		t.Errorf("another database's container, after that: %d %s", a.status, a.body)
 	}
 }

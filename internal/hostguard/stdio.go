@@ -11,6 +11,8 @@ import (
 
 // ServeConn answers one client, that writes to in and reads from out, until it or ctx ends.
 func (g *Guard) ServeConn(ctx context.Context, in io.Reader, out io.Writer) error {
+	one := *g
+	one.alone = true
 	near, far := net.Pipe() // has deadlines, which what we were started with may not have
 	copied := make(chan error, 1)
 	go func() { // ends with the process if in does not
@@ -25,7 +27,7 @@ func (g *Guard) ServeConn(ctx context.Context, in io.Reader, out io.Writer) erro
 		}
 		copied <- err
 	}()
-	srv := g.server()
+	srv := one.server()
 	ln := &oneConn{conn: far, ended: make(chan struct{})}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
