@@ -28,7 +28,7 @@ trap '[ -z "$step" ] || echo "  FAILED   $step: the words above say why" >&2' EX
 # put MODE FILE FUNCTION: the file is to be what the function prints. It may stand in a folder
 # of the user's, where links of theirs could lead root elsewhere: each file is made anew.
 put() {
-	new=$2.new.$$
+	new=$2.new
 	mkdir -p "$(dirname "$2")"
 	rm -f "$new"
 	(umask 077 && set -C && "$3" >"$new") && [ -s "$new" ] || { rm -f "$new"; fails "$2 cannot be written: is the disk full?" "df -h $(dirname "$2")"; }

@@ -17,7 +17,7 @@ func TestRootFollowsNoLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	begin := "cd " + Quote(dir) + "; for end in before new.$$; do ln -s victim keys.$end; done; "
+	begin := "cd " + Quote(dir) + "; for end in before new; do ln -s victim keys.$end; done; "
 	if got := runScript(t, anyScript(t), begin+"put 644 "+Quote(file)+" guard_settings"); got != "to go back: mv -f "+file+".before "+file+"\n" {
 		t.Errorf("it is said to go back by %q", got)
 	}
