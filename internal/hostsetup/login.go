@@ -18,8 +18,8 @@ const sayWord = "wrp-hosts-add "
 
 // hello tells what has to be known before there is a script, and then takes that from
 // standard input and runs it; half of one does nothing. It has no single quotes and one line, for whatever shell the
-// operator has.
-const hello = `echo "` + sayWord + `machine $(uname -m)"; ` +
+// operator has. A greeting may have no end of a line, and gets one.
+const hello = `echo; echo "` + sayWord + `machine $(uname -m)"; ` +
 	`if dpkg -S /usr/bin/wrp-hostguard >/dev/null 2>&1; then echo "` + sayWord + `guard"; fi; ` +
 	`for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$f" 2>/dev/null | sed "s/^/` + sayWord + `key /"; done; ` +
 	`if [ "$(id -u)" = 0 ]; then set --; elif sudo -n true 2>/dev/null; then set -- sudo -n; else exit 77; fi; ` +

@@ -3,6 +3,8 @@ package hostsetup
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -44,5 +46,24 @@ i=0; while [ $i -lt 1000 ]; do printf 'to go back: a\r  here:\033[1Am b\n'; i=$(
 	}
 	if got := words("\x1b[2Jgone" + strings.Repeat("x", 1<<20)); len(got) != maxSaid || got[:7] != "?[2Jgon" {
 		t.Errorf("a long line is %d bytes, %q", len(got), got[:7])
+	}
+}
+
+// TestGreetingsAreNoAnswers, though they end without an end of a line.
+func TestGreetingsAreNoAnswers(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"id": "echo 0", "uname": "echo x86_64"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	l, err := hostSays(t, `printf "Welcome\n\033]0;a\007"; for command; do :; done; eval "$command"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if l.Machine != "x86_64" {
+		t.Errorf("the machine is %q, want what it says of itself", l.Machine)
 	}
 }
