@@ -23,7 +23,7 @@ const hello = `echo; echo "` + sayWord + `machine $(uname -m)"; ` +
 	`if dpkg -S /usr/bin/wrp-hostguard >/dev/null 2>&1; then echo "` + sayWord + `guard"; fi; ` +
 	`for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$f" 2>/dev/null | sed "s/^/` + sayWord + `key /"; done; ` +
 	`if [ "$(id -u)" = 0 ]; then set --; elif sudo -n true 2>/dev/null; then set -- sudo -n; else exit 77; fi; ` +
-	`f=$(mktemp) || exit; trap "rm -f $f" EXIT; echo "` + sayWord + `ready"; cat >"$f"; "$@" sh "$f"`
+	`f=$(mktemp) || exit; trap "rm -f $f" EXIT; trap "exit 1" HUP PIPE TERM; echo "` + sayWord + `ready"; cat >"$f"; "$@" sh "$f"`
 
 const exitNoRoot = 77
 

@@ -1,8 +1,10 @@
 package hostsetup
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,15 +51,21 @@ i=0; while [ $i -lt 1000 ]; do printf 'to go back: a\r  here:\033[1Am b\n'; i=$(
 	}
 }
 
-// TestGreetingsAreNoAnswers, though they end without an end of a line.
-func TestGreetingsAreNoAnswers(t *testing.T) {
+// hostHas has the host's shell find programs of the test's.
+func hostHas(t *testing.T, programs map[string]string) {
+	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"id": "echo 0", "uname": "echo x86_64"} {
+	for name, text := range programs {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+}
+
+// TestGreetingsAreNoAnswers, though they end without an end of a line.
+func TestGreetingsAreNoAnswers(t *testing.T) {
+	hostHas(t, map[string]string{"id": "echo 0", "uname": "echo x86_64"})
 	l, err := hostSays(t, `printf "Welcome\n\033]0;a\007"; for command; do :; done; eval "$command"`)
 	if err != nil {
 		t.Fatal(err)
@@ -65,5 +73,18 @@ func TestGreetingsAreNoAnswers(t *testing.T) {
 	defer l.Close()
 	if l.Machine != "x86_64" {
 		t.Errorf("the machine is %q, want what it says of itself", l.Machine)
+	}
+}
+
+// TestNothingIsLeftOfALoginThatIsCutOff, just before it says that it waits.
+func TestNothingIsLeftOfALoginThatIsCutOff(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "script")
+	hostHas(t, map[string]string{"id": "echo 0", "mktemp": "sleep 0.5; : >" + file + "; echo " + file})
+	if l, err := hostSays(t, `for command; do :; done; eval "$command" | { read line; read line; }`); err == nil {
+		l.Close()
+		t.Fatal("it waits for a script, want it cut off")
+	}
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the script's file is left: %v", err)
 	}
 }
