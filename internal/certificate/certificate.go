@@ -32,6 +32,8 @@ const (
 
 	// Old browsers do not know elliptic curves.
 	keyBits = 2048
+
+	maxFile = 1 << 20 // of a chain, or a key
 )
 
 // A Certificate is what TLS clients are shown. It is read anew when its files
@@ -125,12 +127,17 @@ func (c *Certificate) read() error {
 	return nil
 }
 
+// stampOf tells by what files look like whether they are others. What is no file, such as a
+// pipe, is not read: all clients would wait for it.
 func stampOf(files ...string) (string, error) {
 	var stamp string
 	for _, f := range files {
 		info, err := os.Stat(f)
 		if err != nil {
 			return "", err
+		}
+		if !info.Mode().IsRegular() || info.Size() > maxFile {
+			return "", fmt.Errorf("%s: want a file, of at most %d KiB", f, maxFile>>10)
 		}
 		stamp += fmt.Sprintf("%s %d;", info.ModTime().Format(time.RFC3339Nano), info.Size())
 	}

@@ -1,12 +1,15 @@
 package certificate_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -115,5 +118,46 @@ func TestChangedCertificateIsShown(t *testing.T) {
 	}
 	if _, err := certificate.Load(cert, otherCert, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), cert) {
 		t.Errorf("Load of files that do not fit = %v, want their names", err)
+	}
+}
+
+// TestWhatIsNoFileIsNotWaitedFor, nor read to its end: clients see the certificate of before.
+func TestWhatIsNoFileIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	cert, key := hoststest.Certificate(t)
+	c, err := certificate.Load(cert, key, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := shown(t, c)
+	for name, replace := range map[string]func() error{
+		"a pipe":           func() error { return syscall.Mkfifo(cert, 0o600) },
+		"a file of 4 GiB":  func() error { return errors.Join(os.WriteFile(cert, nil, 0o600), os.Truncate(cert, 4<<30)) },
+		"a folder":         func() error { return os.Mkdir(cert, 0o700) },
+		"a device":         func() error { return os.Symlink("/dev/zero", cert) },
+		"nothing any more": func() error { return nil },
+	} {
+		if err := errors.Join(os.Remove(cert), replace()); err != nil {
+			t.Fatal(err)
+		}
+		certificate.CheckNow(c)
+		seen := make(chan bool, 1)
+		go func() { // ends with the test, where it waits
+			got, err := c.Config(tls.VersionTLS12).GetCertificate(nil)
+			seen <- err == nil && bytes.Equal(got.Certificate[0], first.Raw)
+		}()
+		select {
+		case same := <-seen:
+			if !same {
+				t.Errorf("%s: another certificate is shown", name)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("%s is waited for", name)
+		}
+		if name == "nothing any more" {
+			if err := os.WriteFile(cert, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -53,6 +55,16 @@ func anyScript(t *testing.T) Script {
 // runScript runs a script with another last line.
 func runScript(t *testing.T, s Script, last string) string {
 	t.Helper()
+	out, err := shell(t, scriptWith(t, s, last))
+	if err != nil {
+		t.Fatalf("%s: %v", last, err)
+	}
+	return out
+}
+
+// scriptWith is a script with another last line.
+func scriptWith(t *testing.T, s Script, last string) string {
+	t.Helper()
 	var text bytes.Buffer
 	if err := s.Write(&text); err != nil {
 		t.Fatal(err)
@@ -61,11 +73,7 @@ func runScript(t *testing.T, s Script, last string) string {
 	if !found {
 		t.Fatal("the last line does not call main")
 	}
-	out, err := shell(t, whole+"\n"+last+"\n")
-	if err != nil {
-		t.Fatalf("%s: %v", last, err)
-	}
-	return out
+	return whole + "\n" + last + "\n"
 }
 
 func shell(t *testing.T, script string) (string, error) {
@@ -181,5 +189,29 @@ func TestKeysAreMadeOnce(t *testing.T) {
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key has %v, %v; want it to be for one only", info.Mode(), err)
+	}
+}
+
+// TestKeysAreWholeOrNotThere, while several make the same one.
+func TestKeysAreWholeOrNotThere(t *testing.T) {
+	for range 20 {
+		file := filepath.Join(t.TempDir(), "a.key")
+		var makers sync.WaitGroup
+		var made atomic.Int32
+		for range 8 {
+			makers.Go(func() {
+				first, err := MakeKey(file, "of a")
+				if first {
+					made.Add(1)
+				}
+				if _, unread := hosts.LoadKey(file, ""); err != nil || unread != nil {
+					t.Errorf("made: %v, %v; read: %v", first, err, unread)
+				}
+			})
+		}
+		makers.Wait()
+		if made.Load() != 1 {
+			t.Errorf("%d have made it, want one", made.Load())
+		}
 	}
 }

@@ -38,6 +38,9 @@ func MakeKey(file, comment string) (made bool, err error) {
 	}
 	line := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) + " " + comment + "\n"
 	err = writeNew(file, pem.EncodeToMemory(block), 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil // somebody else was first
+	}
 	if err == nil {
 		err = writeNew(file+".pub", []byte(line), 0o644)
 	}
@@ -48,14 +51,20 @@ func MakeKey(file, comment string) (made bool, err error) {
 	return true, nil
 }
 
-// writeNew writes a file that was not there.
+// writeNew writes a file that was not there: others, and who comes after one that died here,
+// see all of it or none.
 func writeNew(path string, text []byte, mode os.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, mode)
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return err
 	}
+	defer os.Remove(f.Name())
 	_, err = f.Write(text)
-	return errors.Join(err, f.Chmod(mode), giveTo(f, filepath.Dir(path)), f.Sync(), f.Close())
+	err = errors.Join(err, f.Chmod(mode), giveTo(f, filepath.Dir(path)), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Link(f.Name(), path)
 }
 
 // giveTo gives what root has made to the owner of a folder.

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"regexp"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // sayWord begins the lines of the host that are for us: its shell may greet.
@@ -16,12 +18,12 @@ const sayWord = "wrp-hosts-add "
 
 // hello tells what has to be known before there is a script, and then takes that from
 // standard input and runs it; half of one does nothing. It has no single quotes and one line, for whatever shell the
-// operator has.
-const hello = `echo "` + sayWord + `machine $(uname -m)"; ` +
+// operator has. A greeting may have no end of a line, and gets one.
+const hello = `echo; echo "` + sayWord + `machine $(uname -m)"; ` +
 	`if dpkg -S /usr/bin/wrp-hostguard >/dev/null 2>&1; then echo "` + sayWord + `guard"; fi; ` +
 	`for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$f" 2>/dev/null | sed "s/^/` + sayWord + `key /"; done; ` +
 	`if [ "$(id -u)" = 0 ]; then set --; elif sudo -n true 2>/dev/null; then set -- sudo -n; else exit 77; fi; ` +
-	`f=$(mktemp) || exit; trap "rm -f $f" EXIT; echo "` + sayWord + `ready"; cat >"$f"; "$@" sh "$f"`
+	`f=$(mktemp) || exit; trap "rm -f $f" EXIT; trap "exit 1" HUP PIPE TERM; echo "` + sayWord + `ready"; cat >"$f"; "$@" sh "$f"`
 
 const exitNoRoot = 77
 
@@ -34,16 +36,29 @@ const exitSSH = 255
 // lastWords is how long the end of a connection is waited for.
 const lastWords = 5 * time.Second
 
+// What a host says of itself is bounded, and is words: it may not be the one that was meant.
+const (
+	maxKeys    = 16
+	maxChanges = 200
+	maxSaid    = 1 << 10 // of one line
+)
+
+// errNotMet means that a login ended, and not by a failure, before root waited for a script.
+var errNotMet = errors.New("the operator's login ended before it ran anything: want one that runs what ssh is given, without a command or a program of its own in the place of its shell")
+
+// machineForm is what uname -m may say. It comes to stand in commands that are to be typed.
+var machineForm = regexp.MustCompile(`^[a-zA-Z0-9_]{1,20}$`)
+
 // A Login is the operator's on a host, where root waits for a script.
 type Login struct {
-	Machine  string   // as uname -m calls it
+	Machine  string   // as uname -m calls it; unknown: it says something else
 	HasGuard bool     // the package's
 	Keys     []string // fingerprints of the host's own keys
 
 	target Target
 	cmd    *exec.Cmd
 	in     io.WriteCloser
-	out    *bufio.Scanner
+	out    *bufio.Reader
 }
 
 // LogIn logs in with the operator's ssh, which is told how by its first arguments. What
@@ -61,34 +76,51 @@ func LogIn(ctx context.Context, ssh []string, t Target, stderr io.Writer) (*Logi
 	if err != nil {
 		return nil, err
 	}
-	l.out = bufio.NewScanner(out)
+	l.out = bufio.NewReader(out)
 	if err := l.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%w: it is the operator's ssh that leads to the host (Debian: apt-get install openssh-client); or have the host's root run the script that --print prints, and then --prepared", err)
 	}
-	if !l.meet() {
-		return nil, l.ended(ctx)
+	if l.meet() {
+		return l, nil
 	}
-	return l, nil
+	if err := l.ended(ctx); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%s: %w", t.Host, errNotMet)
 }
 
 // meet reads what the host says of itself, until it waits for a script.
 func (l *Login) meet() (ready bool) {
-	for l.out.Scan() {
-		said, ours := strings.CutPrefix(l.out.Text(), sayWord)
+	for line, ok := l.line(); ok; line, ok = l.line() {
+		said, ours := strings.CutPrefix(line, sayWord)
 		kind, what, _ := strings.Cut(said, " ")
 		switch {
 		case !ours:
 		case kind == "machine":
-			l.Machine = what
+			l.Machine = "unknown"
+			if machineForm.MatchString(what) {
+				l.Machine = what
+			}
 		case kind == "guard":
 			l.HasGuard = true
-		case kind == "key":
-			l.Keys = append(l.Keys, what)
+		case kind == "key" && len(l.Keys) < maxKeys:
+			l.Keys = append(l.Keys, words(what))
 		case kind == "ready":
 			return true
 		}
 	}
 	return false
+}
+
+// line returns the next line of the host, and of a long one the beginning. All of it is read:
+// else a host that writes would be waited for, and wait.
+func (l *Login) line() (text string, ok bool) {
+	part, more, err := l.out.ReadLine()
+	text = string(part)
+	for more && err == nil {
+		_, more, err = l.out.ReadLine()
+	}
+	return text, err == nil
 }
 
 // Run has the host run a script, and tells back how each change is undone.
@@ -98,9 +130,11 @@ func (l *Login) Run(ctx context.Context, script func(io.Writer) error, back func
 		w := bufio.NewWriter(l.in)
 		written <- errors.Join(script(w), w.Flush(), l.in.Close())
 	}()
-	for l.out.Scan() {
-		if command, ok := strings.CutPrefix(l.out.Text(), "to go back: "); ok {
-			back(command)
+	said := 0
+	for line, ok := l.line(); ok; line, ok = l.line() {
+		if command, ours := strings.CutPrefix(line, "to go back: "); ours && said < maxChanges {
+			back(words(command))
+			said++
 		}
 	}
 	err := l.ended(ctx)
@@ -108,6 +142,17 @@ func (l *Login) Run(ctx context.Context, script func(io.Writer) error, back func
 		err = e
 	}
 	return err
+}
+
+// words are a line of the host's as it may be shown, which a terminal may not take for
+// anything else.
+func words(line string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, line[:min(len(line), maxSaid)])
 }
 
 // Close ends a login without a script.

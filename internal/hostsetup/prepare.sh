@@ -25,11 +25,13 @@ fails() { # WHY [COMMAND]
 step=
 trap '[ -z "$step" ] || echo "  FAILED   $step: the words above say why" >&2' EXIT
 
-# put MODE FILE FUNCTION: the file is to be what the function prints.
+# put MODE FILE FUNCTION: the file is to be what the function prints. It may stand in a folder
+# of the user's, where links of theirs could lead root elsewhere: each file is made anew.
 put() {
-	new=$2.new.$$
+	new=$2.new
 	mkdir -p "$(dirname "$2")"
-	(umask 077 && "$3" >"$new") && [ -s "$new" ] || { rm -f "$new"; fails "$2 cannot be written: is the disk full?" "df -h $(dirname "$2")"; }
+	rm -f "$new"
+	(umask 077 && set -C && "$3" >"$new") && [ -s "$new" ] || { rm -f "$new"; fails "$2 cannot be written: is the disk full?" "df -h $(dirname "$2")"; }
 	chmod "$1" "$new"
 	if [ -f "$2" ] && cmp -s "$new" "$2"; then
 		rm -f "$new"
@@ -43,7 +45,8 @@ put() {
 # keep FILE: what is there now can be put back.
 keep() {
 	if [ -f "$1" ]; then
-		cp -p "$1" "$1.before"
+		rm -f "$1.before"
+		ln "$1" "$1.before"
 		back "mv -f $1.before $1"
 	else
 		back "rm -f $1"
@@ -62,6 +65,10 @@ need() { command -v "$1" >/dev/null || case " $lacks " in *" $2 "*) ;; *) lacks=
 look() {
 	begin "this machine"
 	[ "$(id -u)" = 0 ] || fails "it has to be prepared by root, not by $(id -un)" "sudo sh FILE"
+	case $user in
+	*[!a-zA-Z0-9_.@-]* | -* | "") fails "$user is no name of a user" "# name another with user= in HOSTS_FILE, or --user" ;;
+	esac
+	one_at_a_time
 	[ "$user" != root ] || fails "the user root is no user of its own" "# name another with user= in HOSTS_FILE, or --user"
 	lacks=
 	need useradd passwd
@@ -77,6 +84,16 @@ look() {
 	end "$(uname -m), Docker $(docker version -f '{{.Server.Version}}')${systemd:+, systemd}"
 	[ -n "$systemd" ] || note "There is no systemd: nothing is loaded again at the next boot, see below."
 }
+
+# one_at_a_time: another one would write the same files, and lose this one's lines.
+one_at_a_time() {
+	command -v flock >/dev/null || return 0
+	exec 9>>"$lock"
+	flock -n 9 && return
+	echo "  ...      waiting for another that prepares this machine" >&2
+	flock 9
+}
+lock=/run/wrp-hosts-add.lock
 
 # look_guard: whether the program that is to be installed is for this machine.
 look_guard() {
@@ -225,7 +242,7 @@ key() {
 	if [ "$(grep -cF "$blob" "$file" 2>/dev/null)" != 1 ] || ! grep -qxF "$options $public_key" "$file"; then
 		put 600 "$file" key_lines
 	fi
-	chown "$user:$(id -gn "$user")" "$file" # also if it was cut off here the last time
+	chown -h "$user:$(id -gn "$user")" "$file" # also if it was cut off here the last time
 	end "$file"
 }
 key_lines() {
