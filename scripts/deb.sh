@@ -46,9 +46,12 @@ changelog() {
 pack() { # PACKAGE
 	changelog "$1"
 	mkdir -p "$dist"
-	file=$dist/$1_${DEB_VERSION}_$arch.deb
-	quietly go tool -modfile=packaging/tools/go.mod nfpm package -p deb -f "packaging/${1#wrp-}.yaml" -t "$file" || die "$file cannot be made."
-	say "Made $file"
+	file=$1_${DEB_VERSION}_$arch.deb
+	# Elsewhere first: half a package in there would be taken for one.
+	quietly go tool -modfile=packaging/tools/go.mod nfpm package -p deb -f "packaging/${1#wrp-}.yaml" -t "$DEB_BUILD/$file" ||
+		die "$dist/$file cannot be made."
+	mv "$DEB_BUILD/$file" "$dist/$file"
+	say "Made $dist/$file"
 }
 
 distributor() {

@@ -19,6 +19,17 @@ func TestDebRefuses(t *testing.T) {
 	refuses(t, "set VERSION=1.2.3", dir, nil, "deb.sh")
 }
 
+// TestHalfAPackageIsNone: where the packages are to be is none that broke off.
+func TestHalfAPackageIsNone(t *testing.T) {
+	dist, bin := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(bin, "go"), "#!/bin/sh\n[ \"$1\" = tool ] || exit 0\nfor file; do :; done\necho half >\"$file\"\nexit 1\n", 0o755)
+	env := []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "ARCH=amd64", "VERSION=1", "DIST=" + dist}
+	refuses(t, "cannot be made", hoststest.Root(t), env, "deb.sh", "hostguard")
+	if left, err := os.ReadDir(dist); err != nil || len(left) > 0 {
+		t.Errorf("%v, %v is left of a package that broke off", left, err)
+	}
+}
+
 // TestGuardsSettingsShowTheDefaults: each line of the file that is commented out says what
 // holds without it.
 func TestGuardsSettingsShowTheDefaults(t *testing.T) {

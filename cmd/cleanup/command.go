@@ -35,7 +35,7 @@ const defaultTimeout = 10 // minutes
 func rootCommand() *cobra.Command {
 	opt := &options{timeout: defaultTimeout}
 	cmd := &cobra.Command{
-		Use:     "cleanup [minutes]",
+		Use:     cli.Program("cleanup") + " [minutes]",
 		Version: service.BuildVersion(),
 		Short:   "Stop idle sessions and remove what was left behind",
 		Long: `Stop every session that no client has used for the given time, or that is older

@@ -20,7 +20,7 @@ func main() {
 	service.LimitGarbage()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "cleanup:", err)
+		fmt.Fprintf(os.Stderr, "%s: %s\n", cli.Program("cleanup"), cli.Typed(err.Error()))
 	}
 	os.Exit(cli.ExitCode(err))
 }

@@ -161,7 +161,7 @@ func (p checkPrinter) end(s doctor.Step) {
 		fmt.Fprint(p.out, eraseLine)
 	}
 	took := time.Duration(s.Seconds * float64(time.Second)).Round(time.Millisecond)
-	fmt.Fprintf(p.out, "  %-7s  %-17s %7s  %s\n", s.Outcome, s.Name, took, s.Found)
+	fmt.Fprintf(p.out, "  %-7s  %-17s %7s  %s\n", s.Outcome, s.Name, took, cli.Typed(s.Found))
 	if s.Mend == nil {
 		return
 	}
@@ -169,9 +169,9 @@ func (p checkPrinter) end(s doctor.Step) {
 	if s.Outcome == doctor.Passed {
 		what = "better"
 	}
-	fmt.Fprintf(p.out, "           %s, %s:\n             %s\n", what, placeOf(s.Mend), s.Mend.Command)
+	fmt.Fprintf(p.out, "           %s, %s:\n             %s\n", what, placeOf(s.Mend), cli.Typed(s.Mend.Command))
 	if e := s.Mend.Else; e != nil {
-		fmt.Fprintf(p.out, "           or, if %s:\n             %s\n", e.If, e.Command)
+		fmt.Fprintf(p.out, "           or, if %s:\n             %s\n", e.If, cli.Typed(e.Command))
 	}
 }
 

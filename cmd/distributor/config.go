@@ -150,13 +150,13 @@ func (d *databaseChecked) write(out io.Writer) {
 	case !d.Reachable:
 		fmt.Fprintf(out, "  reachable: no, %s\n", d.Error)
 	default:
-		fmt.Fprintf(out, "  reachable: yes\n  tables: %s\n  takes writes: %s\n", d.tablesInWords(), d.writesInWords())
+		fmt.Fprintf(out, "  reachable: yes\n  tables: %s\n  takes writes: %s\n", cli.Typed(d.tablesInWords()), d.writesInWords())
 	}
 	if d.Mend != "" {
-		fmt.Fprintf(out, "  %s.\n", d.Mend)
+		fmt.Fprintf(out, "  %s.\n", cli.Typed(d.Mend))
 	}
 	for _, host := range slices.Sorted(maps.Keys(d.Left)) {
-		fmt.Fprintf(out, "Warning: %s has %s, and is not configured. Put it back, or give them up with: cleanup --forget-host %s\n", host, number(d.Left[host]), host)
+		fmt.Fprintf(out, "Warning: %s has %s, and is not configured. Put it back, or give them up with: %s\n", host, number(d.Left[host]), cli.Typed("cleanup --forget-host "+host))
 	}
 	if d.unread != nil {
 		fmt.Fprintf(out, "Warning: which hosts have sessions cannot be read: %v\n", d.unread)

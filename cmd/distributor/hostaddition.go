@@ -88,7 +88,7 @@ func (a *addition) explain() {
 			where = c.where
 			fmt.Fprintf(w, "  %s:\n", where)
 		}
-		fmt.Fprintf(w, "    %s\n", c.command)
+		fmt.Fprintf(w, "    %s\n", cli.Typed(c.command))
 	}
 }
 

@@ -28,7 +28,7 @@ func main() {
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "distributor:", err)
+		fmt.Fprintf(os.Stderr, "%s: %s\n", cli.Program("distributor"), cli.Typed(err.Error()))
 	}
 	os.Exit(cli.ExitCode(err))
 }
@@ -63,7 +63,7 @@ const examples = `  distributor                     serve, as .env says
 func rootCommand() *cobra.Command {
 	opt := &options{}
 	root := &cobra.Command{
-		Use:     "distributor",
+		Use:     cli.Program("distributor"),
 		Version: service.BuildVersion(),
 		Short:   "Hand out WRP containers to retro web browsers",
 		Long: `Hand out WRP containers to retro web browsers.

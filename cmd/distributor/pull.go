@@ -98,7 +98,7 @@ func pullImage(cmd *cobra.Command, opt *options, names []string, asJSON bool) er
 func writeMends(out io.Writer, all []pulled) {
 	for _, p := range all {
 		if p.Mend != "" {
-			fmt.Fprintf(out, "mend it, %s:\n  %s\n", p.Host, p.Mend)
+			fmt.Fprintf(out, "mend it, %s:\n  %s\n", p.Host, cli.Typed(p.Mend))
 		}
 	}
 }

@@ -102,7 +102,7 @@ func writeReloaded(w io.Writer, r operator.Reloaded) {
 	}
 	fmt.Fprintf(w, "%s:\n", r.Process)
 	if r.Later {
-		fmt.Fprintln(w, "  waits for its database (see distributor status): the file is good, and is read when that answers")
+		fmt.Fprintln(w, cli.Typed("  waits for its database (see distributor status): the file is good, and is read when that answers"))
 		say("counts after a restart only", r.Restart)
 		return
 	}

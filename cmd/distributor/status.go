@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/operator"
 )
 
@@ -68,9 +69,9 @@ func writeStatus(out io.Writer, s operator.Status) error {
 		fmt.Fprintln(out, "\nWhat is wrong:")
 	}
 	for _, w := range s.Wrong {
-		fmt.Fprintf(out, "  %s\n", w.What)
+		fmt.Fprintf(out, "  %s\n", cli.Typed(w.What))
 		if w.Mend != "" {
-			fmt.Fprintf(out, "      %s\n", w.Mend)
+			fmt.Fprintf(out, "      %s\n", cli.Typed(w.Mend))
 		}
 	}
 	if len(s.Processes) == 0 {

@@ -59,7 +59,7 @@ Exit status: 0, or 2 wrong usage.`,
 		Example: `  distributor version`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "distributor version %s, %s, %s/%s\n", service.BuildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s version %s, %s, %s/%s\n", cli.Program("distributor"), service.BuildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}

@@ -29,6 +29,7 @@ func Usage(err error) error { return usageError{err} }
 // Run executes a command with these arguments. Arguments that the command does not
 // take are a usage error.
 func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) error {
+	callAsInstalled(root)
 	accepted := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { accepted = true }
 	root.SilenceErrors, root.SilenceUsage = true, true

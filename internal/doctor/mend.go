@@ -136,6 +136,8 @@ func (p *patient) mendWay(err error) Mend {
 	switch {
 	case p.SSH == nil && errors.Is(err, syscall.EACCES):
 		m.Command = "usermod -aG docker $(id -un)   # then log in anew"
+	case p.SSH == nil && errors.Is(err, os.ErrNotExist):
+		m.Command = startDocker + "   # or, if this machine is to be no host, take it out of " + cmp.Or(p.cfg.Place, "CONTAINER_HOSTS or HOSTS_FILE")
 	case p.SSH == nil:
 		m.Command = startDocker
 	case has("maxsessions 0"):
