@@ -14,8 +14,9 @@ const (
 	leastSlices   = 8 // a call is a channel, a question and an answer, and sshd may put its own answers first
 
 	// maxStretch is how many times its time a patience may last at most. A link that is
-	// always behind, with always some bytes more, is one of a host that plays with us.
-	maxStretch = 10
+	// always behind, with always some bytes more, is one of a host that plays with us: a line
+	// of 256 kbit/s that four sessions keep full was behind for more than ten times.
+	maxStretch = 60
 )
 
 // A Patience is a context that ends as one with a deadline does, but for which only
