@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+
 	"time"
 )
 
@@ -230,7 +232,8 @@ func (h *host) find(ctx context.Context, r Ref) (f Container, err error) {
 		f, err = h.engine.inspect(ctx, ref)
 		return err
 	})
-	if err == nil && r.ID == "" && !h.isOurs(f, r) {
+	foreign := err == nil && !h.isOurs(f, r) || err != nil && strings.Contains(err.Error(), guardsForeign)
+	if r.ID == "" && foreign {
 		err = fmt.Errorf("%w: a foreign container has the name", ErrGone)
 	}
 	if err != nil {

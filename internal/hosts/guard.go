@@ -18,6 +18,10 @@ type Guard struct {
 // GuardSays begins what a guard says when it refuses something.
 const GuardSays = "hostguard: "
 
+// guardsForeign is what a guard says of a container without labels, about which it tells
+// no more.
+const guardsForeign = GuardSays + "it is no container of a distributor"
+
 // maxFacts bounds what a guard tells.
 const maxFacts = 64 << 10
 

@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -43,5 +44,24 @@ func TestRealGuard(t *testing.T) {
 	}
 	if out := guard.Process().Output(); out != "" {
 		t.Errorf("the guard says: %s", out)
+	}
+}
+
+// TestRealGuardOfForeignNames: a guard tells nothing of a container that is not ours. One that
+// has the name of a session is none of it, with a guard and without, and stays.
+func TestRealGuardOfForeignNames(t *testing.T) {
+	guard := hoststest.StartGuard(t, guardSettings()...)
+	p, id := realPool(t, hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: hoststest.GuardedKey, Guard: guard}))
+	ref := Ref{Host: "host0", Name: fmt.Sprintf("wrp_%.8s_77", id), Session: 77, Nonce: "x"}
+	hoststest.Docker(t, "create", "--name", ref.Name, hoststest.Image)
+	t.Cleanup(func() { hoststest.Docker(t, "rm", "-f", ref.Name) })
+	if _, err := p.Inspect(t.Context(), ref); !errors.Is(err, ErrGone) {
+		t.Errorf("Inspect: %v, want ErrGone", err)
+	}
+	if err := p.Remove(t.Context(), ref); err != nil {
+		t.Errorf("Remove: %v", err)
+	}
+	if got := hoststest.Docker(t, "inspect", "-f", "{{.Name}}", ref.Name); got != "/"+ref.Name {
+		t.Errorf("afterwards there is %s", got)
 	}
 }
