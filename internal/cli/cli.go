@@ -6,8 +6,8 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/spf13/cobra"
 )
@@ -38,10 +38,27 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !accepted {
-		return Usage(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
+		return Usage(misused{err, cmd.CommandPath()})
 	}
 	return err
 }
+
+// misused says how a command is not used, without the names of functions that the standard
+// library quotes.
+type misused struct {
+	error
+	command string
+}
+
+var quotedParser = regexp.MustCompile(`strconv\.Parse\w+: parsing "[^"]*": invalid syntax`)
+
+// Error implements error.
+func (m misused) Error() string {
+	return quotedParser.ReplaceAllString(m.error.Error(), "want a number") + " (see " + m.command + " --help)"
+}
+
+// Unwrap returns the error itself.
+func (m misused) Unwrap() error { return m.error }
 
 // ExitCode returns what a program that ends with err, or nil, exits with.
 func ExitCode(err error) int {

@@ -51,6 +51,9 @@ func TestRefusedArgumentsAreUsage(t *testing.T) {
 		sub.Flags().Int("number", 0, "")
 		root.AddCommand(sub)
 		err := Run(t.Context(), root, tt.args, t.Output(), t.Output())
+		if err != nil && strings.Contains(err.Error(), "strconv") {
+			t.Errorf("root %q says %q", tt.args, err)
+		}
 		if got := ExitCode(err); got != tt.want {
 			t.Errorf("%q exits %d, want %d", tt.args, got, tt.want)
 		}
