@@ -67,6 +67,25 @@ func (m *Machine) exec(input string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
+// Rebooting is what StartMachine is told of one that is to be rebooted.
+const Rebooting = "--restart=unless-stopped"
+
+// Reboot has the machine reboot, by itself, and returns when it is up again.
+func (m *Machine) Reboot() {
+	m.t.Helper()
+	const started = "{{.State.StartedAt}}"
+	was := Docker(m.t, "inspect", "-f", started, m.ID)
+	_, _ = m.Try("systemctl reboot") // which ends this connection
+	last := time.Now().Add(5 * time.Minute)
+	for Docker(m.t, "inspect", "-f", started, m.ID) == was {
+		if time.Now().After(last) {
+			m.t.Fatal("the machine does not come back")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	m.Await("systemctl is-active multi-user.target")
+}
+
 // Run is [Machine.Try] of what has to succeed.
 func (m *Machine) Run(line string) string {
 	m.t.Helper()
