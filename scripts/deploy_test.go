@@ -82,7 +82,7 @@ func (d *deployment) start(packages string) {
 // machine starts one that comes back by itself when it is rebooted.
 func (d *deployment) machine(name, image, address string, args ...string) *machine {
 	d.t.Helper()
-	args = append(args, "--restart", "unless-stopped", "--network", d.network, "--ip", address, "-v", resolvers(d.t, image)+":/etc/resolv.conf:ro",
+	args = append(args, hoststest.Rebooting, "--network", d.network, "--ip", address, "-v", resolvers(d.t, image)+":/etc/resolv.conf:ro",
 		"--add-host", "wrp.example:"+serverAddress, "--add-host", "c1.wrp.example:"+hostAddress, "--add-host", "ca.example:"+deskAddress)
 	m := &machine{t: d.t, Machine: hoststest.StartMachine(d.t, image, args...)}
 	d.machines[name] = m
@@ -113,7 +113,7 @@ func (d *deployment) types(b block) {
 				d.fails(m, strings.TrimSpace(line))
 			}
 		case text == "systemctl reboot":
-			d.reboots(m)
+			m.Reboot()
 		default:
 			d.succeeds(m, place, text)
 		}
@@ -159,16 +159,6 @@ func (d *deployment) startAuthority(desk, server *machine) {
 	desk.Await("test -s " + root)
 	desk.Run("cp " + root + " /usr/local/share/ca-certificates/ca.example.crt && update-ca-certificates")
 	server.Write("/etc/ssl/ca.example.crt", desk.Run("cat "+root)+"\n")
-}
-
-// reboots has a machine reboot, which ends the connection by which that is typed.
-func (d *deployment) reboots(m *machine) {
-	d.t.Helper()
-	const started = "{{.State.StartedAt}}"
-	was := hoststest.Docker(d.t, "inspect", "-f", started, m.ID)
-	_, _ = m.Type("systemctl reboot")
-	eventually(d.t, "the machine is rebooted", func() bool { return hoststest.Docker(d.t, "inspect", "-f", started, m.ID) != was })
-	m.Await("systemctl is-active multi-user.target")
 }
 
 // hostIsOpenToSessionsOnly to whoever has the key that the server has.
