@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -27,6 +28,7 @@ type Daemon struct {
 	program  program
 	dir      *tempDir
 	port     int
+	reserved io.Closer // the port, until the process ends
 	password string
 	options  []string // of the server, beside the usual ones
 
@@ -89,7 +91,7 @@ func newDaemon(place string) (*Daemon, error) {
 	if err := os.CopyFS(d.path("data"), os.DirFS(template)); err != nil {
 		return nil, err
 	}
-	if d.port, err = porttest.Find(1); err != nil {
+	if d.port, d.reserved, err = porttest.Find(1); err != nil {
 		return nil, err
 	}
 	account := fmt.Sprintf("CREATE USER IF NOT EXISTS 'test'@'%%' IDENTIFIED BY '%s';\nGRANT ALL ON *.* TO 'test'@'%%' WITH GRANT OPTION;\n", d.password)
