@@ -2,6 +2,7 @@ package hostguard
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"sync"
 )
@@ -16,26 +17,48 @@ func (c *Config) maxContainers() int { return c.ports() + beyondPorts }
 
 func (c *Config) ports() int { return c.LastPort - c.FirstPort + 1 }
 
-// A room knows which containers an engine is being asked to make: its list may not have them
-// yet. It is safe for concurrent use.
+// A room knows how many containers there are at most. The engine is asked for them only when
+// that may be too many: removals are not noticed, and each create counts. It is safe for
+// concurrent use.
 type room struct {
+	turn chan struct{} // a place for who lets one in
+
 	mu       sync.Mutex
-	underWay map[string]int // how often each name is asked for
+	most     int            // containers, with those that the engine is being asked to make
+	known    bool           // whether anybody has asked
+	underWay map[string]int // how often the engine is being asked for each name: its list may not have it yet
 }
 
-func newRoom() *room { return &room{underWay: make(map[string]int)} }
+func newRoom() *room { return &room{turn: make(chan struct{}, 1), underWay: make(map[string]int)} }
 
-// enter returns the names that are under way, and this one, which is from now on, until it
-// leaves. Of any two the later one knows of the earlier, or finds it in the engine's list.
-func (r *room) enter(name string) (names map[string]bool, leave func()) {
+// let lets one more container in, if there are fewer than limit for sure.
+func (r *room) let(name string, limit int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.underWay[name]++
-	names = make(map[string]bool, len(r.underWay))
-	for n := range r.underWay {
-		names[n] = true
+	if !r.known || r.most >= limit {
+		return false
 	}
-	return names, func() { r.leave(name) }
+	r.most++
+	r.underWay[name]++
+	return true
+}
+
+// names returns those that are under way, and this one.
+func (r *room) names(name string) map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := map[string]bool{name: true}
+	for n := range maps.Keys(r.underWay) {
+		all[n] = true
+	}
+	return all
+}
+
+// counted notes how many containers there are.
+func (r *room) counted(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.most, r.known = n, true
 }
 
 func (r *room) leave(name string) {
@@ -48,27 +71,48 @@ func (r *room) leave(name string) {
 
 // makeContainer asks the engine for a container, if there is room for it. Once asked, an
 // engine makes it though the client has gone, and so it is waited for: it counts until then.
-// A name that is asked for again, because an answer was lost, counts once.
 func (g *Guard) makeContainer(ctx context.Context, o *order) (*http.Response, error) {
 	unlock, err := g.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	names, leave := g.room.enter(o.query.Get("name"))
-	defer leave()
+	name := o.query.Get("name")
+	if answer, err := g.letIn(ctx, o, name); err != nil || answer != nil {
+		return answer, err
+	}
+	defer g.room.leave(name)
+	return g.engine.do(context.WithoutCancel(ctx), o, "")
+}
+
+// letIn has a container count from now on, if there is room for it. An answer of the engine
+// that is no list is returned.
+func (g *Guard) letIn(ctx context.Context, o *order, name string) (answer *http.Response, err error) {
+	select {
+	case g.room.turn <- struct{}{}:
+		defer func() { <-g.room.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	limit := g.cfg.maxContainers()
+	if !g.alone && g.room.let(name, limit) {
+		return nil, nil
+	}
+	// A name that is asked for again, because an answer was lost, counts once.
+	names := g.room.names(name)
 	n := len(names) - 1
-	answer, err := g.engine.list(ctx, o.minor, func(c listed) {
+	answer, err = g.engine.list(ctx, o.minor, func(c listed) {
 		if !c.isOneOf(names) && g.owner.allows(c.Labels[labelDatabase]) == nil {
 			n++
 		}
 	})
-	switch {
-	case err != nil || answer != nil:
+	if err != nil || answer != nil {
 		return answer, err
-	case n >= g.cfg.maxContainers():
-		return nil, refuse("there are %d containers already, %d more than PORTS in %s has: cleanup removes those that no session has (docker ps -a --filter label=%s lists all)",
-			g.cfg.maxContainers(), beyondPorts, ConfigFile, labelDatabase)
 	}
-	return g.engine.do(context.WithoutCancel(ctx), o, "")
+	g.room.counted(n)
+	if !g.room.let(name, limit) {
+		return nil, refuse("there are %d containers already, %d more than PORTS in %s has: cleanup removes those that no session has (docker ps -a --filter label=%s lists all)",
+			limit, beyondPorts, ConfigFile, labelDatabase)
+	}
+	return nil, nil
 }

@@ -91,7 +91,7 @@ func guardedEngine(t *testing.T, asked *askedEngine) *engine {
 
 // TestGuardPassesWhatHostsSend: each thing that a host's engine is ever asked passes a
 // guard, and the engine is asked the same for it, in both forms of the client's library; and
-// before each container which there are.
+// before the first container which there are.
 func TestGuardPassesWhatHostsSend(t *testing.T) {
 	for _, api := range []string{"1.41", "1.51"} {
 		t.Run(api, func(t *testing.T) {
