@@ -86,14 +86,21 @@ func TestSelfSignedIsMadeOnce(t *testing.T) {
 	}
 }
 
-// TestChangedCertificateIsShown: new files are, rubbish is not.
-func TestChangedCertificateIsShown(t *testing.T) {
-	t.Parallel()
-	cert, key := hoststest.Certificate(t)
+// loaded returns a certificate, and the files that it was read from.
+func loaded(t *testing.T) (c *certificate.Certificate, cert, key string) {
+	t.Helper()
+	cert, key = hoststest.Certificate(t)
 	c, err := certificate.Load(cert, key, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c, cert, key
+}
+
+// TestChangedCertificateIsShown: new files are, rubbish is not.
+func TestChangedCertificateIsShown(t *testing.T) {
+	t.Parallel()
+	c, cert, key := loaded(t)
 	first := shown(t, c)
 	put := func(newCert, newKey string) {
 		for from, to := range map[string]string{newCert: cert, newKey: key} {
@@ -124,11 +131,7 @@ func TestChangedCertificateIsShown(t *testing.T) {
 // TestWhatIsNoFileIsNotWaitedFor, nor read to its end: clients see the certificate of before.
 func TestWhatIsNoFileIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	cert, key := hoststest.Certificate(t)
-	c, err := certificate.Load(cert, key, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, cert, _ := loaded(t)
 	first := shown(t, c)
 	for name, replace := range map[string]func() error{
 		"a pipe":           func() error { return syscall.Mkfifo(cert, 0o600) },

@@ -34,6 +34,12 @@ var (
 func startEngine(t testing.TB) (*pretendEngine, string) {
 	t.Helper()
 	e := &pretendEngine{}
+	return e, serveEngine(t, e)
+}
+
+// serveEngine has an engine answer at the socket that is returned.
+func serveEngine(t testing.TB, e http.Handler) (socket string) {
+	t.Helper()
 	ln, err := net.Listen("unix", filepath.Join(t.TempDir(), "engine"))
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +47,7 @@ func startEngine(t testing.TB) (*pretendEngine, string) {
 	srv := &httptest.Server{Listener: ln, Config: &http.Server{Handler: e}}
 	srv.Start()
 	t.Cleanup(srv.Close)
-	return e, ln.Addr().String()
+	return ln.Addr().String()
 }
 
 // take returns what it was asked since the last time.

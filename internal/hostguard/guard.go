@@ -9,8 +9,8 @@
 // any but those of one distributor.
 //
 // A guard decides nothing by what it heard before, but for whose containers these are: a
-// host belongs to the database of the first container made through it; and but for which
-// containers the engine is making, as there is not room for any number. A request that
+// host belongs to the database of the first container made through it; and but for how many
+// containers there are at most, as there is not room for any number. A request that
 // the engine was sent and did not answer ends with its connection: whether it was carried
 // out nobody knows, and so nobody says.
 package hostguard

@@ -18,7 +18,8 @@ func (c *Config) maxContainers() int { return c.ports() + beyondPorts }
 func (c *Config) ports() int { return c.LastPort - c.FirstPort + 1 }
 
 // A room knows how many containers there are at most. The engine is asked for them only when
-// that may be too many: removals are not noticed, and each create counts. It is safe for
+// that may be too many: removals are not noticed, and each create counts. What is made past
+// this guard, also by another beside it, counts from the next time on. It is safe for
 // concurrent use.
 type room struct {
 	turn chan struct{} // a place for who lets one in

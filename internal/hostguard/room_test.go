@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -35,14 +33,7 @@ func startMaking(t *testing.T, n int) (e *makingEngine, socket string) {
 	for i := range n {
 		e.add(fmt.Sprintf("wrp_before%d", i), testDatabase)
 	}
-	ln, err := net.Listen("unix", filepath.Join(t.TempDir(), "engine"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := &httptest.Server{Listener: ln, Config: &http.Server{Handler: e}}
-	srv.Start()
-	t.Cleanup(srv.Close)
-	return e, ln.Addr().String()
+	return e, serveEngine(t, e)
 }
 
 func (e *makingEngine) add(name, database string) (added bool) {
