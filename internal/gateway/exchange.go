@@ -29,7 +29,7 @@ type exchange struct {
 type handler func(*exchange) error
 
 func newExchange(w http.ResponseWriter, r *http.Request, stall time.Duration) *exchange {
-	return &exchange{in: r, started: time.Now(), response: &response{ResponseWriter: w, guard: newStallGuard(w, stall), informed: r.ProtoAtLeast(1, 1)}}
+	return &exchange{in: r, started: time.Now(), response: &response{ResponseWriter: w, guard: newStallGuard(w, stall)}}
 }
 
 // clientLeft reports whether nobody waits for the answer any more.
@@ -56,7 +56,6 @@ func (x *exchange) outcome() (status int, err error) {
 type response struct {
 	http.ResponseWriter
 	guard    *stallGuard
-	informed bool      // the client understands a status below 200
 	begins   func()    // is called before the answer is written; nil: nobody wants to know
 	status   int       // 0: nothing is written yet
 	answered time.Time // when it was written
@@ -67,13 +66,9 @@ type response struct {
 // begun reports whether the client has been told a status.
 func (r *response) begun() bool { return r.status != 0 }
 
-// WriteHeader implements [http.ResponseWriter]. A status that only announces an answer
-// is not for clients of HTTP/1.0, who would take it for the answer.
+// WriteHeader implements [http.ResponseWriter].
 func (r *response) WriteHeader(code int) {
-	if code < http.StatusOK && !r.informed {
-		return
-	}
-	if r.status == 0 && code >= http.StatusOK {
+	if r.status == 0 {
 		r.status, r.answered = code, time.Now()
 		if r.begins != nil {
 			r.begins()

@@ -69,8 +69,10 @@ func (x *exchange) notTaken(err error) error {
 // written yet, or [http.ErrAbortHandler] if its answer was cut.
 func (g *Gateway) forward(x *exchange, out *http.Request) (err error) {
 	proxy := &httputil.ReverseProxy{
-		Rewrite:   func(p *httputil.ProxyRequest) { g.rewrite(p, x) },
-		Transport: roundTripper(func(r *http.Request) (*http.Response, error) { return g.ask(x.route, r) }),
+		Rewrite: func(p *httputil.ProxyRequest) { g.rewrite(p, x) },
+		Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			return g.ask(x.route, r.WithContext(out.Context())) // the proxy's own passes announcements on
+		}),
 		ModifyResponse: func(resp *http.Response) error {
 			removeSetCookies(resp.Header)
 			if x.oldCookie {
