@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -19,12 +20,9 @@ type setting struct {
 
 // LoadConfig reads a file of settings. All that is wrong with it is said at once.
 func LoadConfig(file string) (*Config, error) {
-	text, err := os.ReadFile(file)
+	text, err := readGuarded(file)
 	if err != nil {
-		return nil, fmt.Errorf("settings: %w (an empty file allows what docs/operations.md has as defaults: touch %s)", err, file)
-	}
-	if err := guarded(file); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("settings: %w", err)
 	}
 	cfg, problems := parseConfig(string(text))
 	for i, p := range problems {
@@ -33,21 +31,26 @@ func LoadConfig(file string) (*Config, error) {
 	return cfg, errors.Join(problems...)
 }
 
-// guarded returns why somebody else than root, or whoever runs the guard, could change the
-// settings: the guard would be theirs then.
-func guarded(file string) error {
-	info, err := os.Stat(file)
+// readGuarded reads a file that nobody but root, or whoever runs the guard, could change: the
+// guard would be theirs then. What is looked at is what is read, whatever has the name by now.
+func readGuarded(file string) ([]byte, error) {
+	f, err := os.Open(file)
 	if err != nil {
-		return fmt.Errorf("settings: %w", err)
+		return nil, fmt.Errorf("%w (an empty file allows what docs/operations.md has as defaults: touch %s)", err, file)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
 	}
 	if info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("settings: others than its owner may write to %s: chmod go-w %[1]s", file)
+		return nil, fmt.Errorf("others than its owner may write to %s: chmod go-w %[1]s", file)
 	}
 	owner, known := info.Sys().(*syscall.Stat_t)
 	if known && owner.Uid != 0 && int(owner.Uid) != os.Geteuid() {
-		return fmt.Errorf("settings: %s is not root's: chown root %[1]s", file)
+		return nil, fmt.Errorf("%s is not root's: chown root %[1]s", file)
 	}
-	return nil
+	return io.ReadAll(f)
 }
 
 // parseConfig returns the settings of a file's text, or all that is wrong with them.
