@@ -104,7 +104,11 @@ func addAccount(cmd *cobra.Command, opt *options, s secret, wanted operator.NewA
 	if err := askAccounts(cmd, opt, s.json, operator.Call{Method: http.MethodPost, Path: operator.AccountsPath, Body: wanted}, &done); err != nil {
 		return err
 	}
-	return s.tell(cmd.OutOrStdout(), done, "Added account "+done.Name+".")
+	err = s.tell(cmd.OutOrStdout(), done, "Added account "+done.Name+".")
+	if err == nil && !s.json {
+		saySwitchedOff(cmd, opt)
+	}
+	return err
 }
 
 func passwordCommand(opt *options) *cobra.Command {

@@ -40,7 +40,11 @@ Exit status: 0 all are imported, 1 none is, 2 wrong usage or settings.`,
 			if err := askAccounts(cmd, opt, asJSON, call, &done); err != nil {
 				return err
 			}
-			return writeImported(cmd.OutOrStdout(), done, asJSON)
+			err = writeImported(cmd.OutOrStdout(), done, asJSON)
+			if err == nil && !asJSON {
+				saySwitchedOff(cmd, opt)
+			}
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&replace, "replace", false, "give accounts that are there already the passwords of the file")

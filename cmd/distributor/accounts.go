@@ -12,6 +12,7 @@ import (
 
 	"wrpdistributor/internal/accounts"
 	"wrpdistributor/internal/cli"
+	"wrpdistributor/internal/config"
 	"wrpdistributor/internal/operator"
 )
 
@@ -56,6 +57,14 @@ func askAccounts(cmd *cobra.Command, opt *options, asJSON bool, c operator.Call,
 		return cli.Usage(err)
 	}
 	return err
+}
+
+// saySwitchedOff says it where accounts open nothing, by the settings of the service.
+func saySwitchedOff(cmd *cobra.Command, opt *options) {
+	cfg, err := loadRunning(cmd.Context(), opt, io.Discard)
+	if err == nil && cfg.Portal.Mode != config.PortalAccounts {
+		fmt.Fprintln(cmd.OutOrStdout(), "Nobody can come in by name and password yet: that takes PORTAL=accounts in the settings, and a restart.")
+	}
 }
 
 func listAccountsCommand(opt *options) *cobra.Command {

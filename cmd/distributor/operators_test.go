@@ -176,7 +176,7 @@ func TestAccountsOfARunningService(t *testing.T) {
 			s := *s
 			s.t = t
 			ask := s.asked(env)
-			s.want("accounts add", ask(0, "accounts add anna"), "Added account anna.", "Password: ")
+			s.want("accounts add", ask(0, "accounts add anna"), "Added account anna.", "Password: ", "that takes PORTAL=accounts in the settings")
 			s.want("accounts add again", ask(1, "accounts add anna"), "there is an account anna already")
 			s.want("accounts password", ask(0, "accounts password anna"), "Account anna has another password.", "Password: ")
 			s.want("accounts set", ask(0, "accounts set anna --max-sessions 7"), "anna  yes", "7")

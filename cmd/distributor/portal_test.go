@@ -66,6 +66,9 @@ func TestPortalOfTheService(t *testing.T) {
 	if out := s.scrape(metrics, ""); !strings.Contains(out, `wrpdistributor_portal_pages_total{page="session"} 1`) || !strings.Contains(out, `wrpdistributor_account_logins_total{result="right"} 1`) {
 		t.Errorf("metrics do not count it:\n%s", out)
 	}
+	if out := s.run(0, "distributor", "accounts", "add", "ben"); strings.Contains(out, "PORTAL") {
+		t.Errorf("adding another says %q", out)
+	}
 	if out := s.run(0, "distributor", "accounts", "disable", "anna"); !strings.Contains(out, "ended: 1") {
 		t.Errorf("disabling says %q", out)
 	}
