@@ -34,7 +34,7 @@ func TestLayering(t *testing.T) {
 		"internal/doctor":          {"internal/hosts"},
 		"internal/hostsetup":       {"docker/host", "internal/hosts", "packaging"},
 		"internal/statistics":      {"internal/clock", "internal/database", "internal/hosts", "internal/reminder", "internal/session"},
-		"internal/dashboard":       {"internal/database", "internal/hosts", "internal/journal", "internal/operator", "internal/reminder", "internal/statistics"},
+		"internal/dashboard":       {"internal/cli", "internal/database", "internal/hosts", "internal/journal", "internal/operator", "internal/reminder", "internal/statistics"},
 		"internal/config":          {"internal/hosts", "internal/session"},
 		"internal/auth":            {},
 		"internal/certificate":     {},

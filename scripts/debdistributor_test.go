@@ -63,16 +63,25 @@ func (p *distributorPackage) startHost() (name, user string) {
 func (p *distributorPackage) servesAfterOneLine() {
 	p.t.Helper()
 	host, user := p.startHost()
-	// These two are the test's own.
-	p.Write("/etc/wrp-distributor/env", "WRP_IMAGE="+hoststest.Image+"\nSTART_PORT="+strconv.Itoa(proctest.FreeRange(p.t, 30))+"\n")
+	// These three are the test's own.
+	p.Write("/etc/wrp-distributor/env", "WRP_IMAGE="+hoststest.Image+"\nSTART_PORT="+strconv.Itoa(proctest.FreeRange(p.t, 30))+"\nADMIN_TOKEN=0perator\n")
 	p.Run("systemctl restart wrp-distributor")
 	p.Await("wrp-distributor healthcheck")
+	p.showsWhatToType()
 	p.Run("sed -i /^local/d /etc/wrp-distributor/hosts")
 	p.Write("/etc/wrp-distributor/hosts", host+" user="+user+" key=id_ed25519 max=3\n")
 	p.Run("systemctl reload wrp-distributor")
 	p.Await("wrp-distributor hosts list | grep ' yes'")
 	p.browses()
 	p.says("Result=success", "systemctl start wrp-cleanup.service; systemctl show -p Result wrp-cleanup.service")
+}
+
+// showsWhatToType on the dashboard, as the package calls the commands.
+func (p *distributorPackage) showsWhatToType() {
+	p.t.Helper()
+	p.Await(`bash -c 'exec 3<>/dev/tcp/127.0.0.1/7777
+		printf "GET /dashboard HTTP/1.0\r\nAuthorization: Bearer 0perator\r\n\r\n" >&3
+		grep "<code>wrp-distributor hosts check local</code>" <&3'`)
 }
 
 // browses as a client does: a PUT, and a page of the session that it is given.

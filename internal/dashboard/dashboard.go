@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"wrpdistributor/internal/cli"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/journal"
 	"wrpdistributor/internal/operator"
@@ -92,7 +93,7 @@ var pageHTML string
 // Render returns the page as HTML.
 func Render(p Page) ([]byte, error) {
 	page, err := template.New("page").Funcs(template.FuncMap{
-		"state": state, "moment": moment, "took": took, "mean": mean, "times": times,
+		"state": state, "moment": moment, "took": took, "mean": mean, "times": times, "typed": cli.Typed,
 	}).Parse(pageHTML)
 	if err != nil {
 		return nil, fmt.Errorf("draw dashboard: %w", err)
