@@ -22,7 +22,7 @@ type setting struct {
 func LoadConfig(file string) (*Config, error) {
 	text, err := readGuarded(file)
 	if err != nil {
-		return nil, fmt.Errorf("settings: %w", err)
+		return nil, err
 	}
 	cfg, problems := parseConfig(string(text))
 	for i, p := range problems {
@@ -36,19 +36,19 @@ func LoadConfig(file string) (*Config, error) {
 func readGuarded(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, fmt.Errorf("%w (an empty file allows what docs/operations.md has as defaults: touch %s)", err, file)
+		return nil, fmt.Errorf("settings: %w (an empty file allows what docs/operations.md has as defaults: touch %s)", err, file)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("settings: %w", err)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
-		return nil, fmt.Errorf("others than its owner may write to %s: chmod go-w %[1]s", file)
+		return nil, fmt.Errorf("settings: others than its owner may write to %s: chmod go-w %[1]s", file)
 	}
 	owner, known := info.Sys().(*syscall.Stat_t)
 	if known && owner.Uid != 0 && int(owner.Uid) != os.Geteuid() {
-		return nil, fmt.Errorf("%s is not root's: chown root %[1]s", file)
+		return nil, fmt.Errorf("settings: %s is not root's: chown root %[1]s", file)
 	}
 	return io.ReadAll(f)
 }
