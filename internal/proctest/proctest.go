@@ -4,31 +4,31 @@ package proctest
 
 import (
 	"bytes"
+	"fmt"
+	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // A Process is a running program. Its methods are safe for concurrent use.
 type Process struct {
 	cmd    *exec.Cmd
 	done   chan struct{} // closed when it has ended
-	output output
+	output *os.File      // without a name; a pipe would have what is written a moment later
 }
 
 // Start starts cmd, whose output is kept. It is killed when the test ends.
 func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
-	p := &Process{cmd: cmd, done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = &p.output, &p.output
-	cmd.WaitDelay = time.Second // children may hold the output open
+	p := &Process{cmd: cmd, done: make(chan struct{}), output: unnamed(t)}
+	cmd.Stdout, cmd.Stderr = p.output, p.output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	go func() {
@@ -80,8 +80,27 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // ExitCode returns how the process ended, after it did.
 func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
 
-// Output returns what the process wrote so far.
-func (p *Process) Output() string { return p.output.String() }
+// Output returns what the process wrote so far: also what it wrote right before it answered.
+func (p *Process) Output() string {
+	text, err := io.ReadAll(io.NewSectionReader(p.output, 0, math.MaxInt64))
+	if err != nil {
+		return fmt.Sprintf("its output cannot be read: %v", err)
+	}
+	return string(text)
+}
+
+// unnamed returns a file that nobody else opens. It goes with whoever has it.
+func unnamed(t testing.TB) *os.File {
+	t.Helper()
+	f, err := os.CreateTemp("", "output-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
 
 // descendants returns the children of a process, their children, and so on, less
 // those that have ended. The children files in /proc are no good for that: they
@@ -106,23 +125,4 @@ func descendants(root int) []int {
 		all = append(all, children[all[i]]...)
 	}
 	return all
-}
-
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write implements [io.Writer].
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(b)
-}
-
-// String returns all that was written.
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }
