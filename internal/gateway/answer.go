@@ -26,6 +26,7 @@ var (
 	errUnauthorized   = errors.New("wrong or missing token")
 	errForbidden      = errors.New("path that shuts the container down")
 	errOwnPath        = errors.New("address that shuts the container down")
+	errWorker         = errors.New("script that would outlive the session in its browser")
 	errMethod         = errors.New("method not supported")
 	errUnconfirmed    = errors.New("container cannot be confirmed to run")
 	errTooMany        = errors.New("too many requests of the session at once")
@@ -66,6 +67,7 @@ func answers() []answer {
 		{errUnauthorized, http.StatusUnauthorized, "This is the way to a session, and its token is wrong or missing. A plain browser enters at /s/TOKEN/ and has to take cookies.", 0},
 		{errForbidden, http.StatusForbidden, "A session is ended where it was started, not here.", 0},
 		{errOwnPath, http.StatusForbidden, "WRP would take this address for its own, and end your session. It can be opened on the page of your session.", 0},
+		{errWorker, http.StatusForbidden, "What goes on after a session cannot be had here.", 0},
 		{errMethod, http.StatusMethodNotAllowed, "This method is not supported here.", 0},
 		{ErrEnded, http.StatusGone, "Your session has ended, ask for a new one.", 0},
 		{ErrClosing, http.StatusServiceUnavailable, "The service is shutting down, try again.", retrySoon},

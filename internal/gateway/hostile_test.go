@@ -25,6 +25,33 @@ func TestContainerSetsNoCookieOfOurs(t *testing.T) {
 	}
 }
 
+// TestNothingOutlivesTheSession in a browser that has been at the gateway's address.
+func TestNothingOutlivesTheSession(t *testing.T) {
+	t.Parallel()
+	lasting := map[string]string{
+		"Strict-Transport-Security": "max-age=31536000", "Alt-Svc": `h2="elsewhere.example:443"`, "Clear-Site-Data": `"*"`,
+		"Service-Worker-Allowed": "/", "NEL": `{"report_to":"x"}`, "Report-To": "{}",
+	}
+	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, _ *http.Request) {
+		for name, value := range lasting {
+			w.Header().Set(name, value)
+		}
+		w.Header().Set("X-Of-The-Page", "y")
+	})
+	resp := ask(t, "GET", b.url+"/", "Bearer: "+s.Token)
+	wants(t, "a page", resp.StatusCode, 200)
+	for name := range lasting {
+		if got := resp.Header.Get(name); got != "" {
+			t.Errorf("the container sets %s to %q", name, got)
+		}
+	}
+	if resp.Header.Get("X-Of-The-Page") != "y" {
+		t.Error("what concerns the page alone is taken out")
+	}
+	resp = ask(t, "GET", b.url+"/worker.js", "Bearer: "+s.Token+"|Service-Worker: script")
+	wants(t, "a script that goes on", resp.StatusCode, 403)
+}
+
 // TestLongHeaderOfContainerIsNoAnswer: there is no room for 10 MB of each answer.
 func TestLongHeaderOfContainerIsNoAnswer(t *testing.T) {
 	t.Parallel()

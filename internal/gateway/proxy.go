@@ -25,6 +25,9 @@ const (
 // passed passes a request to its container, and the answer back. Meanwhile it
 // counts as use of the session, and the end of the session waits for it.
 func (g *Gateway) passed(x *exchange) error {
+	if x.in.Header.Get("Service-Worker") != "" { // a browser's word for what it asks for
+		return errWorker
+	}
 	if !x.route.begin() {
 		return ErrEnded
 	}
@@ -75,6 +78,7 @@ func (g *Gateway) forward(x *exchange, out *http.Request) (err error) {
 		}),
 		ModifyResponse: func(resp *http.Response) error {
 			removeSetCookies(resp.Header)
+			removeLasting(resp.Header)
 			if x.oldCookie {
 				g.setCookie(x.in, resp.Header, x.route.session.Token)
 			}
