@@ -28,7 +28,10 @@ resolv_conf() {
 }
 
 # resolvers: addresses, one a line, without zones.
-resolvers() { sed -n 's/^[[:space:]]*nameserver[[:space:]]\{1,\}\([0-9a-fA-F:.]*\).*/\1/p' "$(resolv_conf)"; }
+resolvers() {
+	conf=$(resolv_conf) || return 1
+	sed -n 's/^[[:space:]]*nameserver[[:space:]]\{1,\}\([0-9a-fA-F:.]*\).*/\1/p' "$conf"
+}
 
 # rules prints everything that is loaded, so that it is loaded at one stroke.
 rules() {
@@ -38,7 +41,12 @@ rules() {
 	*) die "EGRESS=$EGRESS: want lan or internet" ;;
 	esac
 	sed -e "s/\"wrp0\"/\"${BRIDGE:-wrp0}\"/" -e "$lan" "$(dirname "$0")/wrp-egress.nft"
-	for address in $(resolvers); do
+}
+
+# names prints what is loaded behind the rules: where containers may look up names.
+names() {
+	addresses=$(resolvers) || return 1
+	for address in $addresses; do
 		case $address in
 		127.* | ::1) ;; # Docker asks those from the host itself
 		*:*) echo "add element $table resolvers6 { $address }" ;;
@@ -51,7 +59,12 @@ command -v nft >/dev/null || die "nft is missing (Debian: apt-get install nftabl
 case ${1:-} in
 load)
 	text=$(rules)
-	echo "$text" | nft -f -
+	known=$(names) || {
+		! nft list table $table >/dev/null 2>&1 || die "the table stays as it is"
+		echo "$text" | nft -f - # no names are better than no table
+		die "the table is loaded without resolvers"
+	}
+	printf '%s\n' "$text" "$known" | nft -f -
 	;;
 unload) nft delete table $table 2>/dev/null || true ;;
 show) nft list table $table ;;

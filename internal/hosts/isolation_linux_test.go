@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -205,7 +206,7 @@ func TestRealHostsTable(t *testing.T) {
 	n := startNeighbours(t, bridge, false)
 	w := startWorld(t)
 	sshd := hostService(t)
-	table := newTable(t, bridge, w.resolver)
+	table := newTable(t, bridge, w.resolver).run
 
 	own := gatewayOf(t, bridge)
 	n.open(t, "without the table", "tcp", net.JoinHostPort(own, strconv.Itoa(n.b.Port)), net.JoinHostPort(own, strconv.Itoa(sshd)),
@@ -337,9 +338,15 @@ func echo(pc net.PacketConn) {
 	}
 }
 
-// newTable returns what loads and unloads a copy of the host's table, under a name
-// of its own, so that the machine's own table stays as it is.
-func newTable(t *testing.T, bridge, resolver string) func(verb string, env ...string) {
+// A hostTable is a copy of the host's table, under a name of its own, so that the machine's
+// own table stays as it is.
+type hostTable struct {
+	t           *testing.T
+	dir, bridge string
+}
+
+// newTable returns a table that is not loaded yet.
+func newTable(t *testing.T, bridge, resolver string) *hostTable {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"wrp-egress.nft", "wrp-egress.sh"} {
@@ -356,13 +363,48 @@ func newTable(t *testing.T, bridge, resolver string) func(verb string, env ...st
 	if err := os.WriteFile(conf, []byte("# a comment\nnameserver "+resolver+"\nnameserver 127.0.0.1\nnameserver fe80::1%eth0\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run := func(verb string, env ...string) {
-		t.Helper()
-		args := append([]string{"BRIDGE=" + bridge, "RESOLV_CONF=" + conf}, env...)
-		hoststest.Run(t, "env", append(args, "sh", filepath.Join(dir, "wrp-egress.sh"), verb)...)
+	table := &hostTable{t, dir, bridge}
+	t.Cleanup(func() { table.run("unload") })
+	return table
+}
+
+// try runs the script that loads it and takes it away.
+func (h *hostTable) try(verb string, env ...string) (string, error) {
+	cmd := exec.Command("sh", filepath.Join(h.dir, "wrp-egress.sh"), verb)
+	cmd.Env = append(append(os.Environ(), "BRIDGE="+h.bridge, "RESOLV_CONF="+filepath.Join(h.dir, "resolv.conf")), env...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// run is try of what has to succeed.
+func (h *hostTable) run(verb string, env ...string) {
+	h.t.Helper()
+	if out, err := h.try(verb, env...); err != nil {
+		h.t.Fatalf("%s the table: %v\n%s", verb, err, out)
 	}
-	t.Cleanup(func() { run("unload") })
-	return run
+}
+
+// TestRealTableWithoutResolvers: where they cannot be read the table that is there stays, and
+// where none is, one without names is better than none.
+func TestRealTableWithoutResolvers(t *testing.T) {
+	hoststest.NetworkTools(t, "nft", "sh")
+	name := "wrpt" + strings.ToLower(rand.Text()[:8])
+	table := newTable(t, name, "192.0.2.53")
+	loadWithout := func() string {
+		t.Helper()
+		out, err := table.try("load", "RESOLV_CONF=/nowhere/resolv.conf")
+		if err == nil || !strings.Contains(out, "/nowhere/resolv.conf cannot be read") {
+			t.Errorf("load without resolvers: %v, want that it fails and says why:\n%s", err, out)
+		}
+		return hoststest.Run(t, "nft", "list", "table", "inet", name)
+	}
+	if loaded := loadWithout(); !strings.Contains(loaded, "drop") || strings.Contains(loaded, "192.0.2.53") {
+		t.Errorf("the first table, without resolvers, is\n%s", loaded)
+	}
+	table.run("load")
+	if loaded := loadWithout(); !strings.Contains(loaded, "192.0.2.53") {
+		t.Errorf("the table that was there is\n%s\nwant that it stays", loaded)
+	}
 }
 
 // TestRealNetworkIsMadeOnceByMany: the engine refuses all but one of those who make
