@@ -21,6 +21,8 @@ umask 077 # tokens of sessions are in it
 # sqlite_file: where the distributor has its own.
 sqlite_file() {
 	dsn=$(setting SESSION_DATABASE_DSN)
+	kept=$(setting SESSION_DATABASE_DSN_FILE)
+	[ -n "$dsn" ] || [ -z "$kept" ] || dsn=$(cat "$kept") || die "SESSION_DATABASE_DSN_FILE cannot be read. Nothing was done."
 	case $dsn in
 	sqlite:*) echo "${dsn#sqlite:}" ;;
 	"") echo "$(setting DATA_DIR data)/distributor.db" ;;
@@ -99,8 +101,10 @@ restore_stack() { # FROM
 	done
 	make_password
 	start_mysql
-	sessions=$(count sessions)
-	rows=$(count pool)
+	if ! sessions=$(count sessions) || ! rows=$(count pool); then
+		leave_mysql
+		die "MySQL does not say whether there are sessions. Nothing was done."
+	fi
 	spare "$sessions"
 	[ "$rows" = 0 ] || backup_stack "$(dated).before-restore.sql"
 	# MariaDB's dumps begin with a line that other clients do not understand. Tables
@@ -144,7 +148,13 @@ backup() { # [FILE]
 	esac
 }
 
-has_stack() { command -v docker >/dev/null && has_database; }
+# has_stack: is there a database of the stack here? Where one was ever begun, an engine that
+# cannot be asked is no answer.
+has_stack() {
+	[ -z "$(setting MYSQL_PASSWORD)" ] || docker version >/dev/null 2>&1 ||
+		die "There may be a stack here (MYSQL_PASSWORD is set), and no Docker engine answers; \"docker version\" says why. Nothing was backed up."
+	command -v docker >/dev/null && has_database
+}
 
 # on_stack COMMAND ARGS...: with MySQL, which is left as it was.
 on_stack() {

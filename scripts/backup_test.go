@@ -2,6 +2,7 @@ package scripts_test
 
 import (
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -67,6 +68,33 @@ func TestBackupOfSQLite(t *testing.T) {
 	}
 	if kept, _ := filepath.Glob(filepath.Join(dir, "backup-*.before-restore.db")); len(kept) == 0 {
 		t.Error("what was there before was not kept")
+	}
+}
+
+// TestBackupIsOfTheDatabaseThatIsMeant: a file that some earlier run has left is no backup of
+// the stack's MySQL, or of one elsewhere.
+func TestBackupIsOfTheDatabaseThatIsMeant(t *testing.T) {
+	if _, err := exec.LookPath("sqlite3"); err != nil {
+		hoststest.Missing(t, "sqlite3")
+	}
+	for _, tt := range []struct {
+		file, env []string
+		want      string
+	}{
+		{[]string{"MYSQL_PASSWORD=p"}, []string{"DOCKER_HOST=unix:///nowhere/docker.sock"}, "no Docker engine answers"},
+		{[]string{"SESSION_DATABASE_DSN_FILE=dsn"}, nil, "There is nothing to back up here"},
+		{[]string{"SESSION_DATABASE_DSN_FILE=nowhere"}, nil, "SESSION_DATABASE_DSN_FILE cannot be read"},
+	} {
+		dir := newFolder(t, append(tt.file, "AUTH_TOKEN=k", "COMPOSE_PROJECT_NAME=wrp-none"))
+		write(t, filepath.Join(dir, "dsn"), "mysql:host=db.example;dbname=wrp\n", 0o600)
+		if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		sqlite(t, dir, "data/distributor.db", "CREATE TABLE pool (a); INSERT INTO pool VALUES (1)")
+		refuses(t, tt.want, dir, tt.env, "backup.sh", "backup")
+		if made, _ := filepath.Glob(filepath.Join(dir, "backup-*")); len(made) > 0 {
+			t.Errorf("%q: it makes %q", tt.file, made)
+		}
 	}
 }
 
