@@ -24,7 +24,7 @@ choose_caddy() {
 	COMPOSE_PROFILES=tls
 	CADDY_NAME=$(setting CADDY_NAME)
 	[ -n "$CADDY_NAME" ] || die "The profile tls needs CADDY_NAME in .env, the name by which clients reach this machine, such as wrp.example."
-	CADDY_FILES=$(cat docker/caddy/* certs/* 2>/dev/null | cksum)
+	CADDY_FILES=$(sum_of docker/caddy certs)
 	export COMPOSE_PROFILES CADDY_NAME CADDY_FILES
 	trusted=$(setting TRUSTED_PROXIES 127.0.0.0/8,::1/128)
 	[ "$trusted" != none ] || trusted=
@@ -36,6 +36,9 @@ choose_caddy() {
 	listen=$(setting GATEWAY_LISTEN)
 	[ -z "$listen" ] || caddy_with_gateway
 }
+
+# sum_of FOLDER...: another one when a file in them is.
+sum_of() { find -L "$@" -type f -exec cat {} + 2>/dev/null | cksum; }
 
 # caddy_beside: both in the machine's network.
 caddy_beside() {
@@ -68,11 +71,15 @@ loopback() {
 	esac
 }
 
-# await_caddy waits until it serves. One that does not like its settings ends at once.
+# has_run CONTAINER: for a minute or more?
+has_run() { docker ps --filter "id=$1" --filter status=running --format '{{.Status}}' | grep -qv second; }
+
+# await_caddy waits until it serves. One that does not like its settings ends at once; one that
+# has served for long may have written so much since that its log does not say so any more.
 await_caddy() {
 	id=$(compose ps -q caddy)
 	tries=60
-	until docker logs "$id" 2>&1 | grep -q 'serving initial configuration'; do
+	until docker logs "$id" 2>&1 | grep -q 'serving initial configuration' || has_run "$id"; do
 		tries=$((tries - 1))
 		if [ "$(docker inspect -f '{{.RestartCount}}' "$id")" != 0 ] || [ $tries = 0 ]; then
 			docker logs --tail 20 "$id" 2>&1 | grep -i error | tail -n 3 >&2

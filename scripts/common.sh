@@ -43,7 +43,7 @@ say_curl() {
 
 # version: that of the tag, or one that grows with each commit and is before every tag's.
 version() {
-	tag=$(git describe --tags --exact-match 2>/dev/null || true)
+	tag=$(git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/null || true)
 	[ -z "$tag" ] || { echo "${tag#v}"; return; }
 	TZ=UTC git log -1 --abbrev=12 --date=format-local:%Y%m%d%H%M%S --format=0.0~%cd.%h 2>/dev/null ||
 		die "There is no commit here to take a version from: set VERSION=1.2.3 and SOURCE_DATE_EPOCH, the time of the files."

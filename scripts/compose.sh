@@ -46,18 +46,27 @@ choose_file() {
 	esac
 	listen=$(setting TLS_LISTEN)
 	if [ -n "$listen" ]; then
-		export TLS_PORT="${listen##*:}" TLS_PUBLISH="${listen#:}:${listen##*:}"
+		export TLS_PORT="${listen##*:}" TLS_PUBLISH="$(published "$listen")"
 		more="-f docker/compose.api-tls.yaml"
 	fi
 	! has_profile local-host || die "The profile local-host is for the host \"local\", which is not in $in: put it there, or take local-host out of COMPOSE_PROFILES."
 	listen=$(setting GATEWAY_LISTEN)
 	[ -n "$listen" ] || return 0
-	export GATEWAY_PORT="${listen##*:}" GATEWAY_PUBLISH="${listen#:}:${listen##*:}"
+	export GATEWAY_PORT="${listen##*:}" GATEWAY_PUBLISH="$(published "$listen")"
 	more="$more -f docker/compose.gateway.yaml"
 	listen=$(setting GATEWAY_TLS_LISTEN)
 	[ -n "$listen" ] || return 0
-	export GATEWAY_TLS_PORT="${listen##*:}" GATEWAY_TLS_PUBLISH="${listen#:}:${listen##*:}"
+	export GATEWAY_TLS_PORT="${listen##*:}" GATEWAY_TLS_PUBLISH="$(published "$listen")"
 	more="$more -f docker/compose.gateway-tls.yaml"
+}
+
+# published LISTEN: as Compose takes it. The stack's networks know IPv4 only, and what comes by
+# IPv6 would all seem to come from one client: Docker itself.
+published() {
+	case $1 in
+	:*) echo "0.0.0.0$1$1" ;;
+	*) echo "$1:${1##*:}" ;;
+	esac
 }
 
 # make_password: MySQL keeps the one that it was first started with. A .env that others
@@ -109,8 +118,13 @@ start_mysql() {
 	done
 }
 
-# leave_mysql stops MySQL again if start_mysql has started it.
-leave_mysql() { [ -z "${started:-}" ] || quietly compose stop mysql; }
+# leave_mysql stops MySQL again if start_mysql has started it, and nobody needs it by now.
+leave_mysql() {
+	if [ -z "${started:-}" ] || runs distributor || runs cleanup; then
+		return 0
+	fi
+	quietly compose stop mysql
+}
 
 # in_mysql COMMAND: runs a shell command in MySQL's container. It knows $client,
 # $dump, their $options, and $MYSQL_DATABASE.
@@ -124,8 +138,9 @@ in_mysql() {
 		'"$1"
 }
 
-# count TABLE: how many rows it has; none if there is no such table.
+# count TABLE: how many rows it has; none if there is no such table. It fails where nobody knows.
 count() {
-	in_mysql '$client $options -N "$MYSQL_DATABASE" -e "SHOW TABLES LIKE '\'"$1"\''" | grep -q . || { echo 0; exit; }
+	in_mysql 'table=$($client $options -N "$MYSQL_DATABASE" -e "SHOW TABLES LIKE '\'"$1"\''") || exit 1
+		[ -n "$table" ] || { echo 0; exit; }
 		$client $options -N "$MYSQL_DATABASE" -e "SELECT COUNT(*) FROM '"$1"'"'
 }

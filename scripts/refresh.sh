@@ -49,7 +49,11 @@ runs distributor || die "The stack does not run, so that nothing was refreshed. 
 had_mysql=$(image_of mysql) had_caddy=$(image_of caddy) had=$(image_of distributor)
 pull "$(setting MYSQL_IMAGE mysql:8.4)"
 ! has_profile tls || pull "$(setting CADDY_IMAGE caddy:2)"
-scripts/stack.sh up || die "The stack could not be started anew, see above."
+scripts/stack.sh up || {
+	runs distributor || die "The stack could not be started anew, see above.${had_mysql:+ MySQL ran from the image $had_mysql before: docker tag that to the name in MYSQL_IMAGE, and make up.}"
+	failed=yes
+	say "The stack could not be started anew, see above. What ran goes on."
+}
 forget mysql "$had_mysql"
 forget distributor "$had"
 ! has_profile tls || forget caddy "$had_caddy"

@@ -85,7 +85,11 @@ stop_sessions() {
 		return 0
 	fi
 	compose stop distributor
-	[ "$(count pool)" = 0 ] || [ "$(count sessions)" = 0 ] || in_cleanup --all
+	if ! pools=$(count pool) || ! sessions=$(count sessions); then
+		say "MySQL does not say whether there are sessions."
+		return 1
+	fi
+	[ "$pools" = 0 ] || [ "$sessions" = 0 ] || in_cleanup --all
 }
 
 # await_distributor waits until it serves. Compose itself waits for minutes for one that
