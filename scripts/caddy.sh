@@ -38,7 +38,7 @@ choose_caddy() {
 }
 
 # sum_of FOLDER...: another one when a file in them is.
-sum_of() { find -L "$@" -type f -exec cat {} + 2>/dev/null | cksum; }
+sum_of() { find -L "$@" -type f -exec cksum {} + 2>/dev/null | LC_ALL=C sort | cksum; }
 
 # caddy_beside: both in the machine's network.
 caddy_beside() {

@@ -155,17 +155,6 @@ func removeCookies(h http.Header) {
 	}
 }
 
-// removeLasting takes out of an answer's header what concerns all of the gateway's address, and
-// what a browser would go by after the session. It is one container's that says so.
-func removeLasting(h http.Header) {
-	for _, name := range [...]string{
-		"Accept-Ch", "Alt-Svc", "Clear-Site-Data", "Critical-Ch", "Expect-Ct", "Nel", "Public-Key-Pins", "Public-Key-Pins-Report-Only",
-		"Report-To", "Reporting-Endpoints", "Service-Worker-Allowed", "Set-Login", "Strict-Transport-Security",
-	} {
-		h.Del(name)
-	}
-}
-
 // removeSetCookies takes out of an answer's header what would set a cookie of gateways: a
 // container whose host somebody has taken over would have a browser be in another session,
 // or somebody else. A cookie without a name is sent as if its value began with one.

@@ -102,6 +102,17 @@ func (g *Gateway) forward(x *exchange, out *http.Request) (err error) {
 	return err
 }
 
+// removeLasting takes out of an answer's header what concerns all of the gateway's address, and
+// what a browser would go by after the session. It is one container's that says so.
+func removeLasting(h http.Header) {
+	for _, name := range [...]string{
+		"Accept-Ch", "Alt-Svc", "Clear-Site-Data", "Critical-Ch", "Expect-Ct", "Nel", "Public-Key-Pins", "Public-Key-Pins-Report-Only",
+		"Report-To", "Reporting-Endpoints", "Service-Worker-Allowed", "Set-Login", "Strict-Transport-Security",
+	} {
+		h.Del(name)
+	}
+}
+
 // blame says who ended an exchange early: the client, the gateway for a cause, or
 // else the container, with err.
 func (x *exchange) blame(cause, err error) error {
