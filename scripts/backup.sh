@@ -43,8 +43,9 @@ backup_sqlite() { # TO
 	from=$(sqlite_file)
 	[ -n "$from" ] && [ -f "$from" ] || die "There is no SQLite file ${from:-, SESSION_DATABASE_DSN names another kind of database}."
 	need_sqlite
-	ask "$from" ".backup \"$1.new\""
-	ask "$1.new" 'PRAGMA journal_mode=DELETE' >/dev/null # one file is all of it
+	# With another journal one file is all of it.
+	ask "$from" ".backup \"$1.new\"" && ask "$1.new" 'PRAGMA journal_mode=DELETE' >/dev/null ||
+		{ rm -f "$1.new"*; die "$from cannot be backed up to $1."; }
 	checked_sqlite "$1.new" || { rm -f "$1.new"; die "What came out of $from is no whole database."; }
 	mv "$1.new" "$1"
 	say "Backed up $from to $1."
@@ -61,11 +62,12 @@ restore_sqlite() { # FROM
 			die "A distributor or cleanup has $to open: stop it first. Nothing was done."
 		sessions=$(ask "$to" 'SELECT COUNT(*) FROM sessions')
 		spare "$sessions"
-		backup_sqlite "$(dated).before-restore.db"
+		before=$(dated).before-restore.db
+		backup_sqlite "$before"
 	fi
-	ask "$to" ".restore \"$1\""
+	ask "$to" ".restore \"$1\"" || die "$to cannot be restored from $1.$(way_back)"
 	[ "$(id -u)" != 0 ] || chown --reference="$(dirname "$to")" "$to"
-	checked_sqlite "$to" || die "What is in $to now is no whole database."
+	checked_sqlite "$to" || die "What is in $to now is no whole database.$(way_back)"
 	ask "$to" "$outdate" 2>/dev/null || true # older backups do not know settings
 	say "Restored $to from $1."
 }
@@ -106,16 +108,25 @@ restore_stack() { # FROM
 		die "MySQL does not say whether there are sessions. Nothing was done."
 	fi
 	spare "$sessions"
-	[ "$rows" = 0 ] || backup_stack "$(dated).before-restore.sql"
+	if [ "$rows" != 0 ]; then
+		before=$(dated).before-restore.sql
+		backup_stack "$before"
+	fi
 	# MariaDB's dumps begin with a line that other clients do not understand. Tables
 	# that are not in the dump would be in the way of later migrations.
 	sed '1 { /enable the sandbox mode/d; }' "$1" | in_mysql '
 		$client $options -e "DROP DATABASE $MYSQL_DATABASE; CREATE DATABASE $MYSQL_DATABASE" &&
-			exec $client $options "$MYSQL_DATABASE"' || die "The database cannot be restored."
+			exec $client $options "$MYSQL_DATABASE"' || {
+		leave_mysql
+		die "The database cannot be restored.$(way_back)"
+	}
 	in_mysql "\$client \$options -e \"$outdate\" \"\$MYSQL_DATABASE\"" 2>/dev/null || true
 	say "Restored the stack's database from $1. make up starts it."
 	leave_mysql
 }
+
+# way_back: what a restore that failed has lost can be had again.
+way_back() { [ -z "${before:-}" ] || echo " What was there before is in $before."; }
 
 # spare SESSIONS: their containers would not be known any more.
 spare() {
@@ -158,6 +169,7 @@ has_stack() {
 
 # on_stack COMMAND ARGS...: with MySQL, which is left as it was.
 on_stack() {
+	one_at_a_time
 	find_compose
 	has_database || die "The stack has no database here yet (make up)."
 	start_mysql
@@ -173,6 +185,7 @@ restore() { # FILE
 		return
 	fi
 	make_env
+	one_at_a_time
 	find_compose
 	restore_stack "$1"
 }

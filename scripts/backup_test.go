@@ -98,6 +98,30 @@ func TestBackupIsOfTheDatabaseThatIsMeant(t *testing.T) {
 	}
 }
 
+// TestBackupThatCannotBeWritten leaves nothing that could be taken for one.
+func TestBackupThatCannotBeWritten(t *testing.T) {
+	if _, err := exec.LookPath("sqlite3"); err != nil {
+		hoststest.Missing(t, "sqlite3")
+	}
+	dir := newFolder(t, []string{"AUTH_TOKEN=k"})
+	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	sqlite(t, dir, "data/distributor.db", "CREATE TABLE pool (a); INSERT INTO pool VALUES (1); CREATE TABLE b (b); INSERT INTO b VALUES (zeroblob(1000000))")
+	refuses(t, "data/distributor.db cannot be backed up to nowhere/x.db", dir, nil, "backup.sh", "backup", "nowhere/x.db")
+
+	// No file gets longer than this: as on a disk that is full.
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `trap "" XFSZ; ulimit -f 100; exec scripts/backup.sh backup x.db`)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "data/distributor.db cannot be backed up to x.db") {
+		t.Errorf("%v, says:\n%s", err, out)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "x.db*")); len(left) > 0 {
+		t.Errorf("it leaves %q", left)
+	}
+}
+
 func sqlite(t *testing.T, dir, file, statement string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sqlite3", file, statement)

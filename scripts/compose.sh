@@ -10,6 +10,16 @@ compose() {
 	$compose --env-file "$PWD/.env" -f "$file" $more -p "$project" "$@"
 }
 
+# one_at_a_time waits for whoever else changes this stack, or has started its MySQL only to ask
+# it something, and keeps others waiting until this script and those that it calls have ended.
+one_at_a_time() {
+	[ -z "${WRP_STACK_TAKEN:-}" ] || return 0
+	command -v flock >/dev/null || return 0
+	exec 9<.
+	flock -n 9 || { say "Waiting for another make up, image, stop, down, destroy, refresh, backup or restore here to end."; flock 9; }
+	export WRP_STACK_TAKEN=yes
+}
+
 # find_compose: "docker compose" or "docker-compose", whichever is there.
 find_compose() {
 	docker version >/dev/null 2>&1 || die "No Docker engine answers; \"docker version\" says why."

@@ -12,6 +12,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 
+command -v go >/dev/null || die "Go is missing: the programs are built here."
 dist=${DIST:-dist}
 arch=${ARCH:-$(go env GOARCH)}
 case $arch in
@@ -70,7 +71,6 @@ hostguard() {
 	pack wrp-hostguard
 }
 
-command -v go >/dev/null || die "Go is missing: the programs are built here."
 [ $# -gt 0 ] || set -- distributor hostguard
 for name; do
 	case $name in

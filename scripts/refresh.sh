@@ -43,8 +43,9 @@ forget() {
 	[ "$(docker image inspect -f '{{len .RepoTags}}' "$2" 2>/dev/null)" != 0 ] || docker image rm "$2" >/dev/null 2>&1 || true
 }
 
-find_compose
 [ $# = 0 ] || die "refresh.sh takes nothing behind it. Nothing was done."
+one_at_a_time
+find_compose
 runs distributor || die "The stack does not run, so that nothing was refreshed. make up starts it."
 had_mysql=$(image_of mysql) had_caddy=$(image_of caddy) had=$(image_of distributor)
 pull "$(setting MYSQL_IMAGE mysql:8.4)"

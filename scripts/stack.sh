@@ -175,6 +175,9 @@ esac
 # Every other command needs what up has prepared.
 [ -e .env ] || [ "$command" = up ] || [ "$command" = image ] || die "There is no .env: nothing was started here yet (make up)."
 case $command in
+image | up | stop | down | destroy) one_at_a_time ;;
+esac
+case $command in
 image)
 	make_image
 	exit
