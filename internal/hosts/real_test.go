@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -241,6 +242,36 @@ func TestRealRefusalsNameTheirCause(t *testing.T) {
 				t.Errorf("net/http speaks: %s", st.Reason)
 			}
 		})
+	}
+}
+
+// TestRealCommandEndsBeforeTheRequest: whoever writes to a command that has ended is told what
+// reading tells.
+func TestRealCommandEndsBeforeTheRequest(t *testing.T) {
+	for _, tt := range []struct{ command, want string }{
+		{"echo no docker here >&2; exit 1", "no docker here"},
+		{"echo no logins here; exit 1", `prints "no logins here"`},
+		{"/bin/false", io.EOF.Error()},
+	} {
+		sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{KeyOptions: `restrict,command="` + tt.command + `"`})
+		conn, err := realPoolOf(t, Config{}, sshd).hosts[0].client.connection(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		nc, err := conn.dialStdio(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = nc.Read(make([]byte, 1)) }() // as net/http does
+		for err == nil {
+			_, err = nc.Write([]byte("G"))
+		}
+		if !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: writing fails with %v, want %q", tt.command, err, tt.want)
+		}
+		if err := nc.Close(); err != nil {
+			t.Errorf("%s: Close: %v", tt.command, err)
+		}
 	}
 }
 

@@ -21,7 +21,10 @@ func (c *connection) dialStdio(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	nc := &stdioConn{Channel: ch, out: bufio.NewReader(ch), stderrEnded: make(chan struct{})}
+	nc := &stdioConn{
+		Channel: ch, out: bufio.NewReader(ch),
+		stderrEnded: make(chan struct{}), inputEnded: make(chan struct{}), closed: make(chan struct{}),
+	}
 	go func() { // ends with the connection, at the latest
 		ssh.DiscardRequests(requests)
 		c.stdio.ended()
@@ -77,6 +80,13 @@ type stdioConn struct {
 	stderr stderrPrefix
 
 	stderrEnded chan struct{} // closed when the command has written all to it
+
+	endOnce    sync.Once
+	end        error         // of input; set before inputEnded is closed
+	inputEnded chan struct{} // closed when Read has returned an error
+
+	closeOnce sync.Once
+	closed    chan struct{} // closed by Close
 }
 
 // A talkingShellError means that something else than Docker answered first, as
@@ -93,6 +103,17 @@ func (e talkingShellError) Error() string {
 // it wrote something: "docker: command not found" explains more. It returns
 // [talkingShellError] if what comes first is no answer of an engine.
 func (c *stdioConn) Read(b []byte) (int, error) {
+	n, err := c.read(b)
+	if err != nil {
+		c.endOnce.Do(func() {
+			c.end = err
+			close(c.inputEnded)
+		})
+	}
+	return n, err
+}
+
+func (c *stdioConn) read(b []byte) (int, error) {
 	if !c.begun {
 		if err := c.begin(); err != nil {
 			return 0, err
@@ -104,6 +125,20 @@ func (c *stdioConn) Read(b []byte) (int, error) {
 		<-c.stderrEnded // SSH has one end of input for both
 		if text := c.stderr.String(); text != "" {
 			err = fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, text)
+		}
+	}
+	return n, err
+}
+
+// Write leaves it to Read to say how the command has ended: whoever sends a request to one that
+// ends at once may find that out by either, and [net/http.Transport] reads all the time.
+func (c *stdioConn) Write(b []byte) (int, error) {
+	n, err := c.Channel.Write(b)
+	if errors.Is(err, io.EOF) {
+		select {
+		case <-c.inputEnded:
+			err = c.end
+		case <-c.closed:
 		}
 	}
 	return n, err
@@ -122,6 +157,7 @@ func (c *stdioConn) begin() error {
 
 // Close ends the command. It may be called more than once.
 func (c *stdioConn) Close() error {
+	c.closeOnce.Do(func() { close(c.closed) })
 	err := c.Channel.Close()
 	if errors.Is(err, io.EOF) {
 		return nil // the command had ended by itself
