@@ -99,7 +99,7 @@ make_dump() {
 restore_stack() { # FROM
 	has_rows "$1" || die "$1 is no whole dump of the distributor's database, or the PHP program's. Nothing was done."
 	for service in distributor cleanup; do
-		! runs $service || die "The stack runs: make stop first. Nothing was done."
+		! runs $service || die "The stack runs. Stop it first: scripts/stack.sh stop distributor cleanup, by which sessions go on, or make stop, which ends them. Nothing was done."
 	done
 	make_password
 	start_mysql

@@ -105,7 +105,7 @@ func TestE2EStack(t *testing.T) {
 			}
 			s.isGiven(t, http.StatusAccepted)
 			s.succeeds(t, "Backed up the stack's database to one.sql", "backup.sh", "backup", "one.sql")
-			refuses(t, "The stack runs: make stop first", s.dir, []string{"FORCE=1"}, "backup.sh", "restore", "one.sql")
+			refuses(t, "The stack runs. Stop it first", s.dir, []string{"FORCE=1"}, "backup.sh", "restore", "one.sql")
 
 			s.stopsOneService(t)
 			s.restores(t)
