@@ -36,20 +36,20 @@ func tellAll(all []events.Message) string {
 func TestEventFilters(t *testing.T) {
 	_, c := ready(t)
 	label := "made-by=" + t.Name()
-	a := launch(t, c, "aa", nil)
-	b := launch(t, c, "bb", nil)
+	a := launch(t, c, "one", nil)
+	b := launch(t, c, "two", nil)
 	if err := errors.Join(c.ContainerKill(t.Context(), a, ""), c.ContainerKill(t.Context(), b, "")); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ filters, want string }{
-		{"", "create aa, start aa, create bb, start bb, kill aa 9, die aa 137, kill bb 9, die bb 137"},
-		{"event die", "die aa 137, die bb 137"},
-		{"event die event start", "start aa, start bb, die aa 137, die bb 137"},
-		{"event die container aa", "die aa 137"},
-		{"event die container " + b, "die bb 137"},
-		{"event die label " + label, "die aa 137, die bb 137"},
+		{"", "create one, start one, create two, start two, kill one 9, die one 137, kill two 9, die two 137"},
+		{"event die", "die one 137, die two 137"},
+		{"event die event start", "start one, start two, die one 137, die two 137"},
+		{"event die container one", "die one 137"},
+		{"event die container " + b, "die two 137"},
+		{"event die label " + label, "die one 137, die two 137"},
 		{"event die label made-by=somebody", ""},
-		{"event die type container", "die aa 137, die bb 137"},
+		{"event die type container", "die one 137, die two 137"},
 		{"type image", ""},
 	} {
 		if got := tellAll(past(t, c, "0", stampNow(), tt.filters)); got != tt.want {
