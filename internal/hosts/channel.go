@@ -2,8 +2,10 @@ package hosts
 
 import (
 	"context"
+	"io"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -11,59 +13,152 @@ import (
 
 // dialSocket opens a connection to a Unix socket of the host.
 func (c *connection) dialSocket(ctx context.Context, path string) (net.Conn, error) {
-	return c.open(ctx, "direct-streamlocal@openssh.com", ssh.Marshal(struct {
+	ch, err := c.open(ctx, "direct-streamlocal@openssh.com", ssh.Marshal(struct {
 		Path      string
 		Reserved0 string
 		Reserved1 uint32
 	}{Path: path}))
+	if err != nil {
+		return nil, err
+	}
+	return channelConn{channel: ch}, nil
 }
 
 // dialTCP opens a connection to a port that the host can reach.
 func (c *connection) dialTCP(ctx context.Context, address string, port int) (net.Conn, error) {
-	return c.open(ctx, "direct-tcpip", ssh.Marshal(struct {
+	ch, err := c.open(ctx, "direct-tcpip", ssh.Marshal(struct {
 		Address string
 		Port    uint32
 		From    string
 		FromNo  uint32
 	}{Address: address, Port: uint32(port), From: net.IPv4zero.String()}))
+	if err != nil {
+		return nil, err
+	}
+	go ch.awaitNoise() // ends with the channel
+	return channelConn{channel: ch}, nil
 }
 
-// open opens a channel that is a connection. [ssh.Client] does the same, but keeps a
+// awaitNoise ends the connection if the host writes to a channel's standard error. No sshd has
+// anything to say there, and as nobody reads it, it would stay in memory. Of the channels to its
+// engine, which are few, that is not looked at.
+func (ch *channel) awaitNoise() {
+	if n, _ := ch.stderr.Read(make([]byte, 1)); n > 0 {
+		ch.conn.giveUp("sshd writes to the standard error of a channel that has none")
+	}
+}
+
+// open opens a channel that is to be a connection. [ssh.Client] does the same, but keeps a
 // goroutine with 8 KiB for each, to read what only commands have: a standard error.
-func (c *connection) open(ctx context.Context, kind string, payload []byte) (net.Conn, error) {
+func (c *connection) open(ctx context.Context, kind string, payload []byte) (*channel, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	type result struct {
-		conn net.Conn
-		err  error
+		ch  *channel
+		err error
 	}
 	opened := make(chan result)
 	go func() { // ends with the connection, at the latest
-		conn, err := c.openConn(kind, payload)
+		ch, err := c.openChannel(kind, payload)
 		select {
-		case opened <- result{conn, err}:
+		case opened <- result{ch, err}:
 		case <-ctx.Done():
 			if err == nil {
-				conn.Close()
+				ch.Close()
 			}
 		}
 	}()
 	select {
 	case r := <-opened:
-		return r.conn, r.err
+		return r.ch, r.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-func (c *connection) openConn(kind string, payload []byte) (net.Conn, error) {
-	ch, requests, err := c.OpenChannel(kind, payload)
+// A channel is one of a connection. What the host asks of it is ignored.
+type channel struct {
+	ssh.Channel
+	conn     *connection
+	requests <-chan *ssh.Request
+	ended    chan struct{} // closed when the host has closed it, or the connection has ended
+	closing  sync.Once
+
+	// Of several readers the library would wake one only when the end comes.
+	output, stderr exclusive
+}
+
+// An exclusive is read by one at a time.
+type exclusive struct {
+	mu   sync.Mutex
+	from io.Reader
+}
+
+// Read implements [io.Reader].
+func (e *exclusive) Read(b []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.from.Read(b)
+}
+
+// openChannel opens a channel. It waits for the host's answer, or the connection's end.
+func (c *connection) openChannel(kind string, payload []byte) (*channel, error) {
+	ch, err := c.requestChannel(kind, payload)
 	if err != nil {
 		return nil, err
 	}
-	go ssh.DiscardRequests(requests) // ends with the channel
-	return channelConn{Channel: ch}, nil
+	go ch.awaitEnd(func() {})
+	return ch, nil
+}
+
+// requestChannel is openChannel for whoever then calls awaitEnd.
+func (c *connection) requestChannel(kind string, payload []byte) (*channel, error) {
+	if c.raw.ended.Load() {
+		return nil, net.ErrClosed
+	}
+	answered := c.owe()
+	ch, requests, err := c.OpenChannel(kind, payload)
+	answered()
+	if err != nil {
+		return nil, err
+	}
+	opened := &channel{Channel: ch, conn: c, requests: requests, ended: make(chan struct{})}
+	opened.output.from, opened.stderr.from = ch, ch.Stderr()
+	return opened, nil
+}
+
+// awaitEnd waits until the channel has ended, and calls ended at once then.
+func (ch *channel) awaitEnd(ended func()) {
+	ssh.DiscardRequests(ch.requests)
+	ended()
+	close(ch.ended)
+}
+
+// Read implements [io.Reader].
+func (ch *channel) Read(b []byte) (int, error) { return ch.output.Read(b) }
+
+// Close implements [io.Closer]. It may be called more than once.
+func (ch *channel) Close() error {
+	ch.closing.Do(func() { go ch.discard() })
+	return ch.Channel.Close()
+}
+
+// discard reads what the host sends until it has closed the channel, too: the library keeps all
+// of it.
+func (ch *channel) discard() {
+	defer ch.conn.owe()()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		_, _ = io.Copy(io.Discard, &ch.output)
+		_, _ = io.Copy(io.Discard, &ch.stderr)
+		select {
+		case <-ch.ended:
+			return
+		case <-tick.C: // more may come after an end that was only said
+		}
+	}
 }
 
 // serve answers what the host asks of us: no to everything.
@@ -90,7 +185,7 @@ func serve(channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
 
 // A channelConn is a connection over a channel.
 type channelConn struct {
-	ssh.Channel
+	*channel
 	channelLimits
 }
 

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/crypto/ssh"
-
 	"wrpdistributor/internal/clock"
 )
 
@@ -23,37 +21,32 @@ const refusals = 20
 // ever use. No command is run in them.
 func (c *connection) countSessions(ctx context.Context) (n int) {
 	c.stdio.awaitNone(ctx)
-	var open []ssh.Channel
-	ended := make(chan struct{}, maxStdio)
+	var open []*channel
 	for len(open) < maxStdio {
-		ch, requests, err := c.openPatiently(ctx)
+		ch, err := c.openPatiently(ctx)
 		if err != nil {
 			break
 		}
 		open = append(open, ch)
-		go func() { // ends with the connection, at the latest
-			ssh.DiscardRequests(requests)
-			ended <- struct{}{}
-		}()
 	}
 	for _, ch := range open {
 		ch.Close()
 	}
-	for range open {
-		<-ended
+	for _, ch := range open {
+		<-ch.ended
 	}
 	return len(open)
 }
 
 // openPatiently opens a session. One that has ended may have its place for a moment more.
-func (c *connection) openPatiently(ctx context.Context) (ch ssh.Channel, requests <-chan *ssh.Request, err error) {
+func (c *connection) openPatiently(ctx context.Context) (ch *channel, err error) {
 	for range refusals {
-		ch, requests, err = c.openChannel()
+		ch, err = c.openChannel("session", nil)
 		if !isRefused(err) || clock.Sleep(ctx, refusedPause) != nil {
 			break
 		}
 	}
-	return ch, requests, err
+	return ch, err
 }
 
 // awaitNone waits until none of the sessions is open.
@@ -82,13 +75,12 @@ func (x *Exam) Ask(ctx context.Context, line string) (string, error) {
 		out, _ := exec.CommandContext(limited, "sh", "-c", line).Output() // its exit code says what it writes
 		return firstLine(string(out)), limited.Err()
 	}
-	ch, requests, err := x.conn.openChannel()
+	ch, err := x.conn.openChannel("session", nil)
 	if err != nil {
 		return "", err
 	}
 	defer context.AfterFunc(limited, func() { ch.Close() })()
 	defer ch.Close()
-	go ssh.DiscardRequests(requests) // ends with the channel
 	if ok, err := ch.SendRequest("exec", true, command(line)); !ok || err != nil {
 		return "", fmt.Errorf("sshd runs no command: %w", err)
 	}

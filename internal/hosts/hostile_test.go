@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -273,4 +274,188 @@ func TestFloodOfEventsIsSlowed(t *testing.T) {
 			t.Errorf("%d events took %v, want %v", 3*mostEvents, took, 2*stretch)
 		}
 	})
+}
+
+// A stubbornConn is a connection to an sshd that answers each question, opens channels and
+// does not close one.
+type stubbornConn struct {
+	ssh.Conn
+	opensNone bool // but lets them wait
+	isLate    bool // closes or refuses them when it is asked a question
+	read      atomic.Int64
+
+	late, ended chan struct{}
+	be, end     func() // closes these
+}
+
+func newStubbornConn() *stubbornConn {
+	late, ended := make(chan struct{}), make(chan struct{})
+	return &stubbornConn{
+		late: late, be: sync.OnceFunc(func() { close(late) }),
+		ended: ended, end: sync.OnceFunc(func() { close(ended) }),
+	}
+}
+
+// await waits for what comes late, or never.
+func (c *stubbornConn) await() {
+	select {
+	case <-c.late:
+	case <-c.ended:
+	}
+}
+
+// SendRequest answers at once.
+func (c *stubbornConn) SendRequest(string, bool, []byte) (bool, []byte, error) {
+	if c.isLate {
+		c.be()
+		time.Sleep(time.Second) // of the test's: what is late comes before this answer
+	}
+	return false, nil, nil
+}
+
+// OpenChannel opens one, or waits.
+func (c *stubbornConn) OpenChannel(string, []byte) (ssh.Channel, <-chan *ssh.Request, error) {
+	if c.opensNone {
+		c.await()
+		return nil, nil, net.ErrClosed
+	}
+	requests := make(chan *ssh.Request)
+	go func() {
+		c.await()
+		close(requests)
+	}()
+	return &stubbornChannel{conn: c, left: channelWindow}, requests, nil
+}
+
+// Close ends the connection.
+func (c *stubbornConn) Close() error {
+	c.end()
+	return nil
+}
+
+// channelWindow is how much a peer may send into a channel that nobody reads.
+const channelWindow = 2 << 20
+
+// A stubbornChannel sends as much as it may, and then nothing, and no end.
+type stubbornChannel struct {
+	ssh.Channel
+	conn *stubbornConn
+	left int
+}
+
+// Read returns what is left.
+func (ch *stubbornChannel) Read(b []byte) (int, error) {
+	if ch.left == 0 {
+		ch.conn.await()
+		return 0, io.EOF
+	}
+	n := min(len(b), ch.left)
+	ch.left -= n
+	ch.conn.read.Add(int64(n))
+	return n, nil
+}
+
+// Write is for what nobody sends.
+func (ch *stubbornChannel) Write(b []byte) (int, error) { return len(b), nil }
+
+// Stderr returns one that says nothing.
+func (ch *stubbornChannel) Stderr() io.ReadWriter { return &stubbornChannel{conn: ch.conn} }
+
+// Close has no effect.
+func (ch *stubbornChannel) Close() error { return nil }
+
+// TestStubbornSSHDIsGivenUp: one that lives, and keeps hundreds of channels that are closed
+// here, or hundreds waiting for which nobody waits any more, is left, and what it sends into
+// them is read. One that is only late is not.
+func TestStubbornSSHDIsGivenUp(t *testing.T) {
+	for name, far := range map[string]func() *stubbornConn{
+		"closes none": newStubbornConn,
+		"opens none":  func() *stubbornConn { c := newStubbornConn(); c.opensNone = true; return c },
+		"closes late": func() *stubbornConn { c := newStubbornConn(); c.isLate = true; return c },
+		"opens late":  func() *stubbornConn { c := newStubbornConn(); c.opensNone, c.isLate = true, true; return c },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				far, log := far(), &journal{}
+				conn := &connection{Conn: far, raw: &netConn{}, log: slog.New(slog.NewTextHandler(log, nil))}
+				defer far.end()
+				open := func() {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					defer cancel()
+					nc, err := conn.dialTCP(ctx, loopback, 9090)
+					if (err != nil) != far.opensNone {
+						t.Fatal(err)
+					}
+					if err == nil {
+						nc.Close()
+					}
+					synctest.Wait()
+				}
+				for range maxOwed {
+					open()
+				}
+				if isClosed(far.ended) || !far.opensNone && far.read.Load() != maxOwed*channelWindow {
+					t.Fatalf("after %d channels it has ended: %t; %d bytes were read of them", maxOwed, isClosed(far.ended), far.read.Load())
+				}
+				open()
+				time.Sleep(time.Minute)
+				if given := log.count("SSH connection ended"); isClosed(far.ended) == far.isLate || (given == 1) == far.isLate {
+					t.Errorf("after one more it has ended: %t, %d lines in the log", isClosed(far.ended), given)
+				}
+			})
+		})
+	}
+}
+
+// TestNoiseInAChannelEndsItsConnection: nobody reads the standard error of a port.
+func TestNoiseInAChannelEndsItsConnection(t *testing.T) {
+	t.Parallel()
+	ours, config := serveSSH(t, func(_ *ssh.ServerConn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+		go ssh.DiscardRequests(requests)
+		for asked := range channels {
+			ch, requests, err := asked.Accept()
+			if err != nil {
+				return
+			}
+			go ssh.DiscardRequests(requests)
+			_, _ = ch.Stderr().Write([]byte("x")) // fails once the client has left
+		}
+	})
+	conn, err := handshake(t.Context(), &netConn{Conn: ours}, "host", config)
+	must(t, err)
+	defer conn.Close()
+	_, err = conn.dialTCP(t.Context(), loopback, 9090)
+	must(t, err)
+	_ = conn.Wait() // says that it was closed
+}
+
+// TestRequestsOfAHostHoldNothing: an sshd that asks a channel for more and more, and does not
+// answer, keeps nobody from leaving it.
+func TestRequestsOfAHostHoldNothing(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{})
+	ours, config := serveSSH(t, func(_ *ssh.ServerConn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+		defer close(asked)
+		go ssh.DiscardRequests(requests)
+		for opening := range channels {
+			ch, _, err := opening.Accept() // what it is asked is not answered
+			if err != nil {
+				return
+			}
+			for range 1000 {
+				if _, err := ch.SendRequest("x", false, nil); err != nil {
+					return
+				}
+			}
+			return
+		}
+	})
+	conn, err := handshake(t.Context(), &netConn{Conn: ours}, "host", config)
+	must(t, err)
+	var using sync.WaitGroup
+	using.Go(conn.disableNagle)
+	<-asked
+	conn.Close()
+	using.Wait()
+	_ = conn.Wait()
 }

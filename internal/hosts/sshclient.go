@@ -185,6 +185,7 @@ func (c *sshClient) loginTrusting(ctx context.Context, raw *netConn, target SSH,
 		raw.Close()
 		return nil, fmt.Errorf("log in as %s: %w", target.User, explainLogin(raw, err))
 	}
+	conn.log = c.log
 	return conn, nil
 }
 
@@ -226,7 +227,7 @@ func handshake(ctx context.Context, raw *netConn, addr string, config *ssh.Clien
 		return nil, err
 	}
 	go serve(chans, reqs) // ends with the connection
-	return &connection{Conn: sc, ended: make(chan struct{}), raw: raw}, nil
+	return &connection{Conn: sc, ended: make(chan struct{}), raw: raw, log: slog.New(slog.DiscardHandler)}, nil
 }
 
 // awaitEnd waits for the end of conn, and forgets it.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
@@ -21,6 +23,9 @@ type connection struct {
 	generation int           // of the login's destination
 	ended      chan struct{} // closed when the connection has ended
 	questions  questioner
+	debts      debts
+	givingUp   sync.Once
+	log        *slog.Logger
 
 	way           way          // to the Docker engine; empty: none
 	noWay         error        // why there is none; nil: there is
@@ -34,7 +39,7 @@ type connection struct {
 // stalls for 43 ms. With a key that allows no
 // commands the refused attempt is enough.
 func (c *connection) disableNagle() {
-	ch, requests, err := c.OpenChannel("session", nil)
+	ch, err := c.openChannel("session", nil)
 	if err != nil {
 		return
 	}
@@ -43,7 +48,7 @@ func (c *connection) disableNagle() {
 		return
 	}
 	_ = ch.CloseWrite() // what runs in its place may wait for input
-	ssh.DiscardRequests(requests)
+	<-ch.ended
 }
 
 // command is what asks for one to be run.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync"
@@ -144,41 +143,34 @@ func (s *sessions) change(do func()) {
 	s.changed = make(chan struct{})
 }
 
-// openSession opens a session when there is a place for one. Whether a place that
-// has just come free is free for sshd too shows at the second try.
-func (c *connection) openSession(ctx context.Context) (ssh.Channel, <-chan *ssh.Request, error) {
+// openSession opens a session for whoever then calls awaitEnd, when there is a place for one.
+// Whether a place that has just come free is free for sshd too shows at the second try.
+func (c *connection) openSession(ctx context.Context) (*channel, error) {
 	r := requestOf(ctx)
 	for {
 		r.waits.Store(true)
 		if err := c.stdio.take(ctx, r); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		r.waits.Store(false)
-		ch, requests, err := c.openChannel()
+		ch, err := c.requestChannel("session", nil)
 		if isRefused(err) {
-			ch, requests, err = c.openChannel()
+			ch, err = c.requestChannel("session", nil)
 		}
 		switch {
 		case err == nil:
 			c.stdio.opened()
-			return ch, requests, nil
+			return ch, nil
 		case !isRefused(err):
 			c.stdio.failed()
-			return nil, nil, err
+			return nil, err
 		}
 		r.queued.Store(true)
 		if none := c.stdio.refused(); none != nil {
-			return nil, nil, fmt.Errorf("%w: %w", none, err)
+			return nil, fmt.Errorf("%w: %w", none, err)
 		}
 		_ = clock.Sleep(ctx, refusedPause) // who waits for a place looks at ctx
 	}
-}
-
-func (c *connection) openChannel() (ssh.Channel, <-chan *ssh.Request, error) {
-	if c.raw.ended.Load() {
-		return nil, nil, net.ErrClosed
-	}
-	return c.OpenChannel("session", nil)
 }
 
 // isRefused reports whether err is sshd's no to a channel.

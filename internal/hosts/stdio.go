@@ -9,29 +9,24 @@ import (
 	"net"
 	"strings"
 	"sync"
-
-	"golang.org/x/crypto/ssh"
 )
 
 const dialStdio = "docker system dial-stdio"
 
 // dialStdio connects to the Docker engine by a command.
 func (c *connection) dialStdio(ctx context.Context) (net.Conn, error) {
-	ch, requests, err := c.openSession(ctx)
+	ch, err := c.openSession(ctx)
 	if err != nil {
 		return nil, err
 	}
 	nc := &stdioConn{
-		Channel: ch, out: bufio.NewReader(ch),
+		channel: ch, out: bufio.NewReader(ch),
 		stderrEnded: make(chan struct{}), inputEnded: make(chan struct{}), closed: make(chan struct{}),
 	}
-	go func() { // ends with the connection, at the latest
-		ssh.DiscardRequests(requests)
-		c.stdio.ended()
-	}()
-	go func() { // so does this
+	go ch.awaitEnd(c.stdio.ended) // which comes with the connection's, at the latest
+	go func() {                   // ends with that
 		defer close(nc.stderrEnded)
-		_, _ = io.Copy(&nc.stderr, ch.Stderr())
+		_, _ = io.Copy(&nc.complaint, &ch.stderr)
 	}()
 	accepted, err := ch.SendRequest("exec", true, command(dialStdio))
 	if err == nil && !accepted {
@@ -73,11 +68,11 @@ func (p *stderrPrefix) String() string {
 
 // A stdioConn makes a connection of a command's standard input and output.
 type stdioConn struct {
-	ssh.Channel
+	*channel
 	channelLimits
-	out    *bufio.Reader
-	begun  bool // the first answer has begun
-	stderr stderrPrefix
+	out       *bufio.Reader
+	begun     bool // the first answer has begun
+	complaint stderrPrefix
 
 	stderrEnded chan struct{} // closed when the command has written all to it
 
@@ -123,7 +118,7 @@ func (c *stdioConn) read(b []byte) (int, error) {
 	n, err := c.out.Read(b)
 	if errors.Is(err, io.EOF) {
 		<-c.stderrEnded // SSH has one end of input for both
-		if text := c.stderr.String(); text != "" {
+		if text := c.complaint.String(); text != "" {
 			err = fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, text)
 		}
 	}
@@ -158,7 +153,7 @@ func (c *stdioConn) begin() error {
 // Close ends the command. It may be called more than once.
 func (c *stdioConn) Close() error {
 	c.closeOnce.Do(func() { close(c.closed) })
-	err := c.Channel.Close()
+	err := c.channel.Close()
 	if errors.Is(err, io.EOF) {
 		return nil // the command had ended by itself
 	}
