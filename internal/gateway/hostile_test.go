@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -60,4 +61,25 @@ func TestLongHeaderOfContainerIsNoAnswer(t *testing.T) {
 	})
 	resp := ask(t, "GET", b.url+"/", "Bearer: "+s.Token)
 	wants(t, "a page with a header of 1 MB", resp.StatusCode, 502)
+}
+
+// TestTrailersOfAContainerAreForNobody: they would come past all that looks at headers.
+func TestTrailersOfAContainerAreForNobody(t *testing.T) {
+	t.Parallel()
+	b, s := newUpstream(t, options{}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Trailer", "Strict-Transport-Security")
+		w.WriteHeader(http.StatusOK)
+		_, _ = io.WriteString(w, "page") // fails if the gateway has left
+		w.(http.Flusher).Flush()
+		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		w.Header().Set(http.TrailerPrefix+"Set-Cookie", "wrp=x")
+	})
+	resp := ask(t, "GET", b.url+"/", "Bearer: "+s.Token)
+	wants(t, "a page", resp.StatusCode, 200)
+	if resp.body != "page" {
+		t.Errorf("it is %q", resp.body)
+	}
+	if len(resp.Trailer) > 0 {
+		t.Errorf("after it comes %v", resp.Trailer)
+	}
 }

@@ -167,7 +167,14 @@ func (g *Gateway) ask(r *route, out *http.Request) (*http.Response, error) {
 		resp.Body.Close()
 		return nil, redact.ErrMalformed // net/http knows no such end of an exchange, and panics
 	}
-	return resp, err
+	if err != nil {
+		return nil, err
+	}
+	// Headers that come after a body would get past all that looks at headers. The body of the
+	// answer knows the other one only.
+	plain := *resp
+	plain.Trailer = nil
+	return &plain, nil
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)

@@ -166,7 +166,7 @@ func (x *Exam) RemoveOld(ctx context.Context, age time.Duration) error {
 		return err
 	}
 	for _, c := range list {
-		if now.Sub(c.Created) > age {
+		if now.Sub(c.Created).Abs() > age {
 			err = errors.Join(err, x.Remove(ctx, Ref{Host: x.h.Name, ID: c.ID}))
 		}
 	}

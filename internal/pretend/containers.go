@@ -1,6 +1,7 @@
 package pretend
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,7 +23,7 @@ func (a *api) create(_ context.Context, r request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusCreated, container.CreateResponse{ID: c.id, Warnings: []string{}}, nil
+	return http.StatusCreated, container.CreateResponse{ID: cmp.Or(a.engine.givenID(), c.id), Warnings: []string{}}, nil
 }
 
 func (a *api) start(_ context.Context, r request) (int, any, error) {

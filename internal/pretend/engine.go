@@ -53,6 +53,8 @@ type engine struct {
 	newestAPI     string
 	memory        int64 // of the machine, in bytes
 	unlimited     bool  // it cannot enforce limits of containers
+	clockAhead    time.Duration
+	wrongID       string // given for each container that is created; empty: none is
 }
 
 // defaultMemory is enough for as many containers as anybody pretends.
@@ -216,6 +218,7 @@ func (e *engine) enter(c *instance) error {
 			"You have to remove (or rename) that container to be able to reuse that name.", "/"+c.name, other.id)
 	}
 	e.created++
+	c.created = c.created.Add(e.clockAhead)
 	c.number = e.created
 	e.containers[c.id] = c
 	e.names[c.name] = c

@@ -170,6 +170,34 @@ func (h *Host) SetUnlimited(unlimited bool) {
 	h.engine.unlimited = unlimited
 }
 
+// GiveID makes the engine give that id for each container that it creates, whatever its id is.
+// The empty one makes it tell the truth again.
+func (h *Host) GiveID(id string) {
+	h.engine.mu.Lock()
+	defer h.engine.mu.Unlock()
+	h.engine.wrongID = id
+}
+
+func (e *engine) givenID() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.wrongID
+}
+
+// SetClock makes the machine's clock, as it is told and stands on containers that are created
+// from now on, be ahead.
+func (h *Host) SetClock(ahead time.Duration) {
+	h.engine.mu.Lock()
+	defer h.engine.mu.Unlock()
+	h.engine.clockAhead = ahead
+}
+
+func (e *engine) now() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return time.Now().Add(e.clockAhead)
+}
+
 // PullFails makes pulls end with message instead of an image, after some
 // progress. The empty message makes them work again.
 func (h *Host) PullFails(message string) {

@@ -43,7 +43,7 @@ func (a *api) info(context.Context, request) (int, any, error) {
 		ID:            e.config.EngineID,
 		Name:          "pretend-" + e.config.Addr,
 		ServerVersion: serverVersion,
-		SystemTime:    time.Now().Format(time.RFC3339Nano),
+		SystemTime:    e.now().Format(time.RFC3339Nano),
 		OSType:        "linux",
 		Architecture:  runtime.GOARCH,
 		NCPU:          runtime.NumCPU(),

@@ -253,6 +253,20 @@ func TestOrphansAreRemovedButNothingForeign(t *testing.T) {
 	}
 }
 
+// TestOrphanOfAClockThatWasAheadIsRemoved, and not only when that time has come.
+func TestOrphanOfAClockThatWasAheadIsRemoved(t *testing.T) {
+	k := servicetest.New(t, databasetest.New(t), servicetest.Options{})
+	k.Reaper.Grace = time.Hour
+	k.Hosts[0].SetClock(50 * 365 * 24 * time.Hour)
+	allocate(t, k, 1)
+	if _, err := k.DB.ExecContext(t.Context(), `DELETE FROM sessions`); err != nil {
+		t.Fatal(err)
+	}
+	want(t, k, pass(t, k, reaper.Options{}), 0, 0, 0, 0, 1)
+	k.Hosts[0].SetClock(0)
+	want(t, k, pass(t, k, reaper.Options{}), 0, 0, 1, 0, 0)
+}
+
 // TestManyOrphansThatStayAreFewProblems: a host that shows more and more of them fills
 // neither the report nor the log.
 func TestManyOrphansThatStayAreFewProblems(t *testing.T) {

@@ -56,6 +56,9 @@ func (m *Manager) launch(ctx context.Context, s *Session) error {
 	failpoint("created")
 	// Once more: the session may have been stopped while the host created.
 	if err := m.markStarting(ctx, s); err != nil {
+		if errors.Is(err, errIDTaken) {
+			s.ContainerID = "" // which is another session's, and stays
+		}
 		return err
 	}
 	failpoint("recorded")

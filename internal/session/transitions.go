@@ -56,12 +56,20 @@ func affected(res sql.Result, err error) (int64, error) {
 	return res.RowsAffected()
 }
 
+// errIDTaken means that a host gave a container the id of another session's.
+var errIDTaken = errors.New("the host gave the new container another one's id")
+
 // MarkStarting records that the starter goes on, and the container's id once it is
-// known. It reports whether the session was not stopped meanwhile.
+// known. It reports whether the session was not stopped meanwhile. The error is errIDTaken
+// if another session has that id.
 func (st *Store) MarkStarting(ctx context.Context, id int64, containerID string) (bool, error) {
-	return st.change(ctx, `
+	made, err := st.change(ctx, `
 		UPDATE sessions SET state = CASE state WHEN 'warming' THEN state ELSE 'starting' END, wrpContainerId = ?
 		WHERE id = ? AND state IN ('claimed', 'starting', 'warming')`, sql.NullString{String: containerID, Valid: containerID != ""}, id)
+	if database.IsDuplicate(err) {
+		return false, fmt.Errorf("%w: %s", errIDTaken, containerID)
+	}
+	return made, err
 }
 
 // Extend has the start of a session be one that began so long ago, and no longer. It
