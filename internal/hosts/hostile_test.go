@@ -437,17 +437,18 @@ func TestRequestsOfAHostHoldNothing(t *testing.T) {
 	ours, config := serveSSH(t, func(_ *ssh.ServerConn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
 		defer close(asked)
 		go ssh.DiscardRequests(requests)
-		for opening := range channels {
-			ch, _, err := opening.Accept() // what it is asked is not answered
-			if err != nil {
+		opening, ok := <-channels
+		if !ok {
+			return
+		}
+		ch, _, err := opening.Accept() // what it is asked is not answered
+		if err != nil {
+			return
+		}
+		for range 1000 {
+			if _, err := ch.SendRequest("x", false, nil); err != nil {
 				return
 			}
-			for range 1000 {
-				if _, err := ch.SendRequest("x", false, nil); err != nil {
-					return
-				}
-			}
-			return
 		}
 	})
 	conn, err := handshake(t.Context(), &netConn{Conn: ours}, "host", config)
