@@ -35,16 +35,16 @@ func (c *connection) dialTCP(ctx context.Context, address string, port int) (net
 	if err != nil {
 		return nil, err
 	}
-	go ch.awaitNoise() // ends with the channel
+	go ch.abortOnStderr() // ends with the channel
 	return channelConn{channel: ch}, nil
 }
 
-// awaitNoise ends the connection if the host writes to a channel's standard error. No sshd has
-// anything to say there, and as nobody reads it, it would stay in memory. Of the channels to its
-// engine, which are few, that is not looked at.
-func (ch *channel) awaitNoise() {
+// abortOnStderr ends the connection if the host writes to the standard error of a channel to a
+// port. No sshd does, and what nobody reads stays in memory. A host has few channels to its
+// engine, where that is not looked at.
+func (ch *channel) abortOnStderr() {
 	if n, _ := ch.stderr.Read(make([]byte, 1)); n > 0 {
-		ch.conn.giveUp("sshd writes to the standard error of a channel that has none")
+		ch.conn.abort("sshd sends standard error on a channel to a port")
 	}
 }
 
@@ -84,22 +84,23 @@ type channel struct {
 	requests <-chan *ssh.Request
 	ended    chan struct{} // closed when the host has closed it, or the connection has ended
 	closing  sync.Once
+	closed   chan struct{} // closed by Close
 
 	// Of several readers the library would wake one only when the end comes.
-	output, stderr exclusive
+	output, stderr lockedReader
 }
 
-// An exclusive is read by one at a time.
-type exclusive struct {
+// A lockedReader is read by one at a time.
+type lockedReader struct {
 	mu   sync.Mutex
 	from io.Reader
 }
 
 // Read implements [io.Reader].
-func (e *exclusive) Read(b []byte) (int, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.from.Read(b)
+func (r *lockedReader) Read(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.from.Read(b)
 }
 
 // openChannel opens a channel. It waits for the host's answer, or the connection's end.
@@ -117,13 +118,13 @@ func (c *connection) requestChannel(kind string, payload []byte) (*channel, erro
 	if c.raw.ended.Load() {
 		return nil, net.ErrClosed
 	}
-	answered := c.owe()
+	answered := c.expectAnswer()
 	ch, requests, err := c.OpenChannel(kind, payload)
 	answered()
 	if err != nil {
 		return nil, err
 	}
-	opened := &channel{Channel: ch, conn: c, requests: requests, ended: make(chan struct{})}
+	opened := &channel{Channel: ch, conn: c, requests: requests, ended: make(chan struct{}), closed: make(chan struct{})}
 	opened.output.from, opened.stderr.from = ch, ch.Stderr()
 	return opened, nil
 }
@@ -140,14 +141,17 @@ func (ch *channel) Read(b []byte) (int, error) { return ch.output.Read(b) }
 
 // Close implements [io.Closer]. It may be called more than once.
 func (ch *channel) Close() error {
-	ch.closing.Do(func() { go ch.discard() })
+	ch.closing.Do(func() {
+		close(ch.closed)
+		go ch.drain()
+	})
 	return ch.Channel.Close()
 }
 
-// discard reads what the host sends until it has closed the channel, too: the library keeps all
-// of it.
-func (ch *channel) discard() {
-	defer ch.conn.owe()()
+// drain reads what the host sends until it has closed the channel, too: the library keeps all of
+// it.
+func (ch *channel) drain() {
+	defer ch.conn.expectAnswer()()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {

@@ -276,9 +276,9 @@ func TestFloodOfEventsIsSlowed(t *testing.T) {
 	})
 }
 
-// A stubbornConn is a connection to an sshd that answers each question, opens channels and
+// A leakyConn is a connection to an sshd that answers each question, opens channels and
 // does not close one.
-type stubbornConn struct {
+type leakyConn struct {
 	ssh.Conn
 	opensNone bool // but lets them wait
 	isLate    bool // closes or refuses them when it is asked a question
@@ -288,16 +288,16 @@ type stubbornConn struct {
 	be, end     func() // closes these
 }
 
-func newStubbornConn() *stubbornConn {
+func newLeakyConn() *leakyConn {
 	late, ended := make(chan struct{}), make(chan struct{})
-	return &stubbornConn{
+	return &leakyConn{
 		late: late, be: sync.OnceFunc(func() { close(late) }),
 		ended: ended, end: sync.OnceFunc(func() { close(ended) }),
 	}
 }
 
 // await waits for what comes late, or never.
-func (c *stubbornConn) await() {
+func (c *leakyConn) await() {
 	select {
 	case <-c.late:
 	case <-c.ended:
@@ -305,7 +305,7 @@ func (c *stubbornConn) await() {
 }
 
 // SendRequest answers at once.
-func (c *stubbornConn) SendRequest(string, bool, []byte) (bool, []byte, error) {
+func (c *leakyConn) SendRequest(string, bool, []byte) (bool, []byte, error) {
 	if c.isLate {
 		c.be()
 		time.Sleep(time.Second) // of the test's: what is late comes before this answer
@@ -314,7 +314,7 @@ func (c *stubbornConn) SendRequest(string, bool, []byte) (bool, []byte, error) {
 }
 
 // OpenChannel opens one, or waits.
-func (c *stubbornConn) OpenChannel(string, []byte) (ssh.Channel, <-chan *ssh.Request, error) {
+func (c *leakyConn) OpenChannel(string, []byte) (ssh.Channel, <-chan *ssh.Request, error) {
 	if c.opensNone {
 		c.await()
 		return nil, nil, net.ErrClosed
@@ -324,11 +324,11 @@ func (c *stubbornConn) OpenChannel(string, []byte) (ssh.Channel, <-chan *ssh.Req
 		c.await()
 		close(requests)
 	}()
-	return &stubbornChannel{conn: c, left: channelWindow}, requests, nil
+	return &leakyChannel{conn: c, left: channelWindow}, requests, nil
 }
 
 // Close ends the connection.
-func (c *stubbornConn) Close() error {
+func (c *leakyConn) Close() error {
 	c.end()
 	return nil
 }
@@ -336,15 +336,15 @@ func (c *stubbornConn) Close() error {
 // channelWindow is how much a peer may send into a channel that nobody reads.
 const channelWindow = 2 << 20
 
-// A stubbornChannel sends as much as it may, and then nothing, and no end.
-type stubbornChannel struct {
+// A leakyChannel sends as much as it may, and then nothing, and no end.
+type leakyChannel struct {
 	ssh.Channel
-	conn *stubbornConn
+	conn *leakyConn
 	left int
 }
 
 // Read returns what is left.
-func (ch *stubbornChannel) Read(b []byte) (int, error) {
+func (ch *leakyChannel) Read(b []byte) (int, error) {
 	if ch.left == 0 {
 		ch.conn.await()
 		return 0, io.EOF
@@ -356,23 +356,23 @@ func (ch *stubbornChannel) Read(b []byte) (int, error) {
 }
 
 // Write is for what nobody sends.
-func (ch *stubbornChannel) Write(b []byte) (int, error) { return len(b), nil }
+func (ch *leakyChannel) Write(b []byte) (int, error) { return len(b), nil }
 
 // Stderr returns one that says nothing.
-func (ch *stubbornChannel) Stderr() io.ReadWriter { return &stubbornChannel{conn: ch.conn} }
+func (ch *leakyChannel) Stderr() io.ReadWriter { return &leakyChannel{conn: ch.conn} }
 
 // Close has no effect.
-func (ch *stubbornChannel) Close() error { return nil }
+func (ch *leakyChannel) Close() error { return nil }
 
-// TestStubbornSSHDIsGivenUp: one that lives, and keeps hundreds of channels that are closed
-// here, or hundreds waiting for which nobody waits any more, is left, and what it sends into
-// them is read. One that is only late is not.
-func TestStubbornSSHDIsGivenUp(t *testing.T) {
-	for name, far := range map[string]func() *stubbornConn{
-		"closes none": newStubbornConn,
-		"opens none":  func() *stubbornConn { c := newStubbornConn(); c.opensNone = true; return c },
-		"closes late": func() *stubbornConn { c := newStubbornConn(); c.isLate = true; return c },
-		"opens late":  func() *stubbornConn { c := newStubbornConn(); c.opensNone, c.isLate = true, true; return c },
+// TestSSHDThatLeaksChannelsIsLeft: one that lives, and does not close hundreds of channels, or
+// lets hundreds wait that nobody waits for any more. What it sends into them is read. One that
+// is only late is not left.
+func TestSSHDThatLeaksChannelsIsLeft(t *testing.T) {
+	for name, far := range map[string]func() *leakyConn{
+		"closes none": newLeakyConn,
+		"opens none":  func() *leakyConn { c := newLeakyConn(); c.opensNone = true; return c },
+		"closes late": func() *leakyConn { c := newLeakyConn(); c.isLate = true; return c },
+		"opens late":  func() *leakyConn { c := newLeakyConn(); c.opensNone, c.isLate = true, true; return c },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -391,24 +391,24 @@ func TestStubbornSSHDIsGivenUp(t *testing.T) {
 					}
 					synctest.Wait()
 				}
-				for range maxOwed {
+				for range maxOutstanding {
 					open()
 				}
-				if isClosed(far.ended) || !far.opensNone && far.read.Load() != maxOwed*channelWindow {
-					t.Fatalf("after %d channels it has ended: %t; %d bytes were read of them", maxOwed, isClosed(far.ended), far.read.Load())
+				if isClosed(far.ended) || !far.opensNone && far.read.Load() != maxOutstanding*channelWindow {
+					t.Fatalf("after %d channels it has ended: %t; %d bytes were read of them", maxOutstanding, isClosed(far.ended), far.read.Load())
 				}
 				open()
 				time.Sleep(time.Minute)
-				if given := log.count("SSH connection ended"); isClosed(far.ended) == far.isLate || (given == 1) == far.isLate {
-					t.Errorf("after one more it has ended: %t, %d lines in the log", isClosed(far.ended), given)
+				if lines := log.count("SSH connection aborted"); isClosed(far.ended) == far.isLate || (lines == 1) == far.isLate {
+					t.Errorf("after one more it has ended: %t, %d lines in the log", isClosed(far.ended), lines)
 				}
 			})
 		})
 	}
 }
 
-// TestNoiseInAChannelEndsItsConnection: nobody reads the standard error of a port.
-func TestNoiseInAChannelEndsItsConnection(t *testing.T) {
+// TestStderrOfAPortEndsTheConnection: nobody reads the standard error of a port.
+func TestStderrOfAPortEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	ours, config := serveSSH(t, func(_ *ssh.ServerConn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
 		go ssh.DiscardRequests(requests)
@@ -423,15 +423,16 @@ func TestNoiseInAChannelEndsItsConnection(t *testing.T) {
 	})
 	conn, err := handshake(t.Context(), &netConn{Conn: ours}, "host", config)
 	must(t, err)
+	conn.log = slog.New(slog.DiscardHandler)
 	defer conn.Close()
 	_, err = conn.dialTCP(t.Context(), loopback, 9090)
 	must(t, err)
 	_ = conn.Wait() // says that it was closed
 }
 
-// TestRequestsOfAHostHoldNothing: an sshd that asks a channel for more and more, and does not
+// TestUnreadChannelRequestsBlockNothing: an sshd that asks a channel for more and more, and does not
 // answer, keeps nobody from leaving it.
-func TestRequestsOfAHostHoldNothing(t *testing.T) {
+func TestUnreadChannelRequestsBlockNothing(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{})
 	ours, config := serveSSH(t, func(_ *ssh.ServerConn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {

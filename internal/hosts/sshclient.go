@@ -227,7 +227,7 @@ func handshake(ctx context.Context, raw *netConn, addr string, config *ssh.Clien
 		return nil, err
 	}
 	go serve(chans, reqs) // ends with the connection
-	return &connection{Conn: sc, ended: make(chan struct{}), raw: raw, log: slog.New(slog.DiscardHandler)}, nil
+	return &connection{Conn: sc, ended: make(chan struct{}), raw: raw}, nil
 }
 
 // awaitEnd waits for the end of conn, and forgets it.

@@ -23,9 +23,10 @@ type connection struct {
 	generation int           // of the login's destination
 	ended      chan struct{} // closed when the connection has ended
 	questions  questioner
-	debts      debts
-	givingUp   sync.Once
 	log        *slog.Logger
+
+	outstanding outstanding
+	aborting    sync.Once
 
 	way           way          // to the Docker engine; empty: none
 	noWay         error        // why there is none; nil: there is

@@ -21,12 +21,12 @@ func (c *connection) dialStdio(ctx context.Context) (net.Conn, error) {
 	}
 	nc := &stdioConn{
 		channel: ch, out: bufio.NewReader(ch),
-		stderrEnded: make(chan struct{}), inputEnded: make(chan struct{}), closed: make(chan struct{}),
+		stderrEnded: make(chan struct{}), inputEnded: make(chan struct{}),
 	}
 	go ch.awaitEnd(c.stdio.ended) // which comes with the connection's, at the latest
 	go func() {                   // ends with that
 		defer close(nc.stderrEnded)
-		_, _ = io.Copy(&nc.complaint, &ch.stderr)
+		_, _ = io.Copy(&nc.stderrText, &ch.stderr)
 	}()
 	accepted, err := ch.SendRequest("exec", true, command(dialStdio))
 	if err == nil && !accepted {
@@ -70,18 +70,15 @@ func (p *stderrPrefix) String() string {
 type stdioConn struct {
 	*channel
 	channelLimits
-	out       *bufio.Reader
-	begun     bool // the first answer has begun
-	complaint stderrPrefix
+	out        *bufio.Reader
+	begun      bool // the first answer has begun
+	stderrText stderrPrefix
 
 	stderrEnded chan struct{} // closed when the command has written all to it
 
 	endOnce    sync.Once
 	end        error         // of input; set before inputEnded is closed
 	inputEnded chan struct{} // closed when Read has returned an error
-
-	closeOnce sync.Once
-	closed    chan struct{} // closed by Close
 }
 
 // A talkingShellError means that something else than Docker answered first, as
@@ -118,7 +115,7 @@ func (c *stdioConn) read(b []byte) (int, error) {
 	n, err := c.out.Read(b)
 	if errors.Is(err, io.EOF) {
 		<-c.stderrEnded // SSH has one end of input for both
-		if text := c.complaint.String(); text != "" {
+		if text := c.stderrText.String(); text != "" {
 			err = fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, text)
 		}
 	}
@@ -152,7 +149,6 @@ func (c *stdioConn) begin() error {
 
 // Close ends the command. It may be called more than once.
 func (c *stdioConn) Close() error {
-	c.closeOnce.Do(func() { close(c.closed) })
 	err := c.channel.Close()
 	if errors.Is(err, io.EOF) {
 		return nil // the command had ended by itself

@@ -34,7 +34,7 @@ const mostNamed = 10
 func (p *pass) orphansOn(ctx context.Context, host string, l listing, known map[claim]bool) {
 	failed := 0
 	for _, c := range l.containers {
-		age := l.now.Sub(c.Created).Abs() // made in the future, by a clock that was set right since
+		age := l.now.Sub(c.Created).Abs() // from the future, if a clock was ahead and set right since
 		if known[claim{c.Session, c.Nonce}] || age <= p.Grace {
 			continue
 		}

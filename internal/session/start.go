@@ -179,5 +179,5 @@ func (m *Manager) ensureRemoved(ctx context.Context, s *Session, cause error) er
 	case errors.Is(cause, hosts.ErrUncertain):
 		return ErrPending
 	}
-	return nil // no host was asked to create it, or one refused to
+	return nil // no host was asked to create it, or one refused to, or gave another one's id
 }

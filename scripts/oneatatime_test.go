@@ -8,13 +8,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"wrpdistributor/internal/hosts/hoststest"
 )
 
 // TestOneAtATime: a nightly backup, a refresh and somebody at the keyboard do not take the
 // stack, or the folder that its image is built in, from under each other.
 func TestOneAtATime(t *testing.T) {
 	if _, err := exec.LookPath("flock"); err != nil {
-		t.Fatal("flock is missing (Debian: util-linux)")
+		hoststest.Missing(t, "flock")
 	}
 	dir := newFolder(t, []string{"AUTH_TOKEN=k", "COMPOSE_PROJECT_NAME=wrp-none"})
 	write(t, filepath.Join(dir, "x.sql"), "-- no dump", 0o600)
