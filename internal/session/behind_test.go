@@ -32,7 +32,7 @@ func TestRunningSessionStaysWhatItIs(t *testing.T) {
 			{"MarkStarting", func() error { return first(st.MarkStarting(ctx, id, "another")) }},
 			{"Confirm", func() error { return first(st.Confirm(ctx, id)) }},
 			{"ConfirmWarm", func() error { return first(st.ConfirmWarm(ctx, id, "others")) }},
-			{"Distrust", func() error { return st.Distrust(ctx, id+1) }},
+			{"Distrust", func() error { return st.Distrust(ctx, id+1, -time.Hour) }},
 			{"Take", func() error { return first(st.Take(ctx, &warm, atari, true)) }},
 			{"Touch", func() error { return k.Sessions.Touch(ctx, amiga) }},
 			{"TouchAll", func() error { return first(st.TouchAll(ctx, []int64{id})) }},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"wrpdistributor/internal/hosts"
 )
@@ -18,9 +19,9 @@ const (
 	// their name.
 	maxTakenNames = 10
 
-	// maxSkipped is the highest id that a container makes us skip to: a label may say
+	// maxSkipped is how many ids containers make us skip at once: a label may say
 	// anything, and ids must not be used up.
-	maxSkipped = 1 << 31
+	maxSkipped = 1 << 20
 )
 
 // A highest is the highest number that it was given. It is safe for concurrent use.
@@ -32,21 +33,23 @@ func (h *highest) raise(n int64) {
 }
 
 // handleTakenName makes the next claim one whose name is free on the host of s, whose own
-// was taken. What waits for clients is not handed over any more: since the backup was
-// made it may have been another client's, who still has its token.
+// was taken. What has waited for clients since before this process is not handed over any
+// more: since the backup was made it may have been another client's, who still has its
+// token. What was started by now cannot: a database is not restored under a process. So a
+// host that invents such containers has nothing else replaced for long.
 func (m *Manager) handleTakenName(ctx context.Context, s *Session) {
 	log := m.log.With("session", s.ID, "host", s.Host)
 	unknown, err := m.avoidUnknown(ctx, s.Host)
 	earlier := 0
 	for _, c := range unknown {
-		if c.Session >= s.ID && c.Session <= maxSkipped {
+		if c.Session >= s.ID && c.Session-s.ID <= maxSkipped {
 			earlier++
 			m.skipped.raise(c.Session)
 		}
 	}
 	if earlier > 0 {
 		log.WarnContext(ctx, "containers of an earlier life of the database found; left to cleanup", "containers", earlier)
-		err = m.store.Distrust(ctx, s.ID)
+		err = m.store.Distrust(ctx, s.ID, time.Since(m.begun)-time.Second) // times in the database have whole seconds
 	}
 	if err != nil || earlier == 0 {
 		log.WarnContext(ctx, "container name taken; trying another", "err", err)

@@ -113,6 +113,7 @@ func TestRestoredDatabaseWarmsUp(t *testing.T) {
 		} else {
 			exec(t, k, `UPDATE sqlite_sequence SET seq = 1 WHERE name = 'sessions'`)
 		}
+		k = updated(t, k, func(*config.Config) {})
 		log := logging(k)
 		mustStartWarm(t, k, false, 2)
 		since := waiting(t, k)[1]
@@ -124,6 +125,36 @@ func TestRestoredDatabaseWarmsUp(t *testing.T) {
 		}
 		if s := mustAllocate(t, k, atari, true); s.ContainerID == waited.ContainerID {
 			t.Error("the next client got what has waited since before the backup")
+		}
+	})
+}
+
+// TestHostThatInventsContainersReplacesNoOthers: what was started since this process began
+// is from no backup, whatever a host has.
+func TestHostThatInventsContainersReplacesNoOthers(t *testing.T) {
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		k := newKit(t, db, servicetest.Options{Hosts: 2, Max: 16})
+		startWarmOn(t, k, "host1")
+		warm := waiting(t, k)[0]
+		exec(t, k, `UPDATE sessions SET started = `+k.DB.SecondsAgo(), -3600)
+		id, err := k.DB.DatabaseID(t.Context())
+		must(t, err)
+		for _, session := range []int64{warm.ID + 1, 1 << 30} {
+			_, err = k.Pool.Create(t.Context(), hosts.Spec{Ref: hosts.Ref{Host: "host0", Name: fmt.Sprintf("wrp_%.8s_%d", id, session), Session: session, Nonce: "n"}, Port: 9099})
+			must(t, err)
+		}
+		log := logging(k)
+		startWarmOn(t, k, "host0")
+		if n := log.count("earlier life", "containers=1"); n != 1 {
+			t.Errorf("%d lines say that a container of an earlier life was met, want 1", n)
+		}
+		for _, s := range waiting(t, k) {
+			if s.Host == "host1" && s.Settings != warm.Settings {
+				t.Errorf("what waits on host1 has the settings %q, want %q", s.Settings, warm.Settings)
+			}
+			if s.ID > 10 {
+				t.Errorf("session %d waits, want one of the next ids", s.ID)
+			}
 		}
 	})
 }

@@ -3,9 +3,44 @@ package session
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"wrpdistributor/internal/hosts"
 )
+
+// How many lines the events of one host may cause in the log, above debug: one that
+// somebody has taken over tells of containers that there are not.
+const (
+	eventLinesAtOnce = 100
+	eventLinesEvery  = time.Second
+)
+
+// eventLines says which lines about events are written. The zero value is ready to use. It
+// is safe for concurrent use.
+type eventLines struct {
+	mu   sync.Mutex
+	left map[string]*rate.Limiter // by host
+}
+
+// level returns at which level a line about an event of a host is written.
+func (l *eventLines) level(host string, level slog.Level) slog.Level {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.left == nil {
+		l.left = make(map[string]*rate.Limiter)
+	}
+	if l.left[host] == nil {
+		l.left[host] = rate.NewLimiter(rate.Every(eventLinesEvery), eventLinesAtOnce)
+	}
+	if !l.left[host].Allow() {
+		return slog.LevelDebug
+	}
+	return level
+}
 
 // HandleEvent implements [hosts.Watcher]: what a pass of the reaper would correct
 // later is corrected at once. Starts under way are left to their starters.
@@ -24,7 +59,7 @@ func (m *Manager) HandleEvent(ctx context.Context, e hosts.Event) {
 		err = m.handleKnown(ctx, s, e.Action)
 	}
 	if err != nil && ctx.Err() == nil {
-		m.log.WarnContext(ctx, "handle container event failed; left to cleanup", "host", e.Host, "container", e.Container.Name, "action", e.Action, "err", err)
+		m.log.Log(ctx, m.eventLines.level(e.Host, slog.LevelWarn), "handle container event failed; left to cleanup", "host", e.Host, "container", e.Container.Name, "action", e.Action, "err", err)
 	}
 }
 
@@ -34,7 +69,7 @@ func (m *Manager) handleUnknown(ctx context.Context, e hosts.Event) error {
 	if e.Action != hosts.Created && e.Action != hosts.Started {
 		return nil
 	}
-	m.log.InfoContext(ctx, "removing container without session", "host", e.Host, "container", e.Container.Name)
+	m.log.Log(ctx, m.eventLines.level(e.Host, slog.LevelInfo), "removing container without session", "host", e.Host, "container", e.Container.Name)
 	return m.pool.ForceRemove(ctx, hosts.Ref{Host: e.Host, ID: e.Container.ID, Name: e.Container.Name})
 }
 

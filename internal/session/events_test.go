@@ -71,3 +71,23 @@ func TestHostSpeaksForItsOwnContainersOnly(t *testing.T) {
 	k.Sessions.HandleEvent(t.Context(), hosts.Event{Host: s.Host, Action: hosts.Died, Container: hosts.Container{ID: s.ContainerID, Session: s.ID}})
 	eventually(t, "its own host is believed", func() bool { return rows(t, k) == "" })
 }
+
+// TestHostFillsNoLogWithEvents: one that somebody has taken over tells of containers that
+// it does not have. What others tell is said as ever.
+func TestHostFillsNoLogWithEvents(t *testing.T) {
+	k := newKit(t, databasetest.New(t), servicetest.Options{Hosts: 2})
+	log := logging(k)
+	tell := func(host string) {
+		k.Sessions.HandleEvent(t.Context(), hosts.Event{Host: host, Action: hosts.Created, Container: hosts.Container{ID: strings.Repeat("0", 64), Name: "wrp_late", Session: 4711}})
+	}
+	for range 1000 {
+		tell("host0")
+	}
+	if n := log.count("removing container without session", "host=host0"); n < 10 || n > 500 {
+		t.Errorf("%d lines about 1000 events, want some and not all", n)
+	}
+	tell("host1")
+	if n := log.count("removing container without session", "host=host1"); n != 1 {
+		t.Errorf("%d lines about the event of another host, want 1", n)
+	}
+}

@@ -57,6 +57,7 @@ type Config struct {
 // A Manager allocates sessions. It is safe for concurrent use.
 type Manager struct {
 	cfg         Config
+	begun       time.Time
 	store       *Store
 	pool        *hosts.Pool
 	log         *slog.Logger
@@ -64,6 +65,7 @@ type Manager struct {
 	foreign     foreignPorts
 	skipped     highest // id of a container from before the database was restored
 	drained     drainedHostsSeen
+	eventLines  eventLines
 	observer    Observer // nil: there is none
 	allocations allocations
 	touches     touchWriter
@@ -96,7 +98,7 @@ type Observer interface {
 
 // NewManager returns a manager. Close it to end what it has under way.
 func NewManager(cfg Config) *Manager {
-	m := &Manager{cfg: cfg, store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits(), metrics: newMetrics(cfg.Pool)}
+	m := &Manager{cfg: cfg, begun: time.Now(), store: cfg.Store, pool: cfg.Pool, log: cfg.Log, limits: defaultLimits(), metrics: newMetrics(cfg.Pool)}
 	m.alive, m.abort = context.WithCancel(context.Background())
 	m.touches.store, m.touches.alive = m.store, m.alive
 	m.overview.ask, m.overview.changes = m.takeOverview, m.store.changes.Load

@@ -98,11 +98,11 @@ func (st *Store) ConfirmWarm(ctx context.Context, id int64, settings string) (bo
 		WHERE id = ? AND state = 'warming'`, settings, id)
 }
 
-// Distrust makes what waits, with ids below one, look as if it were not known what it
-// was made with: it is not handed over, but replaced.
-func (st *Store) Distrust(ctx context.Context, below int64) error {
+// Distrust makes what waits since before that long ago, with ids below one, look as if it
+// were not known what it was made with: it is not handed over, but replaced.
+func (st *Store) Distrust(ctx context.Context, below int64, ago time.Duration) error {
 	defer st.arrivals.Add(1)
-	_, err := st.change(ctx, `UPDATE sessions SET settings = '' WHERE state = 'warm' AND id < ?`, below)
+	_, err := st.change(ctx, `UPDATE sessions SET settings = '' WHERE state = 'warm' AND id < ? AND started <= `+st.db.SecondsAgo(), below, seconds(ago))
 	return err
 }
 
