@@ -13,7 +13,7 @@ import (
 
 const (
 	// maxKept bounds the connections to containers that are kept though no request uses
-	// them, of all sessions together. One costs some 27 kB, three goroutines, and a
+	// them, of all sessions together. One costs some 27 kB, four goroutines, and a
 	// channel of its host's sshd; a new one an SSH channel and a look at the container.
 	maxKept   = 1000
 	trimPause = time.Second

@@ -35,21 +35,21 @@ func (c *connection) dialTCP(ctx context.Context, address string, port int) (net
 	if err != nil {
 		return nil, err
 	}
-	go ch.abortOnStderr() // ends with the channel
+	go ch.closeOnStderr() // ends with the channel
 	return channelConn{channel: ch}, nil
 }
 
-// abortOnStderr ends the connection if the host writes to the standard error of a channel to a
-// port. No sshd does, and what nobody reads stays in memory. A host has few channels to its
-// engine, where that is not looked at.
-func (ch *channel) abortOnStderr() {
+// closeOnStderr closes a channel to a port if the host writes to its standard error. OpenSSH
+// never does, others may that could not connect, and what nobody reads stays in memory. A host
+// has few channels to its engine, where that is not looked at.
+func (ch *channel) closeOnStderr() {
 	if n, _ := ch.stderr.Read(make([]byte, 1)); n > 0 {
-		ch.conn.abort("sshd sends standard error on a channel to a port")
+		ch.Close()
 	}
 }
 
-// open opens a channel that is to be a connection. [ssh.Client] does the same, but keeps a
-// goroutine with 8 KiB for each, to read what only commands have: a standard error.
+// open opens a channel that is to be a connection. [ssh.Client] does the same, but keeps
+// 8 KiB for each to read what only commands have: a standard error.
 func (c *connection) open(ctx context.Context, kind string, payload []byte) (*channel, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -80,11 +80,10 @@ func (c *connection) open(ctx context.Context, kind string, payload []byte) (*ch
 // A channel is one of a connection. What the host asks of it is ignored.
 type channel struct {
 	ssh.Channel
-	conn     *connection
-	requests <-chan *ssh.Request
-	ended    chan struct{} // closed when the host has closed it, or the connection has ended
-	closing  sync.Once
-	closed   chan struct{} // closed by Close
+	conn    *connection
+	ended   chan struct{} // closed when the host has closed it, or the connection has ended
+	closing sync.Once
+	closed  chan struct{} // closed by Close
 
 	// Of several readers the library would wake one only when the end comes.
 	output, stderr lockedReader
@@ -105,35 +104,22 @@ func (r *lockedReader) Read(b []byte) (int, error) {
 
 // openChannel opens a channel. It waits for the host's answer, or the connection's end.
 func (c *connection) openChannel(kind string, payload []byte) (*channel, error) {
-	ch, err := c.requestChannel(kind, payload)
-	if err != nil {
-		return nil, err
-	}
-	go ch.awaitEnd(func() {})
-	return ch, nil
-}
-
-// requestChannel is openChannel for whoever then calls awaitEnd.
-func (c *connection) requestChannel(kind string, payload []byte) (*channel, error) {
 	if c.raw.ended.Load() {
-		return nil, net.ErrClosed
+		return nil, c.explain(net.ErrClosed)
 	}
 	answered := c.expectAnswer()
 	ch, requests, err := c.OpenChannel(kind, payload)
 	answered()
 	if err != nil {
-		return nil, err
+		return nil, c.explain(err)
 	}
-	opened := &channel{Channel: ch, conn: c, requests: requests, ended: make(chan struct{}), closed: make(chan struct{})}
+	opened := &channel{Channel: ch, conn: c, ended: make(chan struct{}), closed: make(chan struct{})}
 	opened.output.from, opened.stderr.from = ch, ch.Stderr()
+	go func() { // ends with the channel
+		defer close(opened.ended)
+		ssh.DiscardRequests(requests)
+	}()
 	return opened, nil
-}
-
-// awaitEnd waits until the channel has ended, and calls ended at once then.
-func (ch *channel) awaitEnd(ended func()) {
-	ssh.DiscardRequests(ch.requests)
-	ended()
-	close(ch.ended)
 }
 
 // Read implements [io.Reader].

@@ -33,7 +33,10 @@ func (c *connection) countSessions(ctx context.Context) (n int) {
 		ch.Close()
 	}
 	for _, ch := range open {
-		<-ch.ended
+		select {
+		case <-ch.ended:
+		case <-ctx.Done():
+		}
 	}
 	return len(open)
 }
@@ -41,7 +44,7 @@ func (c *connection) countSessions(ctx context.Context) (n int) {
 // openPatiently opens a session. One that has ended may have its place for a moment more.
 func (c *connection) openPatiently(ctx context.Context) (ch *channel, err error) {
 	for range refusals {
-		ch, err = c.openChannel("session", nil)
+		ch, err = c.open(ctx, "session", nil)
 		if !isRefused(err) || clock.Sleep(ctx, refusedPause) != nil {
 			break
 		}
@@ -75,12 +78,30 @@ func (x *Exam) Ask(ctx context.Context, line string) (string, error) {
 		out, _ := exec.CommandContext(limited, "sh", "-c", line).Output() // its exit code says what it writes
 		return firstLine(string(out)), limited.Err()
 	}
-	ch, err := x.conn.openChannel("session", nil)
+	ch, err := x.conn.open(limited, "session", nil)
 	if err != nil {
 		return "", err
 	}
-	defer context.AfterFunc(limited, func() { ch.Close() })()
 	defer ch.Close()
+	type answer struct {
+		text string
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() { // ends with the channel, whose end may never come while the connection lasts
+		text, err := ch.ask(line)
+		answered <- answer{text, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.text, a.err
+	case <-limited.Done():
+		return "", limited.Err()
+	}
+}
+
+// ask runs a command, and returns the first that it writes.
+func (ch *channel) ask(line string) (string, error) {
 	if ok, err := ch.SendRequest("exec", true, command(line)); !ok || err != nil {
 		return "", fmt.Errorf("sshd runs no command: %w", err)
 	}

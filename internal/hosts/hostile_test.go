@@ -281,7 +281,7 @@ func TestFloodOfEventsIsSlowed(t *testing.T) {
 type leakyConn struct {
 	ssh.Conn
 	opensNone bool // but lets them wait
-	isLate    bool // closes or refuses them when it is asked a question
+	isLate    bool // closes or refuses them a while after it was asked a question
 	read      atomic.Int64
 
 	late, ended chan struct{}
@@ -307,8 +307,7 @@ func (c *leakyConn) await() {
 // SendRequest answers at once.
 func (c *leakyConn) SendRequest(string, bool, []byte) (bool, []byte, error) {
 	if c.isLate {
-		c.be()
-		time.Sleep(time.Second) // of the test's: what is late comes before this answer
+		time.AfterFunc(time.Second, c.be)
 	}
 	return false, nil, nil
 }
@@ -376,8 +375,8 @@ func TestSSHDThatLeaksChannelsIsLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				far, log := far(), &journal{}
-				conn := &connection{Conn: far, raw: &netConn{}, log: slog.New(slog.NewTextHandler(log, nil))}
+				far := far()
+				conn := &connection{Conn: far, raw: &netConn{}, ended: far.ended}
 				defer far.end()
 				open := func() {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -391,24 +390,50 @@ func TestSSHDThatLeaksChannelsIsLeft(t *testing.T) {
 					}
 					synctest.Wait()
 				}
-				for range maxOutstanding {
+				for range manyOutstanding {
 					open()
 				}
-				if isClosed(far.ended) || !far.opensNone && far.read.Load() != maxOutstanding*channelWindow {
-					t.Fatalf("after %d channels it has ended: %t; %d bytes were read of them", maxOutstanding, isClosed(far.ended), far.read.Load())
+				if isClosed(far.ended) || !far.opensNone && far.read.Load() != manyOutstanding*channelWindow {
+					t.Fatalf("after %d channels it has ended: %t; %d bytes were read of them", manyOutstanding, isClosed(far.ended), far.read.Load())
 				}
 				open()
 				time.Sleep(time.Minute)
-				if lines := log.count("SSH connection aborted"); isClosed(far.ended) == far.isLate || (lines == 1) == far.isLate {
-					t.Errorf("after one more it has ended: %t, %d lines in the log", isClosed(far.ended), lines)
+				reason := conn.aborted.Load()
+				if isClosed(far.ended) == far.isLate || (reason != nil) == far.isLate {
+					t.Errorf("after one more it has ended: %t, for the reason %v", isClosed(far.ended), reason)
 				}
 			})
 		})
 	}
 }
 
-// TestStderrOfAPortEndsTheConnection: nobody reads the standard error of a port.
-func TestStderrOfAPortEndsTheConnection(t *testing.T) {
+// TestUnansweredRequestsAreBounded: whatever an sshd does not answer.
+func TestUnansweredRequestsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		far := newLeakyConn()
+		far.opensNone = true
+		conn := &connection{Conn: muteConn{Conn: far, ended: far.ended}, raw: &netConn{}, ended: far.ended}
+		defer far.end()
+		for range maxOutstanding {
+			conn.expectAnswer()
+		}
+		time.Sleep(time.Hour)
+		if isClosed(far.ended) {
+			t.Errorf("it has ended after %d", maxOutstanding)
+		}
+		conn.expectAnswer()
+		synctest.Wait()
+		if !isClosed(far.ended) {
+			t.Error("it goes on after one more")
+		}
+		if _, err := conn.dialTCP(t.Context(), loopback, 9090); !errors.Is(err, errLeaksChannels) {
+			t.Errorf("dialTCP = %v, want the reason", err)
+		}
+	})
+}
+
+// TestStderrOfAPortEndsTheChannel: nobody reads the standard error of a port.
+func TestStderrOfAPortEndsTheChannel(t *testing.T) {
 	t.Parallel()
 	ours, config := serveSSH(t, func(_ *ssh.ServerConn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
 		go ssh.DiscardRequests(requests)
@@ -423,11 +448,42 @@ func TestStderrOfAPortEndsTheConnection(t *testing.T) {
 	})
 	conn, err := handshake(t.Context(), &netConn{Conn: ours}, "host", config)
 	must(t, err)
-	conn.log = slog.New(slog.DiscardHandler)
 	defer conn.Close()
-	_, err = conn.dialTCP(t.Context(), loopback, 9090)
+	for range 2 { // the connection lasts
+		nc, err := conn.dialTCP(t.Context(), loopback, 9090)
+		must(t, err)
+		if _, err := nc.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("Read = %v, want the end of the channel", err)
+		}
+	}
+}
+
+// TestExamWaitsForNoHostThatSaysNothing: neither for a session, nor for the end of a command.
+func TestExamWaitsForNoHostThatSaysNothing(t *testing.T) {
+	t.Parallel()
+	ours, config := serveSSH(t, func(_ *ssh.ServerConn, channels <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+		go ssh.DiscardRequests(requests)
+		if opening, ok := <-channels; ok {
+			_, _, _ = opening.Accept() // what it is asked is not answered, nor what else is asked
+		}
+	})
+	conn, err := handshake(t.Context(), &netConn{Conn: ours}, "host", config)
 	must(t, err)
-	_ = conn.Wait() // says that it was closed
+	defer conn.Close()
+	conn.stdio = newSessions(slog.New(slog.DiscardHandler))
+	x := &Exam{h: &host{client: &sshClient{}}, conn: conn}
+	for _, what := range []string{"a command that does not end", "a session that does not open"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if text, err := x.Ask(ctx, "true"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: Ask = %q, %v, want the end of its time", what, text, err)
+		}
+		cancel()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if n := conn.countSessions(ctx); n != 0 {
+		t.Errorf("countSessions = %d of sessions that do not open", n)
+	}
 }
 
 // TestUnreadChannelRequestsBlockNothing: an sshd that asks a channel for more and more, and does not

@@ -17,6 +17,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/sync/singleflight"
+
+	"wrpdistributor/internal/reminder"
 )
 
 // An sshClient keeps the one SSH connection to a host. It connects on first use,
@@ -30,6 +32,7 @@ type sshClient struct {
 	logins   *logins      // of the pool; nil: any number at once
 	queued   atomic.Int32 // attempts that wait for a place among those
 	dialled  dialled
+	aborts   reminder.Trouble
 
 	dialing singleflight.Group // callers share one attempt
 	tasks   sync.WaitGroup
@@ -185,7 +188,6 @@ func (c *sshClient) loginTrusting(ctx context.Context, raw *netConn, target SSH,
 		raw.Close()
 		return nil, fmt.Errorf("log in as %s: %w", target.User, explainLogin(raw, err))
 	}
-	conn.log = c.log
 	return conn, nil
 }
 
@@ -234,6 +236,9 @@ func handshake(ctx context.Context, raw *netConn, addr string, config *ssh.Clien
 func (c *sshClient) awaitEnd(conn *connection) {
 	_ = conn.Wait() // why it ended shows in the error of whoever was using it
 	close(conn.ended)
+	if reason := conn.aborted.Load(); reason != nil && c.aborts.Due(*reason) {
+		c.log.Warn("SSH connection aborted", "reason", *reason)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.retired, conn)

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
@@ -23,10 +21,9 @@ type connection struct {
 	generation int           // of the login's destination
 	ended      chan struct{} // closed when the connection has ended
 	questions  questioner
-	log        *slog.Logger
 
 	outstanding outstanding
-	aborting    sync.Once
+	aborted     atomic.Pointer[error] // why; nil: it was not
 
 	way           way          // to the Docker engine; empty: none
 	noWay         error        // why there is none; nil: there is

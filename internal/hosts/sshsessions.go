@@ -143,8 +143,8 @@ func (s *sessions) change(do func()) {
 	s.changed = make(chan struct{})
 }
 
-// openSession opens a session for whoever then calls awaitEnd, when there is a place for one.
-// Whether a place that has just come free is free for sshd too shows at the second try.
+// openSession opens a session when there is a place for one; whoever gets it says when it has
+// ended. Whether a place that has just come free is free for sshd too shows at the second try.
 func (c *connection) openSession(ctx context.Context) (*channel, error) {
 	r := requestOf(ctx)
 	for {
@@ -153,9 +153,9 @@ func (c *connection) openSession(ctx context.Context) (*channel, error) {
 			return nil, err
 		}
 		r.waits.Store(false)
-		ch, err := c.requestChannel("session", nil)
+		ch, err := c.openChannel("session", nil)
 		if isRefused(err) {
-			ch, err = c.requestChannel("session", nil)
+			ch, err = c.openChannel("session", nil)
 		}
 		switch {
 		case err == nil:

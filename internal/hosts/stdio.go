@@ -23,8 +23,11 @@ func (c *connection) dialStdio(ctx context.Context) (net.Conn, error) {
 		channel: ch, out: bufio.NewReader(ch),
 		stderrEnded: make(chan struct{}), inputEnded: make(chan struct{}),
 	}
-	go ch.awaitEnd(c.stdio.ended) // which comes with the connection's, at the latest
-	go func() {                   // ends with that
+	go func() {
+		<-ch.ended
+		c.stdio.ended()
+	}()
+	go func() { // ends with the channel
 		defer close(nc.stderrEnded)
 		_, _ = io.Copy(&nc.stderrText, &ch.stderr)
 	}()
