@@ -163,7 +163,7 @@ backup() { # [FILE]
 # cannot be asked is no answer.
 has_stack() {
 	[ -z "$(setting MYSQL_PASSWORD)" ] || docker version >/dev/null 2>&1 ||
-		die "There may be a stack here (MYSQL_PASSWORD is set), and no Docker engine answers; \"docker version\" says why. Nothing was backed up."
+		die "There may be a stack here (MYSQL_PASSWORD is set), and no Docker engine answers; \"docker version\" says why. Nothing was backed up; a SQLite file alone is by make backup FILE=NAME.db."
 	command -v docker >/dev/null && has_database
 }
 

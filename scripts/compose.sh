@@ -16,7 +16,7 @@ one_at_a_time() {
 	[ -z "${WRP_STACK_TAKEN:-}" ] || return 0
 	command -v flock >/dev/null || return 0
 	exec 9<.
-	flock -n 9 || { say "Waiting for another make up, image, stop, down, destroy, refresh, backup or restore here to end."; flock 9; }
+	flock -n 9 || { say "Waiting for another make up, image, stop, down, destroy, refresh, backup or restore here to end."; flock -w 3600 9 || die "It has not ended for an hour. Nothing was done."; }
 	export WRP_STACK_TAKEN=yes
 }
 
@@ -109,6 +109,9 @@ runs() {
 	return 1
 }
 
+# serves SERVICE: does it run, and answer who looks whether it does?
+serves() { [ "$(docker inspect -f '{{.State.Health.Status}}' "$(compose ps -q "$1")" 2>/dev/null)" = healthy ]; }
+
 # has_database: did the stack run here before?
 has_database() { docker volume inspect "${project}_mysql" >/dev/null 2>&1; }
 
@@ -121,7 +124,7 @@ start_mysql() {
 		quietly compose up -d --no-build mysql || die "MySQL cannot be started."
 	fi
 	tries=180
-	until [ "$(docker inspect -f '{{.State.Health.Status}}' "$(compose ps -q mysql)")" = healthy ]; do
+	until serves mysql; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || die "MySQL does not serve; scripts/stack.sh logs mysql says why."
 		sleep 1

@@ -6,7 +6,7 @@
 #
 # Usage: refresh.sh
 #
-# Ends with 1 if something could not be had. What runs is left running then.
+# Ends with 1 if something could not be had, and says how to go back to what ran before.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
@@ -43,6 +43,15 @@ forget() {
 	[ "$(docker image inspect -f '{{len .RepoTags}}' "$2" 2>/dev/null)" != 0 ] || docker image rm "$2" >/dev/null 2>&1 || true
 }
 
+# say_back SERVICE OLD-IMAGE: how to go back to that.
+say_back() {
+	id=$(compose ps -q "$1")
+	if [ -z "$2" ] || [ -z "$id" ] || [ "$(image_of "$1")" = "$2" ]; then
+		return 0
+	fi
+	say "  docker tag $2 $(docker inspect -f '{{.Config.Image}}' "$id") && scripts/stack.sh create --no-build $1 && scripts/stack.sh start $1"
+}
+
 [ $# = 0 ] || die "refresh.sh takes nothing behind it. Nothing was done."
 one_at_a_time
 find_compose
@@ -50,14 +59,18 @@ runs distributor || die "The stack does not run, so that nothing was refreshed. 
 had_mysql=$(image_of mysql) had_caddy=$(image_of caddy) had=$(image_of distributor)
 pull "$(setting MYSQL_IMAGE mysql:8.4)"
 ! has_profile tls || pull "$(setting CADDY_IMAGE caddy:2)"
-scripts/stack.sh up || {
-	runs distributor || die "The stack could not be started anew, see above.${had_mysql:+ MySQL ran from the image $had_mysql before: docker tag that to the name in MYSQL_IMAGE, and make up.}"
+if scripts/stack.sh up; then
+	forget mysql "$had_mysql"
+	forget distributor "$had"
+	! has_profile tls || forget caddy "$had_caddy"
+else
 	failed=yes
-	say "The stack could not be started anew, see above. What ran goes on."
-}
-forget mysql "$had_mysql"
-forget distributor "$had"
-! has_profile tls || forget caddy "$had_caddy"
+	say "The stack could not be started anew, see above. Images of before are kept; what was exchanged goes back by:"
+	say_back mysql "$had_mysql"
+	say_back distributor "$had"
+	! has_profile tls || say_back caddy "$had_caddy"
+	serves distributor || die "The distributor does not serve, so that the hosts did not pull WRP."
+fi
 compose exec -T distributor /distributor hosts pull || failed=yes
 [ -z "$failed" ] || die "Not everything is new, see above."
 say "All is as new as it can be had."

@@ -48,6 +48,38 @@ func TestE2ERefresh(t *testing.T) {
 		t.Errorf("a refresh without newer images has exchanged parts: %v, were %v", again, after)
 	}
 	r.goesOn(t, "two refreshes")
+	r.goesBack(t)
+}
+
+// goesBack: a distributor that does not start has the refresh end with the way back.
+func (r *rebooting) goesBack(t *testing.T) {
+	t.Helper()
+	before := r.parts(t)
+	broken := filepath.Join(r.dir, "cmd", "distributor", "broken.go")
+	write(t, broken, "package main\n\nimport \"os\"\n\nfunc init() { os.Exit(3) }\n", 0o600)
+	out, code := r.script(t, "refresh.sh")
+	if err := os.Remove(broken); err != nil {
+		t.Fatal(err)
+	}
+	var back []string
+	for line := range strings.Lines(out) {
+		if strings.HasPrefix(line, "  docker tag ") {
+			back = append(back, line)
+		}
+	}
+	if code != 1 || len(back) != 1 || !strings.Contains(out, "does not serve") {
+		t.Fatalf("refresh with a distributor that ends at once: exit code %d, want 1 and one command that goes back:\n%s", code, out)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", back[0])
+	cmd.Dir = r.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", back[0], err, out)
+	}
+	r.goesOn(t, "a refresh that failed")
+	after := r.parts(t)
+	if after["mysql"] != before["mysql"] || after["cleanup"] != before["cleanup"] {
+		t.Errorf("a refresh that failed, and back, has exchanged parts: %v, were %v", after, before)
+	}
 }
 
 // ownImage gives the stack an image that the test may exchange.

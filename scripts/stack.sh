@@ -97,7 +97,7 @@ stop_sessions() {
 await_distributor() {
 	id=$(compose ps -q distributor)
 	tries=180
-	until [ "$(docker inspect -f '{{.State.Health.Status}}' "$id")" = healthy ]; do
+	until serves distributor; do
 		tries=$((tries - 1))
 		if [ "$(docker inspect -f '{{.RestartCount}}' "$id")" != 0 ] || [ $tries = 0 ]; then
 			# In the container there is no .env, only what was in it.
