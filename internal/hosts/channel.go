@@ -13,7 +13,7 @@ import (
 
 // dialSocket opens a connection to a Unix socket of the host.
 func (c *connection) dialSocket(ctx context.Context, path string) (net.Conn, error) {
-	ch, err := c.open(ctx, "direct-streamlocal@openssh.com", ssh.Marshal(struct {
+	ch, err := c.open(ctx, "direct-streamlocal@openssh.com", noPort, ssh.Marshal(struct {
 		Path      string
 		Reserved0 string
 		Reserved1 uint32
@@ -26,7 +26,10 @@ func (c *connection) dialSocket(ctx context.Context, path string) (net.Conn, err
 
 // dialTCP opens a connection to a port that the host can reach.
 func (c *connection) dialTCP(ctx context.Context, address string, port int) (net.Conn, error) {
-	ch, err := c.open(ctx, "direct-tcpip", ssh.Marshal(struct {
+	if err := c.unread.await(ctx, port); err != nil {
+		return nil, err
+	}
+	ch, err := c.open(ctx, "direct-tcpip", port, ssh.Marshal(struct {
 		Address string
 		Port    uint32
 		From    string
@@ -50,7 +53,7 @@ func (ch *channel) closeOnStderr() {
 
 // open opens a channel that is to be a connection. [ssh.Client] does the same, but keeps
 // 8 KiB for each to read what only commands have: a standard error.
-func (c *connection) open(ctx context.Context, kind string, payload []byte) (*channel, error) {
+func (c *connection) open(ctx context.Context, kind string, port int, payload []byte) (*channel, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -60,7 +63,7 @@ func (c *connection) open(ctx context.Context, kind string, payload []byte) (*ch
 	}
 	opened := make(chan result)
 	go func() { // ends with the connection, at the latest
-		ch, err := c.openChannel(kind, payload)
+		ch, err := c.openChannel(kind, port, payload)
 		select {
 		case opened <- result{ch, err}:
 		case <-ctx.Done():
@@ -77,10 +80,14 @@ func (c *connection) open(ctx context.Context, kind string, payload []byte) (*ch
 	}
 }
 
+// noPort is that of channels that lead to none.
+const noPort = 0
+
 // A channel is one of a connection. What the host asks of it is ignored.
 type channel struct {
 	ssh.Channel
 	conn    *connection
+	port    int           // or noPort
 	ended   chan struct{} // closed when the host has closed it, or the connection has ended
 	closing sync.Once
 	closed  chan struct{} // closed by Close
@@ -103,7 +110,7 @@ func (r *lockedReader) Read(b []byte) (int, error) {
 }
 
 // openChannel opens a channel. It waits for the host's answer, or the connection's end.
-func (c *connection) openChannel(kind string, payload []byte) (*channel, error) {
+func (c *connection) openChannel(kind string, port int, payload []byte) (*channel, error) {
 	if c.raw.ended.Load() {
 		return nil, c.explain(net.ErrClosed)
 	}
@@ -113,7 +120,7 @@ func (c *connection) openChannel(kind string, payload []byte) (*channel, error) 
 	if err != nil {
 		return nil, c.explain(err)
 	}
-	opened := &channel{Channel: ch, conn: c, ended: make(chan struct{}), closed: make(chan struct{})}
+	opened := &channel{Channel: ch, conn: c, port: port, ended: make(chan struct{}), closed: make(chan struct{})}
 	opened.output.from, opened.stderr.from = ch, ch.Stderr()
 	go func() { // ends with the channel
 		defer close(opened.ended)
@@ -129,15 +136,24 @@ func (ch *channel) Read(b []byte) (int, error) { return ch.output.Read(b) }
 func (ch *channel) Close() error {
 	ch.closing.Do(func() {
 		close(ch.closed)
-		go ch.drain()
+		go ch.drain(ch.expectEnd())
 	})
 	return ch.Channel.Close()
 }
 
+// expectEnd counts the channel until the host has closed it, too. To a port it may be the
+// container that keeps it from that.
+func (ch *channel) expectEnd() (ended func()) {
+	if ch.port != noPort {
+		return ch.conn.unread.add(ch.port)
+	}
+	return ch.conn.expectAnswer()
+}
+
 // drain reads what the host sends until it has closed the channel, too: the library keeps all of
 // it.
-func (ch *channel) drain() {
-	defer ch.conn.expectAnswer()()
+func (ch *channel) drain(ended func()) {
+	defer ended()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {

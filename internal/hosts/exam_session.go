@@ -44,7 +44,7 @@ func (c *connection) countSessions(ctx context.Context) (n int) {
 // openPatiently opens a session. One that has ended may have its place for a moment more.
 func (c *connection) openPatiently(ctx context.Context) (ch *channel, err error) {
 	for range refusals {
-		ch, err = c.open(ctx, "session", nil)
+		ch, err = c.open(ctx, "session", noPort, nil)
 		if !isRefused(err) || clock.Sleep(ctx, refusedPause) != nil {
 			break
 		}
@@ -78,7 +78,7 @@ func (x *Exam) Ask(ctx context.Context, line string) (string, error) {
 		out, _ := exec.CommandContext(limited, "sh", "-c", line).Output() // its exit code says what it writes
 		return firstLine(string(out)), limited.Err()
 	}
-	ch, err := x.conn.open(limited, "session", nil)
+	ch, err := x.conn.open(limited, "session", noPort, nil)
 	if err != nil {
 		return "", err
 	}

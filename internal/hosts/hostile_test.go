@@ -381,7 +381,7 @@ func TestSSHDThatLeaksChannelsIsLeft(t *testing.T) {
 				open := func() {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 					defer cancel()
-					nc, err := conn.dialTCP(ctx, loopback, 9090)
+					nc, err := conn.dialSocket(ctx, "/run/docker.sock")
 					if (err != nil) != far.opensNone {
 						t.Fatal(err)
 					}
@@ -405,6 +405,45 @@ func TestSSHDThatLeaksChannelsIsLeft(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestContainerThatReadsNothingCostsNoOther: sshd closes no channel whose container does not
+// read. That one gets no more of them, and the connection lasts.
+func TestContainerThatReadsNothingCostsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		far := newLeakyConn()
+		conn := &connection{Conn: far, raw: &netConn{}, ended: far.ended}
+		defer far.end()
+		dial := func(port int) error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			nc, err := conn.dialTCP(ctx, loopback, port)
+			if err == nil {
+				nc.Close()
+			}
+			return err
+		}
+		for port := range 20 {
+			for range maxUnread {
+				must(t, dial(9090+port))
+			}
+			if err := dial(9090 + port); !errors.Is(err, errUnread) {
+				t.Errorf("dialTCP = %v, want that it reads nothing", err)
+			}
+		}
+		time.Sleep(time.Hour)
+		if isClosed(far.ended) {
+			t.Fatal("the connection has ended")
+		}
+		waited := make(chan error, 1)
+		go func() { waited <- dial(9090) }()
+		synctest.Wait()
+		far.be() // the containers have ended
+		synctest.Wait()
+		if err := <-waited; err != nil {
+			t.Errorf("once it has ended: %v", err)
+		}
+	})
 }
 
 // TestUnansweredRequestsAreBounded: whatever an sshd does not answer.

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// How many requests to open and close channels may be without an answer. sshd answers as soon
-// as it has read them, or has connected to a port, but for a container that does not read: that
-// channel is closed when the container has ended.
+// How many requests may be without an answer that open channels, or close others than those to
+// ports. sshd answers as soon as it has read them, or has connected to a port.
 const (
 	manyOutstanding = 500    // it is looked whether they are answered
 	maxOutstanding  = 10_000 // of which each takes memory, and a goroutine
@@ -20,7 +19,7 @@ const (
 
 var errLeaksChannels = errors.New("sshd answers later questions, but not hundreds of requests to open or close channels")
 
-// outstanding are the requests to open and close channels that sshd has not answered yet.
+// outstanding are such requests that sshd has not answered yet.
 type outstanding struct {
 	mu      sync.Mutex
 	since   map[*time.Time]struct{}

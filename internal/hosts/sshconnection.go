@@ -23,6 +23,7 @@ type connection struct {
 	questions  questioner
 
 	outstanding outstanding
+	unread      unread
 	aborted     atomic.Pointer[error] // why; nil: it was not
 
 	way           way          // to the Docker engine; empty: none
@@ -37,7 +38,7 @@ type connection struct {
 // stalls for 43 ms. With a key that allows no
 // commands the refused attempt is enough.
 func (c *connection) disableNagle() {
-	ch, err := c.openChannel("session", nil)
+	ch, err := c.openChannel("session", noPort, nil)
 	if err != nil {
 		return
 	}

@@ -153,9 +153,9 @@ func (c *connection) openSession(ctx context.Context) (*channel, error) {
 			return nil, err
 		}
 		r.waits.Store(false)
-		ch, err := c.openChannel("session", nil)
+		ch, err := c.openChannel("session", noPort, nil)
 		if isRefused(err) {
-			ch, err = c.openChannel("session", nil)
+			ch, err = c.openChannel("session", noPort, nil)
 		}
 		switch {
 		case err == nil:
