@@ -9,9 +9,11 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/crypto/ssh"
 
 	"wrpdistributor/internal/cli"
@@ -119,6 +121,9 @@ func (a *addition) configure(ctx context.Context) (err error) {
 	}
 	name := cmp.Or(a.at.Name, a.target.Name())
 	a.host = a.cfg.Hosts[slices.IndexFunc(a.cfg.Hosts, func(h hosts.Host) bool { return h.Name == name })]
+	if a.at.Name != "" {
+		return a.differs()
+	}
 	return nil
 }
 
@@ -218,8 +223,38 @@ func (a *addition) prepare(ctx context.Context) error {
 
 // byHand is how the script gets to a host whose sudo wants a password.
 func (a *addition) byHand() string {
-	return fmt.Sprintf("type the password by hand: distributor hosts add --print %[1]s | ssh %[2]s 'cat >prepare.sh' && ssh -t %[2]s sudo sh prepare.sh && distributor hosts add --prepared %[1]s",
-		a.target.Name(), a.target)
+	return fmt.Sprintf("type the password by hand: distributor hosts add --print%[3]s %[1]s | %[4]s %[2]s 'cat >prepare.sh' && %[4]s -t %[2]s sudo sh prepare.sh && distributor hosts add --prepared%[3]s %[1]s",
+		a.target.Name(), a.target, a.given(), a.flags.ssh)
+}
+
+// given are the options that say how the host is to be.
+func (a *addition) given() (text string) {
+	a.cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Name == "ssh" {
+			return // it is typed out
+		}
+		text += " --" + f.Name
+		if f.Value.Type() != "bool" {
+			text += "=" + hostsetup.Quote(f.Value.String())
+		}
+	})
+	return text
+}
+
+// differs returns an error if the options say otherwise than the line that the host has
+// already.
+func (a *addition) differs() error {
+	limit := strconv.Itoa(a.host.Max)
+	if a.host.Auto {
+		limit = "auto"
+	}
+	for _, o := range []struct{ name, is string }{{"max", limit}, {"user", a.host.SSH.User}} {
+		if f := a.cmd.Flags().Lookup(o.name); f.Changed && f.Value.String() != o.is {
+			return cli.Usage(fmt.Errorf("--%[1]s=%[2]s: %[3]s stands in %[4]s already, with %[1]s=%[5]s. Change it there, then repeat this without --%[1]s",
+				o.name, f.Value, a.host.Name, a.cfg.Place(a.host.Name), o.is))
+		}
+	}
+	return nil
 }
 
 // agree is all that has to be settled before the host is changed.

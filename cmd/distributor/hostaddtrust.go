@@ -25,6 +25,9 @@ func (a *addition) trust(ctx context.Context, own []string) error {
 		return err
 	}
 	if key.IsKnown {
+		if f := a.flags.fingerprint; f != "" && f != key.Fingerprint {
+			return fmt.Errorf("%w: known_hosts says, as the host does, that it is %s %s, and --fingerprint is another", errNotTrusted, key.Kind, key.Fingerprint)
+		}
 		a.say("ok", "host key", key.Kind+" "+key.Fingerprint+", as known_hosts says")
 		return nil
 	}

@@ -185,7 +185,7 @@ func TestE2EMobTakesLittleMemory(t *testing.T) {
 
 func resistMob(t *testing.T, n int) {
 	t.Helper()
-	const most = 64 << 20
+	const most = 80 << 20 // some 52 of them, and what the collector is late with on a busy machine
 	m := newMob(t, "15s")
 	other := m.put("other")
 	m.settle()

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
+	"wrpdistributor/internal/hostsetup"
 	"wrpdistributor/internal/operator"
 )
 
@@ -30,6 +35,52 @@ func TestCommandsNameMisspeltSettings(t *testing.T) {
 		out := s.run(0, "distributor", strings.Fields(line)...)
 		if n := strings.Count(out, "did you mean WARM_CONTAINERS?"); n != 1 {
 			t.Errorf("%s names the misspelt setting %d times, want once:\n%s", line, n, out)
+		}
+	}
+}
+
+// TestAddingSaysThatALineSaysOtherwise: options make no other host of one that stands in the
+// file already.
+func TestAddingSaysThatALineSaysOtherwise(t *testing.T) {
+	s, h := newPretendStack(t)
+	dir := t.TempDir()
+	file, key := filepath.Join(dir, "hosts"), filepath.Join(dir, "key")
+	_, err := hostsetup.MakeKey(key, "")
+	if err == nil {
+		err = os.WriteFile(file, []byte(h.SSHAddr()+" user=wrp max=4 key="+key+"\n"), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.set("CONTAINER_HOSTS", "")
+	s.set("CONTAINER_HOSTS_KEYS", "")
+	s.set("HOSTS_FILE", file)
+	for option, want := range map[string]string{"--max=6": "max=4", "--max=zero": "max=4", "--max=auto": "max=4", "--user=other": "user=wrp"} {
+		out := s.run(2, "distributor", "hosts", "add", "root@"+h.SSHAddr(), option)
+		if !strings.Contains(out, option) || !strings.Contains(out, want) || !strings.Contains(out, file) {
+			t.Errorf("hosts add %s of a host with max=4 and user=wrp says\n%s", option, out)
+		}
+	}
+}
+
+// TestAddingByHandKeepsOptions: what is typed in place of the command makes the same host.
+func TestAddingByHandKeepsOptions(t *testing.T) {
+	a := &addition{cmd: &cobra.Command{}}
+	a.flags.define(a.cmd)
+	err := a.cmd.ParseFlags([]string{"--max", "3", "--no-table", "--ssh", "ssh -J gate", "--key", "a b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.target, err = hostsetup.ParseTarget("asked@c1.example"); err != nil {
+		t.Fatal(err)
+	}
+	got := a.byHand()
+	for _, part := range []string{
+		"hosts add --print --key='a b' --max='3' --no-table c1.example | ssh -J gate asked@c1.example ",
+		"&& ssh -J gate -t asked@c1.example sudo", "hosts add --prepared --key='a b' --max='3' --no-table c1.example",
+	} {
+		if !strings.Contains(got, part) {
+			t.Errorf("%s: want %q", got, part)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 func engine(ctx context.Context, p *patient) (string, error) {
 	facts, err := p.exam.Engine(ctx)
 	if err != nil {
-		return "", p.fails(fmt.Errorf("asked for its version: %w", err), mendEngine(err))
+		return "", ailment{fmt.Errorf("asked for its version: %w", err), p.mendMuteEngine(err)}
 	}
 	p.engine = facts
 	if isOlder(facts.API, hosts.OldestAPI) {

@@ -43,8 +43,8 @@ func (p *patient) tableByGuard() (found string, known bool) {
 	return "", false
 }
 
-// refusedByGuard returns what to type if it is the guard that does not let a container be
-// made as it is configured here.
+// refusedByGuard returns what to type if it is the guard that does not let us do what is
+// configured here.
 func refusedByGuard(err error) string {
 	if !strings.Contains(err.Error(), hosts.GuardSays) {
 		return ""

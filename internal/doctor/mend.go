@@ -31,8 +31,16 @@ const (
 	installDocker = "apt-get update && apt-get install -y docker.io"
 )
 
-// keyOptions are what stands before our key on a host: all that is needed.
-const keyOptions = `restrict,port-forwarding,command="/bin/false",permitopen="[/var/run/docker.sock]:*",permitopen="127.0.0.1:*",permitlisten="127.0.0.1:1"`
+// keyOptions are what stands before our key on a host: all that is needed, and no more than
+// the guard's socket where there is one.
+const keyOptions = `restrict,port-forwarding,command="/bin/false",permitopen="['$s']:*",permitopen="127.0.0.1:*",permitlisten="127.0.0.1:1"`
+
+// lookForGuard begins what only its host knows how to go on with: s is the socket for the
+// key, and g the group that may open it.
+const lookForGuard = "if [ -e /etc/wrp-hostguard.conf ]; then s=/run/wrp-hostguard/docker.sock g=wrp-hostguard; else s=/var/run/docker.sock g=docker; fi; "
+
+// startGuard starts a guard that has stopped, unless its settings are wrong, which it says.
+const startGuard = "wrp-hostguard --check && { systemctl reset-failed wrp-hostguard.service; systemctl restart wrp-hostguard.socket; }"
 
 // hostname is the name by which the host is reached.
 func (p *patient) hostname() string {
@@ -108,7 +116,7 @@ func knownName(name, port string) string {
 // mendLogin has sshd let us in: there is such a user, with our key in a file that sshd
 // trusts.
 func (p *patient) mendLogin() Mend {
-	byHand := fmt.Sprintf("groupadd -rf docker; id %[1]s || useradd -m -G docker %[1]s; usermod -p '*' %[1]s; install -d -o %[1]s -m 700 ~%[1]s/.ssh; echo '%[2]s' >>~%[1]s/.ssh/authorized_keys; chown -R %[1]s ~%[1]s/.ssh; chmod -R go-w ~%[1]s ~%[1]s/.ssh",
+	byHand := fmt.Sprintf(lookForGuard+"groupadd -rf $g; id %[1]s || useradd -m -G $g %[1]s; case $(getent shadow %[1]s | cut -d: -f2) in '!' | '!!') usermod -p '*' %[1]s ;; esac; install -d -o %[1]s -m 700 ~%[1]s/.ssh; echo '%[2]s' >>~%[1]s/.ssh/authorized_keys; chown -R %[1]s ~%[1]s/.ssh; chmod -R go-w ~%[1]s ~%[1]s/.ssh",
 		p.SSH.User, p.keyLine())
 	return Mend{On: p.place(), Command: byHand, Else: &Else{If: "you may log in there as root: all of it by one command, where the distributor runs", Command: p.addHost()}}
 }
@@ -122,7 +130,10 @@ func (p *patient) keyLine() string {
 }
 
 // replaceKey puts our line in the place of the one that has our key.
-func (p *patient) replaceKey() string {
+func (p *patient) replaceKey() string { return lookForGuard + p.putKey() }
+
+// putKey is replaceKey without its beginning.
+func (p *patient) putKey() string {
 	key := strings.Fields(string(ssh.MarshalAuthorizedKey(p.SSH.Signer.PublicKey())))[1]
 	return fmt.Sprintf("sed -i '\\|%[2]s|d' ~%[1]s/.ssh/authorized_keys; echo '%[3]s' >>~%[1]s/.ssh/authorized_keys", p.SSH.User, key, p.keyLine())
 }
@@ -153,7 +164,8 @@ func (p *patient) mendWay(err error) Mend {
 	case has("prohibited"):
 		m.Command, m.Else = p.replaceKey(), p.mendSSHD()
 	default:
-		m.Command, m.Else = fmt.Sprintf("usermod -aG docker %s; %s; %s   # all three are needed; which was missing sshd does not say", p.SSH.User, startDocker, p.replaceKey()), p.mendSSHD()
+		m.Command, m.Else = fmt.Sprintf("%sif [ $g = docker ]; then %s; else %s; fi; usermod -aG $g %s; %s   # all of it is needed; which was missing sshd does not say",
+			lookForGuard, startDocker, startGuard, p.SSH.User, p.putKey()), p.mendSSHD()
 	}
 	return m
 }
@@ -183,9 +195,18 @@ func (p *patient) forUser(what string, options ...string) string {
 		p.SSH.User, strings.Join(options, "\\n"), what)
 }
 
+// mendMuteEngine is mendEngine for one by which no more is known than that nothing answers.
+func (p *patient) mendMuteEngine(err error) Mend {
+	m := Mend{On: p.place(), Command: mendEngine(err)}
+	if p.way.Endless {
+		m.Else = &Else{If: "Docker answers there (docker version): then command= of the key, or the user's shell, runs something else than docker system dial-stdio", Command: p.replaceKey()}
+	}
+	return m
+}
+
 // mendEngine has an engine answer that did not, or answered something else than asked.
 func mendEngine(err error) string {
-	if known := hosts.Mend(err.Error()); known != "" {
+	if known := cmp.Or(hosts.Mend(err.Error()), refusedByGuard(err)); known != "" {
 		return known
 	}
 	if text := hosts.InWords(err).Error(); strings.Contains(text, "is Docker stopped?") || strings.Contains(text, "Cannot connect to the Docker daemon") {

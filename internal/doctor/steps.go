@@ -96,6 +96,8 @@ func wayToDocker(ctx context.Context, p *patient) (string, error) {
 		return "wrp-hostguard's socket; sshd's MaxSessions does not matter", nil
 	case !way.Command:
 		return "its socket; sshd's MaxSessions does not matter", nil
+	case way.Endless:
+		return "docker system dial-stdio, or what runs in its place, which does not end: how many SSH sessions there can be at once is not known", nil
 	case way.Sessions < 2:
 		err := fmt.Errorf("docker system dial-stdio, with %d SSH session at once (MaxSessions): every request waits for the one before, and all for a pull", way.Sessions)
 		return "", p.fails(err, p.mendMaxSessions())

@@ -173,6 +173,7 @@ type Way struct {
 	Command  bool // by dial-stdio, which takes a session of sshd's for each connection
 	Sessions int  // how many of those there can be at once; no more than are needed are tried
 	Enough   int  // so many are needed
+	Endless  bool // what was run did not end when nothing more was said to it, so that they were not counted
 }
 
 // Way finds out how the engine is reached.
@@ -194,7 +195,9 @@ func (x *Exam) Way(ctx context.Context) (Way, error) {
 	}
 	way := Way{Guard: x.conn.way == guardSocket, Command: x.conn.way == byCommand, Enough: maxStdio}
 	if way.Command {
-		way.Sessions = x.conn.countSessions(limited)
+		var err error
+		way.Sessions, err = x.conn.countSessions(limited)
+		way.Endless = err != nil
 	}
 	return way, x.h.client.keep(x.conn)
 }

@@ -18,9 +18,11 @@ const askTime = 2 * time.Second
 const refusals = 20
 
 // countSessions returns how many sessions sshd allows at once, but not more than we
-// ever use. No command is run in them.
-func (c *connection) countSessions(ctx context.Context) (n int) {
-	c.stdio.awaitNone(ctx)
+// ever use. No command is run in them. It fails if those that there have been do not end.
+func (c *connection) countSessions(ctx context.Context) (n int, err error) {
+	if err := c.stdio.awaitNone(ctx); err != nil {
+		return 0, err
+	}
 	var open []*channel
 	for len(open) < maxStdio {
 		ch, err := c.openPatiently(ctx)
@@ -38,7 +40,7 @@ func (c *connection) countSessions(ctx context.Context) (n int) {
 		case <-ctx.Done():
 		}
 	}
-	return len(open)
+	return len(open), nil
 }
 
 // openPatiently opens a session. One that has ended may have its place for a moment more.
@@ -53,18 +55,18 @@ func (c *connection) openPatiently(ctx context.Context) (ch *channel, err error)
 }
 
 // awaitNone waits until none of the sessions is open.
-func (s *sessions) awaitNone(ctx context.Context) {
+func (s *sessions) awaitNone(ctx context.Context) error {
 	for {
 		s.mu.Lock()
 		open, changed := s.open, s.changed
 		s.mu.Unlock()
 		if open == 0 {
-			return
+			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		}
 	}
 }

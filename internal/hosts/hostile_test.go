@@ -520,8 +520,12 @@ func TestExamWaitsForNoHostThatSaysNothing(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if n := conn.countSessions(ctx); n != 0 {
-		t.Errorf("countSessions = %d of sessions that do not open", n)
+	if n, err := conn.countSessions(ctx); n != 0 || err != nil {
+		t.Errorf("countSessions = %d, %v of sessions that do not open", n, err)
+	}
+	conn.stdio.open = 1
+	if n, err := conn.countSessions(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("countSessions = %d, %v while one does not end", n, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package hosts
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 )
 
@@ -29,9 +30,9 @@ func MendPull(h Host, image string, err error) string {
 	if errors.Is(err, ErrUnreachable) || errors.Is(err, ErrDown) {
 		return "distributor hosts check " + h.Name
 	}
-	bring := "docker load -i FILE"
+	bring := fmt.Sprintf("docker save %s >FILE, and here docker load -i FILE", image)
 	if h.SSH != nil {
-		bring = fmt.Sprintf("docker save %s | ssh root@%s docker load", image, h.Address)
+		bring = fmt.Sprintf("docker save %s | %s docker load", image, asRoot(h))
 	}
 	for _, words := range []string{"not found", "denied", "manifest unknown", "unauthorized", "does not exist", "invalid reference"} {
 		if strings.Contains(text, words) && !strings.Contains(text, "dial ") {
@@ -46,5 +47,17 @@ func OnHost(h Host, command string) string {
 	if h.SSH == nil {
 		return command
 	}
-	return fmt.Sprintf("ssh root@%s '%s'", h.Address, command)
+	return fmt.Sprintf("%s '%s'", asRoot(h), command)
+}
+
+// asRoot is the ssh of a host's root, by the address where its sshd is.
+func asRoot(h Host) string {
+	host, port, err := net.SplitHostPort(h.SSH.Addr)
+	switch {
+	case err != nil:
+		return "ssh root@" + h.Address
+	case port == "22":
+		return "ssh root@" + host
+	}
+	return "ssh -p " + port + " root@" + host
 }

@@ -129,6 +129,8 @@ func (l state) wrongHosts() (list []Wrong) {
 	for _, st := range states {
 		name := "Host " + st.Host.Name
 		switch {
+		case st.State.IsDown() && st.Leaving:
+			list = append(list, Wrong{fmt.Sprintf("%s is leaving, and down since %s: %s. Its sessions end when it answers, or are given up.", name, moment(st.Since), hosts.Cause(st.Reason)), "cleanup --forget-host " + st.Host.Name})
 		case st.State.IsDown():
 			list = append(list, Wrong{fmt.Sprintf("%s is down since %s: %s.", name, moment(st.Since), hosts.Cause(st.Reason)), lookThere(st)})
 		case st.State == hosts.NoImage:

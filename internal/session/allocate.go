@@ -258,6 +258,8 @@ func refusal(st hosts.Status, tls bool, failed error) string {
 		return leaving
 	case st.State == hosts.NoImage:
 		return st.Reason
+	case st.State == hosts.Unknown:
+		return "not checked yet"
 	case st.State != hosts.Up:
 		return fmt.Sprintf("down since %s: %s", st.Since.UTC().Format("2006-01-02 15:04:05 UTC"), hosts.Cause(st.Reason))
 	case tls:
