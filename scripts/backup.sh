@@ -136,9 +136,14 @@ spare() {
 	}
 }
 
-dated() { echo "backup-$(date +%Y%m%d-%H%M%S)"; }
+# dated: a name by which there is no backup here yet.
+dated() {
+	while name=backup-$(date +%Y%m%d-%H%M%S) && ls "$name".* >/dev/null 2>&1; do sleep 1; done
+	echo "$name"
+}
 
 backup() { # [FILE]
+	one_at_a_time
 	case ${1:-} in
 	*.db) backup_sqlite "$1" ;;
 	?*) on_stack backup_stack "$1" ;;
@@ -169,7 +174,6 @@ has_stack() {
 
 # on_stack COMMAND ARGS...: with MySQL, which is left as it was.
 on_stack() {
-	one_at_a_time
 	find_compose
 	has_database || die "The stack has no database here yet (make up)."
 	start_mysql
@@ -180,12 +184,12 @@ on_stack() {
 restore() { # FILE
 	[ -n "${1:-}" ] || die "Restore what? make restore FILE=..."
 	[ -f "$1" ] || die "There is no file $1."
+	one_at_a_time
 	if [ "$(head -c 15 "$1")" = "SQLite format 3" ]; then
 		restore_sqlite "$1"
 		return
 	fi
 	make_env
-	one_at_a_time
 	find_compose
 	restore_stack "$1"
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -100,14 +101,7 @@ func TestBackupIsOfTheDatabaseThatIsMeant(t *testing.T) {
 
 // TestBackupThatCannotBeWritten leaves nothing that could be taken for one.
 func TestBackupThatCannotBeWritten(t *testing.T) {
-	if _, err := exec.LookPath("sqlite3"); err != nil {
-		hoststest.Missing(t, "sqlite3")
-	}
-	dir := newFolder(t, []string{"AUTH_TOKEN=k"})
-	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	sqlite(t, dir, "data/distributor.db", "CREATE TABLE pool (a); INSERT INTO pool VALUES (1); CREATE TABLE b (b); INSERT INTO b VALUES (zeroblob(1000000))")
+	dir := sqliteFolder(t)
 	refuses(t, "data/distributor.db cannot be backed up to nowhere/x.db", dir, nil, "backup.sh", "backup", "nowhere/x.db")
 
 	// No file gets longer than this: as on a disk that is full.
@@ -120,6 +114,39 @@ func TestBackupThatCannotBeWritten(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, "x.db*")); len(left) > 0 {
 		t.Errorf("it leaves %q", left)
 	}
+}
+
+// TestBackupsAtOnce do not take the half of another for their own.
+func TestBackupsAtOnce(t *testing.T) {
+	dir := sqliteFolder(t)
+	const n = 4
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			if out, code := script(t, dir, nil, "backup.sh", "backup"); code != 0 {
+				t.Errorf("exit code %d:\n%s", code, out)
+			}
+		})
+	}
+	all.Wait()
+	if made, _ := filepath.Glob(filepath.Join(dir, "backup-*")); len(made) != n {
+		t.Errorf("%d backups at once are %q", n, made)
+	}
+}
+
+// sqliteFolder returns a folder with a database that could be the distributor's.
+func sqliteFolder(t *testing.T) string {
+	t.Helper()
+	if _, err := exec.LookPath("sqlite3"); err != nil {
+		hoststest.Missing(t, "sqlite3")
+	}
+	dir := newFolder(t, []string{"AUTH_TOKEN=k", "COMPOSE_PROJECT_NAME=wrp-none"})
+	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	sqlite(t, dir, "data/distributor.db", `CREATE TABLE pool (a); INSERT INTO pool VALUES (1);
+		CREATE TABLE sessions (state, settings); CREATE TABLE b (b); INSERT INTO b VALUES (zeroblob(1000000))`)
+	return dir
 }
 
 func sqlite(t *testing.T, dir, file, statement string) string {
