@@ -18,6 +18,26 @@ outdate="UPDATE sessions SET settings = ''"
 
 umask 077 # tokens of sessions are in it
 
+# begin: nobody else is at work here, and what this leaves is seen to.
+begin() {
+	one_at_a_time
+	trap leave EXIT
+	trap 'cut_off=yes; exit 130' INT TERM HUP
+}
+
+# leave: whichever way this ends, no unfinished file stays, and MySQL is left as it was.
+leave() {
+	code=$?
+	trap '' INT TERM HUP
+	[ -z "${unfinished:-}" ] || rm -f "$unfinished" "$unfinished-journal" "$unfinished-wal" "$unfinished-shm"
+	leave_mysql || code=1
+	if [ -n "${cut_off:-}" ]; then
+		code=130
+		say "Cut off before this $command was done.$(way_back)"
+	fi
+	exit "$code"
+}
+
 # sqlite_file: where the distributor has its own.
 sqlite_file() {
 	dsn=$(setting SESSION_DATABASE_DSN)
@@ -43,11 +63,13 @@ backup_sqlite() { # TO
 	from=$(sqlite_file)
 	[ -n "$from" ] && [ -f "$from" ] || die "There is no SQLite file ${from:-, SESSION_DATABASE_DSN names another kind of database}."
 	need_sqlite
+	unfinished=$1.new
 	# With another journal one file is all of it.
-	ask "$from" ".backup \"$1.new\"" && ask "$1.new" 'PRAGMA journal_mode=DELETE' >/dev/null ||
-		{ rm -f "$1.new"*; die "$from cannot be backed up to $1."; }
-	checked_sqlite "$1.new" || { rm -f "$1.new"; die "What came out of $from is no whole database."; }
-	mv "$1.new" "$1"
+	ask "$from" ".backup \"$unfinished\"" && ask "$unfinished" 'PRAGMA journal_mode=DELETE' >/dev/null ||
+		die "$from cannot be backed up to $1."
+	checked_sqlite "$unfinished" || die "What came out of $from is no whole database."
+	mv "$unfinished" "$1"
+	unfinished=
 	say "Backed up $from to $1."
 }
 
@@ -62,8 +84,9 @@ restore_sqlite() { # FROM
 			die "A distributor or cleanup has $to open: stop it first. Nothing was done."
 		sessions=$(ask "$to" 'SELECT COUNT(*) FROM sessions')
 		spare "$sessions"
-		before=$(dated).before-restore.db
-		backup_sqlite "$before"
+		kept=$(dated).before-restore.db
+		backup_sqlite "$kept"
+		before=$kept
 	fi
 	ask "$to" ".restore \"$1\"" || die "$to cannot be restored from $1.$(way_back)"
 	[ "$(id -u)" != 0 ] || chown --reference="$(dirname "$to")" "$to"
@@ -79,9 +102,11 @@ has_rows() {
 }
 
 backup_stack() { # TO
-	make_dump "$1.new"
-	has_rows "$1.new" || { rm -f "$1.new"; die "The dump is not whole, or has no rows: did the distributor ever run on it?"; }
-	mv "$1.new" "$1"
+	unfinished=$1.new
+	make_dump "$unfinished"
+	has_rows "$unfinished" || die "The dump is not whole, or has no rows: did the distributor ever run on it?"
+	mv "$unfinished" "$1"
+	unfinished=
 	say "Backed up the stack's database to $1."
 }
 
@@ -93,7 +118,7 @@ make_dump() {
 		case $help in *--set-gtid-purged*) options="$options --set-gtid-purged=OFF" ;; esac
 		case $help in *--masking-policies*) options="$options --skip-masking-policies" ;; esac
 		exec $dump $options --single-transaction --no-tablespaces --hex-blob "$MYSQL_DATABASE"' >"$1" ||
-		{ rm -f "$1"; die "The database cannot be dumped."; }
+		die "The database cannot be dumped."
 }
 
 restore_stack() { # FROM
@@ -103,26 +128,20 @@ restore_stack() { # FROM
 	done
 	make_password
 	start_mysql
-	if ! sessions=$(count sessions) || ! rows=$(count pool); then
-		leave_mysql
-		die "MySQL does not say whether there are sessions. Nothing was done."
-	fi
+	sessions=$(count sessions) && rows=$(count pool) || die "MySQL does not say whether there are sessions. Nothing was done."
 	spare "$sessions"
 	if [ "$rows" != 0 ]; then
-		before=$(dated).before-restore.sql
-		backup_stack "$before"
+		kept=$(dated).before-restore.sql
+		backup_stack "$kept"
+		before=$kept
 	fi
 	# MariaDB's dumps begin with a line that other clients do not understand. Tables
 	# that are not in the dump would be in the way of later migrations.
 	sed '1 { /enable the sandbox mode/d; }' "$1" | in_mysql '
 		$client $options -e "DROP DATABASE $MYSQL_DATABASE; CREATE DATABASE $MYSQL_DATABASE" &&
-			exec $client $options "$MYSQL_DATABASE"' || {
-		leave_mysql
-		die "The database cannot be restored.$(way_back)"
-	}
+			exec $client $options "$MYSQL_DATABASE"' || die "The database cannot be restored.$(way_back)"
 	in_mysql "\$client \$options -e \"$outdate\" \"\$MYSQL_DATABASE\"" 2>/dev/null || true
 	say "Restored the stack's database from $1. make up starts it."
-	leave_mysql
 }
 
 # way_back: what a restore that failed has lost can be had again.
@@ -130,10 +149,8 @@ way_back() { [ -z "${before:-}" ] || echo " What was there before is in $before.
 
 # spare SESSIONS: their containers would not be known any more.
 spare() {
-	[ "$1" = 0 ] || [ -n "${FORCE:-}" ] || {
-		leave_mysql
+	[ "$1" = 0 ] || [ -n "${FORCE:-}" ] ||
 		die "There are $1 sessions in the database, which would be lost: stop them first (make stop, or bin/cleanup --all), or say FORCE=1. Nothing was done."
-	}
 }
 
 # dated: a name by which there is no backup here yet.
@@ -143,7 +160,7 @@ dated() {
 }
 
 backup() { # [FILE]
-	one_at_a_time
+	begin
 	case ${1:-} in
 	*.db) backup_sqlite "$1" ;;
 	?*) on_stack backup_stack "$1" ;;
@@ -172,19 +189,18 @@ has_stack() {
 	command -v docker >/dev/null && has_database
 }
 
-# on_stack COMMAND ARGS...: with MySQL, which is left as it was.
+# on_stack COMMAND ARGS...: with MySQL.
 on_stack() {
 	find_compose
 	has_database || die "The stack has no database here yet (make up)."
 	start_mysql
 	"$@"
-	leave_mysql
 }
 
 restore() { # FILE
 	[ -n "${1:-}" ] || die "Restore what? make restore FILE=..."
 	[ -f "$1" ] || die "There is no file $1."
-	one_at_a_time
+	begin
 	if [ "$(head -c 15 "$1")" = "SQLite format 3" ]; then
 		restore_sqlite "$1"
 		return
@@ -194,7 +210,8 @@ restore() { # FILE
 	restore_stack "$1"
 }
 
-case ${1:-} in
+command=${1:-}
+case $command in
 backup) backup "${2:-}" ;;
 restore) restore "${2:-}" ;;
 *) die "What? backup [FILE], or restore FILE." ;;
