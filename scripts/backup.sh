@@ -3,7 +3,7 @@
 # statements, or a SQLite file, as a file. .env and ssh/ are not in it.
 #
 # Usage:
-#   backup.sh backup [FILE]   FILE.sql is the stack's, FILE.db the SQLite file's;
+#   backup.sh backup [FILE]   NAME.sql is the stack's, NAME.db the SQLite file's;
 #                             without it: whichever is there, by date
 #   backup.sh restore FILE    while nothing runs on the database; FORCE=1: also if
 #                             that loses sessions
@@ -122,7 +122,6 @@ make_dump() {
 }
 
 restore_stack() { # FROM
-	has_rows "$1" || die "$1 is no whole dump of the distributor's database, or the PHP program's. Nothing was done."
 	for service in distributor cleanup; do
 		! runs $service || die "The stack runs. Stop it first: scripts/stack.sh stop distributor cleanup, by which sessions go on, or make stop, which ends them. Nothing was done."
 	done
@@ -153,6 +152,17 @@ spare() {
 		die "There are $1 sessions in the database, which would be lost: stop them first (make stop, or bin/cleanup --all), or say FORCE=1. Nothing was done."
 }
 
+# check_name FILE: sqlite3 has its own mind about quotes, and what is in a backup its name has to
+# say.
+check_name() {
+	case $1 in
+	*[\"\\]* | *"
+"* | -*) die "A backup's name can have no double quote, backslash or new line in it, and no \"-\" before it: $1. Nothing was done." ;;
+	*.db | *.sql) ;;
+	*) die "A backup's name ends in .sql (the stack's database) or .db (a SQLite file), which $1 does not. Nothing was done." ;;
+	esac
+}
+
 # dated: a name by which there is no backup here yet.
 dated() {
 	while name=backup-$(date +%Y%m%d-%H%M%S) && ls "$name".* >/dev/null 2>&1; do sleep 1; done
@@ -160,10 +170,11 @@ dated() {
 }
 
 backup() { # [FILE]
+	[ -z "${1:-}" ] || check_name "$1"
 	begin
 	case ${1:-} in
 	*.db) backup_sqlite "$1" ;;
-	?*) on_stack backup_stack "$1" ;;
+	*.sql) on_stack backup_stack "$1" ;;
 	"")
 		found=
 		name=$(dated)
@@ -200,14 +211,21 @@ on_stack() {
 restore() { # FILE
 	[ -n "${1:-}" ] || die "Restore what? make restore FILE=..."
 	[ -f "$1" ] || die "There is no file $1."
+	check_name "$1"
+	[ -r "$1" ] || die "$1 cannot be read. Nothing was done."
 	begin
-	if [ "$(head -c 15 "$1")" = "SQLite format 3" ]; then
+	case $1 in
+	*.db)
+		[ "$(head -c 15 "$1")" = "SQLite format 3" ] || die "$1 is no SQLite file. Nothing was done."
 		restore_sqlite "$1"
-		return
-	fi
-	make_env
-	find_compose
-	restore_stack "$1"
+		;;
+	*)
+		has_rows "$1" || die "$1 is no whole dump of the distributor's database, or the PHP program's. Nothing was done."
+		make_env
+		find_compose
+		restore_stack "$1"
+		;;
+	esac
 }
 
 command=${1:-}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -132,6 +133,48 @@ func TestBackupsAtOnce(t *testing.T) {
 	if made, _ := filepath.Glob(filepath.Join(dir, "backup-*")); len(made) != n {
 		t.Errorf("%d backups at once are %q", n, made)
 	}
+}
+
+// wholeDump could be one of the stack's database.
+const wholeDump = "INSERT INTO `pool` VALUES (1);\n-- Dump completed\n"
+
+// TestBackupSaysWhatAFileIsNot: neither another file nor a name that cannot be one is begun with,
+// and nothing is asked or made for it.
+func TestBackupSaysWhatAFileIsNot(t *testing.T) {
+	for _, tt := range []struct{ command, file, text, want string }{
+		{"backup", `a"b.db`, "", "can have no double quote"},
+		{"backup", `a\b.db`, "", "can have no double quote"},
+		{"backup", "a\nb.db", "", "can have no double quote"},
+		{"backup", "-x.db", "", "can have no double quote"},
+		{"backup", "x", "", "ends in .sql (the stack's database) or .db (a SQLite file), which x does not"},
+		{"restore", `a"b.db`, "SQLite format 3", "can have no double quote"},
+		{"restore", "README.md", "words", "which README.md does not"},
+		{"restore", "x.db", "words", "x.db is no SQLite file. Nothing was done."},
+		{"restore", "x.db", "", "x.db is no SQLite file. Nothing was done."},
+		{"restore", "x.sql", "words", "x.sql is no whole dump"},
+		{"restore", "x.sql", "SQLite format 3", "x.sql is no whole dump"},
+		{"restore", "nowhere.db", "", "There is no file nowhere.db"},
+	} {
+		dir := newFolder(t, nil)
+		write(t, filepath.Join(dir, "data/distributor.db"), "", 0o600)
+		if tt.command == "restore" && tt.file != "nowhere.db" {
+			write(t, filepath.Join(dir, tt.file), tt.text, 0o600)
+		}
+		before := names(t, dir)
+		refuses(t, tt.want, dir, []string{"DOCKER_HOST=unix:///nowhere/docker.sock"}, "backup.sh", tt.command, tt.file)
+		if after := names(t, dir); !slices.Equal(after, before) {
+			t.Errorf("%s %q: there was %q, now there is %q", tt.command, tt.file, before, after)
+		}
+	}
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 // sqliteFolder returns a folder with a database that could be the distributor's.

@@ -20,7 +20,7 @@ func TestOneAtATime(t *testing.T) {
 		hoststest.Missing(t, "flock")
 	}
 	dir := newFolder(t, []string{"AUTH_TOKEN=k", "COMPOSE_PROJECT_NAME=wrp-none"})
-	write(t, filepath.Join(dir, "x.sql"), "-- no dump", 0o600)
+	write(t, filepath.Join(dir, "x.sql"), wholeDump, 0o600)
 	other, err := os.Open(dir)
 	if err != nil {
 		t.Fatal(err)
