@@ -50,7 +50,7 @@ func TestBackupOfTheStackThatEndsEarly(t *testing.T) {
 		{"is not whole", "echo half", false, 1, "The dump is not whole"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			dir := newFolder(t, []string{"AUTH_TOKEN=k", "COMPOSE_PROJECT_NAME=wrp-none", "CONTAINER_HOSTS=u@h", "MYSQL_PASSWORD=p"})
+			dir := stackFolder(t)
 			env := pretendDocker(t, dir, `[ "$command" != exec ] || { `+tt.dump+`; }`)
 			if tt.running {
 				write(t, filepath.Join(dir, "services/mysql"), "", 0o600)
