@@ -56,7 +56,8 @@ say_back() {
 one_at_a_time
 find_compose
 runs distributor || die "The stack does not run, so that nothing was refreshed. make up starts it."
-had_mysql=$(image_of mysql) had_caddy=$(image_of caddy) had=$(image_of distributor)
+had_mysql=$(image_of mysql) had=$(image_of distributor)
+! has_profile tls || had_caddy=$(image_of caddy)
 pull "$(setting MYSQL_IMAGE mysql:8.4)"
 ! has_profile tls || pull "$(setting CADDY_IMAGE caddy:2)"
 if scripts/stack.sh up; then
