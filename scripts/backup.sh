@@ -10,6 +10,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+help "$@"
 . scripts/compose.sh
 
 # Somebody may have had since the backup what waited for a client then: with this
@@ -229,6 +230,7 @@ restore() { # FILE
 }
 
 command=${1:-}
+[ $# -le 2 ] || die "One file at a time, please: $command FILE. Nothing was done."
 case $command in
 backup) backup "${2:-}" ;;
 restore) restore "${2:-}" ;;

@@ -10,6 +10,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+help "$@"
+takes_nothing "$@"
 # Go may have been installed where timers and cron do not look.
 PATH=$PATH:/usr/local/go/bin
 [ -e .env ] || die "There is no .env: nothing was started here yet (make up)."
@@ -52,7 +54,6 @@ say_back() {
 	say "  docker tag $2 $(docker inspect -f '{{.Config.Image}}' "$id") && scripts/stack.sh create --no-build $1 && scripts/stack.sh start $1"
 }
 
-[ $# = 0 ] || die "refresh.sh takes nothing behind it. Nothing was done."
 one_at_a_time
 find_compose
 runs distributor || die "The stack does not run, so that nothing was refreshed. make up starts it."

@@ -14,6 +14,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+help "$@"
 . scripts/compose.sh
 
 user=65532 # in the containers
