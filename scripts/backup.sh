@@ -17,6 +17,9 @@ help "$@"
 # none of it is handed over.
 outdate="UPDATE sessions SET settings = ''"
 
+# How many are nobody's session yet; older databases know no such.
+waiting="SELECT COUNT(*) FROM sessions WHERE state IN ('warm', 'warming')"
+
 umask 077 # tokens of sessions are in it
 
 # begin: nobody else is at work here, and what this leaves is seen to.
@@ -84,7 +87,7 @@ restore_sqlite() { # FROM
 		[ "$(ask "$to" 'PRAGMA journal_mode=DELETE' 2>/dev/null)" = delete ] ||
 			die "A distributor or cleanup has $to open: stop it first. Nothing was done."
 		sessions=$(ask "$to" 'SELECT COUNT(*) FROM sessions')
-		spare "$sessions"
+		spare "$sessions" "$(ask "$to" "$waiting" 2>/dev/null)"
 		kept=$(dated).before-restore.db
 		backup_sqlite "$kept"
 		before=$kept
@@ -129,7 +132,7 @@ restore_stack() { # FROM
 	make_password
 	start_mysql
 	sessions=$(count sessions) && rows=$(count pool) || die "MySQL does not say whether there are sessions. Nothing was done."
-	spare "$sessions"
+	spare "$sessions" "$(in_mysql "\$client \$options -N \"\$MYSQL_DATABASE\" -e \"$waiting\"" 2>/dev/null)"
 	if [ "$rows" != 0 ]; then
 		kept=$(dated).before-restore.sql
 		backup_stack "$kept"
@@ -147,10 +150,13 @@ restore_stack() { # FROM
 # way_back: what a restore that failed has lost can be had again.
 way_back() { [ -z "${before:-}" ] || echo " What was there before is in $before."; }
 
-# spare SESSIONS: their containers would not be known any more.
+# spare SESSIONS WAITING: their containers would not be known any more.
 spare() {
-	[ "$1" = 0 ] || [ -n "${FORCE:-}" ] ||
-		die "There are $1 sessions in the database, which would be lost: stop them first (make stop, or bin/cleanup --all), or say FORCE=1. Nothing was done."
+	[ "$1" != 0 ] && [ -z "${FORCE:-}" ] || return 0
+	there="There are $1 sessions" them=them
+	[ "$1" != 1 ] || there="There is 1 session" them=it
+	[ "${2:-0}" = 0 ] || waits=" (without a client yet: $2)"
+	die "$there in the database${waits:-}, which would be lost: stop $them first (make stop, or bin/cleanup --all), or say FORCE=1. Nothing was done."
 }
 
 # check_name FILE: sqlite3 has its own mind about quotes, and what is in a backup its name has to

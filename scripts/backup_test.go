@@ -53,7 +53,7 @@ func TestBackupOfSQLite(t *testing.T) {
 
 	distributor.Signal(syscall.SIGTERM)
 	<-distributor.Done()
-	refuses(t, "There are 1 sessions in the database", dir, nil, "backup.sh", "restore", "empty.db")
+	refuses(t, "There is 1 session in the database, which", dir, nil, "backup.sh", "restore", "empty.db")
 	succeeds(t, "Restored data/it's.db from empty.db", dir, []string{"FORCE=1"}, "backup.sh", "restore", "empty.db")
 	succeeds(t, "Restored data/it's.db from it's one.db", dir, nil, "backup.sh", "restore", "it's one.db")
 	if n := sqlite(t, dir, "data/it's.db", "SELECT COUNT(*) FROM sessions"); n != "1" {
@@ -132,6 +132,41 @@ func TestBackupsAtOnce(t *testing.T) {
 	all.Wait()
 	if made, _ := filepath.Glob(filepath.Join(dir, "backup-*")); len(made) != n {
 		t.Errorf("%d backups at once are %q", n, made)
+	}
+}
+
+// TestRestoreSaysWhatWouldBeLost, and how much of it is nobody's yet.
+func TestRestoreSaysWhatWouldBeLost(t *testing.T) {
+	for _, tt := range []struct{ states, want string }{
+		{"('running')", "There is 1 session in the database, which would be lost: stop it first"},
+		{"('running'), ('running')", "There are 2 sessions in the database, which would be lost: stop them first"},
+		{"('running'), ('warm'), ('warming')", "There are 3 sessions in the database (without a client yet: 2), which"},
+		{"('warm')", "There is 1 session in the database (without a client yet: 1), which"},
+	} {
+		dir := sqliteFolder(t)
+		succeeds(t, "Backed up", dir, nil, "backup.sh", "backup", "x.db")
+		sqlite(t, dir, "data/distributor.db", "INSERT INTO sessions (state) VALUES "+tt.states)
+		refuses(t, tt.want, dir, nil, "backup.sh", "restore", "x.db")
+	}
+	// Of the PHP program's time.
+	dir := sqliteFolder(t)
+	succeeds(t, "Backed up", dir, nil, "backup.sh", "backup", "x.db")
+	sqlite(t, dir, "data/distributor.db", "DROP TABLE sessions; CREATE TABLE sessions (a); INSERT INTO sessions VALUES (1)")
+	refuses(t, "There is 1 session in the database, which", dir, nil, "backup.sh", "restore", "x.db")
+}
+
+// TestRestoreOfTheStackSaysWhatWouldBeLost, and leaves MySQL as it was.
+func TestRestoreOfTheStackSaysWhatWouldBeLost(t *testing.T) {
+	dir := stackFolder(t)
+	write(t, filepath.Join(dir, "x.sql"), wholeDump, 0o600)
+	env := pretendDocker(t, dir, `case "$*" in
+*"WHERE state IN ('warm', 'warming')"*) echo 1 ;;
+*"FROM sessions"*) echo 2 ;;
+*"FROM pool"*) echo 1 ;;
+esac`)
+	refuses(t, "There are 2 sessions in the database (without a client yet: 1), which", dir, env, "backup.sh", "restore", "x.sql")
+	if !strings.Contains(told(t, dir), "stop mysql\n") {
+		t.Errorf("MySQL still runs:\n%s", told(t, dir))
 	}
 }
 
