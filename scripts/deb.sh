@@ -79,4 +79,5 @@ hostguard() {
 }
 
 [ $# -gt 0 ] || set -- distributor hostguard
+say "Compiling the programs, which takes some minutes the first time."
 for name; do $name; done
