@@ -3,20 +3,44 @@
 # statements, or a SQLite file, as a file. .env and ssh/ are not in it.
 #
 # Usage:
-#   backup.sh backup [FILE]   FILE.sql is the stack's, FILE.db the SQLite file's;
+#   backup.sh backup [FILE]   NAME.sql is the stack's, NAME.db the SQLite file's;
 #                             without it: whichever is there, by date
 #   backup.sh restore FILE    while nothing runs on the database; FORCE=1: also if
 #                             that loses sessions
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+help "$@"
 . scripts/compose.sh
 
 # Somebody may have had since the backup what waited for a client then: with this
 # none of it is handed over.
 outdate="UPDATE sessions SET settings = ''"
 
+# How many are nobody's session yet; older databases know no such.
+waiting="SELECT COUNT(*) FROM sessions WHERE state IN ('warm', 'warming')"
+
 umask 077 # tokens of sessions are in it
+
+# begin: nobody else is at work here, and what this leaves is seen to.
+begin() {
+	one_at_a_time
+	trap leave EXIT
+	trap 'cut_off=yes; exit 130' INT TERM HUP
+}
+
+# leave: whichever way this ends, no unfinished file stays, and MySQL is left as it was.
+leave() {
+	code=$?
+	trap '' INT TERM HUP
+	[ -z "${unfinished:-}" ] || rm -f "$unfinished" "$unfinished-journal" "$unfinished-wal" "$unfinished-shm"
+	leave_mysql || code=1
+	if [ -n "${cut_off:-}" ]; then
+		code=130
+		say "Cut off before this $command was done.$(way_back)"
+	fi
+	exit "$code"
+}
 
 # sqlite_file: where the distributor has its own.
 sqlite_file() {
@@ -43,11 +67,13 @@ backup_sqlite() { # TO
 	from=$(sqlite_file)
 	[ -n "$from" ] && [ -f "$from" ] || die "There is no SQLite file ${from:-, SESSION_DATABASE_DSN names another kind of database}."
 	need_sqlite
+	unfinished=$1.new
 	# With another journal one file is all of it.
-	ask "$from" ".backup \"$1.new\"" && ask "$1.new" 'PRAGMA journal_mode=DELETE' >/dev/null ||
-		{ rm -f "$1.new"*; die "$from cannot be backed up to $1."; }
-	checked_sqlite "$1.new" || { rm -f "$1.new"; die "What came out of $from is no whole database."; }
-	mv "$1.new" "$1"
+	ask "$from" ".backup \"$unfinished\"" && ask "$unfinished" 'PRAGMA journal_mode=DELETE' >/dev/null ||
+		die "$from cannot be backed up to $1."
+	checked_sqlite "$unfinished" || die "What came out of $from is no whole database."
+	mv "$unfinished" "$1"
+	unfinished=
 	say "Backed up $from to $1."
 }
 
@@ -61,9 +87,10 @@ restore_sqlite() { # FROM
 		[ "$(ask "$to" 'PRAGMA journal_mode=DELETE' 2>/dev/null)" = delete ] ||
 			die "A distributor or cleanup has $to open: stop it first. Nothing was done."
 		sessions=$(ask "$to" 'SELECT COUNT(*) FROM sessions')
-		spare "$sessions"
-		before=$(dated).before-restore.db
-		backup_sqlite "$before"
+		spare "$sessions" "$(ask "$to" "$waiting" 2>/dev/null)"
+		kept=$(dated).before-restore.db
+		backup_sqlite "$kept"
+		before=$kept
 	fi
 	ask "$to" ".restore \"$1\"" || die "$to cannot be restored from $1.$(way_back)"
 	[ "$(id -u)" != 0 ] || chown --reference="$(dirname "$to")" "$to"
@@ -79,9 +106,11 @@ has_rows() {
 }
 
 backup_stack() { # TO
-	make_dump "$1.new"
-	has_rows "$1.new" || { rm -f "$1.new"; die "The dump is not whole, or has no rows: did the distributor ever run on it?"; }
-	mv "$1.new" "$1"
+	unfinished=$1.new
+	make_dump "$unfinished"
+	has_rows "$unfinished" || die "The dump is not whole, or has no rows: did the distributor ever run on it?"
+	mv "$unfinished" "$1"
+	unfinished=
 	say "Backed up the stack's database to $1."
 }
 
@@ -93,55 +122,66 @@ make_dump() {
 		case $help in *--set-gtid-purged*) options="$options --set-gtid-purged=OFF" ;; esac
 		case $help in *--masking-policies*) options="$options --skip-masking-policies" ;; esac
 		exec $dump $options --single-transaction --no-tablespaces --hex-blob "$MYSQL_DATABASE"' >"$1" ||
-		{ rm -f "$1"; die "The database cannot be dumped."; }
+		die "The database cannot be dumped."
 }
 
 restore_stack() { # FROM
-	has_rows "$1" || die "$1 is no whole dump of the distributor's database, or the PHP program's. Nothing was done."
 	for service in distributor cleanup; do
 		! runs $service || die "The stack runs. Stop it first: scripts/stack.sh stop distributor cleanup, by which sessions go on, or make stop, which ends them. Nothing was done."
 	done
 	make_password
 	start_mysql
-	if ! sessions=$(count sessions) || ! rows=$(count pool); then
-		leave_mysql
-		die "MySQL does not say whether there are sessions. Nothing was done."
-	fi
-	spare "$sessions"
+	sessions=$(count sessions) && rows=$(count pool) || die "MySQL does not say whether there are sessions. Nothing was done."
+	spare "$sessions" "$(in_mysql "\$client \$options -N \"\$MYSQL_DATABASE\" -e \"$waiting\"" 2>/dev/null)"
 	if [ "$rows" != 0 ]; then
-		before=$(dated).before-restore.sql
-		backup_stack "$before"
+		kept=$(dated).before-restore.sql
+		backup_stack "$kept"
+		before=$kept
 	fi
 	# MariaDB's dumps begin with a line that other clients do not understand. Tables
 	# that are not in the dump would be in the way of later migrations.
 	sed '1 { /enable the sandbox mode/d; }' "$1" | in_mysql '
 		$client $options -e "DROP DATABASE $MYSQL_DATABASE; CREATE DATABASE $MYSQL_DATABASE" &&
-			exec $client $options "$MYSQL_DATABASE"' || {
-		leave_mysql
-		die "The database cannot be restored.$(way_back)"
-	}
+			exec $client $options "$MYSQL_DATABASE"' || die "The database cannot be restored.$(way_back)"
 	in_mysql "\$client \$options -e \"$outdate\" \"\$MYSQL_DATABASE\"" 2>/dev/null || true
 	say "Restored the stack's database from $1. make up starts it."
-	leave_mysql
 }
 
 # way_back: what a restore that failed has lost can be had again.
 way_back() { [ -z "${before:-}" ] || echo " What was there before is in $before."; }
 
-# spare SESSIONS: their containers would not be known any more.
+# spare SESSIONS WAITING: their containers would not be known any more.
 spare() {
-	[ "$1" = 0 ] || [ -n "${FORCE:-}" ] || {
-		leave_mysql
-		die "There are $1 sessions in the database, which would be lost: stop them first (make stop, or bin/cleanup --all), or say FORCE=1. Nothing was done."
-	}
+	[ "$1" != 0 ] && [ -z "${FORCE:-}" ] || return 0
+	there="There are $1 sessions" them=them
+	[ "$1" != 1 ] || there="There is 1 session" them=it
+	[ "${2:-0}" = 0 ] || waits=" (without a client yet: $2)"
+	die "$there in the database${waits:-}, which would be lost: stop $them first (make stop, or bin/cleanup --all), or say FORCE=1. Nothing was done."
 }
 
-dated() { echo "backup-$(date +%Y%m%d-%H%M%S)"; }
+# check_name FILE: sqlite3 has its own mind about quotes, and what is in a backup its name has to
+# say.
+check_name() {
+	case $1 in
+	*[\"\\]* | *"
+"* | -*) die "A backup's name can have no double quote, backslash or new line in it, and no \"-\" before it: $1. Nothing was done." ;;
+	*.db | *.sql) ;;
+	*) die "A backup's name ends in .sql (the stack's database) or .db (a SQLite file), which $1 does not. Nothing was done." ;;
+	esac
+}
+
+# dated: a name by which there is no backup here yet.
+dated() {
+	while name=backup-$(date +%Y%m%d-%H%M%S) && ls "$name".* >/dev/null 2>&1; do sleep 1; done
+	echo "$name"
+}
 
 backup() { # [FILE]
+	[ -z "${1:-}" ] || check_name "$1"
+	begin
 	case ${1:-} in
 	*.db) backup_sqlite "$1" ;;
-	?*) on_stack backup_stack "$1" ;;
+	*.sql) on_stack backup_stack "$1" ;;
 	"")
 		found=
 		name=$(dated)
@@ -167,30 +207,37 @@ has_stack() {
 	command -v docker >/dev/null && has_database
 }
 
-# on_stack COMMAND ARGS...: with MySQL, which is left as it was.
+# on_stack COMMAND ARGS...: with MySQL.
 on_stack() {
-	one_at_a_time
 	find_compose
 	has_database || die "The stack has no database here yet (make up)."
 	start_mysql
 	"$@"
-	leave_mysql
 }
 
 restore() { # FILE
 	[ -n "${1:-}" ] || die "Restore what? make restore FILE=..."
 	[ -f "$1" ] || die "There is no file $1."
-	if [ "$(head -c 15 "$1")" = "SQLite format 3" ]; then
+	check_name "$1"
+	[ -r "$1" ] || die "$1 cannot be read. Nothing was done."
+	begin
+	case $1 in
+	*.db)
+		[ "$(head -c 15 "$1")" = "SQLite format 3" ] || die "$1 is no SQLite file. Nothing was done."
 		restore_sqlite "$1"
-		return
-	fi
-	make_env
-	one_at_a_time
-	find_compose
-	restore_stack "$1"
+		;;
+	*)
+		has_rows "$1" || die "$1 is no whole dump of the distributor's database, or the PHP program's. Nothing was done."
+		make_env
+		find_compose
+		restore_stack "$1"
+		;;
+	esac
 }
 
-case ${1:-} in
+command=${1:-}
+[ $# -le 2 ] || die "One file at a time, please: $command FILE. Nothing was done."
+case $command in
 backup) backup "${2:-}" ;;
 restore) restore "${2:-}" ;;
 *) die "What? backup [FILE], or restore FILE." ;;

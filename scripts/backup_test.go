@@ -5,8 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -51,7 +53,7 @@ func TestBackupOfSQLite(t *testing.T) {
 
 	distributor.Signal(syscall.SIGTERM)
 	<-distributor.Done()
-	refuses(t, "There are 1 sessions in the database", dir, nil, "backup.sh", "restore", "empty.db")
+	refuses(t, "There is 1 session in the database, which", dir, nil, "backup.sh", "restore", "empty.db")
 	succeeds(t, "Restored data/it's.db from empty.db", dir, []string{"FORCE=1"}, "backup.sh", "restore", "empty.db")
 	succeeds(t, "Restored data/it's.db from it's one.db", dir, nil, "backup.sh", "restore", "it's one.db")
 	if n := sqlite(t, dir, "data/it's.db", "SELECT COUNT(*) FROM sessions"); n != "1" {
@@ -100,14 +102,7 @@ func TestBackupIsOfTheDatabaseThatIsMeant(t *testing.T) {
 
 // TestBackupThatCannotBeWritten leaves nothing that could be taken for one.
 func TestBackupThatCannotBeWritten(t *testing.T) {
-	if _, err := exec.LookPath("sqlite3"); err != nil {
-		hoststest.Missing(t, "sqlite3")
-	}
-	dir := newFolder(t, []string{"AUTH_TOKEN=k"})
-	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	sqlite(t, dir, "data/distributor.db", "CREATE TABLE pool (a); INSERT INTO pool VALUES (1); CREATE TABLE b (b); INSERT INTO b VALUES (zeroblob(1000000))")
+	dir := sqliteFolder(t)
 	refuses(t, "data/distributor.db cannot be backed up to nowhere/x.db", dir, nil, "backup.sh", "backup", "nowhere/x.db")
 
 	// No file gets longer than this: as on a disk that is full.
@@ -120,6 +115,116 @@ func TestBackupThatCannotBeWritten(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, "x.db*")); len(left) > 0 {
 		t.Errorf("it leaves %q", left)
 	}
+}
+
+// TestBackupsAtOnce do not take the half of another for their own.
+func TestBackupsAtOnce(t *testing.T) {
+	dir := sqliteFolder(t)
+	const n = 4
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			if out, code := script(t, dir, nil, "backup.sh", "backup"); code != 0 {
+				t.Errorf("exit code %d:\n%s", code, out)
+			}
+		})
+	}
+	all.Wait()
+	if made, _ := filepath.Glob(filepath.Join(dir, "backup-*")); len(made) != n {
+		t.Errorf("%d backups at once are %q", n, made)
+	}
+}
+
+// TestRestoreSaysWhatWouldBeLost, and how much of it is nobody's yet.
+func TestRestoreSaysWhatWouldBeLost(t *testing.T) {
+	for _, tt := range []struct{ states, want string }{
+		{"('running')", "There is 1 session in the database, which would be lost: stop it first"},
+		{"('running'), ('running')", "There are 2 sessions in the database, which would be lost: stop them first"},
+		{"('running'), ('warm'), ('warming')", "There are 3 sessions in the database (without a client yet: 2), which"},
+		{"('warm')", "There is 1 session in the database (without a client yet: 1), which"},
+	} {
+		dir := sqliteFolder(t)
+		succeeds(t, "Backed up", dir, nil, "backup.sh", "backup", "x.db")
+		sqlite(t, dir, "data/distributor.db", "INSERT INTO sessions (state) VALUES "+tt.states)
+		refuses(t, tt.want, dir, nil, "backup.sh", "restore", "x.db")
+	}
+	// Of the PHP program's time.
+	dir := sqliteFolder(t)
+	succeeds(t, "Backed up", dir, nil, "backup.sh", "backup", "x.db")
+	sqlite(t, dir, "data/distributor.db", "DROP TABLE sessions; CREATE TABLE sessions (a); INSERT INTO sessions VALUES (1)")
+	refuses(t, "There is 1 session in the database, which", dir, nil, "backup.sh", "restore", "x.db")
+}
+
+// TestRestoreOfTheStackSaysWhatWouldBeLost, and leaves MySQL as it was.
+func TestRestoreOfTheStackSaysWhatWouldBeLost(t *testing.T) {
+	dir := stackFolder(t)
+	write(t, filepath.Join(dir, "x.sql"), wholeDump, 0o600)
+	env := pretendDocker(t, dir, `case "$*" in
+*"WHERE state IN ('warm', 'warming')"*) echo 1 ;;
+*"FROM sessions"*) echo 2 ;;
+*"FROM pool"*) echo 1 ;;
+esac`)
+	refuses(t, "There are 2 sessions in the database (without a client yet: 1), which", dir, env, "backup.sh", "restore", "x.sql")
+	if !strings.Contains(told(t, dir), "stop mysql\n") {
+		t.Errorf("MySQL still runs:\n%s", told(t, dir))
+	}
+}
+
+// wholeDump could be one of the stack's database.
+const wholeDump = "INSERT INTO `pool` VALUES (1);\n-- Dump completed\n"
+
+// TestBackupSaysWhatAFileIsNot: neither another file nor a name that cannot be one is begun with,
+// and nothing is asked or made for it.
+func TestBackupSaysWhatAFileIsNot(t *testing.T) {
+	for _, tt := range []struct{ command, file, text, want string }{
+		{"backup", `a"b.db`, "", "can have no double quote"},
+		{"backup", `a\b.db`, "", "can have no double quote"},
+		{"backup", "a\nb.db", "", "can have no double quote"},
+		{"backup", "-x.db", "", "can have no double quote"},
+		{"backup", "x", "", "ends in .sql (the stack's database) or .db (a SQLite file), which x does not"},
+		{"restore", `a"b.db`, "SQLite format 3", "can have no double quote"},
+		{"restore", "README.md", "words", "which README.md does not"},
+		{"restore", "x.db", "words", "x.db is no SQLite file. Nothing was done."},
+		{"restore", "x.db", "", "x.db is no SQLite file. Nothing was done."},
+		{"restore", "x.sql", "words", "x.sql is no whole dump"},
+		{"restore", "x.sql", "SQLite format 3", "x.sql is no whole dump"},
+		{"restore", "nowhere.db", "", "There is no file nowhere.db"},
+	} {
+		dir := newFolder(t, nil)
+		write(t, filepath.Join(dir, "data/distributor.db"), "", 0o600)
+		if tt.command == "restore" && tt.file != "nowhere.db" {
+			write(t, filepath.Join(dir, tt.file), tt.text, 0o600)
+		}
+		before := names(t, dir)
+		refuses(t, tt.want, dir, []string{"DOCKER_HOST=unix:///nowhere/docker.sock"}, "backup.sh", tt.command, tt.file)
+		if after := names(t, dir); !slices.Equal(after, before) {
+			t.Errorf("%s %q: there was %q, now there is %q", tt.command, tt.file, before, after)
+		}
+	}
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// sqliteFolder returns a folder with a database that could be the distributor's.
+func sqliteFolder(t *testing.T) string {
+	t.Helper()
+	if _, err := exec.LookPath("sqlite3"); err != nil {
+		hoststest.Missing(t, "sqlite3")
+	}
+	dir := newFolder(t, []string{"AUTH_TOKEN=k", "COMPOSE_PROJECT_NAME=wrp-none"})
+	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	sqlite(t, dir, "data/distributor.db", `CREATE TABLE pool (a); INSERT INTO pool VALUES (1);
+		CREATE TABLE sessions (state, settings); CREATE TABLE b (b); INSERT INTO b VALUES (zeroblob(1000000))`)
+	return dir
 }
 
 func sqlite(t *testing.T, dir, file, statement string) string {

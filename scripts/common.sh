@@ -3,6 +3,19 @@
 say() { echo "$*" >&2; }
 die() { say "$*"; exit 1; }
 
+# help "$@": says what stands at the beginning of the script, if that is all that was asked for.
+help() {
+	case "$#$*" in
+	1-h | 1--help) ;;
+	*) return 0 ;;
+	esac
+	sed -n -e 1d -e '/^#/!q' -e 's/^# \{0,1\}//p' "scripts/${0##*/}"
+	exit
+}
+
+# takes_nothing "$@"
+takes_nothing() { [ $# = 0 ] || die "${0##*/} takes nothing behind it. Nothing was done."; }
+
 # quietly COMMAND...: what it prints is shown only if it fails.
 quietly() {
 	log=$(mktemp)

@@ -126,7 +126,8 @@ start_mysql() {
 	tries=180
 	until serves mysql; do
 		tries=$((tries - 1))
-		[ $tries -gt 0 ] || die "MySQL does not serve; scripts/stack.sh logs mysql says why."
+		# It may be at work on its files, in which it is not disturbed.
+		[ $tries -gt 0 ] || { started=; die "MySQL does not serve; scripts/stack.sh logs mysql says why."; }
 		sleep 1
 	done
 }

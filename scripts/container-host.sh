@@ -3,7 +3,16 @@
 # "docker run" gets before the image, such as --name NAME -p 127.0.0.1:2222:22.
 # With --tmpfs /var/lib/docker:exec it is quicker, and forgets all at a restart.
 # IMAGE=wrp-test-machine starts a machine with systemd instead.
+#
+# Usage: container-host.sh [OPTION OF DOCKER RUN...]
 set -eu
+case "$#$*" in
+1-h | 1--help)
+	cd "$(dirname "$0")/.."
+	. scripts/common.sh
+	help "$@"
+	;;
+esac
 
 start() {
 	id=$(docker create "$@" "${IMAGE:-wrp-test-container-host}")

@@ -11,7 +11,14 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+help "$@"
 
+for name; do
+	case $name in
+	distributor | hostguard) ;;
+	*) die "there is no package $name, want distributor or hostguard" ;;
+	esac
+done
 command -v go >/dev/null || die "Go is missing: the programs are built here."
 dist=${DIST:-dist}
 arch=${ARCH:-$(go env GOARCH)}
@@ -72,9 +79,5 @@ hostguard() {
 }
 
 [ $# -gt 0 ] || set -- distributor hostguard
-for name; do
-	case $name in
-	distributor | hostguard) $name ;;
-	*) die "there is no package $name, want distributor or hostguard" ;;
-	esac
-done
+say "Compiling the programs, which takes some minutes the first time."
+for name; do $name; done

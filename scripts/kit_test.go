@@ -67,6 +67,44 @@ func script(t *testing.T, dir string, env []string, name string, args ...string)
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
+// pretendDocker returns a PATH with an engine and a docker-compose 1.29 that only pretend: of the
+// services run those whose names are files in the folder services, and what Compose was told is in
+// the file told. More is a part of docker-compose, which knows its command as $command.
+func pretendDocker(t *testing.T, dir, more string) []string {
+	t.Helper()
+	write(t, filepath.Join(dir, "services/.keep"), "", 0o600)
+	write(t, filepath.Join(dir, "fake/docker"), `#!/bin/sh
+case "$*" in
+"compose version") exit 1 ;;
+*.State.Running*) echo true ;;
+*.State.Health.Status*) echo healthy ;;
+esac
+`, 0o700)
+	write(t, filepath.Join(dir, "fake/docker-compose"), `#!/bin/sh
+while [ "$1" != -p ]; do shift; done
+shift 2
+command=$1
+echo "$*" >>told
+`+more+`
+case $command in
+ps) for name; do [ ! -e "services/$name" ] || echo "id-$name"; done ;;
+up) for name; do case $name in -* | up) ;; *) touch "services/$name" ;; esac; done ;;
+stop) for name; do rm -f "services/$name"; done ;;
+esac
+`, 0o700)
+	return []string{"PATH=" + filepath.Join(dir, "fake") + ":" + os.Getenv("PATH")}
+}
+
+// told returns what Compose was told, and that it was.
+func told(t *testing.T, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "told"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // succeeds is [script], which has to end with 0 and to say want.
 func succeeds(t *testing.T, want, dir string, env []string, name string, args ...string) {
 	t.Helper()

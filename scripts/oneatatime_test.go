@@ -2,6 +2,7 @@ package scripts_test
 
 import (
 	"bufio"
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,16 +20,20 @@ func TestOneAtATime(t *testing.T) {
 		hoststest.Missing(t, "flock")
 	}
 	dir := newFolder(t, []string{"AUTH_TOKEN=k", "COMPOSE_PROJECT_NAME=wrp-none"})
-	write(t, filepath.Join(dir, "x.sql"), "-- no dump", 0o600)
+	write(t, filepath.Join(dir, "x.sql"), wholeDump, 0o600)
 	other, err := os.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = other.Close() })
+	write(t, filepath.Join(dir, "x.db"), "SQLite format 3", 0o600)
+	ends := map[string]string{"y.db": "There is no SQLite file data/distributor.db", "x.db": "x.db is no whole database"}
 	for _, command := range [][]string{
 		{"stack.sh", "up"}, {"stack.sh", "stop"}, {"stack.sh", "stop", "mysql"}, {"stack.sh", "down"}, {"stack.sh", "destroy"},
 		{"backup.sh", "backup", "y.sql"}, {"backup.sh", "restore", "x.sql"}, {"refresh.sh"},
+		{"backup.sh", "backup", "y.db"}, {"backup.sh", "restore", "x.db"},
 	} {
+		want := cmp.Or(ends[command[len(command)-1]], "No Docker engine answers")
 		if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX); err != nil {
 			t.Fatal(err)
 		}
@@ -48,8 +53,8 @@ func TestOneAtATime(t *testing.T) {
 		if err := syscall.Flock(int(other.Fd()), syscall.LOCK_UN); err != nil {
 			t.Fatal(err)
 		}
-		if !said.Scan() || !strings.HasPrefix(said.Text(), "No Docker engine answers") {
-			t.Errorf("%q: it says %q, once nobody works any more", command, said.Text())
+		if !said.Scan() || !strings.HasPrefix(said.Text(), want) {
+			t.Errorf("%q: it says %q, once nobody works any more, want %q", command, said.Text(), want)
 		}
 		_ = cmd.Wait()
 	}

@@ -1,8 +1,13 @@
 #!/bin/sh
 # Sees that what the tests need is installed. On Debian as root it installs what
 # is missing, else it says what that is. No service is started or left enabled.
-# "e2e" is for the tests that take long, too.
+#
+# Usage: packages.sh [e2e]     (e2e: also for the tests that take long)
 set -eu
+cd "$(dirname "$0")/.."
+. scripts/common.sh
+help "$@"
+[ $# = 0 ] || [ "$*" = e2e ] || die "packages.sh takes nothing but e2e behind it. Nothing was done."
 
 missing=
 has() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }

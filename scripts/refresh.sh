@@ -10,6 +10,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+help "$@"
+takes_nothing "$@"
 # Go may have been installed where timers and cron do not look.
 PATH=$PATH:/usr/local/go/bin
 [ -e .env ] || die "There is no .env: nothing was started here yet (make up)."
@@ -52,11 +54,11 @@ say_back() {
 	say "  docker tag $2 $(docker inspect -f '{{.Config.Image}}' "$id") && scripts/stack.sh create --no-build $1 && scripts/stack.sh start $1"
 }
 
-[ $# = 0 ] || die "refresh.sh takes nothing behind it. Nothing was done."
 one_at_a_time
 find_compose
 runs distributor || die "The stack does not run, so that nothing was refreshed. make up starts it."
-had_mysql=$(image_of mysql) had_caddy=$(image_of caddy) had=$(image_of distributor)
+had_mysql=$(image_of mysql) had=$(image_of distributor)
+! has_profile tls || had_caddy=$(image_of caddy)
 pull "$(setting MYSQL_IMAGE mysql:8.4)"
 ! has_profile tls || pull "$(setting CADDY_IMAGE caddy:2)"
 if scripts/stack.sh up; then

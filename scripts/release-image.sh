@@ -11,6 +11,10 @@ set -eu
 umask 022
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+help "$@"
+for name; do
+	case $name in -*) die "There is no option $name: want names for a registry, or nothing." ;; esac
+done
 
 dist=${DIST:-dist}
 most=25000000 # bytes of an image, compressed

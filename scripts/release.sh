@@ -14,6 +14,8 @@ set -eu
 umask 022
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+help "$@"
+takes_nothing "$@"
 
 here=$PWD
 dist=${DIST:-dist}

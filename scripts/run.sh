@@ -1,9 +1,13 @@
 #!/bin/sh
 # Serves on 127.0.0.1:7777 with whatever this machine has: "make run". What the
 # environment or .env say wins over every choice made here.
+#
+# Usage: run.sh
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+help "$@"
+takes_nothing "$@"
 
 real=alb42/amifoxserver:latest
 standin=wrp-standin:latest

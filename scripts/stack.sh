@@ -14,6 +14,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+help "$@"
 . scripts/compose.sh
 
 user=65532 # in the containers
@@ -161,6 +162,20 @@ destroy() {
 	compose down --volumes --remove-orphans
 }
 
+# in_service exec|run ARGS...: both take a terminal for granted, and fail where there is none
+# unless they are told so, once.
+in_service() {
+	said=
+	for word; do
+		case $word in -T | --no-TTY | --no-tty) said=yes ;; esac
+	done
+	if [ -z "$said" ] && { [ ! -t 0 ] || [ ! -t 1 ]; }; then
+		shift
+		set -- "$command" -T "$@"
+	fi
+	compose "$@"
+}
+
 # alone COMMAND [ARGS...]: of commands that concern the whole stack.
 alone() {
 	[ $# = 1 ] || die "$1 concerns the whole stack, and takes nothing behind it. Nothing was done."
@@ -200,6 +215,7 @@ cleanup)
 stop) stop "$@" ;;
 down) down ;;
 destroy) destroy ;;
+exec | run) in_service "$command" "$@" ;;
 *) compose "$command" "$@" ;;
 esac
 [ -z "$left" ] || die "Not all sessions could be stopped; cleanup stops them when the stack runs again."

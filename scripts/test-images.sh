@@ -21,6 +21,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
+help "$@"
 
 cache=${CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/wrpdistributor-tests}
 
@@ -132,17 +133,18 @@ tenox7() {
 	say "wrp-test-tenox7 works"
 }
 
+for name; do
+	case $name in
+	mysql | mariadb | container-host | machine | new-host | caddy | tenox7) ;;
+	*) die "there is no image $name, want mysql, mariadb, container-host, machine, new-host, caddy or tenox7" ;;
+	esac
+done
 docker version >/dev/null 2>&1 || die "no Docker engine answers"
 [ $# -gt 0 ] || set -- mysql mariadb container-host machine new-host caddy ${WRP_SOURCE:+tenox7}
 for name; do
 	case $name in
-	mysql) mysql ;;
-	mariadb) mariadb ;;
 	container-host) container_host ;;
-	machine) machine ;;
 	new-host) new_host ;;
-	caddy) caddy ;;
-	tenox7) tenox7 ;;
-	*) die "there is no image $name, want mysql, mariadb, container-host, machine, new-host, caddy or tenox7" ;;
+	*) "$name" ;;
 	esac
 done

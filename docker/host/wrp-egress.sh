@@ -10,6 +10,13 @@
 #                 your own (CONTAINER_NETWORK)
 #   RESOLV_CONF   where the host's resolvers stand
 set -eu
+usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; }
+case ${1:-} in
+-h | --help)
+	usage
+	exit
+	;;
+esac
 
 table="inet wrp_egress" # as in the file with the rules
 die() { echo "wrp-egress: $*" >&2; exit 1; }
@@ -68,5 +75,5 @@ load)
 	;;
 unload) nft delete table $table 2>/dev/null || true ;;
 show) nft list table $table ;;
-*) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) usage >&2; exit 2 ;;
 esac
