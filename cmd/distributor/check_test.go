@@ -22,7 +22,7 @@ func TestHostsAreCheckedAndPull(t *testing.T) {
 	s.want("hosts pull of a newer image", s.run(0, "distributor", "hosts", "pull", h.SSHAddr()), h.SSHAddr()+": pulled sha256:", ", was sha256:")
 	h.PullFails("pull access denied")
 	s.want("a pull that fails", s.run(1, "distributor", "hosts", "pull"),
-		h.SSHAddr()+": FAILED: pull "+pretend.DefaultImage+": pull access denied\n", "mend it, "+h.SSHAddr()+":\n  docker save "+pretend.DefaultImage+" | ssh root@", "hosts that could not pull the image: 1 of 1")
+		h.SSHAddr()+": FAILED: pull "+pretend.DefaultImage+": pull access denied\n", "mend it, "+h.SSHAddr()+":\n  docker save "+pretend.DefaultImage+" | ssh -p ", "hosts that could not pull the image: 1 of 1")
 	s.want("pull --json", s.run(1, "distributor", "hosts", "pull", "--json"), `{"hosts":[{"host":"`+h.SSHAddr()+`","error":"pull `)
 	s.do("PUT", "one", 204)
 	if list := h.Containers(); len(list) != 1 || strings.HasPrefix(list[0].Name, "wrp_doctor") {
