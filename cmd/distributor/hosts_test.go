@@ -63,6 +63,15 @@ func TestAddingSaysThatALineSaysOtherwise(t *testing.T) {
 	}
 }
 
+// TestAddingComparesTheFingerprintOfAKnownHost, too.
+func TestAddingComparesTheFingerprintOfAKnownHost(t *testing.T) {
+	s, h := newPretendStack(t)
+	out := s.run(1, "distributor", "hosts", "add", "--prepared", "root@"+h.SSHAddr(), "--fingerprint=SHA256:other")
+	if !strings.Contains(out, "--fingerprint is another") {
+		t.Errorf("hosts add with another fingerprint than known_hosts has says\n%s", out)
+	}
+}
+
 // TestAddingByHandKeepsOptions: what is typed in place of the command makes the same host.
 func TestAddingByHandKeepsOptions(t *testing.T) {
 	a := &addition{cmd: &cobra.Command{}}

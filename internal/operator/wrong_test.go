@@ -31,3 +31,12 @@ func TestCommandForHostThatIsDown(t *testing.T) {
 		}
 	}
 }
+
+// TestHostThatLeavesIsNotToBeChecked: hosts check knows configured hosts only.
+func TestHostThatLeavesIsNotToBeChecked(t *testing.T) {
+	st := session.HostState{Status: hosts.Status{Host: hosts.Host{Name: "a.example"}, State: hosts.Unreachable, Reason: "no route", Leaving: true}}
+	list := state{now: &session.Overview{Hosts: []session.HostState{st}}}.wrongHosts()
+	if len(list) != 1 || list[0].Mend != "cleanup --forget-host a.example" {
+		t.Errorf("wrong is %+v, want what gives up its sessions", list)
+	}
+}

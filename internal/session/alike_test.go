@@ -3,6 +3,8 @@ package session
 import (
 	"testing"
 	"time"
+
+	"wrpdistributor/internal/hosts"
 )
 
 // TestRefusalKeepsOneWholeReason beside the one that is counted.
@@ -33,5 +35,13 @@ func TestReasonsAreCountedTogether(t *testing.T) {
 		if got := alike(tt.why); got != tt.want {
 			t.Errorf("%q counts as\n%q, want\n%q", tt.why, got, tt.want)
 		}
+	}
+}
+
+// TestHostThatWasNotCheckedIsNotDown yet.
+func TestHostThatWasNotCheckedIsNotDown(t *testing.T) {
+	t.Parallel()
+	if got := refusal(hosts.Status{State: hosts.Unknown}, false, nil); got != "not checked yet" {
+		t.Errorf("it takes no session since it is %q", got)
 	}
 }
