@@ -46,6 +46,8 @@ func TestRealCauses(t *testing.T) {
 			want: cause{step: "way to Docker", found: "with 1 SSH session at once", command: "MaxSessions"}},
 		"a greeting": {opt: hoststest.SSHDOptions{KeyOptions: `restrict,command="echo welcome; docker system dial-stdio"`},
 			want: cause{step: "way to Docker", found: `prints "welcome`, command: ".bashrc"}},
+		"a command without an end": {opt: hoststest.SSHDOptions{KeyOptions: `restrict,command="exec sleep 30"`},
+			want: cause{step: "engine", found: "does not answer", command: "systemctl restart docker"}},
 		"engine not there": {opt: hoststest.SSHDOptions{KeyOptions: `restrict,command="docker -H unix:///nowhere system dial-stdio"`},
 			want: cause{step: "way to Docker", found: "dial unix /nowhere", command: "systemctl start docker"}},
 		"docker not there": {opt: hoststest.SSHDOptions{KeyOptions: `restrict,command="PATH=/nowhere; docker system dial-stdio"`},
