@@ -24,10 +24,10 @@ func (a *addition) trust(ctx context.Context, own []string) error {
 	if err != nil {
 		return err
 	}
+	if f := a.flags.fingerprint; f != "" && f != key.Fingerprint {
+		return fmt.Errorf("%w: it is %s %s, and --fingerprint is another", errNotTrusted, key.Kind, key.Fingerprint)
+	}
 	if key.IsKnown {
-		if f := a.flags.fingerprint; f != "" && f != key.Fingerprint {
-			return fmt.Errorf("%w: known_hosts says, as the host does, that it is %s %s, and --fingerprint is another", errNotTrusted, key.Kind, key.Fingerprint)
-		}
 		a.say("ok", "host key", key.Kind+" "+key.Fingerprint+", as known_hosts says")
 		return nil
 	}
@@ -75,10 +75,7 @@ func (a *addition) shownKey(ctx context.Context) (hosts.HostKey, error) {
 
 // confirm asks whether the key is the right one, unless the operator has said which is.
 func (a *addition) confirm(ctx context.Context, key hosts.HostKey, own []string) error {
-	if f := a.flags.fingerprint; f != "" {
-		if f != key.Fingerprint {
-			return fmt.Errorf("%w: it is %s %s, and --fingerprint is another", errNotTrusted, key.Kind, key.Fingerprint)
-		}
+	if a.flags.fingerprint != "" {
 		return nil
 	}
 	w := a.cmd.ErrOrStderr()

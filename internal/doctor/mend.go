@@ -204,9 +204,12 @@ func (p *patient) mendMuteEngine(err error) Mend {
 	return m
 }
 
+// mendKnown returns what to type if the engine's words, or the guard's, say what is wrong.
+func mendKnown(err error) string { return cmp.Or(hosts.Mend(err.Error()), refusedByGuard(err)) }
+
 // mendEngine has an engine answer that did not, or answered something else than asked.
 func mendEngine(err error) string {
-	if known := cmp.Or(hosts.Mend(err.Error()), refusedByGuard(err)); known != "" {
+	if known := mendKnown(err); known != "" {
 		return known
 	}
 	if text := hosts.InWords(err).Error(); strings.Contains(text, "is Docker stopped?") || strings.Contains(text, "Cannot connect to the Docker daemon") {
@@ -250,7 +253,7 @@ func mendPort(foreign map[int]string) string {
 
 // mendStart removes what kept a container from starting.
 func (p *patient) mendStart(err error, port int) string {
-	known := cmp.Or(hosts.Mend(err.Error()), refusedByGuard(err))
+	known := mendKnown(err)
 	switch {
 	case known != "":
 		return known

@@ -52,11 +52,8 @@ func OnHost(h Host, command string) string {
 
 // asRoot is the ssh of a host's root, by the address where its sshd is.
 func asRoot(h Host) string {
-	host, port, err := net.SplitHostPort(h.SSH.Addr)
-	switch {
-	case err != nil:
-		return "ssh root@" + h.Address
-	case port == "22":
+	host, port, _ := net.SplitHostPort(h.SSH.Addr) // as the configuration makes it
+	if port == "22" {
 		return "ssh root@" + host
 	}
 	return "ssh -p " + port + " root@" + host

@@ -36,7 +36,7 @@ func (h *highest) raise(n int64) {
 // was taken. What has waited for clients since before this process is not handed over any
 // more: since the backup was made it may have been another client's, who still has its
 // token. What was started by now cannot: a database is not restored under a process. So a
-// host that invents such containers has nothing else replaced for long.
+// host that invents such containers has no others replaced than those.
 func (m *Manager) handleTakenName(ctx context.Context, s *Session) {
 	log := m.log.With("session", s.ID, "host", s.Host)
 	unknown, err := m.avoidUnknown(ctx, s.Host)
