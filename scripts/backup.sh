@@ -66,6 +66,7 @@ checked_sqlite() {
 backup_sqlite() { # TO
 	from=$(sqlite_file)
 	[ -n "$from" ] && [ -f "$from" ] || die "There is no SQLite file ${from:-, SESSION_DATABASE_DSN names another kind of database}."
+	[ ! "$1" -ef "$from" ] || die "$1 is the database itself. Nothing was done."
 	need_sqlite
 	unfinished=$1.new
 	# With another journal one file is all of it.
@@ -164,7 +165,7 @@ spare() {
 check_name() {
 	case $1 in
 	*[\"\\]* | *"
-"* | -*) die "A backup's name can have no double quote, backslash or new line in it, and no \"-\" before it: $1. Nothing was done." ;;
+"* | -* | file:*) die "A backup's name can have no double quote, backslash or new line in it, and no \"-\" or \"file:\" before it: $1. Nothing was done." ;;
 	*.db | *.sql) ;;
 	*) die "A backup's name ends in .sql (the stack's database) or .db (a SQLite file), which $1 does not. Nothing was done." ;;
 	esac
@@ -224,6 +225,7 @@ restore() { # FILE
 	case $1 in
 	*.db)
 		[ "$(head -c 15 "$1")" = "SQLite format 3" ] || die "$1 is no SQLite file. Nothing was done."
+		[ ! "$1" -ef "$(sqlite_file)" ] || die "$1 is the database itself. Nothing was done."
 		restore_sqlite "$1"
 		;;
 	*)
