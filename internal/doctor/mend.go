@@ -135,7 +135,7 @@ func (p *patient) replaceKey() string { return lookForGuard + p.putKey() }
 // putKey is replaceKey without its beginning.
 func (p *patient) putKey() string {
 	key := strings.Fields(string(ssh.MarshalAuthorizedKey(p.SSH.Signer.PublicKey())))[1]
-	return fmt.Sprintf("sed -i '\\|%[2]s|d' ~%[1]s/.ssh/authorized_keys; echo '%[3]s' >>~%[1]s/.ssh/authorized_keys", p.SSH.User, key, p.keyLine())
+	return fmt.Sprintf("sed -i -e '\\|%[2]s|d' -e '$a\\' ~%[1]s/.ssh/authorized_keys; echo '%[3]s' >>~%[1]s/.ssh/authorized_keys", p.SSH.User, key, p.keyLine())
 }
 
 // mendWay opens the way to Docker. What is in the way is in the words of sshd and of
