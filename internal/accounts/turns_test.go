@@ -5,14 +5,15 @@ import (
 	"errors"
 	"net/netip"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"wrpdistributor/internal/bubbletest"
 )
 
 // TestNobodyWaitsLongForATurn: who finds an address busy is told so in the end, and leaves
 // the line as it was.
 func TestNobodyWaitsLongForATurn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		from := netip.MustParseAddr("192.0.2.7")
 		turns := turns{of: newLines()}
 		var releases []func()

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/clientconn"
 	"wrpdistributor/internal/hosts/hoststest"
 )
@@ -21,7 +22,7 @@ func each(t *testing.T, test func(t *testing.T, config *tls.Config)) {
 	must(t, err)
 	for name, config := range map[string]*tls.Config{"plain": nil, "TLS": {Certificates: []tls.Certificate{pair}}} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { test(t, config) })
+			bubbletest.Run(t, func(t *testing.T) { test(t, config) })
 		})
 	}
 }

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"wrpdistributor/internal/bubbletest"
 )
 
 func TestSleep(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		begin := time.Now()
 		if err := Sleep(t.Context(), time.Minute); err != nil || time.Since(begin) != time.Minute {
 			t.Errorf("Sleep = %v after %v, want nil after a minute", err, time.Since(begin))

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/dashboard"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
@@ -178,7 +178,7 @@ func TestNobodyWaitsForTheDashboard(t *testing.T) {
 
 // TestPastIsReadNowAndThen: there is something new once a minute.
 func TestPastIsReadNowAndThen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		db := databasetest.New(t)
 		b := newBoard(t, db, fine)
 		wantParts(t, html(t, b, false), "Nothing is known yet")

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/metricstest"
 )
 
@@ -23,7 +24,7 @@ func TestHeartbeatKnowsWhetherWritesAreTaken(t *testing.T) {
 		"refusing": func(context.Context) error { return refused },
 		"silent":   func(ctx context.Context) error { <-ctx.Done(); return refused },
 	} {
-		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { checkHeartbeat(t, failing, refused) }) })
+		t.Run(name, func(t *testing.T) { bubbletest.Run(t, func(t *testing.T) { checkHeartbeat(t, failing, refused) }) })
 	}
 }
 
@@ -98,7 +99,7 @@ func checkHeartbeat(t *testing.T, failing func(context.Context) error, refused e
 // TestWriteIsTriedForWhoAsks: not for a second after one that was taken; one for all who ask
 // at once; one that hangs is none. What is known to fail is not tried for anybody.
 func TestWriteIsTriedForWhoAsks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		var writes, hangs atomic.Int64
 		h := NewHeartbeat(&DB{cfg: Config{Path: "x.db"}}, Process{}, slog.New(slog.NewTextHandler(t.Output(), nil)))
 		h.end = func(context.Context) error { return nil }
@@ -147,7 +148,7 @@ func TestWriteIsTriedForWhoAsks(t *testing.T) {
 // TestHeartbeatEndsWithTheSchema: an outage is waited for, tables that are gone are not,
 // and a row that is gone cannot be noted as stopped.
 func TestHeartbeatEndsWithTheSchema(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		h := NewHeartbeat(new(DB), Process{}, slog.New(slog.NewTextHandler(t.Output(), nil)))
 		h.end = func(context.Context) error { t.Error("noted as stopped"); return nil }
 		answers := []error{nil, errors.New("outage"), fmt.Errorf("write heartbeat: %w", ErrNoSchema)}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/clientconn"
 	"wrpdistributor/internal/clock"
 	"wrpdistributor/internal/gateway"
@@ -50,7 +51,7 @@ func (s *simulation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // simulate runs a test in a bubble, with one session whose WRP is a handler.
 func simulate(t *testing.T, cfg gateway.Config, wrp http.HandlerFunc, test func(t *testing.T, s *simulation)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		m := &memory{rows: make(map[int64]session.Session)}
 		c := newContainer(t, wrp)
 		m.container = c

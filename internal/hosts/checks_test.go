@@ -7,12 +7,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"wrpdistributor/internal/bubbletest"
 )
 
 // TestChecksAreSpread: those of hosts that were all checked at one moment, evenly over
 // the interval, and those after at the same distance.
 func TestChecksAreSpread(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		const hosts, tenth = 100, checkInterval / 10
 		turns := newTurns(hosts)
 		time.Sleep(1234 * time.Millisecond) // of the logins
@@ -41,7 +43,7 @@ func TestChecksAreSpread(t *testing.T) {
 // TestLoginsTakeTurns: few are under way at once; one whose host takes its time does not
 // keep the others waiting.
 func TestLoginsTakeTurns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		l := newLogins()
 		var begun atomic.Int64
 		ctx, cancel := context.WithCancel(t.Context())
@@ -71,7 +73,7 @@ func TestLoginsTakeTurns(t *testing.T) {
 // TestQueueCostsNoPatience: that other hosts are logged in to first says nothing
 // against one.
 func TestQueueCostsNoPatience(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		var queued atomic.Bool
 		queued.Store(true)
 		p, end := newPatience(t.Context(), time.Second, func() *connection { return nil }, queued.Load)
@@ -105,7 +107,7 @@ func TestSomeHostsAreEnough(t *testing.T) {
 		{"none up", 2 * time.Hour, 9 * time.Second, 9 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubbletest.Run(t, func(t *testing.T) {
 				round := &firstRound{began: time.Now(), over: make(chan struct{}), up: make(chan struct{})}
 				defer time.AfterFunc(tt.up, func() { close(round.up) }).Stop()
 				defer time.AfterFunc(tt.over, func() { close(round.over) }).Stop()

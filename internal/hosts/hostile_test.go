@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"wrpdistributor/internal/bubbletest"
 )
 
 // hostileEngine returns an engine that answers ping as engines do, and all else with answer.
@@ -241,7 +243,7 @@ func (c muteConn) SendRequest(string, bool, []byte) (bool, []byte, error) {
 // TestPatienceWithAHostThatTricklesEnds: one that sends some bytes again and again, and
 // never answers, is not waited for for ever.
 func TestPatienceWithAHostThatTricklesEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		ended := make(chan struct{})
 		defer close(ended)
 		conn := &connection{Conn: muteConn{ended: ended}, raw: &netConn{}}
@@ -263,7 +265,7 @@ func TestPatienceWithAHostThatTricklesEnds(t *testing.T) {
 
 // TestFloodOfEventsIsSlowed: events come as fast as hosts that work have them, and no faster.
 func TestFloodOfEventsIsSlowed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		begun, p := time.Now(), pace{}
 		for range 3 * mostEvents {
 			if err := p.wait(t.Context()); err != nil {
@@ -374,7 +376,7 @@ func TestSSHDThatLeaksChannelsIsLeft(t *testing.T) {
 		"opens late":  func() *leakyConn { c := newLeakyConn(); c.opensNone, c.isLate = true, true; return c },
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubbletest.Run(t, func(t *testing.T) {
 				far := far()
 				conn := &connection{Conn: far, raw: &netConn{}, ended: far.ended}
 				defer far.end()
@@ -410,7 +412,7 @@ func TestSSHDThatLeaksChannelsIsLeft(t *testing.T) {
 // TestContainerThatReadsNothingCostsNoOther: sshd closes no channel whose container does not
 // read. That one gets no more of them, and the connection lasts.
 func TestContainerThatReadsNothingCostsNoOther(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		far := newLeakyConn()
 		conn := &connection{Conn: far, raw: &netConn{}, ended: far.ended}
 		defer far.end()
@@ -448,7 +450,7 @@ func TestContainerThatReadsNothingCostsNoOther(t *testing.T) {
 
 // TestUnansweredRequestsAreBounded: whatever an sshd does not answer.
 func TestUnansweredRequestsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		far := newLeakyConn()
 		far.opensNone = true
 		conn := &connection{Conn: muteConn{Conn: far, ended: far.ended}, raw: &netConn{}, ended: far.ended}

@@ -11,9 +11,9 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/hosts/hoststest"
 	"wrpdistributor/internal/porttest"
 )
@@ -148,7 +148,7 @@ func TestWantOfSession(t *testing.T) {
 		{"never, for another reason", false, 0, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubbletest.Run(t, func(t *testing.T) {
 				whole, cancel := newPatience(t.Context(), 5*time.Second, func() *connection { return nil }, func() bool { return false })
 				defer cancel()
 				p := &pendingRequest{begun: time.Now()}

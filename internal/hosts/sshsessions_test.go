@@ -10,9 +10,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/hosts/hoststest"
 	"wrpdistributor/internal/porttest"
 	"wrpdistributor/internal/proctest"
@@ -91,7 +91,7 @@ func startOne(ctx context.Context, p *Pool, s Spec) (err error) {
 // TestPlaceThatIsNotFreeYet: sshd refuses a session for one that ended here a moment ago,
 // which says nothing of how many it allows. If it goes on with that, it allows fewer.
 func TestPlaceThatIsNotFreeYet(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		s := newSessions(slog.New(slog.DiscardHandler))
 		take := func() {
 			t.Helper()

@@ -8,8 +8,9 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"wrpdistributor/internal/bubbletest"
 )
 
 // newTestHost returns a host that nobody has asked yet.
@@ -35,7 +36,7 @@ func TestDownHostIsLeftAlone(t *testing.T) {
 		{"an answer", ErrForbidden, Unusable, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubbletest.Run(t, func(t *testing.T) {
 				h := newTestHost(t)
 				h.markDown(t.Context(), tt.failure)
 				if st := h.status(); st.State != tt.state || !st.State.IsDown() || st.Reason != tt.failure.Error() {
@@ -81,7 +82,7 @@ func TestEndedCallMarksNoHostDown(t *testing.T) {
 // did not answer, one finds out whether it answers now. The others are told that it does
 // not, until it does.
 func TestSilentEngineKeepsOneWaiting(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		h := newTestHost(t)
 		h.markDown(t.Context(), io.ErrUnexpectedEOF)
 		time.Sleep(2 * minPause)
@@ -109,7 +110,7 @@ func TestSilentEngineKeepsOneWaiting(t *testing.T) {
 // TestConnectionAndEngineAreTwo: what is known of the one says nothing of the other. The
 // host is down while one of them is.
 func TestConnectionAndEngineAreTwo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		h := newTestHost(t)
 		h.client = &sshClient{} // which has no connection
 		h.markDown(t.Context(), io.ErrUnexpectedEOF)
@@ -151,7 +152,7 @@ func TestHostWithoutImageIsNotDown(t *testing.T) {
 // TestDownHostIsSaidOnce: and once an hour after that, however often it is tried. A
 // reason that is another one is said too, and so is whatever comes after it was up.
 func TestDownHostIsSaidOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		h := newTestHost(t)
 		var log strings.Builder
 		h.log = slog.New(slog.NewTextHandler(&log, nil))

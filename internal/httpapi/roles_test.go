@@ -6,17 +6,17 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"wrpdistributor/internal/auth"
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/metricstest"
 )
 
 // TestPreviousTokenIsRemindedOf: at the first request that has it, and once an hour with
 // how many there were, for as long as there are any.
 func TestPreviousTokenIsRemindedOf(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		var lines bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&lines, nil))
 		s := NewWaiting(Config{Guard: auth.New(nil, log), AuthToken: "new", PreviousToken: "old", Log: log})

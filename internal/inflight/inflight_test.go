@@ -6,11 +6,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"wrpdistributor/internal/bubbletest"
 )
 
 // TestDrainWaitsForWorkUnderWay: for all of it, or for its context, and takes no more.
 func TestDrainWaitsForWorkUnderWay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		var c Counter
 		for range 2 {
 			if !c.Begin() || !c.Busy() {

@@ -3,14 +3,15 @@ package portal
 import (
 	"strconv"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"wrpdistributor/internal/bubbletest"
 )
 
 // TestPagesStopLooking: after five minutes, until somebody clicks. Who comes back after a
 // while begins anew.
 func TestPagesStopLooking(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		var w waits
 		w.init()
 		for began := time.Now(); time.Since(began) < lookFor; time.Sleep(20 * time.Second) {
@@ -37,7 +38,7 @@ func TestPagesStopLooking(t *testing.T) {
 
 // TestWhatIsRememberedIsBounded, however many people come.
 func TestWhatIsRememberedIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		var w waits
 		var k tokens
 		w.init()

@@ -15,6 +15,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"golang.org/x/crypto/ssh"
 
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/porttest"
 )
 
@@ -143,7 +144,7 @@ func TestDropConnections(t *testing.T) {
 
 // TestDelayedRequestIsCarriedOut: also if its caller has gone.
 func TestDelayedRequestIsCarriedOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		config, err := complete(Config{HasImage: true})
 		if err != nil {
 			t.Fatal(err)

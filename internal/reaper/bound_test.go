@@ -6,9 +6,9 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
 )
@@ -33,7 +33,7 @@ func (s *slowStop) StopSession(context.Context, *session.Session) (bool, error) 
 // TestFewSessionsAtOnce: of one host and of all, and no fewer than that.
 func TestFewSessionsAtOnce(t *testing.T) {
 	for _, tt := range []struct{ hosts, each, want int }{{1, 50, perHost}, {10, 50, 10 * perHost}, {500, 4, atOnce}} {
-		synctest.Test(t, func(t *testing.T) {
+		bubbletest.Run(t, func(t *testing.T) {
 			cfg := hosts.Config{Log: slog.New(slog.DiscardHandler)}
 			listings := make(map[string]listing)
 			var rows []row
@@ -80,7 +80,7 @@ func (s *stuckHost) StopIdle(ctx context.Context, one *session.Session, _ time.D
 
 // TestHostThatIsStuckKeepsNoOthers waiting for their next pass: it is waited for once.
 func TestHostThatIsStuckKeepsNoOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		cfg := hosts.Config{Log: slog.New(slog.DiscardHandler), Hosts: []hosts.Host{{Name: "host0"}, {Name: "host1"}}}
 		pool, err := hosts.New(cfg)
 		if err != nil {
@@ -119,7 +119,7 @@ func (drippingHost) StopIdle(context.Context, *session.Session, time.Duration) (
 // TestHostThatDripsKeepsNoOthers waiting for their next pass: what it has not done in the
 // time of one is left to the next.
 func TestHostThatDripsKeepsNoOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		pool, err := hosts.New(hosts.Config{Log: slog.New(slog.DiscardHandler), Hosts: []hosts.Host{{Name: "host0"}}})
 		if err != nil {
 			t.Fatal(err)

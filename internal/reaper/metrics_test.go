@@ -4,9 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/metricstest"
 	"wrpdistributor/internal/reaper"
 	"wrpdistributor/internal/session"
@@ -32,7 +32,7 @@ func (s *emptyStore) Recount(context.Context) error {
 // TestMetricsOfPasses: how many there were, what came of them, and when the last one that
 // was made ended.
 func TestMetricsOfPasses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		began := time.Now()
 		read := func(store reaper.Store) metricstest.Series {
 			r := &reaper.Reaper{Store: store, Pool: noHosts(t), Log: slog.New(slog.DiscardHandler)}

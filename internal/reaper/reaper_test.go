@@ -9,11 +9,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/hosts"
@@ -358,7 +358,7 @@ func (s *brokenStore) All(context.Context) ([]session.Session, error) {
 
 // TestRunGoesOnAfterFailedPasses: the next is made after the interval, as always.
 func TestRunGoesOnAfterFailedPasses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		store := &brokenStore{}
 		r := &reaper.Reaper{Store: store, Pool: noHosts(t), Log: slog.New(slog.DiscardHandler)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour+time.Second)
@@ -401,7 +401,7 @@ func TestWarmContainersAreNoSessions(t *testing.T) {
 // TestProblemsThatLastAreNoNews: a pass every minute says them once an hour. Others, or
 // fewer, are said at once.
 func TestProblemsThatLastAreNoNews(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		var trouble reminder.Trouble
 		one, two := &reaper.Report{Problems: []string{"a"}}, &reaper.Report{Problems: []string{"b", "a"}}
 		for i, tt := range []struct {

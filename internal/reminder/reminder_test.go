@@ -3,12 +3,13 @@ package reminder
 import (
 	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"wrpdistributor/internal/bubbletest"
 )
 
 func TestLastingTroubleIsSaidOnceAnHour(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		var trouble Trouble
 		refused := errors.New("dial 10.0.0.1:22: refused")
 		if trouble.Over() {

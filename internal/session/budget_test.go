@@ -5,9 +5,9 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/service/servicetest"
@@ -77,7 +77,7 @@ func TestBudgetIsForAllStatementsTogether(t *testing.T) {
 		{3 * time.Second, 10_000, 11 * time.Second},
 		{time.Hour, 1, 10 * time.Second},
 	} {
-		synctest.Test(t, func(t *testing.T) {
+		bubbletest.Run(t, func(t *testing.T) {
 			ctx := session.WithBudget(t.Context(), 10*time.Second)
 			began := time.Now()
 			var err error

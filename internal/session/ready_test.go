@@ -5,14 +5,15 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"wrpdistributor/internal/bubbletest"
 )
 
 // TestReadyDoesNotWaitForTheDatabase: one question a second for all who ask, given up
 // after another; what was known before stays known.
 func TestReadyDoesNotWaitForTheDatabase(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		var seen drainedHostsSeen
 		asked := 0
 		answers := func(context.Context) (map[string]Drained, error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/database"
 	"wrpdistributor/internal/database/databasetest"
 	"wrpdistributor/internal/hosts"
@@ -163,7 +164,7 @@ func TestSampleFails(t *testing.T) {
 
 // TestRunIsDueOnceAMinute, in the middle of it.
 func TestRunIsDueOnceAMinute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var asked []time.Duration

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"wrpdistributor/internal/bubbletest"
 	"wrpdistributor/internal/hosts"
 	"wrpdistributor/internal/session"
 	"wrpdistributor/internal/warm"
@@ -183,7 +184,7 @@ func attr(r slog.Record, key string) slog.Value {
 // TestFailedPassesAreMadeLessAndLessOften: up to minutes apart, which the log says once,
 // while another host is not kept waiting.
 func TestFailedPassesAreMadeLessAndLessOften(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		w := &world{hosts: []hosts.Host{{Name: "bad", Warm: 1}, {Name: "good", Warm: 3}}, broken: "bad", lease: granted}
 		logged := &journal{}
 		stop := run(t, w.warmer(logged))
@@ -214,7 +215,7 @@ func TestFailedPassesAreMadeLessAndLessOften(t *testing.T) {
 
 // TestOutageOfTheDatabaseIsLoggedOnce: however long it lasts, and so is its end.
 func TestOutageOfTheDatabaseIsLoggedOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		w := &world{hosts: []hosts.Host{{Name: "a", Warm: 1}}, lease: granted}
 		logged := &journal{}
 		run(t, w.warmer(logged))
@@ -242,7 +243,7 @@ func TestOutageOfTheDatabaseIsLoggedOnce(t *testing.T) {
 
 // TestOnlyTheHolderOfTheLeaseWorks: others wait until they get it.
 func TestOnlyTheHolderOfTheLeaseWorks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		w := &world{hosts: []hosts.Host{{Name: "a", Warm: 1}}, lease: refused}
 		run(t, w.warmer(slog.DiscardHandler))
 		time.Sleep(time.Hour + time.Millisecond)
@@ -260,7 +261,7 @@ func TestOnlyTheHolderOfTheLeaseWorks(t *testing.T) {
 // TestDisabledWaitsForTheLease: what another replica maintains is left alone for as
 // long as that goes on, and stopped soon after it ends.
 func TestDisabledWaitsForTheLease(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		w := &world{hosts: []hosts.Host{{Name: "a"}}, lease: refused}
 		w.waiting = []session.Session{{ID: 1, Host: "a", State: session.Warm}}
 		run(t, w.warmer(slog.DiscardHandler))
@@ -279,7 +280,7 @@ func TestDisabledWaitsForTheLease(t *testing.T) {
 // TestLeaseIsEndedEvenDuringRenewal: when Run ends while the database is asked for
 // more time. Else others would wait until the lease expires.
 func TestLeaseIsEndedEvenDuringRenewal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		w := &world{hosts: []hosts.Host{{Name: "a", Warm: 1}}, lease: granted}
 		warmer := w.warmer(slog.DiscardHandler)
 		warmer.Release = true
@@ -296,7 +297,7 @@ func TestLeaseIsEndedEvenDuringRenewal(t *testing.T) {
 
 // TestDisabledSaysNothingOfItsLease: who keeps nothing warm has no use for it.
 func TestDisabledSaysNothingOfItsLease(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		w := &world{hosts: []hosts.Host{{Name: "a"}}, lease: refused}
 		w.setLease(func(context.Context) (bool, error) { return false, errors.New("no such table: leases") })
 		logged := &journal{}
@@ -313,7 +314,7 @@ func TestDisabledSaysNothingOfItsLease(t *testing.T) {
 // TestHostsComeAndGo: containers wait on a host that joins, as many as its settings say
 // now, none when it leaves, and whoever maintained it goes with it.
 func TestHostsComeAndGo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		w := &world{hosts: []hosts.Host{{Name: "a"}}, lease: granted}
 		run(t, w.warmer(slog.DiscardHandler))
 		for _, tt := range []struct {

@@ -6,14 +6,15 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"wrpdistributor/internal/bubbletest"
 )
 
 // TestLineTakesItsTime: all that one direction carries shares its rate, and comes
 // through whole.
 func TestLineTakesItsTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		l := newLine(1000, make(chan struct{}))
 		begin := time.Now()
 		var received sync.WaitGroup
@@ -42,7 +43,7 @@ func TestLineTakesItsTime(t *testing.T) {
 
 // TestCutLineSaysNothing: neither side is told.
 func TestCutLineSaysNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		frozen := make(chan struct{})
 		l := newLine(1000, frozen)
 		sender, in := net.Pipe()

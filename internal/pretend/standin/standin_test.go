@@ -9,8 +9,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"wrpdistributor/internal/bubbletest"
 )
 
 func get(t *testing.T, h http.Handler, target, token string) *httptest.ResponseRecorder {
@@ -136,7 +137,7 @@ func TestPagesAreBounded(t *testing.T) {
 
 // TestBrowserStart checks that the first page is slow, and for all who wait for it.
 func TestBrowserStart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubbletest.Run(t, func(t *testing.T) {
 		h := New(Config{BrowserStart: 2 * time.Second})
 		start := time.Now()
 		get(t, h, "/", "")
