@@ -58,9 +58,13 @@ func (m *Manager) startNew(ctx context.Context, a *allocation, c Client, tls boo
 }
 
 // announce returns a session that has begun to run, after the manager's observer was told.
+// Whoever stopped it meanwhile has left its client nothing.
 func (m *Manager) announce(ctx context.Context, id int64) (*Session, error) {
 	s, err := m.store.ByID(ctx, id)
-	if err == nil && m.observer != nil && s.Gateway {
+	switch {
+	case errors.Is(err, ErrNotFound) || err == nil && s.State == Stopping:
+		return nil, ErrStopped
+	case err == nil && m.observer != nil && s.Gateway:
 		m.observer.Started(s)
 	}
 	return s, err

@@ -138,3 +138,18 @@ func TestContainerOfACalledOffStartIsNoFault(t *testing.T) {
 		})
 	}
 }
+
+// TestStoppedAsSoonAsItRuns: whoever stops a session before its client was told of it is
+// faster than any test; the database does it here.
+func TestStoppedAsSoonAsItRuns(t *testing.T) {
+	for name, trigger := range map[string]string{
+		"being removed": `UPDATE sessions SET state = 'stopping', identity = NULL WHERE id = NEW.id`,
+		"gone":          `DELETE FROM sessions WHERE id = NEW.id`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newKit(t, databasetest.New(t), servicetest.Options{})
+			exec(t, k, `CREATE TRIGGER stop_at_once AFTER UPDATE ON sessions WHEN NEW.state = 'running' BEGIN `+trigger+`; END`)
+			wantStopped(t, allocating(t, k.Sessions, amiga))
+		})
+	}
+}
