@@ -181,6 +181,7 @@ func TestBackupSaysWhatAFileIsNot(t *testing.T) {
 		{"backup", `a\b.db`, "", "can have no double quote"},
 		{"backup", "a\nb.db", "", "can have no double quote"},
 		{"backup", "-x.db", "", "can have no double quote"},
+		{"backup", "file:x.db", "", "can have no double quote"},
 		{"backup", "x", "", "ends in .sql (the stack's database) or .db (a SQLite file), which x does not"},
 		{"restore", `a"b.db`, "SQLite format 3", "can have no double quote"},
 		{"restore", "README.md", "words", "which README.md does not"},
@@ -200,6 +201,24 @@ func TestBackupSaysWhatAFileIsNot(t *testing.T) {
 		if after := names(t, dir); !slices.Equal(after, before) {
 			t.Errorf("%s %q: there was %q, now there is %q", tt.command, tt.file, before, after)
 		}
+	}
+}
+
+// TestTheDatabaseIsNoBackup: under another name, too, which a distributor that runs would go on
+// writing to.
+func TestTheDatabaseIsNoBackup(t *testing.T) {
+	dir := sqliteFolder(t)
+	if err := os.Link(filepath.Join(dir, "data/distributor.db"), filepath.Join(dir, "x.db")); err != nil {
+		t.Fatal(err)
+	}
+	before := names(t, dir)
+	for _, command := range []string{"backup", "restore"} {
+		for _, file := range []string{"data/distributor.db", "x.db"} {
+			refuses(t, file+" is the database itself. Nothing was done.", dir, []string{"FORCE=1"}, "backup.sh", command, file)
+		}
+	}
+	if after := names(t, dir); !slices.Equal(after, before) {
+		t.Errorf("there was %q, now there is %q", before, after)
 	}
 }
 

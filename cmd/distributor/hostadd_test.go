@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"wrpdistributor/internal/hosts/hoststest"
+	"wrpdistributor/internal/hostsetup"
 	"wrpdistributor/internal/proctest"
 )
 
@@ -255,4 +256,18 @@ func (a *adder) goesWithoutGuard() {
 	m.Run("rm /etc/ssh/sshd_config.d/00-no.conf; systemctl restart ssh")
 	_, said = fourth.add(0, "", "root")
 	m.says("with all", said, "changed  no other way to Docker: wrp has left the group docker")
+}
+
+// TestKeyFilesAreNamedAfterHosts, so that no command takes one for an option.
+func TestKeyFilesAreNamedAfterHosts(t *testing.T) {
+	for host, want := range map[string]string{
+		"c1.example": "c1.example.key", "c1.example:2222": "c1.example-2222.key",
+		"fe80::1": "fe80--1.key", "[fe80::1]:2222": "fe80--1-2222.key", "::1": "1.key", "[::1]:2222": "1-2222.key",
+	} {
+		target, err := hostsetup.ParseTarget(host)
+		a := addition{target: target}
+		if got := a.keyFile(); got != want || err != nil {
+			t.Errorf("%s: %q, %v; want %q", host, got, err, want)
+		}
+	}
 }

@@ -144,7 +144,11 @@ func (a *addition) newLine() (string, error) {
 
 // keyFile names the host's own key.
 func (a *addition) keyFile() string {
-	return cmp.Or(a.flags.key, strings.NewReplacer(":", "-", "[", "", "]", "").Replace(a.target.Name())+".key")
+	if a.flags.key != "" {
+		return a.flags.key
+	}
+	name := strings.NewReplacer(":", "-", "[", "", "]", "").Replace(a.target.Name())
+	return strings.TrimLeft(name, "-") + ".key" // of ::1; commands take it for an option
 }
 
 // makeKey makes the key if there is none, and returns its file then.

@@ -10,7 +10,6 @@ import (
 
 	"wrpdistributor/internal/doctor"
 	"wrpdistributor/internal/hosts"
-	"wrpdistributor/internal/hostsetup"
 	"wrpdistributor/internal/service"
 )
 
@@ -35,24 +34,12 @@ func (a *addition) trust(ctx context.Context, own []string) error {
 		return err
 	}
 	file := a.cfg.KnownHosts.Files[0]
-	a.did(doctor.Here, fmt.Sprintf("ssh-keygen -R %s -f %s", hostsetup.Quote(a.knownName()), hostsetup.Quote(file)))
 	if err := a.cfg.KnownHosts.Trust(a.host.SSH.Addr, key); err != nil {
 		return fmt.Errorf("remember the host's key: %w", err)
 	}
+	a.did(doctor.Here, hosts.KnownHosts{Files: []string{file}}.Forgetting(a.host.SSH.Addr))
 	a.say("changed", "host key", key.Kind+" "+key.Fingerprint+", written into "+file)
 	return nil
-}
-
-// knownName is how known_hosts calls the host.
-func (a *addition) knownName() string {
-	if name := a.host.SSH.Addr; !strings.HasSuffix(name, ":22") {
-		if strings.HasPrefix(name, "[") {
-			return name
-		}
-		host, port, _ := strings.Cut(name, ":")
-		return "[" + host + "]:" + port
-	}
-	return a.host.Address
 }
 
 // shownKey returns the key that the host shows to the distributor's own way of connecting.

@@ -133,7 +133,7 @@ func memory(_ context.Context, p *patient) (string, error) {
 	words := fmt.Sprintf("%s, for %d containers of up to %s", units.BytesSize(float64(has)), p.Max, units.BytesSize(float64(each)))
 	switch {
 	case room < 1:
-		return "", failsHere(fmt.Errorf("%s: not even one fits", words), fmt.Sprintf("sed -i '/^CONTAINER_MEMORY=/d' .env; echo CONTAINER_MEMORY=%dm >>.env", max(has/2>>20, 1)))
+		return "", failsHere(fmt.Errorf("%s: not even one fits", words), fmt.Sprintf("sed -i -e '/^CONTAINER_MEMORY=/d' -e '$a\\' .env; echo CONTAINER_MEMORY=%dm >>.env", max(has/2>>20, 1)))
 	case p.Auto:
 		return words + " (max=auto, less MEMORY_RESERVE)", nil
 	case int(room) < p.Max:

@@ -77,7 +77,7 @@ func (p *patient) mendHostKey(key hosts.HostKey, err error) Mend {
 	file := p.cfg.Hosts.KnownHosts.Files[0]
 	name, port, _ := net.SplitHostPort(p.SSH.Addr)
 	scan := fmt.Sprintf("ssh-keyscan -p %s %s", port, name)
-	trust := fmt.Sprintf("mkdir -p %s && %s >>%s", filepath.Dir(file), scan, file)
+	trust := fmt.Sprintf("mkdir -p %[1]s && touch %[3]s && sed -i '$a\\' %[3]s && %[2]s >>%[3]s", filepath.Dir(file), scan, file)
 	m := Mend{On: Here, Command: scan + " | ssh-keygen -lf -   # compare each kind with what the host says at its console: " + fingerprints}
 	switch {
 	case !key.IsKnown && strings.Contains(err.Error(), "permission denied"):
@@ -87,7 +87,7 @@ func (p *patient) mendHostKey(key hosts.HostKey, err error) Mend {
 	case strings.Contains(err.Error(), "revoked"):
 		m.Command = fmt.Sprintf("sed -i '\\|^@revoked.*%s|d' %s   # if you know why it was revoked", key.Base64, strings.Join(p.cfg.Hosts.KnownHosts.Files, " "))
 	default:
-		m.Else = &Else{If: "they are the same, for it was reinstalled (if they are not, somebody is in between)", Command: p.forgetKeys(knownName(name, port)) + trust}
+		m.Else = &Else{If: "they are the same, for it was reinstalled (if they are not, somebody is in between)", Command: p.cfg.Hosts.KnownHosts.Forgetting(p.SSH.Addr) + "; " + trust}
 	}
 	return m
 }
@@ -95,29 +95,11 @@ func (p *patient) mendHostKey(key hosts.HostKey, err error) Mend {
 // fingerprints shows those of all kinds of key that a host has.
 const fingerprints = `for f in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$f"; done`
 
-// forgetKeys takes a host out of the files that are there.
-func (p *patient) forgetKeys(name string) (commands string) {
-	for _, f := range p.cfg.Hosts.KnownHosts.Files {
-		if _, err := os.Stat(f); err == nil {
-			commands += fmt.Sprintf("ssh-keygen -R '%s' -f %s; ", name, f)
-		}
-	}
-	return commands
-}
-
-// knownName is how known_hosts calls a host.
-func knownName(name, port string) string {
-	if port == "22" {
-		return name
-	}
-	return "[" + name + "]:" + port
-}
-
 // mendLogin has sshd let us in: there is such a user, with our key in a file that sshd
 // trusts.
 func (p *patient) mendLogin() Mend {
-	byHand := fmt.Sprintf(lookForGuard+"groupadd -rf $g; id %[1]s || useradd -m -G $g %[1]s; case $(getent shadow %[1]s | cut -d: -f2) in '!' | '!!') usermod -p '*' %[1]s ;; esac; install -d -o %[1]s -m 700 ~%[1]s/.ssh; echo '%[2]s' >>~%[1]s/.ssh/authorized_keys; chown -R %[1]s ~%[1]s/.ssh; chmod -R go-w ~%[1]s ~%[1]s/.ssh",
-		p.SSH.User, p.keyLine())
+	byHand := fmt.Sprintf(lookForGuard+"groupadd -rf $g; id %[1]s || useradd -m -G $g %[1]s; case $(getent shadow %[1]s | cut -d: -f2) in '!' | '!!') usermod -p '*' %[1]s ;; esac; install -d -o %[1]s -m 700 ~%[1]s/.ssh; touch ~%[1]s/.ssh/authorized_keys; %[2]s; chown -R %[1]s ~%[1]s/.ssh; chmod -R go-w ~%[1]s ~%[1]s/.ssh",
+		p.SSH.User, p.putKey())
 	return Mend{On: p.place(), Command: byHand, Else: &Else{If: "you may log in there as root: all of it by one command, where the distributor runs", Command: p.addHost()}}
 }
 
@@ -197,11 +179,13 @@ func (p *patient) forUser(what string, options ...string) string {
 
 // mendMuteEngine is mendEngine for one by which no more is known than that nothing answers.
 func (p *patient) mendMuteEngine(err error) Mend {
-	m := Mend{On: p.place(), Command: mendEngine(err)}
-	if p.way.Endless {
-		m.Else = &Else{If: "Docker answers there (docker version): then command= of the key, or the user's shell, runs something else than docker system dial-stdio", Command: p.replaceKey()}
+	if !p.way.Endless {
+		return Mend{On: p.place(), Command: mendEngine(err)}
 	}
-	return m
+	return Mend{On: p.place(), Command: "docker version || " + mendEngine(err), Else: &Else{
+		If:      "Docker answers there: then command= of the key, or the user's shell, runs something else than docker system dial-stdio",
+		Command: p.replaceKey(),
+	}}
 }
 
 // mendKnown returns what to type if the engine's words, or the guard's, say what is wrong.

@@ -32,15 +32,7 @@ func TestMachineWithoutDockerNeedBeNoHost(t *testing.T) {
 // TestGuardIsNotUndone: whatever is in the way, who types what is printed leaves the key the
 // guard's socket only where there is a guard, and starts that.
 func TestGuardIsNotUndone(t *testing.T) {
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := patient{Host: hosts.Host{Name: "c1", SSH: &hosts.SSH{User: "wrp", Addr: "c1:22", Signer: signer}}, way: hosts.Way{Endless: true}}
+	p := patient{Host: hosts.Host{Name: "c1", SSH: &hosts.SSH{User: "wrp", Addr: "c1:22", Signer: signer(t)}}, way: hosts.Way{Endless: true}}
 	for what, command := range map[string]string{
 		"no way":             p.mendWay(hosts.ErrUnreachable).Command,
 		"forbidden":          p.mendWay(fmt.Errorf("administratively prohibited")).Command,
@@ -54,6 +46,9 @@ func TestGuardIsNotUndone(t *testing.T) {
 			if got := strings.Contains(keys, `permitopen="[/run/wrp-hostguard/docker.sock]:*"`); got != guarded || guarded == strings.Contains(keys, "/var/run/docker.sock") {
 				t.Errorf("%s, guard %t: authorized_keys has\n%s", what, guarded, keys)
 			}
+			if !strings.HasPrefix(keys, another+"\n") {
+				t.Errorf("%s: the key of somebody else, in a file without a last newline, has become\n%s", what, keys)
+			}
 			if guarded && (strings.Contains(said, "-aG docker") || strings.Contains(said, "-G docker")) {
 				t.Errorf("%s: the user is taken into the group docker:\n%s", what, said)
 			}
@@ -63,6 +58,9 @@ func TestGuardIsNotUndone(t *testing.T) {
 		}
 	}
 }
+
+// another is somebody else's key.
+const another = "ssh-ed25519 AAAA another"
 
 // typed runs a command as a host's root would, where all that changes the machine only says
 // that it was called, and returns that and the file authorized_keys.
@@ -88,7 +86,7 @@ func typed(t *testing.T, command string, guarded bool) (said, keys string) {
 	}
 	command = strings.NewReplacer("/etc/wrp-hostguard.conf", config, "~wrp", home).Replace(command)
 	file := filepath.Join(home, ".ssh", "authorized_keys")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(another), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", command)
@@ -106,7 +104,8 @@ func typed(t *testing.T, command string, guarded bool) (said, keys string) {
 
 // TestPasswordStays: of a user who is there already, unless sshd lets nobody in without one.
 func TestPasswordStays(t *testing.T) {
-	_, after, _ := strings.Cut(loginOf("wrp"), "case ")
+	p := patient{Host: hosts.Host{Name: "c1", SSH: &hosts.SSH{User: "wrp", Addr: "c1:22", Signer: signer(t)}}}
+	_, after, _ := strings.Cut(p.mendLogin().Command, "case ")
 	command, _, _ := strings.Cut("case "+after, "; install")
 	for shadow, want := range map[string]bool{"!": true, "!!": true, "*": false, "$y$j9T$x": false, "!$y$j9T$x": false, "": false} {
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", fmt.Sprintf("getent() { echo 'wrp:%s:1::::::'; }; usermod() { echo \"$@\"; }; %s", shadow, command)).CombinedOutput()
@@ -116,16 +115,31 @@ func TestPasswordStays(t *testing.T) {
 	}
 }
 
-func loginOf(user string) string {
-	signer, _ := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
-	p := patient{Host: hosts.Host{Name: "c1", SSH: &hosts.SSH{User: user, Addr: "c1:22", Signer: signer}}}
-	return p.mendLogin().Command
-}
-
 // TestRefusalOfTheGuardIsNoFaultOfDocker: a restart of Docker ends sessions, and mends nothing.
 func TestRefusalOfTheGuardIsNoFaultOfDocker(t *testing.T) {
 	command := mendEngine(fmt.Errorf("%s image \"other:1\" is not among those of this host: IMAGES in /etc/wrp-hostguard.conf", hosts.GuardSays))
 	if strings.Contains(command, "restart docker") || !strings.Contains(command, "/etc/wrp-hostguard.conf") {
 		t.Errorf("to type is %q", command)
 	}
+}
+
+// TestDockerThatAnswersIsNotRestarted: where the key's command is what does not end.
+func TestDockerThatAnswersIsNotRestarted(t *testing.T) {
+	p := patient{Host: hosts.Host{Name: "c1", SSH: &hosts.SSH{User: "wrp", Addr: "c1:22", Signer: signer(t)}}, way: hosts.Way{Endless: true}}
+	command := p.mendMuteEngine(hosts.ErrUnreachable).Command
+	for _, answers := range []bool{true, false} {
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", fmt.Sprintf("docker() { %t; }; systemctl() { echo \"$@\"; }; %s", answers, command)).CombinedOutput()
+		if got := string(out) == "restart docker\n"; got == answers || err != nil {
+			t.Errorf("Docker answers: %t; %s: %v\n%s", answers, command, err, out)
+		}
+	}
+}
+
+func signer(t *testing.T) ssh.Signer {
+	t.Helper()
+	s, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

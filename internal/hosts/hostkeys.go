@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -22,6 +23,17 @@ import (
 type KnownHosts struct {
 	Files     []string // known_hosts files that are read; missing ones count as empty
 	AcceptNew string   // file to which keys of unknown hosts are added; empty: unknown hosts are refused
+}
+
+// Forgetting returns the command that takes the host at addr out of the files that are there.
+func (k KnownHosts) Forgetting(addr string) string {
+	var commands []string
+	for _, f := range k.Files {
+		if _, err := os.Stat(f); err == nil {
+			commands = append(commands, fmt.Sprintf("ssh-keygen -R '%s' -f %s", knownName(addr), f))
+		}
+	}
+	return strings.Join(commands, "; ")
 }
 
 // hostKeys checks host keys against known_hosts. The files are read anew for
@@ -61,7 +73,7 @@ func (k *hostKeys) hostKeyCallback(addr string, remote net.Addr, key ssh.PublicK
 	case errors.Is(err, errKeyRevoked):
 		return fmt.Errorf("host key of %s: %w (a line @revoked in known_hosts says so)", addr, err)
 	case err != nil:
-		return fmt.Errorf("host key of %s: %w; if the host was reinstalled, remove its old line from known_hosts (ssh-keygen -R)", addr, err)
+		return fmt.Errorf("host key of %s: %w; if the host was reinstalled: %s", addr, err, k.Forgetting(addr))
 	}
 	return nil
 }

@@ -149,10 +149,23 @@ func keysOf(all []knownKey, addr string) (exact, portless knownKeys) {
 	if err != nil {
 		return nil, nil
 	}
+	exact = filter(all, knownName(net.JoinHostPort(host, port)))
 	if port == "22" {
-		return filter(all, host), nil
+		return exact, nil
 	}
-	return filter(all, "["+host+"]:"+port), filter(all, host)
+	return exact, filter(all, host)
+}
+
+// knownName is how known_hosts calls the host at addr.
+func knownName(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	switch {
+	case err != nil:
+		return addr
+	case port == "22":
+		return host
+	}
+	return "[" + host + "]:" + port
 }
 
 func filter(all []knownKey, name string) (about knownKeys) {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -338,6 +339,37 @@ func TestRealHostKeys(t *testing.T) {
 				t.Errorf("connect = %v, want %q", err, tt.refuse)
 			}
 		})
+	}
+}
+
+// TestRealHostKeyIsForgotten by what is to be typed where another key is known.
+func TestRealHostKeyIsForgotten(t *testing.T) {
+	sshd := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
+	old := hoststest.StartSSHD(t, hoststest.SSHDOptions{})
+	text, err := os.ReadFile(old.KnownHosts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := filepath.Join(t.TempDir(), "known_hosts")
+	if err := os.WriteFile(known, []byte(strings.ReplaceAll(string(text), portOf(old.Addr), portOf(sshd.Addr))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	connect := func() error {
+		h := hostOf(t, sshd, "h", "")
+		c := &sshClient{target: *h.SSH, keys: &hostKeys{KnownHosts: KnownHosts{Files: []string{filepath.Join(t.TempDir(), "none"), known}}, log: slog.New(slog.DiscardHandler)}, timeout: 5 * time.Second}
+		defer c.close()
+		_, err := c.connection(t.Context())
+		return err
+	}
+	_, command, ok := strings.Cut(fmt.Sprint(connect()), "if the host was reinstalled: ")
+	if !ok {
+		t.Fatal("nothing is said of what to type")
+	}
+	if out, err := exec.CommandContext(t.Context(), "sh", "-c", command).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	if err := connect(); err == nil || !strings.Contains(err.Error(), "is unknown") {
+		t.Errorf("after that, connect = %v, want that the key is unknown", err)
 	}
 }
 
