@@ -96,7 +96,7 @@ func (l state) wrong() []Wrong {
 	if hanging := l.hanging(); len(hanging) > 0 {
 		list = hanging
 	} else if !l.isServed() {
-		list = append(list, Wrong{"No distributor works with this database.", "systemctl start wrp-distributor"})
+		list = append(list, Wrong{"No distributor works with this database.", "systemctl start wrp-distributor   # the package; elsewhere as it was begun: make up, make run"})
 	}
 	if p := l.now.Pause; p != nil {
 		list = append(list, Wrong{fmt.Sprintf("New sessions are paused since %s: %s", moment(p.Since), p.Reason), "distributor resume"})
