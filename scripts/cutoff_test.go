@@ -3,19 +3,21 @@ package scripts_test
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
 // TestBackupThatIsCutOff leaves no half, which would have tokens of sessions in it.
 func TestBackupThatIsCutOff(t *testing.T) {
-	for _, signal := range []string{"INT", "TERM", "HUP"} {
+	for _, name := range []string{"INT", "TERM", "HUP"} {
 		dir := sqliteFolder(t)
-		env := cutsOff(t, dir, signal, ".backup")
+		env := cutsOff(t, dir, name, ".backup")
 		isCutOff(t, "Cut off before this backup was done.", dir, env, "backup", "x.db")
 		if left, _ := filepath.Glob(filepath.Join(dir, "x.db*")); len(left) > 0 {
-			t.Errorf("%s: it leaves %q", signal, left)
+			t.Errorf("%s: it leaves %q", name, left)
 		}
 	}
 }
@@ -50,6 +52,7 @@ func TestBackupOfTheStackThatEndsEarly(t *testing.T) {
 		{"is not whole", "echo half", false, 1, "The dump is not whole"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			hearSignals(t)
 			dir := stackFolder(t)
 			env := pretendDocker(t, dir, `[ "$command" != exec ] || { `+tt.dump+`; }`)
 			if tt.running {
@@ -69,17 +72,27 @@ func TestBackupOfTheStackThatEndsEarly(t *testing.T) {
 }
 
 // cutsOff returns a PATH with a sqlite3 at whose end of that command the script gets a signal.
-func cutsOff(t *testing.T, dir, signal, at string) []string {
+func cutsOff(t *testing.T, dir, name, at string) []string {
 	t.Helper()
+	hearSignals(t)
 	real, err := exec.LookPath("sqlite3")
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "fake/sqlite3"), "#!/bin/sh\n"+real+` "$@"; code=$?
-case "$*" in *"`+at+` "*) kill -`+signal+` $PPID ;; esac
+case "$*" in *"`+at+` "*) kill -`+name+` $PPID ;; esac
 exit $code
 `, 0o700)
 	return []string{"PATH=" + filepath.Join(dir, "fake") + ":" + os.Getenv("PATH")}
+}
+
+// hearSignals has scripts hear the signals that this process was started without, such as by
+// nohup: no shell can trap what it was started without.
+func hearSignals(t *testing.T) {
+	t.Helper()
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP, syscall.SIGINT)
+	t.Cleanup(func() { signal.Stop(handled) })
 }
 
 // isCutOff is [script] of backup.sh, which a signal ends, and which has to say want.
