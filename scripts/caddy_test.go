@@ -153,6 +153,7 @@ func TestProfilesAreChecked(t *testing.T) {
 	if exec.Command("docker", "version").Run() != nil {
 		hoststest.Missing(t, "a Docker engine")
 	}
+	hoststest.StandIn(t)
 	needCompose(t, hoststest.Image)
 	for want, env := range map[string][]string{
 		"COMPOSE_PROFILES=tsl: there is no such profile":   {"COMPOSE_PROFILES=local-host,tsl"},

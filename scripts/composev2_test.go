@@ -26,7 +26,7 @@ func TestE2EComposeV2(t *testing.T) {
 	m.Await(putTo("http://127.0.0.1:7777/") + " | grep 20[24]")
 	m.Reboot()
 	m.Await(putTo("--insecure --resolve wrp.example:443:127.0.0.1 https://wrp.example/") + " | grep 20[24]")
-	m.says("cleanup", "cd /opt/wrp && scripts/stack.sh ps --services --filter status=running")
+	m.Await("cd /opt/wrp && scripts/stack.sh ps --services --filter status=running | grep cleanup")
 
 	m.Run("cd /opt/wrp && make destroy")
 	if left := m.Run("docker ps -aq; docker volume ls -q"); left != "" {

@@ -3,6 +3,7 @@ package scripts_test
 import (
 	"crypto/rand"
 	"fmt"
+	mathrand "math/rand/v2"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -22,8 +23,9 @@ type deployment struct {
 	network   string
 }
 
-const (
-	deployNet     = "10.215.93."
+// Where the machines are: a run that was killed keeps its network until somebody removes it.
+var (
+	deployNet     = fmt.Sprintf("10.215.%d.", mathrand.IntN(250))
 	serverAddress = deployNet + "10"
 	hostAddress   = deployNet + "11"
 	deskAddress   = deployNet + "12"

@@ -24,10 +24,10 @@ need ssh-keygen openssh-client
 need nft nftables # the host's table, and what it keeps apart
 need ip iproute2
 need sqlite3 sqlite3 # make backup
+! has docker || docker compose version >/dev/null 2>&1 || need docker-compose docker-compose
 for browser in lynx w3m links elinks; do need $browser $browser; done
 if [ "${1:-}" = e2e ]; then
 	has chromium-headless-shell || need chromium chromium
-	docker compose version >/dev/null 2>&1 || need docker-compose docker-compose
 	need lintian lintian # the Debian packages
 	need mmdebstrap mmdebstrap debian-archive-keyring # images for tests, which are made on a new machine
 fi

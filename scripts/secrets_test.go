@@ -16,6 +16,7 @@ func TestSecretsAreTheirOwnersAlone(t *testing.T) {
 	if exec.Command("docker", "version").Run() != nil {
 		hoststest.Missing(t, "a Docker engine")
 	}
+	hoststest.StandIn(t)
 	needCompose(t, hoststest.Image)
 	const noImage = "MYSQL_IMAGE=127.0.0.1:1/none:1" // so that nothing is started
 	for name, byHand := range map[string][]string{"no .env": nil, "a .env for everybody": {"AUTH_TOKEN=k"}} {

@@ -58,7 +58,7 @@ build() {
 # sees that it becomes healthy. It is removed.
 try() {
 	id=$("$@") || return 1
-	for _ in $(seq 60); do
+	for _ in $(seq 300); do
 		health=$(docker inspect -f '{{.State.Health.Status}}' "$id")
 		[ "$health" != healthy ] || break
 		sleep 1

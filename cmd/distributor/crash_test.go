@@ -21,7 +21,7 @@ func newPretendStack(t *testing.T) (*stack, *pretend.Host) {
 	h := servicetest.StartHosts(t, 1, pretend.Config{})[0]
 	s.configure(pretend.DefaultImage)
 	s.UseHosts(proctest.Host{Name: h.SSHAddr(), User: h.User(), Key: h.ClientKeyPEM(), KnownHosts: h.KnownHostsLine()})
-	s.set("START_TIMEOUT", "15s")
+	s.set("START_TIMEOUT", "50s")
 	s.set("ORPHAN_GRACE", "1ms")
 	return s, h
 }
@@ -120,7 +120,7 @@ func (s *stack) crash(during, failpoint string) {
 	}
 	select {
 	case <-s.proc.Done():
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		s.t.Fatalf("the distributor did not die at %q:\n%s", failpoint, s.proc.Output())
 	}
 }

@@ -44,6 +44,8 @@ func newStackOn(t *testing.T, db *mysql.Config, hosts ...*hoststest.SSHD) *stack
 	hoststest.StandIn(t)
 	s := &stack{t: t, Commands: *commands(t), db: db}
 	s.configure(hoststest.Image)
+	s.set("CONNECT_TIMEOUT", "30s") // the machine may stand still for some seconds
+	s.set("READY_TIMEOUT", "50s")
 	var known []proctest.Host
 	for _, h := range hosts {
 		known = append(known, h.Host())
@@ -253,6 +255,7 @@ func TestOneHostDownLeavesTheOther(t *testing.T) {
 	if out := s.run(1, "cleanup", "--timeout", "10"); !strings.Contains(out, "Host "+first.Addr+" could not be asked") {
 		t.Errorf("cleanup with a host down says %q", out)
 	}
+	s.proc.Kill() // it would end the session by itself, as soon as the host is back
 	first.Start()
 	if out := s.run(0, "cleanup", "--timeout", "10"); !strings.Contains(out, "Cleanup of 1 sessions finished, 1 sessions terminated") {
 		t.Errorf("cleanup with the host back says %q", out)

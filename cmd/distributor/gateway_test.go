@@ -240,7 +240,7 @@ func (s *stack) terminate() {
 	s.proc.Signal(syscall.SIGTERM)
 	select {
 	case <-s.proc.Done():
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		s.t.Fatalf("the distributor does not end:\n%s", s.proc.Output())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,9 +43,16 @@ func TestLinesSayWhichSessionAndWhoseAndWhy(t *testing.T) {
 		s.line(`"session started"`, " session="+id+" ", client)
 		return id
 	}
-	stopped := func(id, reason string) {
+	stopped := func(id string, reasons ...string) {
 		t.Helper()
-		s.awaitOutput(`reason="` + reason + `"`)
+		reason := ""
+		s.eventually("a session is stopped", func() bool {
+			i := slices.IndexFunc(reasons, func(r string) bool { return strings.Contains(s.proc.Output(), `reason="`+r+`"`) })
+			if i >= 0 {
+				reason = reasons[i]
+			}
+			return i >= 0
+		})
 		s.line(`"session stopped"`, " session="+id+" ", " host=", client, `reason="`+reason+`"`)
 	}
 	id := started()
@@ -52,7 +60,7 @@ func TestLinesSayWhichSessionAndWhoseAndWhy(t *testing.T) {
 	stopped(id, "ended by its client")
 	id = started()
 	h.KillContainer(h.Containers()[0].ID)
-	stopped(id, "its container died")
+	stopped(id, "its container died", "its container is gone") // by the event, or by CLEANUP_EVERY
 	id = started()
 	s.sql("UPDATE sessions SET started = UTC_TIMESTAMP() - INTERVAL 1 HOUR, lastUsed = UTC_TIMESTAMP() - INTERVAL 1 HOUR")
 	stopped(id, "not used")

@@ -167,11 +167,11 @@ func (o *observer) ours() (map[string][]container, error) {
 
 // justUsed reports whether the table says that a session runs and was used since
 // it was made to look unused.
-func (o *observer) justUsed(ctx context.Context, token string) bool {
+func (o *observer) justUsed(ctx context.Context, token string) (used bool, err error) {
 	var n int
-	err := o.db.GetContext(ctx, &n, `
+	err = o.db.GetContext(ctx, &n, `
 		SELECT COUNT(*) FROM sessions WHERE token = ? AND state = 'running' AND lastUsed > UTC_TIMESTAMP() - INTERVAL ? SECOND`, token, unused-1)
-	return err == nil && n == 1
+	return n == 1, err
 }
 
 // age makes sessions look as if nobody had used them for eleven minutes, and

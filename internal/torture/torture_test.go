@@ -194,9 +194,7 @@ func (x *torture) run(ctx context.Context) {
 	if err := x.programs.awaitReady(); err != nil {
 		x.t.Fatal(err)
 	}
-	if err := x.observer.learn(ctx); err != nil {
-		x.t.Fatal(err)
-	}
+	x.again("look at the database", func() error { return x.observer.learn(ctx) })
 	observing, stopObserving := context.WithCancel(ctx)
 	var observer sync.WaitGroup
 	observer.Go(func() { x.observer.run(observing) })
@@ -235,10 +233,13 @@ func (x *torture) newClient(number int) *client {
 	}
 	return &client{
 		number: number, ledger: x.ledger, addrs: addrs, gateways: gateways, rests: &x.rests,
-		visitor:  len(gateways) > 0 && number%visitors == 0,
-		rng:      rand.New(rand.NewPCG(x.seed, uint64(number)+1)),
-		nudges:   make(chan nudge, 1),
-		justUsed: func(token string) bool { return x.observer.justUsed(x.t.Context(), token) },
+		visitor: len(gateways) > 0 && number%visitors == 0,
+		rng:     rand.New(rand.NewPCG(x.seed, uint64(number)+1)),
+		nudges:  make(chan nudge, 1),
+		justUsed: func(token string) bool {
+			used, err := x.observer.justUsed(x.t.Context(), token)
+			return err == nil && used
+		},
 	}
 }
 

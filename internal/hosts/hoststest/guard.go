@@ -66,7 +66,9 @@ func (g *Guard) Start() {
 	for deadline := time.After(time.Minute); ; {
 		if nc, err := net.Dial("unix", g.Socket); err == nil {
 			nc.Close()
-			return
+			if info, err := os.Stat(g.Socket); err == nil && info.Mode().Perm() == 0o660 { // for others, too
+				return
+			}
 		}
 		select {
 		case <-g.process.Done():

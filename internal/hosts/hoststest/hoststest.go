@@ -84,7 +84,7 @@ func moduleRoot() (string, error) {
 
 // command runs a program and returns what it printed.
 func command(dir, name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute) // of a compiler with an empty cache
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir

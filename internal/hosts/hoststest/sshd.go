@@ -110,7 +110,7 @@ func (s *SSHD) Start() {
 
 func (s *SSHD) awaitPort() {
 	s.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		if c, err := net.Dial("tcp", s.Addr); err == nil {
 			c.Close()
 			return
