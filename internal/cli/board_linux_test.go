@@ -82,7 +82,7 @@ func TestBoardOnATerminalWithoutSize(t *testing.T) {
 // awaitText waits until these texts were written, each after the one before.
 func awaitText(t *testing.T, written func() string, texts ...string) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !inOrder(written(), texts); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !inOrder(written(), texts); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the terminal shows %q, want %q", written(), texts)
 		}

@@ -32,7 +32,7 @@ func TestFirstCause(t *testing.T) {
 			want: cause{"name", "a.invalid", doctor.Here, "correct the name in entry 1 of CONTAINER_HOSTS; or, if it is right, echo 'ADDRESS-OF-THE-HOST a.invalid' >>/etc/hosts"}},
 		"sshd stopped": {harm: func(s *sick) { s.cfg.Hosts[0].SSH.Addr = proctest.FreeAddr(s.t) },
 			want: cause{"connection", "refused", onHost, "systemctl enable --now ssh"}},
-		"sshd hangs": {harm: func(s *sick) { s.SetUnresponsive(true) }, opt: servicetest.Options{ConnectTimeout: 300 * time.Millisecond},
+		"sshd hangs": {harm: func(s *sick) { s.SetUnresponsive(true) }, opt: servicetest.Options{ConnectTimeout: 3 * time.Second},
 			want: cause{"host key", "accepts connections and says nothing", onHost, "systemctl restart ssh"}},
 		"sshd hangs up": {harm: func(s *sick) { s.cfg.Hosts[0].SSH.Addr = hangUp(s.t) },
 			want: cause{"host key", "shuts out for a minute or two who failed", doctor.Here, "sleep 120; distributor hosts check host0"}},
@@ -56,7 +56,7 @@ func TestFirstCause(t *testing.T) {
 			want: cause{"way to containers", "forbids the way to containers", onHost, `permitopen="127.0.0.1:*"`}},
 		"engine stopped": {harm: func(s *sick) { s.SetEngineStopped(true) },
 			want: cause{"way to Docker", "no way", onHost, "systemctl start docker"}},
-		"engine hangs": {harm: func(s *sick) { s.SetDelay(pretend.OpAll, time.Minute) }, opt: servicetest.Options{ConnectTimeout: time.Second},
+		"engine hangs": {harm: func(s *sick) { s.SetDelay(pretend.OpAll, time.Minute) }, opt: servicetest.Options{ConnectTimeout: 5 * time.Second},
 			want: cause{"engine", "does not answer", onHost, "systemctl restart docker"}},
 		"old engine": {harm: func(s *sick) { s.SetAPIVersions("1.12", "1.40") },
 			want: cause{"engine", "API 1.40; want 20.10", onHost, "apt-get install --only-upgrade"}},
@@ -144,7 +144,7 @@ func TestTrustIsTheSecondStep(t *testing.T) {
 // TestHostThatIsOff: what is likely comes first, and a firewall second.
 func TestHostThatIsOff(t *testing.T) {
 	t.Parallel()
-	s := newSick(t, pretend.Config{}, servicetest.Options{ConnectTimeout: 300 * time.Millisecond})
+	s := newSick(t, pretend.Config{}, servicetest.Options{ConnectTimeout: 3 * time.Second})
 	s.cfg.Hosts[0].SSH.Addr = silent(t)
 	r := s.check()
 	cause{"connection", "timeout", doctor.Here, "ping -c 3 127.0.0.1 "}.want(t, r)

@@ -155,7 +155,7 @@ func TestInterruptionLeavesNothing(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				for deadline := time.Now().Add(10 * time.Second); !s.reached(during) && time.Now().Before(deadline); {
+				for deadline := time.Now().Add(time.Minute); !s.reached(during) && time.Now().Before(deadline); {
 					time.Sleep(time.Millisecond)
 				}
 				interrupt()

@@ -69,8 +69,8 @@ func TestCloseLeavesNothing(t *testing.T) {
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	srv.Close()
 	g.Close()
+	eventually(t, "all channels closed", func() bool { return k.Hosts[0].OpenChannels() <= channels })
 	if err := goleak.Find(before); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "all channels closed", func() bool { return k.Hosts[0].OpenChannels() <= channels })
 }

@@ -24,7 +24,7 @@ func newPool(t *testing.T, list []*pretend.Host, change func(*hosts.Config)) (*h
 	log := &logRecorder{t: t, out: t.Output()}
 	pc := hosts.Config{
 		Hosts: cfg.Hosts, DatabaseID: databaseID, Container: cfg.Container, KnownHosts: cfg.KnownHosts,
-		ConnectTimeout: 2 * time.Second, ReadyTimeout: 300 * time.Millisecond, StopTimeout: time.Second,
+		ConnectTimeout: time.Minute, ReadyTimeout: 300 * time.Millisecond, StopTimeout: time.Second,
 		Log: slog.New(slog.NewJSONHandler(log, nil)),
 	}
 	if change != nil {
@@ -106,7 +106,7 @@ func start(t *testing.T, p *hosts.Pool, s hosts.Spec) hosts.Spec {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}

@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -38,6 +39,7 @@ func realPoolOf(t *testing.T, cfg Config, servers ...*hoststest.SSHD) *Pool {
 	t.Helper()
 	hoststest.StandIn(t)
 	id := newDatabaseID()
+	cfg.ConnectTimeout = cmp.Or(cfg.ConnectTimeout, time.Minute)
 	cfg.DatabaseID, cfg.Log = id, slog.New(slog.NewTextHandler(t.Output(), nil))
 	for i, s := range servers {
 		cfg.Hosts = append(cfg.Hosts, hostOf(t, s, fmt.Sprintf("host%d", i), ""))

@@ -37,11 +37,11 @@ func TestContainerThatHangs(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			list := servicetest.StartHosts(t, 1, pretend.Config{})
-			p, log := newPool(t, list, nil)
+			p, log := newPool(t, list, func(c *hosts.Config) { c.ConnectTimeout = 2 * time.Second })
 			s := start(t, p, spec(1, 9090))
 			p.CheckHealth(t.Context())
 			list[0].SetDelay(tt.op, time.Hour)
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			if err := tt.do(ctx, p, s); !errors.Is(err, tt.want) || errors.Is(err, hosts.ErrUnreachable) {
 				t.Errorf("error = %v, want %v", err, tt.want)
@@ -140,11 +140,11 @@ func TestRemovalThatNeverEnds(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			list := servicetest.StartHosts(t, 1, pretend.Config{})
-			p, _ := newPool(t, list, nil)
+			p, _ := newPool(t, list, func(c *hosts.Config) { c.ConnectTimeout = 2 * time.Second })
 			s := start(t, p, spec(1, 9090))
 			p.CheckHealth(t.Context())
 			tt.harm(list[0])
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			if err := p.Remove(ctx, s.Ref); !errors.Is(err, tt.want) {
 				t.Errorf("Remove = %v, want %v", err, tt.want)

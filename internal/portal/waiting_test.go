@@ -19,7 +19,7 @@ import (
 func TestStartIsWaitedForOnAPage(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, options{Config: portal.Config{Wait: 50 * time.Millisecond}})
-	b.Hosts[0].SetDelay(pretend.OpCreate, time.Second)
+	b.Hosts[0].SetDelay(pretend.OpCreate, 4*time.Second)
 	anna := basic("anna", password)
 	page := b.ask("GET /?url=http://example.org/", anna)
 	page.wants(t, "while it starts", 200, "Your browser is being started.")
@@ -66,10 +66,10 @@ func TestWhoIsRefusedSeesWhy(t *testing.T) {
 // long that takes to find out; the log warns, and the journal knows why.
 func TestBrowsersThatDoNotStart(t *testing.T) {
 	t.Parallel()
-	for _, wait := range []time.Duration{10 * time.Second, 10 * time.Millisecond} {
+	for wait, failsAfter := range map[time.Duration]time.Duration{10 * time.Second: 200 * time.Millisecond, 10 * time.Millisecond: 3 * time.Second} {
 		b := newBench(t, options{Config: portal.Config{Wait: wait}, Options: servicetest.Options{ConnectTimeout: time.Minute}})
 		b.Hosts[0].FailNext(pretend.OpStart, 500, "exec: wrp: no such file", 100)
-		b.Hosts[0].SetDelay(pretend.OpStart, 200*time.Millisecond)
+		b.Hosts[0].SetDelay(pretend.OpStart, failsAfter)
 		anna, began := basic("anna", password), b.Hosts[0].Requests(pretend.OpStart)
 		first := b.ask("GET /", anna)
 		page := first

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds everything that a test waits for.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 func startHost(t *testing.T, config Config) *Host {
 	t.Helper()

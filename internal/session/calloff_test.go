@@ -52,7 +52,7 @@ func TestStopEndsWaitingRequests(t *testing.T) {
 // process was told.
 func TestStopWhileStartIsRolledBack(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		k := newKit(t, db, servicetest.Options{Hosts: 2, Max: 2, Strategy: hosts.FillHost})
+		k := newKit(t, db, servicetest.Options{Hosts: 2, Max: 2, Strategy: hosts.FillHost, StopTimeout: time.Hour})
 		k.Pool.AwaitFirstCheck(t.Context())
 		for name, stopper := range map[string]*servicetest.Kit{"here": k, "elsewhere": another(t, k)} {
 			t.Run(name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestContainerOfACalledOffStartIsNoFault(t *testing.T) {
 		{"died", func(k *servicetest.Kit) error { k.Hosts[0].KillContainer(containers(k)[0]); return nil }, 0, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			k := newKit(t, databasetest.New(t), servicetest.Options{ReadyTimeout: time.Hour})
+			k := newKit(t, databasetest.New(t), servicetest.Options{ReadyTimeout: time.Hour, StopTimeout: time.Hour})
 			log := logging(k)
 			k.Hosts[0].SetReadyAfter(time.Hour)
 			allocated := allocating(t, k.Sessions, amiga)

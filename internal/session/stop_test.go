@@ -145,7 +145,7 @@ func TestUnfinishedRemovalKeepsItsSlotOnly(t *testing.T) {
 	k := newKit(t, databasetest.New(t), servicetest.Options{})
 	s := mustAllocate(t, k, amiga, true)
 	k.Hosts[0].FailNext(pretend.OpRemove, 409, "removal of container x is already in progress", 1)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if stopped, err := k.Sessions.StopSession(ctx, s); stopped || !errors.Is(err, hosts.ErrUnfinished) {
 		t.Errorf("StopSession = %t, %v; want ErrUnfinished", stopped, err)

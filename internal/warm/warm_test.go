@@ -51,7 +51,7 @@ func run(t *testing.T, w *warm.Warmer) (stop func()) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
@@ -228,7 +228,7 @@ func TestReconcileCorrectsDifferences(t *testing.T) {
 			exec(t, k, `UPDATE sessions SET gateway = TRUE`)
 		}, 2, 0, 0, 0},
 		{"warm-up overdue", 2, 0, func(t *testing.T, k *servicetest.Kit, _ *hosts.Host) {
-			exec(t, k, `UPDATE sessions SET state = 'warming', started = `+k.DB.SecondsAgo()+` WHERE id = 1`, 60)
+			exec(t, k, `UPDATE sessions SET state = 'warming', started = `+k.DB.SecondsAgo()+` WHERE id = 1`, 600)
 		}, 2, 0, 1, 0},
 		{"one taken", 2, 1, func(t *testing.T, k *servicetest.Kit, _ *hosts.Host) {
 			if _, _, err := k.Sessions.Allocate(t.Context(), session.Client{IP: "192.0.2.1", UserAgent: "a"}, true); err != nil {
