@@ -43,11 +43,7 @@ func Because(reason string) any { return withReason{reason} }
 // that knows such calls, and a [Problem] if what was asked for cannot be. A process that
 // says nothing at all is not waited for longer than two seconds.
 func Ask(ctx context.Context, folder string, c Call, into any) error {
-	return c.ask(ctx, folder, helloTimeout, into)
-}
-
-func (c Call) ask(ctx context.Context, folder string, patience time.Duration, into any) error {
-	for _, g := range greet(ctx, folder, patience) {
+	for _, g := range greet(ctx, folder) {
 		err := <-g.said
 		if _, hangs := errors.AsType[*HangError](err); hangs && c.Hangs != nil {
 			c.Hangs(err)

@@ -46,12 +46,12 @@ type greeting struct {
 
 // greet asks all processes at control sockets in folder for a sign of life, at once, so
 // that several that hang cost no more than one.
-func greet(ctx context.Context, folder string, within time.Duration) []greeting {
+func greet(ctx context.Context, folder string) []greeting {
 	sockets, _ := filepath.Glob(filepath.Join(escape(folder), "control-*.sock"))
 	list := make([]greeting, len(sockets))
 	for i, path := range sockets {
 		list[i] = greeting{path, make(chan error, 1)}
-		go func() { list[i].said <- hello(ctx, path, within) }() // ends within that time
+		go func() { list[i].said <- hello(ctx, path, helloTimeout) }() // ends within that time
 	}
 	return list
 }

@@ -62,7 +62,7 @@ type ReloadAnswer struct {
 // earlier versions, are left out; one that hangs is not.
 func Reload(ctx context.Context, folder string) ([]ReloadAnswer, error) {
 	var answers []ReloadAnswer
-	for _, g := range greet(ctx, folder, helloTimeout) {
+	for _, g := range greet(ctx, folder) {
 		var done Reloaded
 		err := <-g.said
 		if err == nil {

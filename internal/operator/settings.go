@@ -4,14 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"time"
 )
 
 // SettingsPath is where [Settings] are, at control sockets alone.
 const SettingsPath = "/v1/admin/settings"
-
-// settingsTimeout is short: who asks does without them otherwise.
-const settingsTimeout = time.Second
 
 // Settings are what the process that answers was given by its environment: variables that
 // stand in no file, less the secrets.
@@ -33,6 +29,6 @@ func WithSettings(h http.Handler, environment map[string]string) http.Handler {
 // AskSettings asks the first process that answers at a control socket in folder, or returns
 // [ErrNobody].
 func AskSettings(ctx context.Context, folder string) (s Settings, err error) {
-	err = Call{Path: SettingsPath, Timeout: settingsTimeout}.ask(ctx, folder, settingsTimeout, &s)
+	err = Ask(ctx, folder, Call{Path: SettingsPath, Timeout: helloTimeout}, &s)
 	return s, err
 }
