@@ -12,11 +12,11 @@ import (
 	"testing/synctest"
 )
 
-var (
-	mu         sync.Mutex
+var all struct {
+	sync.Mutex
 	bubbles    int // that there are
 	processors int // when there were none
-)
+}
 
 // Run is [synctest.Test].
 func Run(t *testing.T, f func(*testing.T)) {
@@ -27,19 +27,19 @@ func Run(t *testing.T, f func(*testing.T)) {
 }
 
 func begin() {
-	mu.Lock()
-	defer mu.Unlock()
-	if bubbles == 0 {
-		processors = runtime.GOMAXPROCS(1)
+	all.Lock()
+	defer all.Unlock()
+	if all.bubbles == 0 {
+		all.processors = runtime.GOMAXPROCS(1)
 	}
-	bubbles++
+	all.bubbles++
 }
 
 func end() {
-	mu.Lock()
-	defer mu.Unlock()
-	bubbles--
-	if bubbles == 0 {
-		runtime.GOMAXPROCS(processors)
+	all.Lock()
+	defer all.Unlock()
+	all.bubbles--
+	if all.bubbles == 0 {
+		runtime.GOMAXPROCS(all.processors)
 	}
 }
