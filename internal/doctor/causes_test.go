@@ -136,7 +136,7 @@ func TestTrustIsTheSecondStep(t *testing.T) {
 	if n := strings.Count(last.Found, "SHA256:"); n != 1 {
 		t.Errorf("%d fingerprints are said: %s", n, last.Found)
 	}
-	if m := last.Mend; m.Else == nil || strings.Contains(m.Command, ">>") || !strings.Contains(m.Else.Command, " -f "+known+"; ") || strings.Contains(m.Else.Command, ".learned;") {
+	if m := last.Mend; m.Else == nil || strings.Contains(m.Command, ">>") || !strings.Contains(m.Else.Command, " -f '"+known+"' ") || strings.Contains(m.Else.Command, ".learned'") {
 		t.Errorf("%+v, %+v mend it; want a look, and then the line replaced in %s only", m, m.Else, known)
 	}
 }

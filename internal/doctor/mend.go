@@ -77,7 +77,7 @@ func (p *patient) mendHostKey(key hosts.HostKey, err error) Mend {
 	file := p.cfg.Hosts.KnownHosts.Files[0]
 	name, port, _ := net.SplitHostPort(p.SSH.Addr)
 	scan := fmt.Sprintf("ssh-keyscan -p %s %s", port, name)
-	trust := fmt.Sprintf("mkdir -p %[1]s && touch %[3]s && sed -i '$a\\' %[3]s && %[2]s >>%[3]s", filepath.Dir(file), scan, file)
+	trust := fmt.Sprintf("mkdir -p %[1]s && touch %[3]s && sed -i '$a\\' %[3]s && %[2]s >>%[3]s && chown --reference=%[1]s %[3]s", quote(filepath.Dir(file)), scan, quote(file))
 	m := Mend{On: Here, Command: scan + " | ssh-keygen -lf -   # compare each kind with what the host says at its console: " + fingerprints}
 	switch {
 	case !key.IsKnown && strings.Contains(err.Error(), "permission denied"):

@@ -25,12 +25,14 @@ type KnownHosts struct {
 	AcceptNew string   // file to which keys of unknown hosts are added; empty: unknown hosts are refused
 }
 
-// Forgetting returns the command that takes the host at addr out of the files that are there.
+// Forgetting returns the command that takes the host at addr out of the files that are there,
+// which stay their owner's if root types it.
 func (k KnownHosts) Forgetting(addr string) string {
 	var commands []string
 	for _, f := range k.Files {
 		if _, err := os.Stat(f); err == nil {
-			commands = append(commands, fmt.Sprintf("ssh-keygen -R '%s' -f %s", knownName(addr), f))
+			commands = append(commands, fmt.Sprintf("ssh-keygen -R '%[1]s' -f '%[2]s' && chown --reference='%[3]s' '%[2]s'",
+				strings.ToLower(knownName(addr)), f, filepath.Dir(f)))
 		}
 	}
 	return strings.Join(commands, "; ")
@@ -73,7 +75,7 @@ func (k *hostKeys) hostKeyCallback(addr string, remote net.Addr, key ssh.PublicK
 	case errors.Is(err, errKeyRevoked):
 		return fmt.Errorf("host key of %s: %w (a line @revoked in known_hosts says so)", addr, err)
 	case err != nil:
-		return fmt.Errorf("host key of %s: %w; if the host was reinstalled: %s", addr, err, k.Forgetting(addr))
+		return fmt.Errorf("host key of %s: %w; if the host was reinstalled, %s forgets its old one", addr, err, k.Forgetting(addr))
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -352,9 +353,12 @@ func TestRealHostKeyIsForgotten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := filepath.Join(t.TempDir(), "known_hosts")
+	known := filepath.Join(t.TempDir(), "known hosts")
 	if err := os.WriteFile(known, []byte(strings.ReplaceAll(string(text), portOf(old.Addr), portOf(sshd.Addr))), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		must(t, os.Chown(filepath.Dir(known), 65534, 65534))
 	}
 	connect := func() error {
 		h := hostOf(t, sshd, "h", "")
@@ -363,16 +367,29 @@ func TestRealHostKeyIsForgotten(t *testing.T) {
 		_, err := c.connection(t.Context())
 		return err
 	}
-	_, command, ok := strings.Cut(fmt.Sprint(connect()), "if the host was reinstalled: ")
-	if !ok {
+	_, command, ok := strings.Cut(fmt.Sprint(connect()), "if the host was reinstalled, ")
+	command, said := strings.CutSuffix(command, " forgets its old one")
+	if !ok || !said {
 		t.Fatal("nothing is said of what to type")
 	}
 	if out, err := exec.CommandContext(t.Context(), "sh", "-c", command).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, out)
 	}
+	if owner := ownerOf(t, known); owner != ownerOf(t, filepath.Dir(known)) {
+		t.Errorf("the file is user %d's now, and the service may read it no more", owner)
+	}
 	if err := connect(); err == nil || !strings.Contains(err.Error(), "is unknown") {
 		t.Errorf("after that, connect = %v, want that the key is unknown", err)
 	}
+}
+
+func ownerOf(t *testing.T, path string) uint32 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Sys().(*syscall.Stat_t).Uid
 }
 
 func portOf(addr string) string {
